@@ -1,0 +1,53 @@
+# Everything a user or developer runs. Each target first sets up what it needs (bootstrap.sh; docs/setup.md).
+# Extra arguments: make test ARGS="-k touchstone", make demo ARGS="--help".
+
+ARGS =
+BIN = .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test nightly lint format bench clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
+
+setup: ## set up .venv and ngspice for all of the below, and run nothing
+	@sh bootstrap.sh test lint ngspice
+
+demo: ## run the demonstration, which writes the folder demo
+	@sh bootstrap.sh ngspice
+	$(BIN)/resonet demo $(ARGS)
+
+test: ## run the tests
+	@sh bootstrap.sh test ngspice
+	$(BIN)/python -m pytest $(ARGS)
+
+nightly: ## run the tests, the slow ones too
+	@sh bootstrap.sh test ngspice
+	RESONET_SLOW=1 $(BIN)/python -m pytest $(ARGS)
+
+# mypy sees the folders as resonet.* through links in .venv/typing; its messages name the real files again.
+lint: ## check style, formatting and types
+	@sh bootstrap.sh lint
+	@rc=0; \
+	echo 'ruff check'; $(BIN)/ruff check . || rc=1; \
+	echo 'ruff format --check'; $(BIN)/ruff format --check . || rc=1; \
+	echo 'mypy'; types=$$(MYPYPATH=.venv/typing $(BIN)/mypy 2>&1) || rc=1; \
+	printf '%s\n' "$$types" | sed 's,^\.venv/typing/resonet/,,'; \
+	exit $$rc
+
+format: ## format the code, and make the safe corrections of style
+	@sh bootstrap.sh lint
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: ## run every benchmarks/show_*.py
+	@sh bootstrap.sh test ngspice
+	@rc=0; \
+	for script in benchmarks/show_*.py; do \
+		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || rc=1; fi; \
+	done; \
+	exit $$rc
+
+clean: ## remove .venv, the folder demo and the caches
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
