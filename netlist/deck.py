@@ -1,0 +1,309 @@
+"""Hardware graph -> SPICE decks. Everything is decided before; this file only formats.
+
+Every deck runs with a bare `ngspice -b deck.cir` and leaves one binary raw file in the current folder. Node and
+instance names are made here from counters, never from a model file: chain j, resonator k (0 nearest the feed) is the
+instance `xr<j>_<k>` between the nodes `h<j>_<k>` and `h<j>_<k+1>`, with its precession on `x<j>_<k>`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.models.bus import BusCircuit
+from resonet.models.resonator import SpinDiode
+from resonet.netlist.graph import HardwareGraph, bus_chains, dc_stacks
+from resonet.spice_lib.library import library
+
+__all__ = [
+    "SENSE",
+    "Deck",
+    "Sweep",
+    "TankStep",
+    "channel_sweeps",
+    "dc_deck",
+    "dc_gain_decks",
+    "rf_deck",
+    "sparam_deck",
+    "stack_batches",
+    "transient_deck",
+]
+
+Array = NDArray[np.float64]
+DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
+SENSE = "i(v.xr{j}_{k}.vsense)"  # how ngspice names the current sensed inside a resonator
+
+
+@dataclass(frozen=True, slots=True)
+class Deck:
+    """One SPICE deck: its name (without ending) and its text."""
+
+    name: str
+    text: str
+
+    @property
+    def raw(self) -> str:
+        """Name of the raw file that it leaves."""
+        return f"{self.name}.raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One `ac` analysis; every stride-th of its points, `points` in all, is a channel, the lowest first."""
+
+    command: str
+    points: int
+    stride: int
+
+
+def channel_sweeps(channels: Array) -> list[Sweep]:
+    """Sweeps that hit the channels (Hz, any order), the lowest first.
+
+    `ac dec N low high` takes floor(N log10(high / low)) steps of equal ratio that end on `high`, and one sweep is some
+    20 times cheaper than one analysis a channel. Where the channels are not on a geometric grid, no N fits within a few
+    points a channel, or the floor would stand on an edge (whole decades), they are cut in two; two channels less than a
+    decade apart always fit.
+    """
+    rising = np.sort(channels)
+    low, high, points = float(rising[0]), float(rising[-1]), len(rising)
+    if points == 1:
+        return [Sweep(f"ac lin 1 {high!r} {high!r}", 1, 1)]
+    decades = math.log10(high / low)
+    geometric = np.allclose(rising, np.geomspace(low, high, points), rtol=1e-11, atol=0)
+    for stride in range(1, 5) if geometric else ():
+        steps = stride * (points - 1)
+        n = math.ceil((steps + 1e-4) / decades)
+        if n * decades < steps + 1 - 1e-4:
+            return [Sweep(f"ac dec {n} {low!r} {high!r}", points, stride)]
+    return channel_sweeps(rising[: points // 2]) + channel_sweeps(rising[points // 2 :])
+
+
+def _title(name: str, what: str, lib: str, devices: Sequence[str]) -> list[str]:
+    """First line, what the deck is, and the libraries it needs."""
+    includes = sorted({library()[device].file for device in devices})
+    return [f"* resonet {name}: {what}", *(f'.include "{lib}/{file}"' for file in includes)]
+
+
+def _control(name: str, analyses: Sequence[str] = ("run",), vectors: str = "") -> list[str]:
+    """Run, write the raw file, leave: without `quit` a bare batch run ends with status 1."""
+    lines = [".control", "set filetype=binary"]
+    for number, analysis in enumerate(analyses):
+        lines += ["set appendwrite"] if number == 1 else []
+        lines += [analysis, f"write {name}.raw {vectors}".rstrip()]
+    return [*lines, "quit", ".endc", ".end", ""]
+
+
+def _tee(circuit: BusCircuit) -> str:
+    return (
+        f"bias_tee cblock={circuit.block_capacitance:.12g} lchoke={circuit.choke_inductance:.12g} "
+        f"rchoke={circuit.choke_resistance:.12g} cbypass={circuit.bypass_capacitance:.12g}"
+    )
+
+
+def _chain(
+    j: int, f_res: Array, tail: str, device: SpinDiode, circuit: BusCircuit, step: "TankStep | None" = None
+) -> list[str]:
+    """The resonators of one chain from head to tail, every other one turned round."""
+    f0, q, k = f_res, np.full(len(f_res), device.quality), np.full(len(f_res), device.transduction)
+    if step is not None:
+        f0, q, k = step.tank(f_res, device)
+    last = len(f_res) - 1
+    ends = [(f"h{j}_{n}", tail if n == last else f"h{j}_{n + 1}") for n in range(len(f_res))]
+    shared = f"r0={device.resistance:.12g} cnode={circuit.node_capacitance:.12g}"
+    return [
+        f"xr{j}_{n} {b if n % 2 else a} {a if n % 2 else b} x{j}_{n} resonator "
+        f"f0={f0[n]:.15g} q={q[n]:.12g} k={k[n]:.12g} {shared}"
+        for n, (a, b) in enumerate(ends)
+    ]
+
+
+def _tail(j: int, below: int, device: SpinDiode, circuit: BusCircuit) -> tuple[str, list[str]]:
+    """Far end of a chain: ground, or the DC node of the tile below (its bias tee, its bus grounded, its chain)."""
+    if not below:
+        return "0", []
+    return f"t{j}", [
+        f"xlow{j} 0 t{j} l{j} {_tee(circuit)}",
+        f"rlow{j} l{j} 0 {below * device.resistance:.12g}",
+    ]
+
+
+def _sources(combiner: dict[str, Any], circuit: BusCircuit, tones: Sequence[str]) -> list[str]:
+    """Tone sources (their parameters given as text) and the arms of the combiner."""
+    z0 = f"z0={circuit.impedance:.12g}"
+    lines = ["* tone sources and power combiner"]
+    for k, tone in enumerate(tones):
+        lo, hi = ("0" if k == 0 else f"s{k}"), ("emf" if k == len(tones) - 1 else f"s{k + 1}")
+        lines.append(f"xsrc{k} in{k} tone_port {z0} {tone}")
+        lines.append(f"xarm{k} in{k} {lo} {hi} bus emf combiner_arm {z0} gain={combiner['gain']:.15g}")
+    lines.append(f"xout bus emf combiner_out {z0}")
+    return lines
+
+
+def _bus(graph: HardwareGraph, layer: str, bus: str, step: "TankStep | None" = None) -> list[str]:
+    """Bias tees, chains and readouts of one bus."""
+    device, circuit = graph.graph["device"], graph.graph["circuit"]
+    lines = []
+    for j, chain in enumerate(bus_chains(graph, layer, bus)):
+        tail, extra = _tail(j, chain["below"], device, circuit)
+        lines += [f"* chain {j}", f"xbt{j} bus dc{j} h{j}_0 {_tee(circuit)}"]
+        lines += _chain(j, chain["f_res"], tail, device, circuit, step)
+        lines += [*extra, f"xro{j} dc{j} readout rin={circuit.readout_resistance:.12g}"]
+    return lines
+
+
+BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
+
+
+def rf_deck(graph: HardwareGraph, layer: str, bus: str, lib: str = "../lib") -> Deck:
+    """RF pass of one bus: currents and precessions of every resonator at every channel, per volt of source EMF.
+
+    The arms of the combiner are equal, so a tone enters the bus alike from each of them: one sweep of source 0 over
+    all channels stands for one run per source. `lib` is where the .lib files are, seen from the deck.
+    """
+    combiner = graph.nodes[f"{layer}/{bus}/combiner"]
+    frequencies, chains = combiner["frequencies"], bus_chains(graph, layer, bus)
+    name = f"{layer}_{bus}_rf"
+    lines = _title(name, "RF pass, .ac over the channels, source 0 swept", lib, BUS_DEVICES)
+    lines += _sources(combiner, graph.graph["circuit"], [f"mag={int(k == 0)}" for k in range(len(frequencies))])
+    lines += _bus(graph, layer, bus)
+    for j, chain in enumerate(chains):
+        count = range(len(chain["f_res"]))
+        lines.append(".save " + " ".join(f"v(x{j}_{k}) {SENSE.format(j=j, k=k)}" for k in count))
+    sweeps = channel_sweeps(frequencies)
+    return Deck(name, "\n".join(lines + _control(name, [sweep.command for sweep in sweeps])))
+
+
+def dc_deck(
+    graph: HardwareGraph,
+    name: str,
+    stacks: Sequence[list[dict[str, Any]]],
+    rectified: Sequence[Array] | None = None,
+    lib: str = "../lib",
+) -> Deck:
+    """DC pass of some neurons, each a stack of tiles from ground up (`graph.dc_stacks`).
+
+    With `rectified` (one array of V a neuron, over its resonators from the lowest tile's feed side on) the voltages
+    v(out<n>) are the answer. Without, 1 A goes into each output instead: by reciprocity the current through a
+    resonator is then its share in the output voltage, so one run gives the gain of every resonator.
+    """
+    device, circuit = graph.graph["device"], graph.graph["circuit"]
+    what = "DC pass" if rectified is not None else "DC gain of every resonator: its current with 1 A into the output"
+    lines = _title(name, what, lib, ("resonator_dc", "bias_tee", "readout"))
+    for n, stack in enumerate(stacks):
+        tail, first = "0", 0
+        for t, tile in enumerate(stack):
+            size, top = len(tile["f_res"]), f"out{n}" if t == len(stack) - 1 else f"m{n}_{t}"
+            nodes = [f"h{n}_{t}_{k}" for k in range(size)] + [tail]
+            for k in range(size):
+                a, b = (nodes[k + 1], nodes[k]) if k % 2 else (nodes[k], nodes[k + 1])
+                vdc = 0.0 if rectified is None else rectified[n][first + k]
+                lines.append(f"xr{n}_{first + k} {a} {b} resonator_dc r0={device.resistance:.12g} vdc={vdc:.15g}")
+            lines.append(f"xbt{n}_{t} 0 {top} {nodes[0]} {_tee(circuit)}")
+            tail, first = top, first + size
+        lines.append(f"xro{n} out{n} readout rin={circuit.readout_resistance:.12g}")
+        if rectified is None:
+            lines.append(f"itest{n} 0 out{n} dc 1")
+            lines.append(".save " + " ".join(f"i(v.xr{n}_{k}.vdc)" for k in range(first)))
+        else:
+            lines.append(f".save v(out{n})")
+    return Deck(name, "\n".join([*lines, ".op", *_control(name)]))
+
+
+Stack = tuple[int, int, list[dict[str, Any]]]
+
+
+def stack_batches(graph: HardwareGraph, layer: str) -> list[list[Stack]]:
+    """Neurons of a layer, as `dc_stacks` gives them, in batches of at most DC_DECK resonators (or one neuron)."""
+    batches: list[list[Stack]] = [[]]
+    held = 0
+    for stack in dc_stacks(graph, layer):
+        size = sum(len(tile["f_res"]) for tile in stack[2])
+        if held and held + size > DC_DECK:
+            batches.append([])
+            held = 0
+        batches[-1].append(stack)
+        held += size
+    return batches
+
+
+def dc_gain_decks(graph: HardwareGraph, layer: str) -> list[Deck]:
+    """The decks that give the DC gain of every resonator of a layer, one a batch."""
+    return [
+        dc_deck(graph, f"{layer}_dc{n}", [tiles for _, _, tiles in batch])
+        for n, batch in enumerate(stack_batches(graph, layer))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TankStep:
+    """Time step that a tank is pre-warped for: trapezoidal integration moves a resonance, so it is built elsewhere.
+
+    With θ = π f0 dt the tank gets f0' = tan(θ) / (π dt), Q' = κ Q, k' = k / κ, κ = sin(2θ) / (2θ), so that the
+    integrated tank has the frequency, the linewidth and the height of the true one.
+    """
+
+    dt: float
+
+    def tank(self, f_res: Array, device: SpinDiode) -> tuple[Array, Array, Array]:
+        """f0', Q', k' of each resonator."""
+        theta = np.pi * f_res * self.dt
+        kappa = np.sin(2 * theta) / (2 * theta)
+        return np.tan(theta) / (np.pi * self.dt), kappa * device.quality, device.transduction / kappa
+
+
+def transient_deck(
+    graph: HardwareGraph,
+    layer: str,
+    bus: str,
+    emf: Array,
+    frequencies: Array,
+    phases: Array,
+    dt: float,
+    stop: float,
+    step: TankStep | None = None,
+    lib: str = "../lib",
+) -> Deck:
+    """All tones at once in the time domain; leaves the DC side v(dc<j>) of every chain.
+
+    emf in V (peak, of the tone sources), frequencies in Hz and phases in degrees are per tone; dt and stop in s.
+    """
+    combiner = graph.nodes[f"{layer}/{bus}/combiner"]
+    name = f"{layer}_{bus}_tran"
+    lines = _title(name, "transient, all tones at once", lib, BUS_DEVICES)
+    tones = [f"emf={e:.15g} f={f:.15g} ph={p:.9g}" for e, f, p in zip(emf, frequencies, phases, strict=True)]
+    lines += _sources(combiner, graph.graph["circuit"], tones)
+    lines += _bus(graph, layer, bus, step)
+    lines.append(".save " + " ".join(f"v(dc{j})" for j in range(len(bus_chains(graph, layer, bus)))))
+    lines += [".options method=trap reltol=1e-4", f".tran {dt!r} {stop!r} 0 {dt!r}"]
+    return Deck(name, "\n".join(lines + _control(name)))
+
+
+def sparam_deck(
+    graph: HardwareGraph,
+    layer: str,
+    bus: str,
+    chain: int,
+    bias: float,
+    sweep: tuple[float, float, int],
+    lib: str = "../lib",
+) -> Deck:
+    """S-parameters of one chain between its RF port (1) and its far end (2), both behind bias tees.
+
+    bias in A flows from the feed's DC pin through the chain; sweep is (start Hz, stop Hz, points per
+    decade): resonances have the same width on a logarithmic axis.
+    """
+    device, circuit = graph.graph["device"], graph.graph["circuit"]
+    name = f"{layer}_{bus}_n{chain}_sp" + (f"_{bias * 1e6:g}ua".replace("-", "m").replace(".", "p") if bias else "")
+    f_res = bus_chains(graph, layer, bus)[chain]["f_res"]
+    lines = _title(name, f"S-parameters of chain {chain}, DC bias {bias:g} A", lib, ("resonator", "bias_tee"))
+    for port in (1, 2):
+        lines.append(f"vport{port} p{port} 0 dc 0 ac 1 portnum {port} z0 {circuit.impedance:.12g}")
+    lines.append(f"xbt0 p1 dc0 h0_0 {_tee(circuit)}")
+    lines += _chain(0, f_res, "far", device, circuit)
+    lines += [f"xbt1 p2 0 far {_tee(circuit)}", f"ibias 0 dc0 dc {bias:.12g}"]
+    lines.append(f"rbias dc0 0 {circuit.readout_resistance:.12g}")
+    lines.append(f".sp dec {sweep[2]} {sweep[0]!r} {sweep[1]!r}")
+    return Deck(name, "\n".join(lines + _control(name, vectors="s_1_1 s_1_2 s_2_1 s_2_2")))

@@ -1,0 +1,118 @@
+"""The design: a network, its plan, its programs and its scales; and the compile verb that makes one."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonet.models.bus import BusCircuit
+from resonet.models.errors import InputError
+from resonet.models.parameters import record_from_table
+from resonet.models.resonator import SpinDiode
+from resonet.netlist.cnn import Cnn
+from resonet.netlist.frequency_plan import FrequencyPlan, PlanOptions, plan
+from resonet.netlist.graph import HardwareGraph, build_graph
+from resonet.netlist.images import ImageSet
+from resonet.netlist.onnx_read import read_cnn
+from resonet.netlist.programming import METHODS, Method, Program, program
+from resonet.netlist.scales import InputScale, bounded_scales, calibrated_scales
+
+__all__ = ["Design", "Parameters", "compile_cnn", "read_parameters"]
+
+SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Everything that a designer may set."""
+
+    device: SpinDiode
+    bus: BusCircuit
+    plan: PlanOptions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """A compiled network."""
+
+    cnn: Cnn
+    plan: FrequencyPlan
+    programs: dict[Method, Program]
+    scales: dict[str, InputScale]  # by layer name
+    calibration: str  # what the scales come from, for people
+
+    def graph(self, method: Method) -> HardwareGraph:
+        """Hardware graph with the resonators programmed by `method`."""
+        return build_graph(self.plan, self.programs[method])
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file; InputError where it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file ({error})") from None
+
+
+def _with_settings(tables: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Tables with "section.name=value" settings laid over them."""
+    tables = {section: dict(table) if isinstance(table, dict) else table for section, table in tables.items()}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not (equals and dot) or section not in SECTIONS:
+            raise InputError(f"setting {setting[:80]!r}: possible: SECTION.NAME=VALUE, SECTION {', '.join(SECTIONS)}")
+        tables.setdefault(section, {})[name.strip()] = value.strip()
+    return tables
+
+
+def read_parameters(path: Path | None = None, settings: Iterable[str] = ()) -> Parameters:
+    """Parameters from the [device], [bus] and [plan] tables of a TOML file, then from "section.name=value" settings.
+
+    What is not given has its default. A design.toml that compile wrote can be read back; its other tables are results
+    of compiling and are left alone. Raises InputError that names file, parameter, value and range.
+    """
+    tables = read_toml(path) if path else {}
+    unknown = set(tables) - set(SECTIONS) - {"model", "layers"}
+    if unknown:
+        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(SECTIONS)}")
+    tables = _with_settings(tables, settings)
+    try:
+        return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in SECTIONS.items()))
+    except InputError as error:
+        raise InputError(f"{path}: {error}" if path else str(error)) from None
+
+
+def compile_cnn(
+    model: Path,
+    parameters: Parameters | None = None,
+    calibration: ImageSet | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    input_range: tuple[float, float] = (0.0, 1.0),
+) -> Design:
+    """Read a trained CNN and design its hardware: channels, tone levels, resonance frequencies, input scales.
+
+    With a calibration batch the input scales are those that the batch needs; without, a bound that holds for any image
+    with pixels in `input_range`. Raises InputError.
+    """
+    parameters = parameters or read_parameters()
+    cnn = read_cnn(model, input_shape)
+    planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
+    programs: dict[Method, Program] = {method: program(planned, method) for method in METHODS}
+    if calibration is None:
+        scales, source = (
+            bounded_scales(cnn, *input_range),
+            f"any pixel within {input_range[0]:g} ... {input_range[1]:g}",
+        )
+    else:
+        if calibration.images.shape[1:] != cnn.input_shape:
+            raise InputError(f"{calibration.file}: images {calibration.images.shape[1:]}; possible: {cnn.input_shape}")
+        scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
+    if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
+        raise InputError(f"{cnn.file}: activations overflow on the calibration batch; possible: finite activations")
+    return Design(cnn, planned, programs, scales, source)

@@ -1,0 +1,236 @@
+"""The design folder: plain files, whole or not at all.
+
+design.toml     every parameter, resolved, and the scales of every layer
+model.onnx      the network it was compiled from
+program.npz     channels, levels and resonance frequencies
+graph.graphml   blocks and nets
+decks/lib/      the subcircuits;  decks/formula/, decks/coupled/: decks that run with a bare `ngspice -b`
+results/        what was simulated, each file with the hash of what it was computed from
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonet.models.errors import InputError
+from resonet.models.parameters import table_from_record
+from resonet.netlist.deck import Deck, dc_gain_decks, rf_deck, sparam_deck
+from resonet.netlist.design import SECTIONS, Design, read_parameters, read_toml
+from resonet.netlist.frequency_plan import FrequencyPlan, plan
+from resonet.netlist.graph import HardwareGraph, bus_names, write_graphml
+from resonet.netlist.onnx_read import read_cnn
+from resonet.netlist.programming import METHODS, LayerProgram, Method, Program
+from resonet.netlist.scales import InputScale
+from resonet.spice_lib.library import copy_library
+
+__all__ = ["load_design", "new_file", "write_deck", "write_decks", "write_design"]
+
+SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`; renamed to it at the end, removed if something fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_deck(deck: Deck, folder: Path) -> Path:
+    """Write a deck into a folder whose sibling `lib` holds the subcircuits; returns the deck's path."""
+    if not (folder.parent / "lib").is_dir():
+        copy_library(folder.parent / "lib")
+    path = folder / f"{deck.name}.cir"
+    with new_file(path) as temporary:
+        temporary.write_text(deck.text, encoding="utf-8")
+    return path
+
+
+def write_decks(graph: HardwareGraph, layers: list[str], folder: Path) -> int:
+    """Write all decks of some layers: RF pass of every bus, DC gains, S-parameters of the first chain; their number."""
+    count = 0
+    for layer in layers:
+        buses = bus_names(graph, layer)
+        channels = graph.nodes[f"{layer}/{buses[0]}/combiner"]["frequencies"]
+        sweep = (0.5 * float(channels.min()), 1.25 * float(channels.max()), SPARAM_SWEEP)
+        decks = [rf_deck(graph, layer, bus) for bus in buses]
+        decks += [*dc_gain_decks(graph, layer), sparam_deck(graph, layer, buses[0], 0, 0.0, sweep)]
+        for deck in decks:
+            write_deck(deck, folder)
+        count += len(decks)
+    return count
+
+
+def _parameter_tables(plan: FrequencyPlan) -> dict[str, Any]:
+    records = (plan.device, plan.circuit, plan.options)
+    return {name: table_from_record(record) for name, record in zip(SECTIONS, records, strict=True)}
+
+
+def _fingerprint(sha256: str, tables: dict[str, Any]) -> str:
+    """Hash of what a program is made from: the model and every parameter."""
+    return hashlib.sha256(json.dumps([sha256, tables], sort_keys=True).encode()).hexdigest()
+
+
+def _tables(design: Design) -> dict[str, Any]:
+    """The content of design.toml."""
+    layers = {}
+    for number, entry in enumerate(design.plan.layers):
+        layer, scale = entry.layer, design.scales[entry.layer.name]
+        layers[layer.name] = {
+            "kind": layer.kind,
+            "source": layer.source,
+            "chains": entry.chains,
+            "resonators_per_chain": layer.taps,
+            "buses": len(entry.buses),
+            "positions": layer.positions,
+            "weight_scale": design.programs["coupled"].layers[number].weight_scale,
+            "input_offset": scale.offset,
+            "input_full_scale": scale.full_scale,
+        }
+    model = {
+        "file": design.cnn.file,
+        "sha256": design.cnn.sha256,
+        "input_shape": list(design.cnn.input_shape),
+        "input_scales_from": design.calibration,
+        "notes": list(design.cnn.notes),
+    }
+    return {"model": model, **_parameter_tables(design.plan), "layers": layers}
+
+
+def _program_arrays(design: Design) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn.sha256, _parameter_tables(design.plan)))}
+    for entry in design.plan.layers:
+        for bus in entry.buses:
+            arrays |= {
+                f"{bus.layer}/{bus.name}/{name}": getattr(bus, name)
+                for name in ("outputs", "taps", "frequencies", "levels")
+            }
+    for method, program in design.programs.items():
+        for layer, entry in zip(program.layers, design.plan.layers, strict=True):
+            arrays[f"{layer.layer}/{method}/residual"] = np.array(layer.residual)
+            for bus, f_res in zip(entry.buses, layer.f_res, strict=True):
+                arrays[f"{layer.layer}/{bus.name}/f_res_{method}"] = f_res
+    return arrays
+
+
+def write_design(design: Design, model: Path, folder: Path, done: Callable[[], None] = lambda: None) -> int:
+    """Write the design folder of a compiled network; returns the number of decks. `done` is called after each layer.
+
+    All of it is written beside `folder` first and renamed at the end. An existing design folder is replaced; any other
+    folder that is not empty is left alone (InputError).
+    """
+    import tomli_w
+
+    folder = folder.absolute()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: a file stands there; possible: a new folder, or an earlier design to replace")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "design.toml").is_file():
+        raise InputError(f"{folder}: not empty and no design; possible: a new folder, or an earlier design to replace")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
+    try:
+        draft.chmod(0o755)
+        (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
+        shutil.copyfile(model, draft / "model.onnx")
+        np.savez_compressed(draft / "program.npz", **_program_arrays(design))
+        write_graphml(design.graph("coupled"), draft / "graph.graphml")
+        decks = 0
+        for method in METHODS:
+            graph = design.graph(method)
+            for entry in design.plan.layers:
+                decks += write_decks(graph, [entry.layer.name], draft / "decks" / method)
+                done()
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            folder.replace(old / "design")
+            draft.replace(folder)
+            shutil.rmtree(old)
+        else:
+            draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return decks
+
+
+def _load_programs(
+    path: Path, planned: FrequencyPlan, fingerprint: str, scales: dict[str, float]
+) -> dict[Method, Program]:
+    """Programs from program.npz, checked against the plan that the parameters give."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["fingerprint"]) != fingerprint:
+                raise InputError(
+                    f"{path}: made from other parameters than design.toml now holds; "
+                    f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
+                )
+            programs: dict[Method, Program] = {}
+            for method in METHODS:
+                layers = []
+                for entry in planned.layers:
+                    name = entry.layer.name
+                    f_res = tuple(np.asarray(file[f"{name}/{b.name}/f_res_{method}"], float) for b in entry.buses)
+                    for bus, array in zip(entry.buses, f_res, strict=True):
+                        if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
+                            raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
+                    residual = float(file[f"{name}/{method}/residual"])
+                    layers.append(LayerProgram(name, scales[name], f_res, residual))
+                programs[method] = Program(method, tuple(layers))
+            return programs
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{path}: not the program of this design ({str(error)[:120]})") from None
+    except Exception as error:  # zipfile and zlib raise types of their own on damaged archives
+        raise InputError(f"{path}: damaged ({type(error).__name__})") from None
+
+
+def load_design(folder: Path) -> Design:
+    """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
+    path = folder / "design.toml"
+    if not path.is_file():
+        raise InputError(f"{folder}: no design here; possible: a folder that `resonet compile MODEL -o FOLDER` wrote")
+    tables = read_toml(path)
+    parameters = read_parameters(path)
+    try:
+        sha256, shape = tables["model"]["sha256"], tuple(int(n) for n in tables["model"]["input_shape"])
+        source, name = str(tables["model"]["input_scales_from"]), str(tables["model"]["file"])
+        numbers = {
+            layer: tuple(float(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
+            for layer, table in tables["layers"].items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: incomplete ({error}); possible: compile again") from None
+    cnn = read_cnn(folder / "model.onnx", shape)
+    if cnn.sha256 != sha256:
+        raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
+    planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
+    for entry in planned.layers:
+        known = numbers.get(entry.layer.name)
+        if not known or not np.all(np.isfinite(known)) or known[0] <= 0 or known[1] < 0 or known[2] <= 0:
+            raise InputError(
+                f"{path}: layers.{entry.layer.name}: scales missing or impossible; possible: compile again"
+            )
+    fingerprint = _fingerprint(sha256, _parameter_tables(planned))
+    weight_scales = {layer: values[0] for layer, values in numbers.items()}
+    programs = _load_programs(folder / "program.npz", planned, fingerprint, weight_scales)
+    scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
+    return Design(replace(cnn, file=name), planned, programs, scales, source)

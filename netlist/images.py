@@ -1,0 +1,70 @@
+"""Image sets: .npz files with `images` and, for accuracy, `labels`."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.models.errors import InputError
+
+__all__ = ["ImageSet", "read_images"]
+
+LARGEST = 4_000_000_000  # bytes of one array, unpacked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSet:
+    """Images as the network takes them, and their classes."""
+
+    file: str
+    images: NDArray[np.float64]  # [n, *input_shape]; 8-bit files are scaled to 0 ... 1
+    labels: NDArray[np.int64]  # [n]; empty where the file has none
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[np.generic]:
+    """One array of the archive, its size checked before it is unpacked; pickles are refused."""
+    info = archive.getinfo(f"{name}.npy")
+    if info.file_size > LARGEST:
+        raise InputError(f"{path}: array {name!r} has {info.file_size:,} bytes; possible: up to {LARGEST:,}")
+    with archive.open(info) as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def read_images(path: Path, input_shape: tuple[int, ...]) -> ImageSet:
+    """Read a .npz image set for a network of that input shape (without the batch axis).
+
+    Raises InputError that names the file, the array and what is possible.
+    """
+    wanted = f"a .npz file with images [n, {', '.join(map(str, input_shape))}] and labels [n]"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            if "images" not in names:
+                found = ", ".join(repr(name[:40]) for name in sorted(names)[:8]) or "nothing"
+                raise InputError(f"{path}: no array 'images', found {found}; possible: {wanted}")
+            images = _read_array(archive, "images", path)
+            labels = _read_array(archive, "labels", path) if "labels" in names else np.empty(0, np.int64)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; possible: {wanted}") from None
+    except InputError:
+        raise
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable image set ({reason}); possible: {wanted}") from None
+    if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
+        raise InputError(f"{path}: images of {images.dtype}, labels of {labels.dtype}; possible: numbers")
+    if len(images.shape) < 2 or len(images) == 0 or int(np.prod(images.shape[1:])) != int(np.prod(input_shape)):
+        raise InputError(f"{path}: images of shape {list(images.shape)} do not fit the network; possible: {wanted}")
+    squeezed = [n for n in images.shape[1:] if n != 1]
+    if squeezed != [n for n in input_shape if n != 1]:
+        raise InputError(f"{path}: images of shape {list(images.shape)} do not fit the network; possible: {wanted}")
+    if labels.size and labels.shape != (len(images),):
+        raise InputError(f"{path}: labels of shape {list(labels.shape)} for {len(images)} images; possible: {wanted}")
+    values = images.astype(np.float64).reshape(len(images), *input_shape)
+    if images.dtype == np.uint8:
+        values /= 255
+    if not np.all(np.isfinite(values)):
+        raise InputError(f"{path}: images with NaN or infinite pixels; possible: finite numbers")
+    return ImageSet(path.name, values, labels.astype(np.int64))

@@ -1,0 +1,63 @@
+"""Shared fixtures: a small network that compiles in milliseconds, and its design."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from resonet.netlist.design import Design, compile_cnn
+
+RNG = np.random.default_rng
+
+
+def save_model(path: Path, nodes, weights: dict[str, np.ndarray], shape, out: str, opset: int = 17) -> Path:
+    """Write an ONNX model of some nodes; input "x" [batch, *shape], output `out`."""
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", *shape])],
+        [helper.make_tensor_value_info(out, TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def small_nodes():
+    """conv 3x3x4 stride 2, ReLU, flatten, dense 3."""
+    return [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c"], strides=[2, 2], name="first"),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Flatten", ["r"], ["f"]),
+        helper.make_node("Gemm", ["f", "w2", "b2"], ["y"], transB=1, name="second"),
+    ]
+
+
+def small_weights(seed: int = 5) -> dict[str, np.ndarray]:
+    rng = RNG(seed)
+    return {
+        "w1": rng.normal(0, 0.4, (4, 1, 3, 3)),
+        "b1": rng.normal(0, 0.1, 4),
+        "w2": rng.normal(0, 0.3, (3, 36)),
+        "b2": rng.normal(0, 0.1, 3),
+    }
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small trained CNN as an ONNX file: input 1x8x8, chains of 9 and 36."""
+    path = tmp_path_factory.mktemp("model") / "small.onnx"
+    return save_model(path, small_nodes(), small_weights(), (1, 8, 8), "y")
+
+
+@pytest.fixture(scope="session")
+def small_design(small_model: Path) -> Design:
+    return compile_cnn(small_model)
+
+
+@pytest.fixture(scope="session")
+def small_images() -> np.ndarray:
+    return RNG(6).uniform(0, 1, (12, 1, 8, 8))
