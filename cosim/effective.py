@@ -1,0 +1,89 @@
+"""Effective weights: what the circuit of a layer really does to each input, and who disturbs whom."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.cosim.passes import dc_gains, rectify, rf_pass
+from resonet.netlist.design import Design
+from resonet.netlist.frequency_plan import Bus
+from resonet.netlist.graph import bus_chains, bus_names
+from resonet.netlist.programming import Method
+
+__all__ = ["Aggressor", "EffectiveWeights", "effective_weights"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggressor:
+    """The strongest crosstalk of a layer: what one tone rectifies in a resonator that is another tone's."""
+
+    level: float  # dB, against the largest voltage that a resonator gives for the same power (K_SD P)
+    bus: str
+    chain: int  # position of the chain on its bus
+    victim: int  # resonator, counted from the feed
+    aggressor: int  # tone, by the resonator that it belongs to
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectiveWeights:
+    """The weights that the circuit of a layer holds, in the units of the trained ones."""
+
+    layer: str
+    method: Method
+    values: Array  # [groups, outputs per group, taps]
+    trained: Array  # same shape
+    crosstalk: dict[str, Array]  # bus -> [victim resonator, aggressor tone], largest |V| / (P K_SD) over the chains
+    worst: Aggressor | None  # None where every bus has a single tone
+
+    @property
+    def error(self) -> Array:
+        """Deviation of every weight as part of the layer's largest trained weight."""
+        return (self.values - self.trained) / (np.abs(self.trained).max() or 1.0)
+
+    @property
+    def rms_error(self) -> float:
+        """Root mean square of `error`."""
+        return float(np.sqrt(np.mean(self.error**2)))
+
+
+def _worst(bus: Bus, relative: Array) -> tuple[Array, Aggressor | None]:
+    """Crosstalk matrix of a bus from |V| / (P K_SD) [tones, chains, resonators], and its worst entry off the diagonal.
+
+    A single tone has nobody to disturb.
+    """
+    matrix = relative.max(1).T
+    if len(matrix) < 2:
+        return matrix, None
+    off = np.where(np.eye(len(matrix), dtype=bool), -1.0, matrix)
+    victim, aggressor = (int(n) for n in np.unravel_index(off.argmax(), off.shape))
+    chain = int(relative[aggressor, :, victim].argmax())
+    return matrix, Aggressor(20 * float(np.log10(off.max())), bus.name, chain, victim, aggressor)
+
+
+def effective_weights(
+    design: Design, layer: str, method: Method, jobs: int | None = None, done: Callable[[], None] = lambda: None
+) -> EffectiveWeights:
+    """Effective weights of a layer from ngspice: RF pass of every bus, rectification, DC gains.
+
+    `done` is called after each deck. Raises InputError for a layer that is not there, EngineError.
+    """
+    entry = design.plan.layer(layer)
+    graph, device = design.graph(method), design.plan.device
+    scale = next(p.weight_scale for p in design.programs[method].layers if p.layer == layer)
+    passes = rf_pass(graph, layer, bus_names(graph, layer), jobs, done)
+    gains = dc_gains(graph, layer, jobs, done)
+    trained = entry.layer.matrix
+    values, crosstalk, worst = np.zeros_like(trained), {}, []
+    for bus, rf in zip(entry.buses, passes, strict=True):
+        volts = rectify(rf, device.transduction)
+        gain = np.array([gains[bus.name, j] for j in range(len(bus_chains(graph, layer, bus.name)))])
+        values[bus.group][np.ix_(bus.outputs, bus.taps)] = np.einsum("tjk,jk->jt", volts, gain) / scale
+        crosstalk[bus.name], found = _worst(bus, np.abs(volts) / device.sensitivity)
+        worst += [found] if found else []
+    return EffectiveWeights(
+        layer, method, values, trained, crosstalk, max(worst, key=lambda a: a.level) if worst else None
+    )

@@ -1,0 +1,78 @@
+"""Images through the circuit: logits and accuracy with the effective weights of every layer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.cosim.effective import EffectiveWeights
+from resonet.models.errors import InputError
+from resonet.netlist.cnn import Synapses, patches
+from resonet.netlist.design import Design
+from resonet.netlist.forward import activate, propagate
+from resonet.netlist.images import ImageSet
+
+__all__ = ["Accuracy", "accuracy", "forward", "tone_powers"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Share of images whose largest logit is their label."""
+
+    images: int
+    software: float
+    circuit: float
+    same_class: float  # share of images that circuit and software put in the same class
+
+
+def tone_powers(design: Design, layer: Synapses, x: Array) -> Array:
+    """Power of every tone in W, [groups, n, positions, taps], for a batch of layer inputs [n, *in_shape]."""
+    scale, p_max = design.scales[layer.name], design.plan.options.p_max
+    return np.asarray(np.clip((patches(x, layer) + scale.offset) / scale.full_scale, 0, 1) * p_max)
+
+
+def forward(
+    design: Design,
+    effective: Mapping[str, EffectiveWeights],
+    images: Array,
+    done: Callable[[], None] | None = None,
+) -> Array:
+    """Logits [n, classes] of the circuit: V_j = sum_i P_i W_ji in every layer, then bias and ReLU at the neuron.
+
+    images [n, *input_shape] as the network takes them; `effective` by layer name.
+    """
+    p_max = design.plan.options.p_max
+
+    def circuit_layer(layer: Synapses, x: Array) -> Array:
+        weights, scale = effective[layer.name].values, design.scales[layer.name]
+        sums = weights[:, None] @ tone_powers(design, layer, x).swapaxes(2, 3) * (scale.full_scale / p_max)
+        sums -= scale.offset * layer.matrix.sum(2)[:, None, :, None]
+        return activate(layer, sums)
+
+    return propagate(design.cnn, images, circuit_layer, done=done)
+
+
+def accuracy(
+    design: Design,
+    effective: Mapping[str, EffectiveWeights],
+    data: ImageSet,
+    done: Callable[[], None] | None = None,
+    software: Array | None = None,
+) -> Accuracy:
+    """Accuracy of the circuit on a labelled image set next to the trained network's own.
+
+    `software` may hand in the trained network's logits, where they are known already.
+    """
+    if not data.labels.size:
+        raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
+    trained = (propagate(design.cnn, data.images, done=done) if software is None else software).argmax(1)
+    circuit = forward(design, effective, data.images, done).argmax(1)
+    return Accuracy(
+        len(circuit),
+        float(np.mean(trained == data.labels)),
+        float(np.mean(circuit == data.labels)),
+        float(np.mean(circuit == trained)),
+    )
