@@ -1,0 +1,1 @@
+"""The MNIST network that the demo runs."""
