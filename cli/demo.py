@@ -1,0 +1,155 @@
+"""`resonet demo`: the main job, end to end, on the shipped MNIST network."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.cli.show import out, percent, print_table, summary_table
+from resonet.cosim.inference import accuracy
+from resonet.cosim.ngspice import find_ngspice
+from resonet.cosim.referee import TransientResult, patch_powers, transient
+from resonet.cosim.store import count_decks, stored_effective_weights
+from resonet.cosim.summary import LayerSummary, summarise
+from resonet.netlist.design import Design, compile_cnn
+from resonet.netlist.folder import write_deck, write_design
+from resonet.netlist.forward import propagate
+from resonet.netlist.images import read_images
+from resonet.netlist.programming import METHODS
+
+__all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
+
+LAYER = "conv1"  # where the transient and the S-parameters are taken
+TRANSIENT_SIZES = (9, 25)
+BATCH = 500
+Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """Everything that the demo prints."""
+
+    layers: list[LayerSummary]
+    images: int
+    software: float
+    circuit: dict[str, float]  # accuracy by program
+    transients: list[TransientResult]
+    folder: Path
+    decks: int
+    figures: list[Path]
+
+
+@contextmanager
+def _shipped() -> Iterator[Path]:
+    """Folder with the shipped network and its images."""
+    with as_file(files("resonet.examples.mnist")) as folder:
+        yield folder
+
+
+def _transients(
+    design: Design, images: NDArray[np.float64], folder: Path, done: Callable[[], None]
+) -> list[TransientResult]:
+    """The referee on chains of conv1, side by side; the decks go into the design folder."""
+
+    def one(size: int) -> TransientResult:
+        result, deck = transient(design, LAYER, "coupled", patch_powers(design, LAYER, images, size))
+        write_deck(deck, folder / "decks" / "transient")
+        done()
+        return result
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(one, TRANSIENT_SIZES))
+
+
+def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
+    """Compile the shipped network into `folder`, simulate it, write figures and Touchstone files.
+
+    `progress(what, total)` is a context that yields what to call after each step. Raises InputError, EngineError.
+    """
+    from resonet.cli.pages import chain_page, overview_page  # matplotlib and scikit-rf, which take a second to load
+
+    find_ngspice()  # said before half a minute of work, not after
+    with _shipped() as shipped, progress("compile", 6) as done:
+        model = shipped / "mnist.onnx"
+        shape = (1, 28, 28)
+        data, batch = (
+            read_images(shipped / "mnist_test.npz", shape),
+            read_images(shipped / "mnist_calibration.npz", shape),
+        )
+        design = compile_cnn(model, calibration=batch)
+        decks = write_design(design, model, folder, done)
+    layers = [entry.layer.name for entry in design.plan.layers]
+    with progress("ngspice, RF and DC passes", 2 * count_decks(design, layers)) as done:
+        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in METHODS}
+    with progress("images through the circuit", 3 * -(-len(data.images) // BATCH)) as done:
+        software = propagate(design.cnn, data.images, done=done)
+        found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
+    with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
+        transients = _transients(design, batch.images[:16], folder, done)
+    with progress("S-parameters and figures", 2) as done:
+        bias = design.plan.device.threshold_current
+        chain = chain_page(design, folder, LAYER, "coupled", bias=bias)
+        done()
+        shares = {"software": found["coupled"].software} | {f"circuit, {m}": found[m].circuit for m in METHODS}
+        figures = overview_page(folder, effective, shares, len(data.images), chain)
+        done()
+    return DemoResult(
+        summarise(design, effective),
+        len(data.images),
+        found["coupled"].software,
+        {method: found[method].circuit for method in METHODS},
+        transients,
+        folder,
+        decks,
+        figures,
+    )
+
+
+def demo_json(result: DemoResult) -> dict[str, Any]:
+    """The result for scripts: layers, accuracy, transient."""
+    keys = ["name", "chains", "resonators", "channels", "positions"]
+    keys += ["rms_error_formula", "rms_error_coupled", "worst_aggressor_db"]
+    accuracies: dict[str, float] = {"software": result.software, "images": result.images}
+    return {
+        "layers": [{key: asdict(row)[key] for key in keys} for row in result.layers],
+        "accuracy": accuracies | {f"circuit_{method}": share for method, share in result.circuit.items()},
+        "transient": [
+            {"resonators": t.resonators, "difference_of_full_scale": abs(t.difference_of_full_scale)}
+            for t in result.transients
+        ],
+    }
+
+
+def show_demo(result: DemoResult) -> None:
+    """The result for people."""
+    summary_table(
+        "MNIST network: weights that the circuit holds (RMS error: part of the largest weight)", result.layers
+    )
+    shares = {"software": result.software} | {f"circuit, {m}": share for m, share in result.circuit.items()}
+    print_table(
+        f"Accuracy on {result.images:,} test images, effective weights from ngspice",
+        {"network": "left", "accuracy": "right"},
+        ((name, percent(share)) for name, share in shares.items()),
+    )
+    columns = dict.fromkeys(("chain", "transient", "two-pass", "difference / full scale"), "right") | {"chain": "left"}
+    print_table(
+        f"ngspice transient of {LAYER} chains against the two-pass result",
+        columns,
+        (
+            (
+                f"{t.resonators} resonators",
+                f"{t.transient * 1e6:.2f} uV",
+                f"{t.two_pass * 1e6:.2f} uV",
+                percent(t.difference_of_full_scale, 3),
+            )
+            for t in result.transients
+        ),
+    )
+    what = f"{result.decks + len(result.transients)} decks, Touchstone files and figures in {result.folder}/"
+    out.print(f"{what}; start with {result.figures[0]}", markup=False, soft_wrap=True)

@@ -1,0 +1,71 @@
+"""`resonet doctor`: what is installed, what is missing, how to get it."""
+
+import ctypes.util
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from resonet.cosim.ngspice import EngineError, find_ngspice, ngspice_version, run_deck
+from resonet.netlist.deck import Deck
+
+__all__ = ["Finding", "examine"]
+
+REQUIRED = ("numpy", "scipy", "networkx", "onnx", "scikit-rf", "PySpice", "matplotlib", "xarray", "typer", "rich")
+OPTIONAL = {"onnxruntime": "tests compare with it", "torch": "only examples/mnist/train.py needs it"}
+PROBE = """* a divider
+v1 a 0 dc 1 ac 1
+r1 a b 1k
+r2 b 0 1k
+.ac lin 1 1k 1k
+.control
+set filetype=binary
+run
+write probe.raw
+quit
+.endc
+.end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    found: str  # version or result; empty where it is missing
+    needed: bool
+    remedy: str = ""
+
+
+def _package(name: str, needed: bool, remedy: str) -> Finding:
+    try:
+        return Finding(name, version(name), needed)
+    except PackageNotFoundError:
+        return Finding(name, "", needed, remedy)
+
+
+def _engine() -> list[Finding]:
+    """ngspice, and whether it computes: half of 1 V."""
+    try:
+        program = find_ngspice()
+        found = [Finding("ngspice", f"{ngspice_version(program)} ({program})", True)]
+        value = complex(run_deck(Deck("probe", PROBE), timeout=60)[0].columns(["v(b)"])[0, 0])
+    except EngineError as error:
+        return [Finding("ngspice", "", True, str(error))]
+    right = abs(value - 0.5) < 1e-9
+    return [
+        *found,
+        Finding("ngspice runs", "yes" if right else "", True, f"a divider of 1 V gave {value} V, not 0.5 V"),
+    ]
+
+
+def examine() -> list[Finding]:
+    """Look at everything that resonet uses."""
+    library = ctypes.util.find_library("ngspice") or ""
+    return [
+        Finding("Python", platform.python_version(), True),
+        *_engine(),
+        *(_package(name, True, f"pip install {name}") for name in REQUIRED),
+        Finding("libngspice", library, False, "for PySpice in process: apt-get install libngspice0"),
+        *(_package(name, False, f"pip install {name} ({why})") for name, why in OPTIONAL.items()),
+    ]

@@ -1,0 +1,95 @@
+"""Figures of a design folder: S-parameters of a chain, weights, crosstalk, accuracy; PNG and SVG under report/."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.cosim.effective import EffectiveWeights
+from resonet.netlist.design import Design
+from resonet.netlist.folder import write_deck
+from resonet.netlist.programming import Method
+from resonet.report.figures import (
+    accuracy_figure,
+    crosstalk_figure,
+    overview_figure,
+    sparam_figure,
+    weight_figure,
+)
+from resonet.report.style import save
+from resonet.sparams.chain import chain_deck, chain_sparams, find_bus, resonances, write_touchstone
+
+if TYPE_CHECKING:
+    from skrf import Network
+
+__all__ = ["ChainPage", "accuracy_page", "chain_page", "overview_page", "weights_page"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainPage:
+    """S-parameters of one chain and what was written of them."""
+
+    network: "Network"
+    unbiased: "Network"
+    channels: NDArray[np.float64]  # Hz
+    resonances: NDArray[np.float64]  # Hz
+    bias: float  # A
+    touchstone: list[Path]
+    figures: list[Path]
+
+
+def chain_page(
+    design: Design,
+    folder: Path,
+    layer: str,
+    method: Method,
+    chain: int = 0,
+    bus: str | None = None,
+    bias: float = 0.0,
+    sweep: tuple[float, float, int] | None = None,
+) -> ChainPage:
+    """Simulate a chain without and with DC bias; write decks, Touchstone files and the figure."""
+    networks, touchstone = [], []
+    for current in dict.fromkeys((0.0, bias)):
+        deck = chain_deck(design, layer, method, chain, bus, current, sweep)
+        write_deck(deck, folder / "decks" / method)
+        networks.append(chain_sparams(deck, design.plan.circuit.impedance))
+        touchstone.append(write_touchstone(networks[-1], folder / "results" / f"{deck.name}.s2p"))
+    channels = find_bus(design, layer, bus).frequencies
+    resonant = resonances(design, layer, method, chain, bus)
+    unbiased, network = networks[0], networks[-1]
+    drawn = sparam_figure(network, channels, resonant, unbiased if bias else None, bias)
+    figures = save(drawn, folder / "report", f"sparams_{network.name}")
+    return ChainPage(network, unbiased, channels, resonant, bias, touchstone, figures)
+
+
+def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, EffectiveWeights]]) -> list[Path]:
+    """Trained vs effective weights, and the crosstalk matrices of the last program given."""
+    figures = save(weight_figure(effective), folder / "report", "weights")
+    return figures + save(crosstalk_figure(list(effective.values())[-1]), folder / "report", "crosstalk")
+
+
+def accuracy_page(folder: Path, shares: Mapping[str, float], images: int) -> list[Path]:
+    """Accuracy bars."""
+    return save(accuracy_figure(shares, images), folder / "report", "accuracy")
+
+
+def overview_page(
+    folder: Path,
+    effective: Mapping[Method, Mapping[str, EffectiveWeights]],
+    shares: Mapping[str, float],
+    images: int,
+    chain: ChainPage,
+) -> list[Path]:
+    """Every figure of the demo, and all of them on one page."""
+    networks = (chain.unbiased, chain.network)
+    page = overview_figure(effective, shares, images, networks, chain.channels, chain.resonances, chain.bias)
+    return [
+        *save(page, folder / "report", "overview"),
+        *weights_page(folder, effective),
+        *accuracy_page(folder, shares, images),
+        *chain.figures,
+    ]

@@ -1,0 +1,80 @@
+"""What the commands print: tables, JSON, progress bars. Results go to stdout, everything else to stderr."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from resonet.cosim.summary import LayerSummary
+
+__all__ = ["err", "out", "percent", "print_json", "print_table", "progress", "summary_json", "summary_table"]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """One JSON object on stdout."""
+
+    def plain(item: object) -> Any:
+        if is_dataclass(item) and not isinstance(item, type):
+            return asdict(item)
+        return str(item)
+
+    out.print(json.dumps(value, indent=2, default=plain, ensure_ascii=False), markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on stderr; yields what to call after each of `total` steps. Nothing on a pipe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share in per cent, or a dash."""
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> None:
+    """Table with columns {heading: justify}."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
+    for heading, justify in columns.items():
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+
+
+def summary_table(title: str, rows: Iterable[LayerSummary]) -> None:
+    """The layers of a design with the errors of their weights."""
+    rows = list(rows)
+    columns = dict.fromkeys(("layer", "chains", "resonators", "channels"), "right") | {"layer": "left"}
+    cells = [[row.name, f"{row.chains:,}", f"{row.resonators:,}", str(row.channels)] for row in rows]
+    if all(row.rms_error_formula is None and row.rms_error_coupled is None for row in rows):
+        columns |= dict.fromkeys(("buses", "positions", "source power"), "right")
+        more = [[str(row.buses), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
+    else:
+        columns |= dict.fromkeys(("RMS formula", "RMS coupled", "worst aggressor"), "right")
+        more = [
+            [
+                percent(row.rms_error_formula),
+                percent(row.rms_error_coupled),
+                "-" if row.worst_aggressor_db is None else f"{row.worst_aggressor_db:.1f} dB",
+            ]
+            for row in rows
+        ]
+    print_table(title, columns, (left + right for left, right in zip(cells, more, strict=True)))
+
+
+def summary_json(rows: Iterable[LayerSummary]) -> list[dict[str, Any]]:
+    """The same for scripts."""
+    return [asdict(row) for row in rows]
