@@ -21,9 +21,7 @@ test: ## run the tests
 	@sh bootstrap.sh test ngspice
 	$(BIN)/python -m pytest $(ARGS)
 
-nightly: ## run the tests, the slow ones too
-	@sh bootstrap.sh test ngspice
-	RESONET_SLOW=1 $(BIN)/python -m pytest $(ARGS)
+nightly: test bench ## run the tests, then every benchmarks/show_*.py
 
 # mypy sees the folders as resonet.* through links in .venv/typing; its messages name the real files again.
 lint: ## check style, formatting and types

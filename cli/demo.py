@@ -83,7 +83,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
             read_images(shipped / "mnist_calibration.npz", shape),
         )
         design = compile_cnn(model, calibration=batch)
-        decks = write_design(design, model, folder, done)
+        write_design(design, model, folder, done)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("ngspice, RF and DC passes", 2 * count_decks(design, layers)) as done:
         effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in METHODS}
@@ -106,7 +106,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
         {method: found[method].circuit for method in METHODS},
         transients,
         folder,
-        decks,
+        len(list(folder.glob("decks/*/*.cir"))),
         figures,
     )
 
@@ -151,5 +151,5 @@ def show_demo(result: DemoResult) -> None:
             for t in result.transients
         ),
     )
-    what = f"{result.decks + len(result.transients)} decks, Touchstone files and figures in {result.folder}/"
+    what = f"{result.decks} decks, Touchstone files and figures in {result.folder}/"
     out.print(f"{what}; start with {result.figures[0]}", markup=False, soft_wrap=True)

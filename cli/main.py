@@ -5,7 +5,7 @@ Exit status: 0 fine, 1 the physics, the input or the engine says no (one line on
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,8 +14,7 @@ import typer
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
-from resonet.models.parameters import parse
-from resonet.models.resonator import SpinDiode
+from resonet.models.parameters import parameter, parse
 
 __all__ = ["app", "main"]
 
@@ -43,10 +42,18 @@ def _numbers(text: str, kind: type, option: str, example: str) -> tuple[float, .
         ) from None
 
 
-def _current(text: str) -> float:
-    """A current such as "5 uA", by the units of the threshold current."""
-    spec = next(f for f in SpinDiode.__dataclass_fields__.values() if f.name == "threshold_current")
-    return float(parse(text, spec, "option"))
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """Options of `resonet sparams` that have a unit."""
+
+    bias: float = parameter(0.0, "A", -1.0, 1.0, "DC current through the chain, such as 5uA")
+    start: float = parameter(1e9, "Hz", 1.0, 1e15, "lowest frequency, such as 0.5GHz")
+    stop: float = parameter(1e9, "Hz", 1.0, 1e15, "highest frequency, such as 25GHz")
+
+
+def _sweep(name: str, text: str) -> float:
+    """SI value of such an option."""
+    return float(parse(text, _Sweep.__dataclass_fields__[name], "sparams"))
 
 
 def _files(title: str, paths: list[Path]) -> None:
@@ -175,15 +182,13 @@ def sparams(
 
     from resonet.cli.pages import chain_page
     from resonet.netlist.folder import load_design
-    from resonet.netlist.frequency_plan import PlanOptions
     from resonet.sparams.chain import find_bus
 
     design = load_design(folder)
     channels = find_bus(design, layer, bus).frequencies
-    hertz = PlanOptions.__dataclass_fields__["f_min"]
-    low = float(parse(start, hertz, "option")) if start else 0.5 * float(channels.min())
-    high = float(parse(stop, hertz, "option")) if stop else 1.25 * float(channels.max())
-    page = chain_page(design, folder, layer, program, chain, bus, _current(bias), (low, high, points))
+    low = _sweep("start", start) if start else 0.5 * float(channels.min())
+    high = _sweep("stop", stop) if stop else 1.25 * float(channels.max())
+    page = chain_page(design, folder, layer, program, chain, bus, _sweep("bias", bias), (low, high, points))
     network = page.network
     level = 20 * np.log10(np.abs(network.s))
     at = [int(np.abs(network.f - f).argmin()) for f in page.channels]
@@ -259,7 +264,9 @@ def transient(
         int | None, typer.Option(min=1, help="Keep only so many, evenly spaced (default: all).")
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Images; the brightest patch sets the tones.")] = None,
-    points: Annotated[float, typer.Option(help="Time points per period of the highest tone, 30 or more.")] = 30,
+    points: Annotated[
+        float | None, typer.Option(help="Time points per period of the highest tone (default: 20; 60 if not by tones).")
+    ] = None,
     prewarp: Annotated[
         Literal["tones", "tank", "none"], typer.Option(help="What is moved against the integrator's error.")
     ] = "tones",

@@ -133,7 +133,7 @@ def _tail(j: int, below: int, device: SpinDiode, circuit: BusCircuit) -> tuple[s
 def _sources(combiner: dict[str, Any], circuit: BusCircuit, tones: Sequence[str]) -> list[str]:
     """Tone sources (their parameters given as text) and the arms of the combiner."""
     z0 = f"z0={circuit.impedance:.12g}"
-    lines = ["* tone sources and power combiner"]
+    lines = ["* tone sources (emf, f: the tone at p_max, for .tran) and power combiner"]
     for k, tone in enumerate(tones):
         lo, hi = ("0" if k == 0 else f"s{k}"), ("emf" if k == len(tones) - 1 else f"s{k + 1}")
         lines.append(f"xsrc{k} in{k} tone_port {z0} {tone}")
@@ -148,7 +148,8 @@ def _bus(graph: HardwareGraph, layer: str, bus: str, step: "TankStep | None" = N
     lines = []
     for j, chain in enumerate(bus_chains(graph, layer, bus)):
         tail, extra = _tail(j, chain["below"], device, circuit)
-        lines += [f"* chain {j}", f"xbt{j} bus dc{j} h{j}_0 {_tee(circuit)}"]
+        lines += [f"* chain {j}: bias tee, resonators from the feed on (every other one turned round), readout"]
+        lines += [f"xbt{j} bus dc{j} h{j}_0 {_tee(circuit)}"]
         lines += _chain(j, chain["f_res"], tail, device, circuit, step)
         lines += [*extra, f"xro{j} dc{j} readout rin={circuit.readout_resistance:.12g}"]
     return lines
@@ -167,7 +168,12 @@ def rf_deck(graph: HardwareGraph, layer: str, bus: str, lib: str = "../lib") -> 
     frequencies, chains = combiner["frequencies"], bus_chains(graph, layer, bus)
     name = f"{layer}_{bus}_rf"
     lines = _title(name, "RF pass, .ac over the channels, source 0 swept", lib, BUS_DEVICES)
-    lines += _sources(combiner, graph.graph["circuit"], [f"mag={int(k == 0)}" for k in range(len(frequencies))])
+    emf = combiner["levels"] * math.sqrt(graph.graph["p_max"]) / combiner["gain"]  # for a .tran of the user's own
+    tones = [
+        f"mag={int(k == 0)} emf={volts:.9g} f={f:.15g}"
+        for k, (volts, f) in enumerate(zip(emf, frequencies, strict=True))
+    ]
+    lines += _sources(combiner, graph.graph["circuit"], tones)
     lines += _bus(graph, layer, bus)
     for j, chain in enumerate(chains):
         count = range(len(chain["f_res"]))
@@ -277,7 +283,9 @@ def transient_deck(
     lines += _sources(combiner, graph.graph["circuit"], tones)
     lines += _bus(graph, layer, bus, step)
     lines.append(".save " + " ".join(f"v(dc{j})" for j in range(len(bus_chains(graph, layer, bus)))))
-    lines += [".options method=trap reltol=1e-4", f".tran {dt!r} {stop!r} 0 {dt!r}"]
+    # The DC output is a thousandth of the RF on the same node, so Newton must converge far below it; and the step must
+    # stay fixed, so the truncation error must never ask for a smaller one (trtol).
+    lines += [".options method=trap reltol=1e-6 vntol=1e-10 abstol=1e-14 trtol=1e5", f".tran {dt!r} {stop!r} 0 {dt!r}"]
     return Deck(name, "\n".join(lines + _control(name)))
 
 

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.models.bus import BusCircuit
-from resonet.models.resonator import SpinDiode
 from resonet.netlist.frequency_plan import Bus, FrequencyPlan
 from resonet.netlist.programming import Program
 
@@ -39,8 +38,8 @@ def combiner_gain(tones: int, circuit: BusCircuit) -> float:
     return float(10 ** (-circuit.combiner_loss / 20) / np.sqrt(tones))
 
 
-def _new_graph(device: SpinDiode, circuit: BusCircuit, **labels: str) -> HardwareGraph:
-    return nx.DiGraph(device=device, circuit=circuit, **labels)
+def _new_graph(plan: FrequencyPlan, method: str) -> HardwareGraph:
+    return nx.DiGraph(device=plan.device, circuit=plan.circuit, p_max=plan.options.p_max, method=method)
 
 
 def _add_bus(graph: HardwareGraph, bus: Bus, f_res: NDArray[np.float64]) -> None:
@@ -73,9 +72,9 @@ def _add_bus(graph: HardwareGraph, bus: Bus, f_res: NDArray[np.float64]) -> None
 def build_graph(plan: FrequencyPlan, program: Program) -> HardwareGraph:
     """Hardware of the whole network under bus feed, one copy of each kernel.
 
-    `graph.graph` holds the shared `device` and `circuit` and the program's `method`.
+    `graph.graph` holds the shared `device`, `circuit` and `p_max`, and the program's `method`.
     """
-    graph = _new_graph(plan.device, plan.circuit, method=program.method)
+    graph = _new_graph(plan, program.method)
     before: list[str] = []
     for entry, programmed in zip(plan.layers, program.layers, strict=True):
         for bus, f_res in zip(entry.buses, programmed.f_res, strict=True):
@@ -90,7 +89,7 @@ def build_graph(plan: FrequencyPlan, program: Program) -> HardwareGraph:
 
 def bus_graph(plan: FrequencyPlan, bus: Bus, f_res: NDArray[np.float64]) -> HardwareGraph:
     """Hardware of one bus alone; f_res [chains, resonators] in Hz."""
-    graph = _new_graph(plan.device, plan.circuit, method="given")
+    graph = _new_graph(plan, "given")
     _add_bus(graph, bus, f_res)
     return graph
 
