@@ -26,6 +26,8 @@ app = typer.Typer(
     help="Circuit-level netlists and SPICE co-simulation of CNNs on radio-frequency spintronic hardware.",
 )
 
+MUCH_CLIPPED = 0.01  # share of a layer's inputs from which on a warning is due
+
 Folder = Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="ngspice processes at once (default: one a core).")]
@@ -99,9 +101,12 @@ def compile_command(
         decks = write_design(made, model, folder, done)
     rows = summarise(made)
     residuals = {p.layer: p.residual for p in made.programs["coupled"].layers}
+    fills = {row.name: made.fill(row.name) for row in rows}
     if as_json:
         layers = [
-            {**row, "coupled_residual": residuals[row["name"]], "input_scale": asdict(made.scales[row["name"]])}
+            row
+            | {"fill": fills[row["name"]], "coupled_residual": residuals[row["name"]]}
+            | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
         print_json({"folder": folder, "decks": decks, "notes": made.cnn.notes, "layers": layers})
@@ -109,6 +114,13 @@ def compile_command(
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
     for note in made.cnn.notes:
         out.print(f"note: {note}", markup=False)
+    for layer, fill in fills.items():
+        if 0 < fill < 0.99 * made.plan.options.fill:
+            used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"
+            out.print(
+                f"note: layer {layer}: its largest weight takes {used}: only so do all chains hold their weights",
+                soft_wrap=True,
+            )
     for layer, residual in residuals.items():
         if residual > 1e-6:
             err.print(
@@ -246,12 +258,21 @@ def accuracy(
         shown: dict[str, float] = {"images": first.images, "software": first.software}
         shown |= {f"circuit_{m}": found[m].circuit for m in methods}
         shown |= {f"same_class_{m}": found[m].same_class for m in methods}
-        print_json({"accuracy": shown, "figures": figures})
+        print_json({"accuracy": shown, "clipped": first.clipped, "figures": figures})
         return
     rows = [("software", percent(first.software), "-")]
     rows += [(f"circuit, {m}", percent(found[m].circuit), percent(found[m].same_class)) for m in methods]
     columns = {"network": "left", "accuracy": "right", "same class as software": "right"}
     print_table(f"{images.file}: {first.images:,} images", columns, rows)
+    for name, share in first.clipped.items():
+        if share > MUCH_CLIPPED:
+            scale = design.scales[name]
+            err.print(
+                f"warning: layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
+                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
+                "--calibration, or with --input-range of these images",
+                soft_wrap=True,
+            )
     _files("figures", figures)
 
 
@@ -263,7 +284,9 @@ def transient(
     resonators: Annotated[
         int | None, typer.Option(min=1, help="Keep only so many, evenly spaced (default: all).")
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Images; the brightest patch sets the tones.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Images; the brightest patch of the first 16 sets the tones.")
+    ] = None,
     points: Annotated[
         float | None, typer.Option(help="Time points per period of the highest tone (default: 20; 60 if not by tones).")
     ] = None,
@@ -366,7 +389,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; so do we
         sys.exit(1)
     except OSError as error:
-        _complain(f"{error.filename or ''} {error.strerror or error}".strip())
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
         sys.exit(1)
     except KeyboardInterrupt:
         _complain("interrupted")

@@ -53,11 +53,13 @@ def chain_page(
 ) -> ChainPage:
     """Simulate a chain without and with DC bias; write decks, Touchstone files and the figure."""
     networks, touchstone = [], []
-    for current in dict.fromkeys((0.0, bias)):
-        deck = chain_deck(design, layer, method, chain, bus, current, sweep)
+    decks = [chain_deck(design, layer, method, chain, bus, current, sweep) for current in dict.fromkeys((0.0, bias))]
+    for deck in decks:
         write_deck(deck, folder / "decks" / method)
-        networks.append(chain_sparams(deck, design.plan.circuit.impedance))
-        touchstone.append(write_touchstone(networks[-1], folder / "results" / f"{deck.name}.s2p"))
+        network = chain_sparams(deck, design.plan.circuit.impedance)
+        network.name = f"{deck.name}_{method}"
+        networks.append(network)
+        touchstone.append(write_touchstone(network, folder / "results" / f"{network.name}.s2p"))
     channels = find_bus(design, layer, bus).frequencies
     resonant = resonances(design, layer, method, chain, bus)
     unbiased, network = networks[0], networks[-1]

@@ -10,13 +10,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from resonet.cosim.summary import LayerSummary
 
 __all__ = ["err", "out", "percent", "print_json", "print_table", "progress", "summary_json", "summary_table"]
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(value: object) -> None:
@@ -45,12 +46,13 @@ def percent(share: float | None, digits: int = 2) -> str:
 
 
 def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> None:
-    """Table with columns {heading: justify}."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
+    """Table with columns {heading: justify}; brackets in the text are no markup."""
+    table = Table(header_style="bold", box=SIMPLE_HEAD)
     for heading, justify in columns.items():
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
+    out.print(Text(title, style="bold"), soft_wrap=True)
     out.print(table)
 
 

@@ -26,6 +26,7 @@ class Accuracy:
     software: float
     circuit: float
     same_class: float  # share of images that circuit and software put in the same class
+    clipped: dict[str, float]  # by layer: share of its inputs beyond what its tones carry, which are cut off
 
 
 def tone_powers(design: Design, layer: Synapses, x: Array) -> Array:
@@ -39,14 +40,17 @@ def forward(
     effective: Mapping[str, EffectiveWeights],
     images: Array,
     done: Callable[[], None] | None = None,
+    watch: Callable[[Synapses, Array], None] = lambda layer, x: None,
 ) -> Array:
     """Logits [n, classes] of the circuit: V_j = sum_i P_i W_ji in every layer, then bias and ReLU at the neuron.
 
-    images [n, *input_shape] as the network takes them; `effective` by layer name.
+    images [n, *input_shape] as the network takes them; `effective` by layer name. `watch` sees the inputs of every
+    layer, [batch, *in_shape].
     """
     p_max = design.plan.options.p_max
 
     def circuit_layer(layer: Synapses, x: Array) -> Array:
+        watch(layer, x)
         weights, scale = effective[layer.name].values, design.scales[layer.name]
         sums = weights[:, None] @ tone_powers(design, layer, x).swapaxes(2, 3) * (scale.full_scale / p_max)
         sums -= scale.offset * layer.matrix.sum(2)[:, None, :, None]
@@ -68,11 +72,23 @@ def accuracy(
     """
     if not data.labels.size:
         raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
-    trained = (propagate(design.cnn, data.images, done=done) if software is None else software).argmax(1)
-    circuit = forward(design, effective, data.images, done).argmax(1)
+    logits = propagate(design.cnn, data.images, done=done) if software is None else software
+    low, high = int(data.labels.min()), int(data.labels.max())
+    if low < 0 or high >= logits.shape[1]:
+        raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {logits.shape[1] - 1}")
+    trained = logits.argmax(1)
+    outside: dict[str, list[float]] = {entry.layer.name: [] for entry in design.plan.layers}
+
+    def watch(layer: Synapses, x: Array) -> None:
+        scale = design.scales[layer.name]
+        beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
+        outside[layer.name].append(float(beyond.mean()) * len(x) / len(data.images))
+
+    circuit = forward(design, effective, data.images, done, watch).argmax(1)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),
         float(np.mean(circuit == data.labels)),
         float(np.mean(circuit == trained)),
+        {layer: sum(shares) for layer, shares in outside.items()},
     )

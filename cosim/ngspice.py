@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from resonet.cosim.errors import EngineError
 from resonet.cosim.raw import Plot, RawError, read_raw
 from resonet.netlist.deck import Deck
 from resonet.spice_lib.library import copy_library
@@ -19,14 +21,6 @@ from resonet.spice_lib.library import copy_library
 __all__ = ["EngineError", "find_ngspice", "ngspice_version", "run_deck", "run_decks"]
 
 INSTALL = "install it with: apt-get install ngspice (Debian, Ubuntu), dnf install ngspice, brew install ngspice (macOS)"
-
-
-class EngineError(RuntimeError):
-    """An engine is missing, failed, hung, or returned nothing usable. Carries the log and the run folder."""
-
-    def __init__(self, message: str, log: str = "", folder: Path | None = None) -> None:
-        super().__init__(message)
-        self.log, self.folder = log, folder
 
 
 def find_ngspice() -> str:
@@ -41,7 +35,12 @@ def find_ngspice() -> str:
 @functools.cache
 def ngspice_version(program: str) -> str:
     """Version that the program tells, such as "39"."""
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    try:
+        told = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"{program} does not tell an ngspice version ({error}); {INSTALL}") from None
     found = re.search(r"ngspice-([\w.+]+)", told.stdout + told.stderr)
     if not found:
         raise EngineError(f"{program} does not tell an ngspice version; {INSTALL}", told.stdout + told.stderr)
@@ -70,8 +69,14 @@ def _run_in(folder: Path, deck: Deck, program: str, timeout: float) -> list[Plot
             timeout=timeout,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        raise EngineError(f"ngspice on {deck.name}: no end after {timeout:g} s", folder=folder) from None
+    except subprocess.TimeoutExpired as error:
+        told = b"".join(part for part in (error.stdout, error.stderr) if isinstance(part, bytes))
+        log = told.decode("utf-8", "replace")
+        raise EngineError(f"ngspice on {deck.name}: no end after {timeout:g} s", log, folder) from None
+    except OSError as error:
+        raise EngineError(f"ngspice on {deck.name}: {program} does not run ({error.strerror}); {INSTALL}") from None
+    if done.returncode == -signal.SIGINT:
+        raise KeyboardInterrupt  # Ctrl-C in a terminal reaches ngspice too
     log = done.stdout + done.stderr
     complaint = _complaint(done.stderr)
     if done.returncode != 0 or complaint:
@@ -80,7 +85,7 @@ def _run_in(folder: Path, deck: Deck, program: str, timeout: float) -> list[Plot
         plots = read_raw(folder / deck.raw)
     except (OSError, RawError) as error:
         raise EngineError(f"ngspice on {deck.name}: no usable result ({error})", log, folder) from None
-    if not plots or any(plot.data.size == 0 for plot in plots):
+    if not plots or any(plot.data.size == 0 or plot.name == "constants" for plot in plots):  # without an analysis
         raise EngineError(f"ngspice on {deck.name}: an empty result", log, folder)
     if not all(np.all(np.isfinite(plot.data[:, 1:])) for plot in plots):
         raise EngineError(f"ngspice on {deck.name}: values that are not finite", log, folder)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resonet.cosim.errors import EngineError
+
 __all__ = ["Plot", "RawError", "read_raw"]
 
 
-class RawError(ValueError):
-    """A raw file that is cut short or is none."""
+class RawError(EngineError):
+    """A raw file that is cut short, is none, or lacks what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,14 +51,17 @@ def read_raw(path: Path) -> list[Plot]:
         try:
             points, width = int(fields["No. Points"]), int(fields["No. Variables"])
             kind = np.dtype(np.complex128 if "complex" in fields["Flags"] else np.float64)
-        except (KeyError, ValueError):
-            raise RawError(f"{path.name}: header without points, variables or flags") from None
+            variables = tuple(line.split()[1] for line in names.splitlines() if line.strip())
+            name = fields["Plotname"].strip()
+        except (KeyError, ValueError, IndexError):
+            raise RawError(f"{path.name}: header without name, points, flags or variables") from None
+        if points < 0 or width != len(variables):
+            raise RawError(f"{path.name}: {points} points of {width} variables, {len(variables)} of them named")
         at = end + len(marker)
         size = points * width * kind.itemsize
         if at + size > len(blob):
             raise RawError(f"{path.name}: cut short, {len(blob) - at} of {size} bytes of data")
-        variables = tuple(line.split()[1] for line in names.splitlines() if line.strip())
         data = np.frombuffer(blob, kind, points * width, at).reshape(points, width)
-        plots.append(Plot(fields["Plotname"].strip(), variables, data))
+        plots.append(Plot(name, variables, data))
         at += size
     return plots

@@ -40,6 +40,16 @@ def _depends_on(design: Design, layer: str, method: Method) -> str:
     return digest.hexdigest()
 
 
+def _content(result: EffectiveWeights) -> str:
+    """Hash of a result's own numbers: a file that was damaged is not believed."""
+    digest = hashlib.sha256(
+        json.dumps([list(result.crosstalk), asdict(result.worst) if result.worst else None]).encode()
+    )
+    for array in (result.values, result.trained, *result.crosstalk.values()):
+        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array, float).tobytes())
+    return digest.hexdigest()
+
+
 def _write(result: EffectiveWeights, depends_on: str, path: Path) -> None:
     import xarray as xr
 
@@ -63,6 +73,7 @@ def _write(result: EffectiveWeights, depends_on: str, path: Path) -> None:
         attrs={
             "title": f"effective weights of {result.layer}, program {result.method}",
             "depends_on": depends_on,
+            "content": _content(result),
             "buses": json.dumps(buses),
             "worst": json.dumps(asdict(result.worst) if result.worst else None),
         },
@@ -87,9 +98,10 @@ def _read(layer: str, method: Method, depends_on: str, path: Path) -> EffectiveW
                 size = int(np.isfinite(np.diagonal(matrix)).sum())
                 crosstalk[bus] = matrix[:size, :size]
             values, trained = (data[name].values.astype(float) for name in ("effective", "trained"))
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None  # damaged: computed anew, and replaced
-    return EffectiveWeights(layer, method, values, trained, crosstalk, Aggressor(**worst) if worst else None)
+            found = EffectiveWeights(layer, method, values, trained, crosstalk, Aggressor(**worst) if worst else None)
+            return found if _content(found) == data.attrs["content"] else None
+    except Exception:  # damaged, in whatever way its reader says so: computed anew, and replaced
+        return None
 
 
 def stored_effective_weights(

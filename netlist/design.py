@@ -44,6 +44,12 @@ class Design:
     scales: dict[str, InputScale]  # by layer name
     calibration: str  # what the scales come from, for people
 
+    def fill(self, layer: str) -> float:
+        """Largest weight of a layer as part of what a resonator can hold: plan.fill, or less if only less converges."""
+        weights = self.plan.layer(layer).layer.matrix
+        scale = next(p.weight_scale for p in self.programs["coupled"].layers if p.layer == layer)
+        return float(scale * np.abs(weights).max() / self.plan.device.sensitivity)
+
     def graph(self, method: Method) -> HardwareGraph:
         """Hardware graph with the resonators programmed by `method`."""
         return build_graph(self.plan, self.programs[method])
@@ -55,8 +61,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file ({error})") from None
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8, numbers of thousands of digits
+        raise InputError(f"{path}: not a TOML file ({str(error)[:120]})") from None
 
 
 def _with_settings(tables: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
@@ -86,6 +92,8 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = ()) -> P
         return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in SECTIONS.items()))
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
+    except OverflowError:  # TOML knows whole numbers of any size
+        raise InputError(f"{path}: a number of hundreds of digits; possible: numbers up to 1e308") from None
 
 
 def compile_cnn(
@@ -114,5 +122,5 @@ def compile_cnn(
             raise InputError(f"{calibration.file}: images {calibration.images.shape[1:]}; possible: {cnn.input_shape}")
         scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
     if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
-        raise InputError(f"{cnn.file}: activations overflow on the calibration batch; possible: finite activations")
+        raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
     return Design(cnn, planned, programs, scales, source)

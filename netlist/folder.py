@@ -10,9 +10,11 @@ results/        what was simulated, each file with the hash of what it was compu
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +29,7 @@ from resonet.netlist.deck import Deck, dc_gain_decks, rf_deck, sparam_deck
 from resonet.netlist.design import SECTIONS, Design, read_parameters, read_toml
 from resonet.netlist.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.graph import HardwareGraph, bus_names, write_graphml
+from resonet.netlist.npz import read_array
 from resonet.netlist.onnx_read import read_cnn
 from resonet.netlist.programming import METHODS, LayerProgram, Method, Program
 from resonet.netlist.scales import InputScale
@@ -162,8 +165,13 @@ def write_design(design: Design, model: Path, folder: Path, done: Callable[[], N
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
             folder.replace(old / "design")
-            draft.replace(folder)
-            shutil.rmtree(old)
+            try:
+                draft.replace(folder)
+            except BaseException:
+                (old / "design").replace(folder)
+                raise
+            finally:
+                shutil.rmtree(old)
         else:
             draft.replace(folder)
     finally:
@@ -176,8 +184,8 @@ def _load_programs(
 ) -> dict[Method, Program]:
     """Programs from program.npz, checked against the plan that the parameters give."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["fingerprint"]) != fingerprint:
+        with zipfile.ZipFile(path) as file:
+            if str(read_array(file, "fingerprint", 1)) != fingerprint:
                 raise InputError(
                     f"{path}: made from other parameters than design.toml now holds; "
                     f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
@@ -187,20 +195,28 @@ def _load_programs(
                 layers = []
                 for entry in planned.layers:
                     name = entry.layer.name
-                    f_res = tuple(np.asarray(file[f"{name}/{b.name}/f_res_{method}"], float) for b in entry.buses)
+                    f_res = tuple(
+                        np.asarray(read_array(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)), float)
+                        for b in entry.buses
+                    )
                     for bus, array in zip(entry.buses, f_res, strict=True):
                         if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
                             raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
-                    residual = float(file[f"{name}/{method}/residual"])
+                    residual = float(np.asarray(read_array(file, f"{name}/{method}/residual", 1), float))
                     layers.append(LayerProgram(name, scales[name], f_res, residual))
                 programs[method] = Program(method, tuple(layers))
             return programs
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not the program of this design ({str(error)[:120]})") from None
     except Exception as error:  # zipfile and zlib raise types of their own on damaged archives
         raise InputError(f"{path}: damaged ({type(error).__name__})") from None
+
+
+def _printable(text: object) -> str:
+    """Text without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in str(text)[:200])
 
 
 def load_design(folder: Path) -> Design:
@@ -212,12 +228,12 @@ def load_design(folder: Path) -> Design:
     parameters = read_parameters(path)
     try:
         sha256, shape = tables["model"]["sha256"], tuple(int(n) for n in tables["model"]["input_shape"])
-        source, name = str(tables["model"]["input_scales_from"]), str(tables["model"]["file"])
+        source, name = (_printable(tables["model"][key]) for key in ("input_scales_from", "file"))
         numbers = {
             layer: tuple(float(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
             for layer, table in tables["layers"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: incomplete ({error}); possible: compile again") from None
     cnn = read_cnn(folder / "model.onnx", shape)
     if cnn.sha256 != sha256:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.models.errors import InputError
+from resonet.netlist.npz import array_names, read_array
 
 __all__ = ["ImageSet", "read_images"]
 
-LARGEST = 4_000_000_000  # bytes of one array, unpacked
+MOST_VALUES = 500_000_000  # of one array: 4 GB as float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,15 +24,6 @@ class ImageSet:
     labels: NDArray[np.int64]  # [n]; empty where the file has none
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[np.generic]:
-    """One array of the archive, its size checked before it is unpacked; pickles are refused."""
-    info = archive.getinfo(f"{name}.npy")
-    if info.file_size > LARGEST:
-        raise InputError(f"{path}: array {name!r} has {info.file_size:,} bytes; possible: up to {LARGEST:,}")
-    with archive.open(info) as file:
-        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-
-
 def read_images(path: Path, input_shape: tuple[int, ...]) -> ImageSet:
     """Read a .npz image set for a network of that input shape (without the batch axis).
 
@@ -40,17 +32,17 @@ def read_images(path: Path, input_shape: tuple[int, ...]) -> ImageSet:
     wanted = f"a .npz file with images [n, {', '.join(map(str, input_shape))}] and labels [n]"
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            names = sorted(set(array_names(archive)))
             if "images" not in names:
-                found = ", ".join(repr(name[:40]) for name in sorted(names)[:8]) or "nothing"
+                found = ", ".join(repr(name[:40]) for name in names[:8]) or "nothing"
                 raise InputError(f"{path}: no array 'images', found {found}; possible: {wanted}")
-            images = _read_array(archive, "images", path)
-            labels = _read_array(archive, "labels", path) if "labels" in names else np.empty(0, np.int64)
+            images = read_array(archive, "images", MOST_VALUES)
+            labels = read_array(archive, "labels", MOST_VALUES) if "labels" in names else np.empty(0, np.int64)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; possible: {wanted}") from None
     except InputError:
         raise
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
+    except Exception as error:  # zipfile, zlib and numpy raise types of their own on damaged files
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable image set ({reason}); possible: {wanted}") from None
     if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":

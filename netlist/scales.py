@@ -47,8 +47,8 @@ def calibrated_scales(cnn: Cnn, images: Array) -> dict[str, InputScale]:
 
 def bounded_scales(cnn: Cnn, low: float = 0.0, high: float = 1.0) -> dict[str, InputScale]:
     """Scales that hold any image with pixels within low ... high: interval arithmetic, so on the safe side."""
-    if not low < high:
-        raise InputError(f"input range {low:g} ... {high:g}: the lower end must be below the upper one")
+    if not -np.inf < low < high < np.inf:
+        raise InputError(f"input range {low:g} ... {high:g}: possible: two finite numbers, the lower one first")
     scales = {}
     for layer in cnn.layers:
         low, high = min(low, 0.0), max(high, 0.0)  # padding and pooling may bring in zeros
@@ -56,7 +56,8 @@ def bounded_scales(cnn: Cnn, low: float = 0.0, high: float = 1.0) -> dict[str, I
             continue
         scales[layer.name] = InputScale.of_range(low, high)
         up, down = np.maximum(layer.matrix, 0).sum(2).ravel(), np.minimum(layer.matrix, 0).sum(2).ravel()
-        ends = layer.bias + up * low + down * high, layer.bias + up * high + down * low
+        with np.errstate(all="ignore"):  # an overflow is found by the check for finite scales
+            ends = layer.bias + up * low + down * high, layer.bias + up * high + down * low
         low, high = float(ends[0].min()), float(ends[1].max())
         if layer.activation == "relu":
             low, high = max(low, 0.0), max(high, 0.0)
