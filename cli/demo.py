@@ -59,7 +59,7 @@ def _transients(
 
     def one(size: int) -> TransientResult:
         result, deck = transient(design, LAYER, "coupled", patch_powers(design, LAYER, images, size))
-        write_deck(deck, folder / "decks" / "transient")
+        write_deck(deck, folder / "decks" / "coupled")
         done()
         return result
 

@@ -319,7 +319,7 @@ def transient(
     with progress("ngspice, transient", 1) as done:
         result, deck = run(design, layer, program, powers, chain, points, prewarp)
         done()
-    path = write_deck(deck, folder / "decks" / "transient")
+    path = write_deck(deck, folder / "decks" / program)
     if as_json:
         print_json(asdict(result) | {"difference_of_full_scale": abs(result.difference_of_full_scale), "deck": path})
         return
@@ -391,9 +391,6 @@ def main() -> None:
     except OSError as error:
         _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

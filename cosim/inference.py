@@ -44,6 +44,8 @@ def forward(
 ) -> Array:
     """Logits [n, classes] of the circuit: V_j = sum_i P_i W_ji in every layer, then bias and ReLU at the neuron.
 
+    Where an input carries an offset, the neuron's bias is trimmed so that the zero input gives the trained bias.
+
     images [n, *input_shape] as the network takes them; `effective` by layer name. `watch` sees the inputs of every
     layer, [batch, *in_shape].
     """
@@ -53,7 +55,7 @@ def forward(
         watch(layer, x)
         weights, scale = effective[layer.name].values, design.scales[layer.name]
         sums = weights[:, None] @ tone_powers(design, layer, x).swapaxes(2, 3) * (scale.full_scale / p_max)
-        sums -= scale.offset * layer.matrix.sum(2)[:, None, :, None]
+        sums -= scale.offset * weights.sum(2)[:, None, :, None]  # the bias is trimmed at the zero input
         return activate(layer, sums)
 
     return propagate(design.cnn, images, circuit_layer, done=done)

@@ -63,6 +63,8 @@ def parse(text: object, spec: "Field[Any]", section: str) -> float | int:
             wanted = f"the unit is {unit}" if unit else "it has no unit"
             raise InputError(f"{name} = {text[:40]!r}: {wanted}; possible: {describe(spec)}")
         text = float(found)
+    if isinstance(text, int) and abs(text) > 10**300:
+        raise InputError(f"{name}: a number of over 300 digits; possible: {describe(spec)}")
     if not math.isfinite(text):
         raise InputError(f"{name} = {text}: must be finite, {describe(spec)}")
     if isinstance(spec.default, int) and not isinstance(spec.default, bool):

@@ -277,7 +277,7 @@ def transient_deck(
     emf in V (peak, of the tone sources), frequencies in Hz and phases in degrees are per tone; dt and stop in s.
     """
     combiner = graph.nodes[f"{layer}/{bus}/combiner"]
-    name = f"{layer}_{bus}_tran"
+    name = f"{layer}_{bus}_tran" + ("_tank" if step else "")
     lines = _title(name, "transient, all tones at once", lib, BUS_DEVICES)
     tones = [f"emf={e:.15g} f={f:.15g} ph={p:.9g}" for e, f, p in zip(emf, frequencies, phases, strict=True)]
     lines += _sources(combiner, graph.graph["circuit"], tones)

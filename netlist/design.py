@@ -92,8 +92,6 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = ()) -> P
         return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in SECTIONS.items()))
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
-    except OverflowError:  # TOML knows whole numbers of any size
-        raise InputError(f"{path}: a number of hundreds of digits; possible: numbers up to 1e308") from None
 
 
 def compile_cnn(

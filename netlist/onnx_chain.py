@@ -54,9 +54,15 @@ class Chain:
         self.reserve(layer.weight.size)
         if windows is not None:
             layer = replace(layer, stride=windows.stride, dilation=windows.dilation, padding=windows.padding)
+        folded = _fold_scale(self.layers[-1], layer) if self.layers and isinstance(self.layers[-1], Synapses) else None
+        if folded is not None:
+            layer = folded
+            scale = self.layers.pop()
         name = self._name("pool" if layer.kind == "average_pool" else layer.kind)
         layer = replace(layer, name=name, weight=np.array(layer.weight, order="C"), bias=np.array(layer.bias))
         self.layers.append(_finite(layer))
+        if folded is not None:
+            self.notes.append(f"{scale.name} folded into {layer.name}")
         self.shape = layer.out_shape if shape is None else shape
 
     def add_max_pool(self, node: Node, windows: Windows) -> None:
@@ -174,6 +180,23 @@ def _fold_affine(layer: Synapses, index: NDArray[np.int64], scale: Floats, offse
         return None
     with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
         return replace(layer, weight=layer.weight * factor[:, None, None, None], bias=layer.bias * factor + shift)
+
+
+def _fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
+    """Take a scale layer into the weighted layer after it; None where that is not the same.
+
+    Spares the hardware a layer, and an input that the scale layer would make negative.
+    """
+    if scale.kind != "scale" or scale.activation != "linear" or scale.out_shape != layer.in_shape:
+        return None
+    if any(layer.padding) and scale.bias.any():
+        return None  # padded pixels are zero after the offset, not before
+    outputs, inputs = layer.weight.shape[:2]
+    channel = (np.arange(outputs) // (outputs // layer.groups))[:, None] * inputs + np.arange(inputs)
+    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
+        weight = layer.weight * scale.weight[:, 0, 0, 0][channel][:, :, None, None]
+        bias = layer.bias + (layer.weight.sum((2, 3)) * scale.bias[channel]).sum(1)
+    return replace(layer, weight=weight, bias=bias)
 
 
 def _per_channel(values: Floats, channel: NDArray[np.int64], out: Floats) -> Floats | None:

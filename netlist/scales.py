@@ -1,7 +1,7 @@
 """Activations -> tone power: the scale and the offset of every layer's input.
 
 A tone cannot carry negative power, so a layer's input x becomes the power P = p_max (x + offset) / full_scale, held
-within 0 ... p_max; what the offset adds to the output is known and taken off at the neuron's bias.
+within 0 ... p_max; what the offset adds to the output is measured with x = 0 and taken off at the neuron's bias.
 """
 
 from dataclasses import dataclass

@@ -155,7 +155,7 @@ def test_demo_decks_run_bare(demo, tmp_path, program, name):
 
 @pytest.mark.parametrize("size", [9, 25])
 def test_demo_transients_run_bare(demo, tmp_path, size):
-    deck = demo[0] / "decks" / "transient" / f"conv1_t0n0k{size}_tran.cir"
+    deck = demo[0] / "decks" / "coupled" / f"conv1_t0n0k{size}_tran.cir"
     if size == 9:
         bare_run(Path(deck.name), deck.parent)
     bare_run(deck, tmp_path)
@@ -323,7 +323,8 @@ def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small
         result = resonet("accuracy", build, "--data", signed, "--json")
         found = json.loads(result.out)
         assert (result.code, result.err) == (0, "")
-        assert found["clipped"] == {"conv1": 0.0, "dense1": 0.0}
+        assert found["clipped"]["conv1"] == 0.0
+        assert found["clipped"]["dense1"] < 0.01  # the circuit's activations may go a little beyond the software's
         assert found["accuracy"]["same_class_coupled"] >= 0.9
 
 
@@ -335,7 +336,7 @@ def test_transient(resonet, build, data):
     assert found["difference_of_full_scale"] < 0.01  # at full power: of fourth order in the amplitude
     assert abs(found["two_pass"]) > 0.05 * found["full_scale"]
     assert found["full_scale"] == pytest.approx(8838.83 * 50e-9, rel=1e-4)
-    assert Path(found["deck"]).parent == build / "decks" / "transient"
+    assert Path(found["deck"]).parent == build / "decks" / "coupled"
     text = resonet(*arguments, "--prewarp", "tank")
     assert (text.code, text.err) == (0, "")
     assert "pre-warp: tank" in text.out
@@ -477,7 +478,7 @@ def test_bad_options_of_compile(resonet, tmp_path, monkeypatch, small_model, opt
     [
         ("[plan]\ntile = ", "not a TOML file"),
         ("[planet]\ntile = 3", "no such table 'planet'; possible: device, bus, plan"),
-        (f"[plan]\ntile = {'9' * 400}", "a number of hundreds of digits"),
+        (f"[plan]\ntile = {'9' * 400}", "a number of over 300 digits"),
         ("plan = 3", "[plan]: a table of parameters is expected"),
         ("[plan]\ntile = 'many'", "plan.tile = 'many': not a number with a unit"),
         ("[bus]\nimpedance = '50 V'", "bus.impedance = '50 V': the unit is Ohm"),

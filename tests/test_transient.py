@@ -34,7 +34,7 @@ def test_the_two_passes_are_linear_in_the_powers(small_design):
 
 
 def test_the_difference_is_of_fourth_order(small_design):
-    # The two passes are exact to second order in the amplitude: what is left of the ratio is in proportion to the power.
+    # The two passes are exact to second order in the amplitude: what is left grows in proportion to the power.
     powers = np.full(4, 50e-9)
     at = {s: transient(small_design, "conv1", "coupled", s * powers, chain=2)[0] for s in (1.0, 0.1, 0.01)}
     off = {s: r.transient / r.two_pass - 1 for s, r in at.items()}
