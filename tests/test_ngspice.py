@@ -138,7 +138,7 @@ def test_a_fake_that_writes_a_good_file_is_believed(runs, fake):
 
 def test_what_a_stopped_program_said_is_kept(runs, fake):
     fake("echo got this far; exec sleep 60")
-    assert "got this far" in failure(Deck("probe", "* t\n.end\n"), runs, timeout=0.5).log
+    assert "got this far" in failure(Deck("probe", "* t\n.end\n"), runs, timeout=5).log
 
 
 @pytest.mark.parametrize("program", ["/nonexistent", "no-such-program-anywhere"])
