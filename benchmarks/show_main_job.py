@@ -10,19 +10,17 @@ short. Nothing is stored between runs.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from _show import header, info, show, stop
 
-from resonet.cosim.ngspice import find_ngspice, ngspice_version, run_decks
+from resonet.cosim.ngspice import find_ngspice, run_decks
 from resonet.cosim.referee import chain_bus, patch_powers, transient, two_pass_voltage
 from resonet.cosim.store import stored_effective_weights
 from resonet.models.bus import bus_currents
@@ -46,20 +44,6 @@ LAYER_KEYS = {
     "worst_aggressor_db",
 }
 ACCURACY_KEYS = {"software", "circuit_formula", "circuit_coupled", "images"}
-
-failures = 0
-
-
-def show(what: str, figure: str, bar: str, holds: bool) -> None:
-    """Print one line and keep count."""
-    global failures
-    failures += not holds
-    print(f"{what:<64} {figure:>20}   {bar:<22} {'holds' if holds else 'FALLS SHORT'}", flush=True)
-
-
-def info(what: str, figure: str) -> None:
-    """Print a measurement that has no bar."""
-    print(f"{what:<64} {figure:>20}", flush=True)
 
 
 def seconds(command: list[str], **options: object) -> tuple[float, subprocess.CompletedProcess[str]]:
@@ -258,9 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="what ends within a minute")
     quick = parser.parse_args().quick
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scikit-rf", "onnx"))
-    print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
-    print(f"ngspice {ngspice_version(find_ngspice())}, {versions}\n")
+    header("numpy", "scikit-rf", "onnx")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         result = demo(folder / "demo")
@@ -286,8 +268,7 @@ def main() -> None:
                 f"< {limit} s",
                 done.returncode == 0 and took < limit,
             )
-    print(f"\n{failures} fall short" if failures else "\nall hold")
-    sys.exit(1 if failures else 0)
+    stop()
 
 
 if __name__ == "__main__":
