@@ -17,8 +17,8 @@ demo: ## run the demonstration, which writes the folder demo
 	@sh bootstrap.sh ngspice
 	$(BIN)/resonet demo $(ARGS)
 
-test: ## run the tests
-	@sh bootstrap.sh test ngspice
+test: ## run the tests (where CI is set, those of the Verilog-A files too: a large download)
+	@sh bootstrap.sh test $(if $(CI),va) ngspice
 	$(BIN)/python -m pytest $(ARGS)
 
 nightly: test bench ## run the tests, then every benchmarks/show_*.py
@@ -39,7 +39,7 @@ format: ## format the code, and make the safe corrections of style
 	$(BIN)/ruff format .
 
 bench: ## run every benchmarks/show_*.py
-	@sh bootstrap.sh test ngspice
+	@sh bootstrap.sh test va ngspice
 	@rc=0; \
 	for script in benchmarks/show_*.py; do \
 		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || rc=1; fi; \

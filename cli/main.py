@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from resonet.cli.device import device_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
@@ -70,6 +71,7 @@ def compile_command(
         Path | None, typer.Option(help="Images (.npz) that set the scale of every layer's input; else a safe bound.")
     ] = None,
     design: Annotated[Path | None, typer.Option(help="TOML file with [device], [bus], [plan] tables.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Device from the literature, such as vortex_mtj.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help='One parameter, such as --set bus.node_capacitance="0.1 fF".')
     ] = None,
@@ -93,7 +95,7 @@ def compile_command(
     low_high = _numbers(input_range, float, "--input-range", "0,1")
     if len(low_high) != 2:
         raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
-    parameters = read_parameters(design, settings or ())
+    parameters = read_parameters(design, settings or (), preset)
     known_shape = tuple(int(n) for n in shape) if shape else None
     images = read_images(calibration, read_cnn(model, known_shape).input_shape) if calibration else None
     made = compile_cnn(model, parameters, images, known_shape, (low_high[0], low_high[1]))
@@ -332,6 +334,9 @@ def transient(
     )
     print_table(f"pre-warp: {prewarp}; full scale {result.full_scale * 1e6:.1f} uV = K_SD p_max", columns, [row])
     _files("deck", [path])
+
+
+app.command("device")(device_command)
 
 
 @app.command()

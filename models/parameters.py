@@ -11,19 +11,30 @@
 """
 
 import math
-from dataclasses import Field, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 from resonet.models.errors import InputError
 
-__all__ = ["check", "describe", "parameter", "parse", "quantity", "record_from_table", "table_from_record"]
+__all__ = ["Interface", "check", "describe", "parameter", "parse", "quantity", "record_from_table", "table_from_record"]
 
 Record = TypeVar("Record")
 
 
-def parameter(default: float | int, unit: str, low: float, high: float, doc: str) -> Any:
-    """Dataclass field with its unit (SI, "" where there is none), closed range and meaning."""
-    return field(default=default, metadata={"unit": unit, "low": low, "high": high, "doc": doc})
+def parameter(default: float | int, unit: str, low: float, high: float, doc: str, source: str = "") -> Any:
+    """Dataclass field with its unit (SI, "" where there is none), closed range, meaning, and source of the default."""
+    return field(default=default, metadata={"unit": unit, "low": low, "high": high, "doc": doc, "source": source})
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """How a device appears in SPICE and Verilog-A: its name and its pins, in order, with their meaning.
+
+    A device record holds one as the class variable `SPICE`; its parameters there are the record's fields.
+    """
+
+    name: str
+    pins: tuple[tuple[str, str], ...]
 
 
 def describe(spec: "Field[Any]") -> str:

@@ -60,11 +60,6 @@ class SpinDiode:
         """K = -4 α K_SD R0: resistance change per unit of precession, ohm/A."""
         return -4 * self.damping * self.sensitivity * self.resistance
 
-    @property
-    def linear_power(self) -> float:
-        """½ I_th² R0, in W: one tone of that power has the peak current I_th. Default bound of the input power."""
-        return 0.5 * self.threshold_current**2 * self.resistance
-
 
 def susceptibility(f: ArrayLike, f_res: ArrayLike, damping: float) -> NDArray[np.complex128]:
     """chi(f) = f_res² / (f_res² - f² + 2jα f_res f), dimensionless; broadcasts f against f_res."""
@@ -82,7 +77,9 @@ def real_susceptibility(ratio: Array, damping: float) -> tuple[Array, Array]:
 
 def rectified_per_watt(f: ArrayLike, f_res: ArrayLike, device: SpinDiode) -> Array:
     """Rectified voltage per watt in R0, V/W, of the resonator as a circuit: -4 α K_SD Re chi(f)."""
-    return np.asarray(-4 * device.damping * device.sensitivity * susceptibility(f, f_res, device.damping).real)
+    square = np.square(np.asarray(f, float) / np.asarray(f_res, float))
+    real = 1 - square  # in real numbers: Re chi = a / (a² + b²), a = 1 - r², b = 2αr
+    return np.asarray(-4 * device.damping * device.sensitivity * real / (real * real + 4 * device.damping**2 * square))
 
 
 def published_law(f: ArrayLike, f_res: ArrayLike, device: SpinDiode) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from resonet.models.bus import BusCircuit
 from resonet.models.errors import InputError
 from resonet.models.parameters import record_from_table
+from resonet.models.preset import OTHER_TABLES, preset_tables
 from resonet.models.resonator import SpinDiode
 from resonet.netlist.cnn import Cnn
 from resonet.netlist.frequency_plan import FrequencyPlan, PlanOptions, plan
@@ -77,17 +78,26 @@ def _with_settings(tables: dict[str, Any], settings: Iterable[str]) -> dict[str,
     return tables
 
 
-def read_parameters(path: Path | None = None, settings: Iterable[str] = ()) -> Parameters:
-    """Parameters from the [device], [bus] and [plan] tables of a TOML file, then from "section.name=value" settings.
+def _with_preset(tables: dict[str, Any], preset: str) -> dict[str, Any]:
+    """Tables laid over those of a preset, parameter by parameter."""
+    base = {name: table for name, table in preset_tables(preset).items() if name in SECTIONS}
+    return tables | {
+        name: table | tables[name] if isinstance(tables.get(name), dict) else tables.get(name, table)
+        for name, table in base.items()
+    }
 
-    What is not given has its default. A design.toml that compile wrote can be read back; its other tables are results
-    of compiling and are left alone. Raises InputError that names file, parameter, value and range.
+
+def read_parameters(path: Path | None = None, settings: Iterable[str] = (), preset: str | None = None) -> Parameters:
+    """Parameters of a preset, then of [device], [bus] and [plan] of a TOML file, then "section.name=value" settings.
+
+    What is not given has its default. A design.toml that compile wrote can be read back, and so can a preset's file;
+    their other tables are left alone. Raises InputError that names file, parameter, value and range.
     """
     tables = read_toml(path) if path else {}
-    unknown = set(tables) - set(SECTIONS) - {"model", "layers"}
+    unknown = set(tables) - set(SECTIONS) - {"model", "layers", *OTHER_TABLES}
     if unknown:
         raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(SECTIONS)}")
-    tables = _with_settings(tables, settings)
+    tables = _with_settings(_with_preset(tables, preset) if preset else tables, settings)
     try:
         return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in SECTIONS.items()))
     except InputError as error:

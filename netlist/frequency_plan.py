@@ -30,7 +30,7 @@ class PlanOptions:
     tile: int = parameter(48, "", 1, 4096, "most resonators of a chain on one bus")
     fanout: int = parameter(32, "", 1, 4096, "most chains on one bus")
     fill: float = parameter(0.8, "", 0.01, 0.98, "largest weight of a layer, as part of the largest a resonator holds")
-    p_max: float = parameter(50e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
+    p_max: float = parameter(2e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
 
     def __post_init__(self) -> None:
         check(self, "plan")

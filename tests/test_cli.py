@@ -335,7 +335,7 @@ def test_transient(resonet, build, data):
     found = json.loads(result.out)
     assert found["difference_of_full_scale"] < 0.01  # at full power: of fourth order in the amplitude
     assert abs(found["two_pass"]) > 0.05 * found["full_scale"]
-    assert found["full_scale"] == pytest.approx(8838.83 * 50e-9, rel=1e-4)
+    assert found["full_scale"] == pytest.approx(8838.83 * 2e-9, rel=1e-4)
     assert Path(found["deck"]).parent == build / "decks" / "coupled"
     text = resonet(*arguments, "--prewarp", "tank")
     assert (text.code, text.err) == (0, "")

@@ -11,7 +11,7 @@ from resonet.netlist.deck import TankStep
 
 @pytest.fixture(scope="module")
 def found(small_design):
-    powers = np.array([40e-9, 0.0, 25e-9, 10e-9])
+    powers = small_design.plan.options.p_max * np.array([0.8, 0.0, 0.5, 0.2])
     return {p: transient(small_design, "conv1", "coupled", powers, chain=2, prewarp=p)[0] for p in PREWARPS}
 
 

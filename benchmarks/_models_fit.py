@@ -1,0 +1,63 @@
+"""Fits and presets, for the show script: `lines` have a bar, `notes` have none."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from resonet.models.fit import fit_rectification, rectification
+from resonet.models.preset import list_presets, load_preset
+
+__all__ = ["lines", "notes"]
+
+TRUE = {"f0": 5e9, "damping": 0.01, "sensitivity": 8838.0, "psi": 0.3, "background": 50.0}
+F = 5e9 * (1 + 0.01 * np.linspace(-6, 6, 49))
+
+
+def _recovery() -> float:
+    """Worst relative error of a noiseless fit, over shapes of the line."""
+    worst = 0.0
+    for psi in (-1.2, 0.0, 0.3, 1.2):
+        true = TRUE | {"psi": psi}
+        found = fit_rectification((F, rectification(F, **true)))
+        size = true | {"psi": 1.0, "background": true["sensitivity"]}
+        worst = max(worst, *(abs(found[name] - true[name]) / size[name] for name in true))
+    return worst
+
+
+def _uncertainty(runs: int = 200) -> tuple[float, float]:
+    """Worst ratio, as difference from 1, of the scatter to the errors told; share of values within three errors."""
+    clean, noise = rectification(F, **TRUE), 0.05 * TRUE["sensitivity"]
+    fits = [fit_rectification((F, clean + np.random.default_rng(n).normal(0, noise, len(F)))) for n in range(runs)]
+    values = {name: np.array([fit[name] for fit in fits]) for name in TRUE}
+    errors = {name: np.array([fit.estimates[name].error for fit in fits]) for name in TRUE}
+    off = [values[name].std(ddof=1) / np.sqrt(np.mean(errors[name] ** 2)) - 1 for name in TRUE]
+    within = np.mean([np.abs(values[name] - true) < 3 * errors[name] for name, true in TRUE.items()])
+    return float(np.abs(off).max()), float(within)
+
+
+def lines() -> Iterator[tuple[str, str, str, bool]]:
+    """What, figure, bar, holds."""
+    worst = _recovery()
+    yield "fit of a noiseless rectification curve, worst parameter", f"{worst:.1e}", "<= 1e-6", worst <= 1e-6
+    off, within = _uncertainty()
+    yield "errors of the fit against the scatter of 200 curves", f"{off:.0%}", "<= 30 %", off <= 0.3
+    yield "fitted values within three standard errors", f"{within:.1%}", ">= 97 %", within >= 0.97
+    for name in list_presets():
+        preset = load_preset(name)
+        bad = [
+            key
+            for key, value in preset.values.items()
+            if not (np.isfinite(value) and preset.ranges[key][0] <= value <= preset.ranges[key][1])
+        ]
+        yield f"preset {name}: f0, Q, K_SD, I_th in its ranges", ", ".join(bad) or "all", "all", not bad
+
+
+def notes() -> Iterable[tuple[str, str]]:
+    """Key figures of the presets."""
+    for name in list_presets():
+        found = load_preset(name).values
+        yield (
+            f"preset {name}: f0, Q, K_SD, I_th",
+            f"{found['f0'] / 1e9:g} GHz, {found['quality']:g}, {found['sensitivity']:.3g} V/W, "
+            f"{found['threshold_current'] * 1e3:g} mA",
+        )
