@@ -73,11 +73,11 @@ __all__ = [
     "free_frequency",
     "free_power",
     "growth_rate",
+    "linear_power",
     "linewidth",
     "power_after",
     "start_up_time",
     "thermal_power",
-    "linear_power",
 ]
 
 Array = NDArray[np.float64]

@@ -161,7 +161,7 @@ class IdealRelu(_Port):
     ith: float = parameter(LINEAR.threshold_current, "A", 1e-9, 1.0, "current at which the tone starts", LAW)
     rin: float = parameter(LINEAR.resistance, "Ohm", 1e-3, 1e9, "input resistance, p to n", "as a junction")
     pfull: float = parameter(
-        LINEAR.linear_power, "W", 0.0, 1.0, "power at the clamp", "half ith^2 r0, the p_max of a tone"
+        LINEAR.threshold_power, "W", 0.0, 1.0, "power at the clamp", "half ith^2 r0: one tone has the threshold current"
     )
     z0: float = parameter(50.0, "Ohm", 1e-3, 1e9, "impedance of the port", "the usual one")
     clamp: float = parameter(4.0, "", 1.001, 1e3, "largest useful current, in ith", "that of the physical oscillators")

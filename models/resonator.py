@@ -60,6 +60,11 @@ class SpinDiode:
         """K = -4 α K_SD R0: resistance change per unit of precession, ohm/A."""
         return -4 * self.damping * self.sensitivity * self.resistance
 
+    @property
+    def threshold_power(self) -> float:
+        """½ I_th² R0, in W: one tone of that power has the peak current I_th."""
+        return 0.5 * self.threshold_current**2 * self.resistance
+
 
 def susceptibility(f: ArrayLike, f_res: ArrayLike, damping: float) -> NDArray[np.complex128]:
     """chi(f) = f_res² / (f_res² - f² + 2jα f_res f), dimensionless; broadcasts f against f_res."""
