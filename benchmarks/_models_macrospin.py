@@ -16,6 +16,7 @@ from scipy.interpolate import CubicSpline
 from resonet.cosim.ngspice import run_deck
 from resonet.models.macrospin import MU0, Macrospin, linear_map, linearise, terms
 from resonet.models.macrospin_time import compression, integrate, linear_power, rectified_by_integration, ring_down
+from resonet.models.preset import list_presets, load_preset
 from resonet.netlist.deck import Deck
 
 Array = NDArray[np.float64]
@@ -173,13 +174,17 @@ def lines() -> Iterator[tuple[str, str, str, bool]]:
 
 
 def notes() -> Iterator[tuple[str, str]]:
-    """Compression of the default device, and the largest RF power that follows."""
-    found, line = compression(DEVICE), linear_map(DEVICE)
+    """Compression of the default device and of the presets that are macrospins, and the RF power that follows."""
+    line = linear_map(DEVICE)
     figure = f"{line.f_res / 1e9:.3f} GHz, alpha_eff {line.damping:.4f}, K_SD {line.sensitivity:.0f} V/W"
     yield "macrospin defaults", f"{figure}, psi {line.psi:.2f} rad"
-    yield "macrospin 1 % compression, best detuning", f"{found.one_percent * 1e9:.0f} nW in R0"
-    yield "macrospin 1 dB compression, best detuning", f"{found.one_db * 1e9:.0f} nW in R0"
-    yield "macrospin P_max, 1 % of the peak at all |u| <= 1", f"{linear_power(DEVICE) * 1e9:.0f} nW in R0"
+    presets = {f"preset {name}": load_preset(name).macrospin for name in list_presets()}
+    for name, device in {"default macrospin": DEVICE, **presets}.items():
+        if device is not None:
+            found = compression(device)
+            powers = (found.one_percent, found.one_db, linear_power(device))
+            text = ", ".join(f"{watts * 1e9:.0f} nW" for watts in powers)
+            yield f"{name}, fidelity 3: 1 %, 1 dB, recommended P_max", text
 
 
 if __name__ == "__main__":

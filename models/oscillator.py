@@ -19,6 +19,7 @@ the junction: the same formula with I_read, so P_out ~ p, which is proportional 
 elsewhere, and the reference for the other two.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -64,14 +65,15 @@ def _overdrive(current: ArrayLike, ith: float, clamp: float) -> Array:
     return np.asarray(np.clip(np.asarray(current, float) / ith, 1, clamp) - 1)
 
 
-class _Port:
+class _Port(ABC):
     """A port of impedance z0 that gives `power`."""
 
     __slots__ = ()
     z0: float
 
+    @abstractmethod
     def power(self, current: ArrayLike) -> Array:
-        raise NotImplementedError
+        """Available power, W, for a DC current in A."""
 
     def amplitude(self, current: ArrayLike) -> Array:
         """Peak voltage across a matched load, V."""
