@@ -1,5 +1,6 @@
 """The ngspice driver: every way to fail is an EngineError with its log and run folder; raw files."""
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -205,7 +206,9 @@ def test_an_interruption_leaves_no_run_folder(monkeypatch, runs):
 
 
 def test_a_ctrl_c_that_reaches_ngspice_is_an_interruption(fake, runs):
-    fake("kill -2 $$")
+    # Not by the shell's own kill: in the background a shell ignores the signal, and so would its script.
+    die = "import os, signal; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), 2)"
+    fake(f'exec "{sys.executable}" -c "{die}"')
     with pytest.raises(KeyboardInterrupt):
         run_deck(divider("a", 1e3))
     with pytest.raises(KeyboardInterrupt):
