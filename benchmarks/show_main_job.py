@@ -29,7 +29,7 @@ from resonet.netlist.design import Design
 from resonet.netlist.folder import load_design
 from resonet.netlist.forward import propagate
 from resonet.netlist.images import read_images
-from resonet.netlist.programming import METHODS, Method
+from resonet.netlist.programming import COMPILED, Method
 
 ROOT = Path(__file__).parent.parent
 MNIST = ROOT / "examples" / "mnist"
@@ -118,14 +118,14 @@ def second_opinion(folder: Path, result: dict[str, object]) -> None:
     design = load_design(folder)
     data = read_images(MNIST / "mnist_test.npz", design.cnn.input_shape)
     worst = 0.0
-    for method in METHODS:
+    for method in COMPILED:
         for layer, found in stored_effective_weights(folder, design, method).items():
             off = found.values - closed_form_weights(design, layer, method)
             worst = max(worst, float(np.abs(off).max() / np.abs(found.trained).max()))
     show("effective weights, ngspice vs numpy closed form, of full scale", f"{worst:.1e}", "<= 1e-6", worst <= 1e-6)
     for store in (folder / "results").glob("effective_*.nc"):
         store.unlink()
-    again = {m: stored_effective_weights(folder, design, m) for m in METHODS}
+    again = {m: stored_effective_weights(folder, design, m) for m in COMPILED}
     rms = {row["name"]: row["rms_error_coupled"] for row in result["layers"]}  # type: ignore[attr-defined]
     same = all(abs(again["coupled"][name].rms_error - value) < 1e-12 for name, value in rms.items())
     show("weights come out of ngspice: recomputed without the store", str(same), "equal", same)

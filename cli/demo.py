@@ -21,7 +21,7 @@ from resonet.netlist.design import Design, compile_cnn
 from resonet.netlist.folder import write_deck, write_design
 from resonet.netlist.forward import propagate
 from resonet.netlist.images import read_images
-from resonet.netlist.programming import METHODS
+from resonet.netlist.programming import COMPILED
 
 __all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
 
@@ -86,24 +86,24 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
         write_design(design, model, folder, done)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("ngspice, RF and DC passes", 2 * count_decks(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in METHODS}
+        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in COMPILED}
     with progress("images through the circuit", 3 * -(-len(data.images) // BATCH)) as done:
         software = propagate(design.cnn, data.images, done=done)
-        found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
+        found = {m: accuracy(design, effective[m], data, done, software) for m in COMPILED}
     with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
         transients = _transients(design, batch.images[:16], folder, done)
     with progress("S-parameters and figures", 2) as done:
         bias = design.plan.device.threshold_current
         chain = chain_page(design, folder, LAYER, "coupled", bias=bias)
         done()
-        shares = {"software": found["coupled"].software} | {f"circuit, {m}": found[m].circuit for m in METHODS}
+        shares = {"software": found["coupled"].software} | {f"circuit, {m}": found[m].circuit for m in COMPILED}
         figures = overview_page(folder, effective, shares, len(data.images), chain)
         done()
     return DemoResult(
         summarise(design, effective),
         len(data.images),
         found["coupled"].software,
-        {method: found[method].circuit for method in METHODS},
+        {method: found[method].circuit for method in COMPILED},
         transients,
         folder,
         len(list(folder.glob("decks/*/*.cir"))),

@@ -150,10 +150,10 @@ def crosstalk(
     from resonet.cosim.store import count_decks, stored_effective_weights
     from resonet.cosim.summary import summarise
     from resonet.netlist.folder import load_design
-    from resonet.netlist.programming import METHODS
+    from resonet.netlist.programming import COMPILED
 
     design = load_design(folder)
-    methods = METHODS if program == "both" else (program,)
+    methods = COMPILED if program == "both" else (program,)
     layers = layer or [entry.layer.name for entry in design.plan.layers]
     for name in layers:
         design.plan.layer(name)
@@ -242,11 +242,11 @@ def accuracy(
     from resonet.netlist.folder import load_design
     from resonet.netlist.forward import propagate
     from resonet.netlist.images import read_images
-    from resonet.netlist.programming import METHODS
+    from resonet.netlist.programming import COMPILED
 
     design = load_design(folder)
     images = read_images(data, design.cnn.input_shape)
-    methods = METHODS if program == "both" else (program,)
+    methods = COMPILED if program == "both" else (program,)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("ngspice, RF and DC passes", len(methods) * count_decks(design, layers)) as done:
         effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in methods}

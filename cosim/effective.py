@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.passes import dc_gains, rectify, rf_pass
+from resonet.cosim.engines import Engine, ngspice
+from resonet.cosim.passes import rectify
 from resonet.netlist.design import Design
 from resonet.netlist.frequency_plan import Bus
-from resonet.netlist.graph import bus_chains, bus_names
 from resonet.netlist.programming import Method
 
 __all__ = ["Aggressor", "EffectiveWeights", "effective_weights"]
@@ -65,23 +66,28 @@ def _worst(bus: Bus, relative: Array) -> tuple[Array, Aggressor | None]:
 
 
 def effective_weights(
-    design: Design, layer: str, method: Method, jobs: int | None = None, done: Callable[[], None] = lambda: None
+    design: Design,
+    layer: str,
+    method: Method,
+    jobs: int | None = None,
+    done: Callable[[], None] = lambda: None,
+    engine: Engine | None = None,
 ) -> EffectiveWeights:
-    """Effective weights of a layer from ngspice: RF pass of every bus, rectification, DC gains.
+    """Effective weights of a layer: RF pass of every bus, rectification, DC gains; from ngspice or another engine.
 
-    `done` is called after each deck. Raises InputError for a layer that is not there, EngineError.
+    `done` is called after each of ngspice's decks. Raises InputError for a layer that is not there, EngineError.
     """
-    entry = design.plan.layer(layer)
-    graph, device = design.graph(method), design.plan.device
-    scale = next(p.weight_scale for p in design.programs[method].layers if p.layer == layer)
-    passes = rf_pass(graph, layer, bus_names(graph, layer), jobs, done)
-    gains = dc_gains(graph, layer, jobs, done)
+    entry, device = design.plan.layer(layer), design.plan.device
+    programmed = design.programs[method].layer(layer)
+    engine = engine or partial(ngspice, jobs=jobs, done=done)
+    passes = engine(design.plan, entry, programmed.f_res)
     trained = entry.layer.matrix
     values, crosstalk, worst = np.zeros_like(trained), {}, []
-    for bus, rf in zip(entry.buses, passes, strict=True):
+    for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
         volts = rectify(rf, device.transduction)
-        gain = np.array([gains[bus.name, j] for j in range(len(bus_chains(graph, layer, bus.name)))])
-        values[bus.group][np.ix_(bus.outputs, bus.taps)] = np.einsum("tjk,jk->jt", volts, gain) / scale
+        values[bus.group][np.ix_(bus.outputs, bus.taps)] = (
+            np.einsum("tjk,jk->jt", volts, gain) / programmed.weight_scale
+        )
         crosstalk[bus.name], found = _worst(bus, np.abs(volts) / device.sensitivity)
         worst += [found] if found else []
     return EffectiveWeights(

@@ -18,7 +18,7 @@ from resonet.netlist.frequency_plan import FrequencyPlan, PlanOptions, plan
 from resonet.netlist.graph import HardwareGraph, build_graph
 from resonet.netlist.images import ImageSet
 from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.programming import METHODS, Method, Program, program
+from resonet.netlist.programming import COMPILED, Method, Program, program
 from resonet.netlist.scales import InputScale, bounded_scales, calibrated_scales
 
 __all__ = ["Design", "Parameters", "compile_cnn", "read_parameters"]
@@ -119,7 +119,7 @@ def compile_cnn(
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
-    programs: dict[Method, Program] = {method: program(planned, method) for method in METHODS}
+    programs: dict[Method, Program] = {method: program(planned, method) for method in COMPILED}
     if calibration is None:
         scales, source = (
             bounded_scales(cnn, *input_range),

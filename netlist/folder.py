@@ -31,7 +31,7 @@ from resonet.netlist.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.graph import HardwareGraph, bus_names, write_graphml
 from resonet.netlist.npz import read_array
 from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.programming import METHODS, LayerProgram, Method, Program
+from resonet.netlist.programming import COMPILED, LayerProgram, Method, Program
 from resonet.netlist.scales import InputScale
 from resonet.spice_lib.library import copy_library
 
@@ -157,7 +157,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Callable[[], N
         np.savez_compressed(draft / "program.npz", **_program_arrays(design))
         write_graphml(design.graph("coupled"), draft / "graph.graphml")
         decks = 0
-        for method in METHODS:
+        for method in COMPILED:
             graph = design.graph(method)
             for entry in design.plan.layers:
                 decks += write_decks(graph, [entry.layer.name], draft / "decks" / method)
@@ -191,7 +191,7 @@ def _load_programs(
                     f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
                 )
             programs: dict[Method, Program] = {}
-            for method in METHODS:
+            for method in COMPILED:
                 layers = []
                 for entry in planned.layers:
                     name = entry.layer.name

@@ -1,12 +1,12 @@
 """Weights -> resonance frequencies.
 
 `formula` inverts the published law for each resonator as if it were alone. `coupled` solves, for every chain at once,
-for the detunings at which the *sum* over the chain answers each tone with its weight: Newton with the exact
-susceptibility and its analytic derivative. Both take the RF current of a tone to be the same all along the chain; what
-the bus really does to it is for the circuit simulation to say.
+for the detunings at which the *sum* over the chain answers each tone with its weight, with the exact susceptibility.
+Both take the RF current of a tone to be the same all along the chain. `calibrated` (cosim/calibration.py) solves the
+same problem with what an engine measured in the circuit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,21 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.models.errors import InputError
-from resonet.models.resonator import (
-    SpinDiode,
-    detuning_for_weight,
-    real_susceptibility,
-    resonance_for_detuning,
-)
+from resonet.models.resonator import SpinDiode, detuning_for_weight, resonance_for_detuning
+from resonet.netlist.chain_solver import Branches, Chains, chain_response, solve_chains
 from resonet.netlist.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
-__all__ = ["METHODS", "LayerProgram", "Method", "Program", "chain_response", "program", "solve_coupled"]
+__all__ = [
+    "COMPILED",
+    "METHODS",
+    "LayerProgram",
+    "Method",
+    "Program",
+    "Solved",
+    "bus_weights",
+    "largest_fill",
+    "layer_unit",
+    "program",
+    "solve_layer",
+    "solver_chains",
+]
 
 Array = NDArray[np.float64]
-Method = Literal["formula", "coupled"]
-METHODS: tuple[Method, ...] = ("formula", "coupled")
-BATCH = 4_000_000  # elements of the Jacobians held at once
+Trial = tuple[Bus, Array | None, Array]  # bus, profile, weights [chains, K]
+Method = Literal["formula", "coupled", "calibrated"]
+COMPILED: tuple[Method, ...] = ("formula", "coupled")  # what `compile` makes; calibration needs an engine
+METHODS: tuple[Method, ...] = (*COMPILED, "calibrated")
 CONVERGED = 1e-9  # largest residual, as part of the largest weight, at which a chain holds its weights
+LEAST_FILL = 0.1  # of the plan's: the scale is not lowered further
+FILL_STEPS = 7  # halvings of the interval in which the largest fill lies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,85 +60,112 @@ class Program:
     method: Method
     layers: tuple[LayerProgram, ...]
 
+    def layer(self, name: str) -> LayerProgram:
+        """Program of a layer; InputError lists what there is."""
+        for entry in self.layers:
+            if entry.layer == name:
+                return entry
+        possible = ", ".join(entry.layer for entry in self.layers)
+        raise InputError(f"no layer {name[:60]!r}; possible: {possible}")
 
-def chain_response(detuning: Array, frequencies: Array, signs: Array, damping: float) -> tuple[Array, Array]:
-    """Answer of every chain to each tone in units of K_SD, and its derivative by each detuning.
 
-    detuning [chains, K], frequencies [K] (tone k is resonator k's own), signs [K] -> [chains, K tones],
-    [chains, K tones, K resonators].
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """Detunings of a bus and how far off they leave every chain."""
+
+    detuning: Array  # [chains, K] half-widths
+    worst: Array  # [chains] largest residual, units of K_SD
+
+
+def bus_weights(entry: LayerPlan, bus: Bus) -> Array:
+    """Trained weights that the chains of a bus hold, [chains, resonators]."""
+    return np.asarray(entry.layer.matrix[bus.group][np.ix_(bus.outputs, bus.taps)])
+
+
+def solver_chains(bus: Bus, device: SpinDiode, profile: Array | None = None) -> Chains:
+    """Chains of a bus for the solver; `profile` as in `Chains`."""
+    return Chains(bus.frequencies, bus.signs, device.damping, profile)
+
+
+def layer_unit(entry: LayerPlan, fill: float) -> float:
+    """K_SD per unit of trained weight with the layer's largest weight at `fill` of what a resonator can hold."""
+    largest = float(np.abs(entry.layer.matrix).max())
+    return fill / largest if largest > 0 else 1.0
+
+
+def solve_layer(
+    entry: LayerPlan,
+    device: SpinDiode,
+    fill: float,
+    profiles: Sequence[Array | None] | None = None,
+    branches: Branches = "near",
+) -> list[Solved]:
+    """Detunings of every bus of a layer with its largest weight at `fill`; `profiles` bus by bus, default ideal."""
+    unit = layer_unit(entry, fill)
+    return [
+        Solved(*solve_chains(bus_weights(entry, bus) * unit, solver_chains(bus, device, profile), branches=branches))
+        for bus, profile in zip(entry.buses, profiles or [None] * len(entry.buses), strict=True)
+    ]
+
+
+def _failing(entry: LayerPlan, device: SpinDiode, fill: float, tests: Sequence[Trial]) -> list[Trial]:
+    """Those chains of `tests` that cannot hold their weights at `fill`."""
+    unit, left = layer_unit(entry, fill), []
+    for bus, profile, weights in tests:
+        _, worst = solve_chains(weights * unit, solver_chains(bus, device, profile), tolerance=0.1 * CONVERGED * fill)
+        bad = worst > CONVERGED * fill
+        if bad.any():
+            part = profile[bad] if profile is not None and profile.ndim == 3 else profile
+            left.append((bus, part, weights[bad]))
+    return left
+
+
+def largest_fill(
+    entry: LayerPlan, device: SpinDiode, fill: float, profiles: Sequence[Array | None] | None = None
+) -> float:
+    """Largest fill, from `fill` down to a tenth of it, at which every chain of the layer can hold its weights.
+
+    Found by bisection to 1 % of `fill`, with the chains that fail at `fill`; 0 if even a tenth is too much.
     """
-    ratio = frequencies[:, None] / frequencies[None, :]
-    real, slope = real_susceptibility(ratio * (1 + damping * detuning[:, None, :]), damping)
-    return -4 * damping * (real * signs).sum(2), -4 * damping**2 * slope * signs * ratio
+    given = profiles or [None] * len(entry.buses)
+    tests: list[Trial] = [
+        (bus, profile, bus_weights(entry, bus)) for bus, profile in zip(entry.buses, given, strict=True)
+    ]
+    tests = _failing(entry, device, fill, tests)
+    if not tests:
+        return fill
+    low, high = LEAST_FILL, 1.0
+    if _failing(entry, device, fill * low, tests):
+        return 0.0
+    for _ in range(FILL_STEPS):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if _failing(entry, device, fill * middle, tests) else (middle, high)
+    return fill * low
 
 
-def solve_coupled(
-    target: Array, frequencies: Array, signs: Array, damping: float, tolerance: float = 1e-12, most: int = 40
-) -> tuple[Array, Array]:
-    """Detunings [chains, K], |u| <= 1, at which each chain answers tone k with target[:, k] (units of K_SD).
-
-    Newton, damped so that no detuning moves more than half a linewidth at once. Also returns the largest residual of
-    each chain, [chains]; a chain that cannot hold its weights keeps the best detunings found.
-    """
-    u = detuning_for_weight(np.clip(signs * target, -1, 1))
-    best, least = u, np.full(len(u), np.inf)
-    for _ in range(most):
-        response, jacobian = chain_response(u, frequencies, signs, damping)
-        residual = response - target
-        worst = np.abs(residual).max(1)
-        better = worst < least
-        best, least = np.where(better[:, None], u, best), np.where(better, worst, least)
-        if least.max() <= tolerance:
-            break
-        try:
-            move = -np.linalg.solve(jacobian, residual[..., None])[..., 0]
-        except np.linalg.LinAlgError:
-            break  # a chain sits where its answer no longer depends on a detuning: its best so far stands
-        u = np.clip(u + move * np.minimum(1, 0.5 / np.maximum(np.abs(move).max(1), 1e-300))[:, None], -1, 1)
-    return best, least
-
-
-def _batches(target: Array) -> Iterator[slice]:
-    """Slices of chains whose Jacobians fit in memory together."""
-    size = max(1, BATCH // target.shape[1] ** 2)
-    return (slice(start, start + size) for start in range(0, len(target), size))
-
-
-def _solve_bus(bus: Bus, target: Array, method: Method, device: SpinDiode) -> tuple[Array, float]:
-    """Detunings of a bus [chains, K] and the largest residual, both for target weights in units of K_SD."""
-    detuning, worst = np.empty_like(target), 0.0
-    for part in _batches(target):
-        if method == "coupled":
-            detuning[part], residual = solve_coupled(target[part], bus.frequencies, bus.signs, device.damping)
-        else:
-            detuning[part] = detuning_for_weight(bus.signs * target[part])
-            response, _ = chain_response(detuning[part], bus.frequencies, bus.signs, device.damping)
-            residual = np.abs(response - target[part]).max(1)
-        worst = max(worst, float(residual.max()))
-    return detuning, worst
+def _alone(entry: LayerPlan, device: SpinDiode, fill: float) -> list[Solved]:
+    """Detunings that each resonator would need alone, and what the others then do to the chain."""
+    found = []
+    for bus in entry.buses:
+        target = bus_weights(entry, bus) * layer_unit(entry, fill)
+        detuning = detuning_for_weight(bus.signs * target)
+        # In parts: the Jacobian that comes with the response would take a gigabyte for a large layer.
+        response = np.concatenate(
+            [chain_response(part, solver_chains(bus, device))[0] for part in np.array_split(detuning, len(detuning))]
+        )
+        found.append(Solved(detuning, np.abs(response - target).max(1)))
+    return found
 
 
 def _program_layer(entry: LayerPlan, method: Method, fill: float, device: SpinDiode) -> LayerProgram:
     """Program a layer with its largest weight at `fill` of what a resonator can hold."""
-    weights = entry.layer.matrix
-    largest = float(np.abs(weights).max())
-    unit = fill / largest if largest > 0 else 1.0  # K_SD per unit of trained weight
-    f_res, worst = [], 0.0
-    for bus in entry.buses:
-        target = weights[bus.group][np.ix_(bus.outputs, bus.taps)] * unit
-        detuning, residual = _solve_bus(bus, target, method, device)
-        f_res.append(resonance_for_detuning(bus.frequencies, detuning, device.damping))
-        worst = max(worst, residual / fill)
-    return LayerProgram(entry.layer.name, unit * device.sensitivity, tuple(f_res), worst)
-
-
-def _realisable_fill(entry: LayerPlan, plan: FrequencyPlan) -> float:
-    """Largest fill, from the plan's down to a tenth of it, at which every chain of the layer can hold its weights."""
-    fill = plan.options.fill
-    for fraction in (1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.1):
-        if _program_layer(entry, "coupled", fill * fraction, plan.device).residual <= CONVERGED:
-            return fill * fraction
-    return fill
+    solved = _alone(entry, device, fill) if method == "formula" else solve_layer(entry, device, fill)
+    f_res = tuple(
+        resonance_for_detuning(bus.frequencies, one.detuning, device.damping)
+        for bus, one in zip(entry.buses, solved, strict=True)
+    )
+    worst = max(float(one.worst.max()) for one in solved) / fill
+    return LayerProgram(entry.layer.name, layer_unit(entry, fill) * device.sensitivity, f_res, worst)
 
 
 def program(plan: FrequencyPlan, method: Method = "coupled") -> Program:
@@ -136,8 +175,10 @@ def program(plan: FrequencyPlan, method: Method = "coupled") -> Program:
     scale lets every chain converge; both methods use the same scale. A layer that converges at no scale is programmed
     as well as it goes, and says so in its `residual`.
     """
-    if method not in METHODS:
-        raise InputError(f"program method {method!r}: no such method; possible: {', '.join(METHODS)}")
+    if method not in COMPILED:
+        raise InputError(f"program method {method!r}: no such method; possible: {', '.join(COMPILED)}")
+    fill = plan.options.fill
     return Program(
-        method, tuple(_program_layer(e, method, _realisable_fill(e, plan), plan.device) for e in plan.layers)
+        method,
+        tuple(_program_layer(e, method, largest_fill(e, plan.device, fill) or fill, plan.device) for e in plan.layers),
     )

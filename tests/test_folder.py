@@ -15,7 +15,7 @@ from resonet.netlist import folder as module
 from resonet.netlist.design import compile_cnn, read_parameters
 from resonet.netlist.folder import load_design, new_file, write_design
 from resonet.netlist.images import ImageSet
-from resonet.netlist.programming import METHODS
+from resonet.netlist.programming import COMPILED
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -46,7 +46,7 @@ def test_round_trip(small_design, written):
     assert loaded.scales == small_design.scales
     assert loaded.calibration == small_design.calibration == "any pixel within 0 ... 1"
     assert (loaded.cnn.file, loaded.cnn.sha256) == ("small.onnx", small_design.cnn.sha256)
-    for method in METHODS:
+    for method in COMPILED:
         for a, b in zip(loaded.programs[method].layers, small_design.programs[method].layers, strict=True):
             assert (a.layer, a.weight_scale, a.residual) == (b.layer, b.weight_scale, b.residual)
             assert all(np.array_equal(x, y) for x, y in zip(a.f_res, b.f_res, strict=True))
@@ -74,7 +74,7 @@ def test_round_trip_of_other_parameters_and_a_calibration(tmp_path, small_model,
 
 def test_what_is_in_a_folder(written, small_design):
     names = set(contents(written))
-    decks = {f"decks/{m}/{d}.cir" for m in METHODS for n in ("conv1", "dense1") for d in (f"{n}_t0_rf", f"{n}_dc0")}
+    decks = {f"decks/{m}/{d}.cir" for m in COMPILED for n in ("conv1", "dense1") for d in (f"{n}_t0_rf", f"{n}_dc0")}
     assert {"design.toml", "model.onnx", "program.npz", "graph.graphml", "decks/lib/resonator.lib", *decks} <= names
     assert not [name for name in names if Path(name).name.startswith(".")]
     graph = nx.read_graphml(written / "graph.graphml")
@@ -190,7 +190,7 @@ def runs(monkeypatch) -> list[str]:
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory, written) -> Path:
     folder = shutil.copytree(written, tmp_path_factory.mktemp("simulated") / "design")
-    for method in METHODS:
+    for method in COMPILED:
         stored_effective_weights(folder, load_design(folder), method)
     return folder
 
@@ -412,7 +412,7 @@ def test_flipped_bytes_of_a_program_are_found_or_harmless(copy, small_design):
         except InputError as error:
             refused += "program.npz: " in str(error)
             continue
-        for method in METHODS:
+        for method in COMPILED:
             for a, b in zip(loaded.programs[method].layers, small_design.programs[method].layers, strict=True):
                 assert all(np.array_equal(x, y) for x, y in zip(a.f_res, b.f_res, strict=True))
     assert refused > 20
