@@ -95,7 +95,7 @@ def closed_form_weights(design: Design, layer: str, method: Method) -> np.ndarra
     """Effective weights by numpy alone: nominal bus, chi, alternating signs, readout divider. No simulator."""
     device, circuit = design.plan.device, design.plan.circuit
     entry = design.plan.layer(layer)
-    programmed = next(p for p in design.programs[method].layers if p.layer == layer)
+    programmed = design.program(method).layer(layer)
     weights = np.zeros_like(entry.layer.matrix)
     taps = entry.layer.taps
     tiles = len({bus.tile for bus in entry.buses})

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from resonet.cli.calibrate import calibrate_command
 from resonet.cli.device import device_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
@@ -33,7 +34,12 @@ Folder = Annotated[Path, typer.Argument(help="Design folder that `resonet compil
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="ngspice processes at once (default: one a core).")]
 Layer = Annotated[str, typer.Option("--layer", help="Layer, as `resonet compile` names it: conv1, dense1, ...")]
-Chosen = Annotated[Literal["coupled", "formula"], typer.Option("--program", help="How the resonators are programmed.")]
+Chosen = Annotated[
+    Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How the resonators are programmed.")
+]
+Programs = Annotated[
+    Literal["all", "formula", "coupled", "calibrated"], typer.Option("--program", help="Only this program.")
+]
 
 
 def _numbers(text: str, kind: type, option: str, example: str) -> tuple[float, ...]:
@@ -137,9 +143,7 @@ def compile_command(
 def crosstalk(
     folder: Folder,
     layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers.")] = None,
-    program: Annotated[
-        Literal["coupled", "formula", "both"], typer.Option("--program", help="How the resonators are programmed.")
-    ] = "both",
+    program: Programs = "all",
     jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
@@ -150,10 +154,9 @@ def crosstalk(
     from resonet.cosim.store import count_decks, stored_effective_weights
     from resonet.cosim.summary import summarise
     from resonet.netlist.folder import load_design
-    from resonet.netlist.programming import COMPILED
 
     design = load_design(folder)
-    methods = COMPILED if program == "both" else (program,)
+    methods = tuple(design.programs) if program == "all" else (program,)
     layers = layer or [entry.layer.name for entry in design.plan.layers]
     for name in layers:
         design.plan.layer(name)
@@ -226,9 +229,7 @@ def sparams(
 def accuracy(
     folder: Folder,
     data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
-    program: Annotated[
-        Literal["coupled", "formula", "both"], typer.Option("--program", help="How the resonators are programmed.")
-    ] = "both",
+    program: Programs = "all",
     jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
@@ -242,11 +243,10 @@ def accuracy(
     from resonet.netlist.folder import load_design
     from resonet.netlist.forward import propagate
     from resonet.netlist.images import read_images
-    from resonet.netlist.programming import COMPILED
 
     design = load_design(folder)
     images = read_images(data, design.cnn.input_shape)
-    methods = COMPILED if program == "both" else (program,)
+    methods = tuple(design.programs) if program == "all" else (program,)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("ngspice, RF and DC passes", len(methods) * count_decks(design, layers)) as done:
         effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in methods}
@@ -336,6 +336,7 @@ def transient(
     _files("deck", [path])
 
 
+app.command("calibrate")(calibrate_command)
 app.command("device")(device_command)
 
 

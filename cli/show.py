@@ -13,8 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from resonet.cosim.summary import LayerSummary
+from resonet.netlist.programming import METHODS
 
-__all__ = ["err", "out", "percent", "print_json", "print_table", "progress", "summary_json", "summary_table"]
+__all__ = [
+    "err",
+    "out",
+    "percent",
+    "print_json",
+    "print_table",
+    "progress",
+    "small_percent",
+    "summary_json",
+    "summary_table",
+]
 
 out = Console(highlight=False, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
@@ -45,9 +56,14 @@ def percent(share: float | None, digits: int = 2) -> str:
     return "-" if share is None else f"{100 * share:.{digits}f} %"
 
 
+def small_percent(share: float | None) -> str:
+    """A share in per cent, or a dash; what two digits would show as zero comes with its order of magnitude."""
+    return f"{100 * share:.0e} %" if share is not None and 0 < abs(share) < 5e-5 else percent(share)
+
+
 def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> None:
     """Table with columns {heading: justify}; brackets in the text are no markup."""
-    table = Table(header_style="bold", box=SIMPLE_HEAD)
+    table = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading, justify in columns.items():
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for row in rows:
@@ -61,18 +77,16 @@ def summary_table(title: str, rows: Iterable[LayerSummary]) -> None:
     rows = list(rows)
     columns = dict.fromkeys(("layer", "chains", "resonators", "channels"), "right") | {"layer": "left"}
     cells = [[row.name, f"{row.chains:,}", f"{row.resonators:,}", str(row.channels)] for row in rows]
-    if all(row.rms_error_formula is None and row.rms_error_coupled is None for row in rows):
+    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in METHODS}
+    shown = {method: found for method, found in errors.items() if any(e is not None for e in found)}
+    if not shown:
         columns |= dict.fromkeys(("buses", "positions", "source power"), "right")
         more = [[str(row.buses), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
     else:
-        columns |= dict.fromkeys(("RMS formula", "RMS coupled", "worst aggressor"), "right")
+        columns |= dict.fromkeys([*(f"RMS\n{method}" for method in shown), "worst\naggressor"], "right")
+        worst = ["-" if row.worst_aggressor_db is None else f"{row.worst_aggressor_db:.1f} dB" for row in rows]
         more = [
-            [
-                percent(row.rms_error_formula),
-                percent(row.rms_error_coupled),
-                "-" if row.worst_aggressor_db is None else f"{row.worst_aggressor_db:.1f} dB",
-            ]
-            for row in rows
+            [*(small_percent(e) for e in found), level] for *found, level in zip(*shown.values(), worst, strict=True)
         ]
     print_table(title, columns, (left + right for left, right in zip(cells, more, strict=True)))
 

@@ -11,22 +11,39 @@ With unbiased resonators the RF currents do not depend on the program at all, so
 (bias, tuning lines, neighbours) is taken up in two or three passes more. Never ends worse than it started.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.engines import Engine, Response, layer_response
+from resonet.cosim.engines import Engine, Response, layer_response, linear
 from resonet.models.errors import InputError
 from resonet.models.parameters import check, parameter
 from resonet.models.resonator import SpinDiode, resonance_for_detuning
 from resonet.netlist.chain_solver import BRANCHES, Branches, chain_response, solve_chains
+from resonet.netlist.design import Design
 from resonet.netlist.frequency_plan import Bus, FrequencyPlan, LayerPlan
-from resonet.netlist.programming import LayerProgram, bus_weights, largest_fill, layer_unit, solver_chains
+from resonet.netlist.programming import (
+    LayerProgram,
+    Method,
+    Program,
+    bus_weights,
+    largest_fill,
+    layer_unit,
+    solver_chains,
+)
 
-__all__ = ["CalibrationOptions", "Failure", "LayerCalibration", "Status", "calibrate_layer"]
+__all__ = [
+    "Calibration",
+    "CalibrationOptions",
+    "Failure",
+    "LayerCalibration",
+    "Status",
+    "calibrate",
+    "calibrate_layer",
+]
 
 Array = NDArray[np.float64]
 MOST_FAILURES = 20  # chains that a result names
@@ -91,6 +108,14 @@ class LayerCalibration:
     def layer(self) -> str:
         """Name of the layer."""
         return self.program.layer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Result for a network: the design with its calibrated program, and how each layer went."""
+
+    design: Design
+    layers: tuple[LayerCalibration, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,4 +276,32 @@ def calibrate_layer(
         entry.chains,
         count,
         tuple(failures),
+    )
+
+
+def calibrate(
+    design: Design,
+    engine: Engine = linear,
+    layers: Sequence[str] | None = None,
+    options: CalibrationOptions | None = None,
+    start: Method = "coupled",
+    done: Callable[[], None] = lambda: None,
+) -> Calibration:
+    """Calibrate some layers of a design (default all) from the program `start`; `done` is called after each layer.
+
+    Layers that are left out keep the calibrated program that they had, or else the one they start from. Raises
+    InputError for a layer or a program that is not there, EngineError.
+    """
+    chosen = layers or [entry.layer.name for entry in design.plan.layers]
+    entries = {name: design.plan.layer(name) for name in chosen}
+    before = design.program(start)
+    found = {}
+    for name, entry in entries.items():
+        found[name] = calibrate_layer(design.plan, entry, before.layer(name), engine, options)
+        done()
+    kept = design.programs.get("calibrated", before)
+    programs = [found[p.layer].program if p.layer in found else p for p in kept.layers]
+    calibrated = Program("calibrated", tuple(programs))
+    return Calibration(
+        replace(design, programs={**design.programs, "calibrated": calibrated}), tuple(found[name] for name in entries)
     )

@@ -78,7 +78,7 @@ def effective_weights(
     `done` is called after each of ngspice's decks. Raises InputError for a layer that is not there, EngineError.
     """
     entry, device = design.plan.layer(layer), design.plan.device
-    programmed = design.programs[method].layer(layer)
+    programmed = design.program(method).layer(layer)
     engine = engine or partial(ngspice, jobs=jobs, done=done)
     passes = engine(design.plan, entry, programmed.f_res)
     trained = entry.layer.matrix

@@ -76,7 +76,7 @@ def chain_bus(
     if not 1 <= keep <= size:
         raise InputError(f"layer {layer}: {keep} resonators of a chain of {size}; possible: 1 ... {size}")
     positions = _kept(size, keep)
-    programmed = next(p for p in design.programs[method].layers if p.layer == layer)
+    programmed = design.program(method).layer(layer)
     part = sub_bus(bus, design.plan, chain, positions)
     return part, bus_graph(design.plan, part, programmed.f_res[0][chain : chain + 1, positions])
 

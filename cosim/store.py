@@ -34,7 +34,7 @@ def _depends_on(design: Design, layer: str, method: Method) -> str:
     for text in [*library_text().values(), *(deck.text for deck in decks)]:
         digest.update(text.encode())
     entry = design.plan.layer(layer)
-    scale = next(p.weight_scale for p in design.programs[method].layers if p.layer == layer)
+    scale = design.program(method).layer(layer).weight_scale
     for array in [entry.layer.matrix, np.array(scale), *(bus.levels for bus in entry.buses)]:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

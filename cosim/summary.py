@@ -24,6 +24,7 @@ class LayerSummary:
     source_dbm: float  # largest available power of a tone source at p_max
     rms_error_formula: float | None = None
     rms_error_coupled: float | None = None
+    rms_error_calibrated: float | None = None
     worst_aggressor_db: float | None = None
     worst_aggressor: str | None = None
 
@@ -33,7 +34,7 @@ def summarise(
 ) -> list[LayerSummary]:
     """Summary of every layer of a design that `effective` (method -> layer -> weights) speaks of, or of all.
 
-    The worst aggressor is that of the coupled program, or of the only program there is.
+    The worst aggressor is that of the last program given.
     """
     effective = effective or {}
     rows = []
@@ -42,7 +43,8 @@ def summarise(
         results = {method: layers[name] for method, layers in effective.items() if name in layers}
         if effective and not results:
             continue
-        shown = results.get("coupled") or next(iter(results.values()), None)
+        errors = {method: result.rms_error for method, result in results.items()}
+        shown = next(reversed(results.values()), None)
         worst = shown.worst if shown else None
         where = None
         if worst:
@@ -56,8 +58,9 @@ def summarise(
                 len(entry.buses),
                 entry.layer.positions,
                 source_power(entry, design.plan),
-                results["formula"].rms_error if "formula" in results else None,
-                results["coupled"].rms_error if "coupled" in results else None,
+                errors.get("formula"),
+                errors.get("coupled"),
+                errors.get("calibrated"),
                 worst.level if worst else None,
                 where,
             )

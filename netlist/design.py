@@ -18,7 +18,8 @@ from resonet.netlist.frequency_plan import FrequencyPlan, PlanOptions, plan
 from resonet.netlist.graph import HardwareGraph, build_graph
 from resonet.netlist.images import ImageSet
 from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.programming import COMPILED, Method, Program, program
+from resonet.netlist.programming import COMPILED, Method, Program
+from resonet.netlist.programming import program as make_program
 from resonet.netlist.scales import InputScale, bounded_scales, calibrated_scales
 
 __all__ = ["Design", "Parameters", "compile_cnn", "read_parameters"]
@@ -48,12 +49,19 @@ class Design:
     def fill(self, layer: str) -> float:
         """Largest weight of a layer as part of what a resonator can hold: plan.fill, or less if only less converges."""
         weights = self.plan.layer(layer).layer.matrix
-        scale = next(p.weight_scale for p in self.programs["coupled"].layers if p.layer == layer)
+        scale = self.program("coupled").layer(layer).weight_scale
         return float(scale * np.abs(weights).max() / self.plan.device.sensitivity)
+
+    def program(self, method: Method) -> Program:
+        """Program by that method; InputError where the design has none."""
+        if method not in self.programs:
+            known = ", ".join(self.programs)
+            raise InputError(f"{self.cnn.file}: no {method} program yet; possible: {known}, or resonet calibrate first")
+        return self.programs[method]
 
     def graph(self, method: Method) -> HardwareGraph:
         """Hardware graph with the resonators programmed by `method`."""
-        return build_graph(self.plan, self.programs[method])
+        return build_graph(self.plan, self.program(method))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -119,7 +127,7 @@ def compile_cnn(
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
-    programs: dict[Method, Program] = {method: program(planned, method) for method in COMPILED}
+    programs: dict[Method, Program] = {method: make_program(planned, method) for method in COMPILED}
     if calibration is None:
         scales, source = (
             bounded_scales(cnn, *input_range),

@@ -3,8 +3,9 @@
 design.toml     every parameter, resolved, and the scales of every layer
 model.onnx      the network it was compiled from
 program.npz     channels, levels and resonance frequencies
+calibrated.npz  resonance frequencies and scales after `resonet calibrate`
 graph.graphml   blocks and nets
-decks/lib/      the subcircuits;  decks/formula/, decks/coupled/: decks that run with a bare `ngspice -b`
+decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`
 results/        what was simulated, each file with the hash of what it was computed from
 """
 
@@ -35,8 +36,9 @@ from resonet.netlist.programming import COMPILED, LayerProgram, Method, Program
 from resonet.netlist.scales import InputScale
 from resonet.spice_lib.library import copy_library
 
-__all__ = ["load_design", "new_file", "write_deck", "write_decks", "write_design"]
+__all__ = ["load_design", "new_file", "write_calibrated", "write_deck", "write_decks", "write_design"]
 
+CALIBRATED = "calibrated.npz"
 SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
 
 
@@ -124,12 +126,37 @@ def _program_arrays(design: Design) -> dict[str, Any]:
                 f"{bus.layer}/{bus.name}/{name}": getattr(bus, name)
                 for name in ("outputs", "taps", "frequencies", "levels")
             }
-    for method, program in design.programs.items():
-        for layer, entry in zip(program.layers, design.plan.layers, strict=True):
-            arrays[f"{layer.layer}/{method}/residual"] = np.array(layer.residual)
-            for bus, f_res in zip(entry.buses, layer.f_res, strict=True):
-                arrays[f"{layer.layer}/{bus.name}/f_res_{method}"] = f_res
+    for method in COMPILED:
+        arrays |= _resonances(design, method)
     return arrays
+
+
+def _resonances(design: Design, method: Method) -> dict[str, Any]:
+    """Resonance frequencies of one program, by name in the archive."""
+    arrays: dict[str, Any] = {}
+    for layer, entry in zip(design.program(method).layers, design.plan.layers, strict=True):
+        arrays[f"{layer.layer}/{method}/residual"] = np.array(layer.residual)
+        for bus, f_res in zip(entry.buses, layer.f_res, strict=True):
+            arrays[f"{layer.layer}/{bus.name}/f_res_{method}"] = f_res
+    return arrays
+
+
+def write_calibrated(design: Design, folder: Path, layers: list[str], done: Callable[[], None] = lambda: None) -> int:
+    """Write the calibrated program of a design into its folder, and the decks of `layers`; returns their number.
+
+    `done` is called after each layer.
+    """
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn.sha256, _parameter_tables(design.plan)))}
+    arrays |= _resonances(design, "calibrated")
+    for entry in design.program("calibrated").layers:
+        arrays[f"{entry.layer}/calibrated/weight_scale"] = np.array(entry.weight_scale)
+    graph, count = design.graph("calibrated"), 0
+    for layer in layers:
+        count += write_decks(graph, [layer], folder / "decks" / "calibrated")
+        done()
+    with new_file(folder / CALIBRATED) as temporary:
+        np.savez_compressed(temporary, **arrays)
+    return count
 
 
 def write_design(design: Design, model: Path, folder: Path, done: Callable[[], None] = lambda: None) -> int:
@@ -179,10 +206,39 @@ def write_design(design: Design, model: Path, folder: Path, done: Callable[[], N
     return decks
 
 
-def _load_programs(
-    path: Path, planned: FrequencyPlan, fingerprint: str, scales: dict[str, float]
-) -> dict[Method, Program]:
-    """Programs from program.npz, checked against the plan that the parameters give."""
+def _read_program(
+    path: Path, file: zipfile.ZipFile, planned: FrequencyPlan, method: Method, scales: dict[str, float]
+) -> Program:
+    """One program out of an open archive."""
+    layers = []
+    for entry in planned.layers:
+        name = entry.layer.name
+        f_res = tuple(
+            np.asarray(read_array(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)), float)
+            for b in entry.buses
+        )
+        for bus, array in zip(entry.buses, f_res, strict=True):
+            if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
+                raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
+        residual = float(np.asarray(read_array(file, f"{name}/{method}/residual", 1), float))
+        layers.append(LayerProgram(name, scales[name], f_res, residual))
+    return Program(method, tuple(layers))
+
+
+def _read_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan) -> dict[str, float]:
+    """Weight scales of a calibrated program, by layer."""
+    scales = {}
+    for entry in planned.layers:
+        name = entry.layer.name
+        scales[name] = float(np.asarray(read_array(file, f"{name}/calibrated/weight_scale", 1), float))
+        if not 0 < scales[name] < math.inf:
+            raise InputError(f"{path}: layer {name}: weight scale {scales[name]:g}; possible: calibrate again")
+    return scales
+
+
+@contextmanager
+def _program_archive(path: Path, fingerprint: str) -> Iterator[zipfile.ZipFile]:
+    """An archive of programs that was made from the parameters of that fingerprint; InputError where it was not."""
     try:
         with zipfile.ZipFile(path) as file:
             if str(read_array(file, "fingerprint", 1)) != fingerprint:
@@ -190,28 +246,27 @@ def _load_programs(
                     f"{path}: made from other parameters than design.toml now holds; "
                     f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
                 )
-            programs: dict[Method, Program] = {}
-            for method in COMPILED:
-                layers = []
-                for entry in planned.layers:
-                    name = entry.layer.name
-                    f_res = tuple(
-                        np.asarray(read_array(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)), float)
-                        for b in entry.buses
-                    )
-                    for bus, array in zip(entry.buses, f_res, strict=True):
-                        if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
-                            raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
-                    residual = float(np.asarray(read_array(file, f"{name}/{method}/residual", 1), float))
-                    layers.append(LayerProgram(name, scales[name], f_res, residual))
-                programs[method] = Program(method, tuple(layers))
-            return programs
+            yield file
     except InputError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not the program of this design ({str(error)[:120]})") from None
     except Exception as error:  # zipfile and zlib raise types of their own on damaged archives
         raise InputError(f"{path}: damaged ({type(error).__name__})") from None
+
+
+def _load_programs(
+    folder: Path, planned: FrequencyPlan, fingerprint: str, scales: dict[str, float]
+) -> dict[Method, Program]:
+    """Every program of a folder, checked against the plan that the parameters give."""
+    path, calibrated = folder / "program.npz", folder / CALIBRATED
+    with _program_archive(path, fingerprint) as file:
+        programs = {method: _read_program(path, file, planned, method, scales) for method in COMPILED}
+    if calibrated.is_file():
+        with _program_archive(calibrated, fingerprint) as file:
+            own = _read_scales(calibrated, file, planned)
+            programs["calibrated"] = _read_program(calibrated, file, planned, "calibrated", own)
+    return programs
 
 
 def _printable(text: object) -> str:
@@ -247,6 +302,6 @@ def load_design(folder: Path) -> Design:
             )
     fingerprint = _fingerprint(sha256, _parameter_tables(planned))
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
-    programs = _load_programs(folder / "program.npz", planned, fingerprint, weight_scales)
+    programs = _load_programs(folder, planned, fingerprint, weight_scales)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     return Design(replace(cnn, file=name), planned, programs, scales, source)

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from resonet.cosim.effective import EffectiveWeights
-from resonet.netlist.programming import Method
-from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
+from resonet.netlist.programming import METHODS, Method
+from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -21,7 +21,7 @@ __all__ = ["accuracy_figure", "crosstalk_figure", "overview_figure", "sparam_fig
 Array = NDArray[np.float64]
 MOST_POINTS = 4000  # markers in one scatter
 MOST_PANELS = 6  # layers side by side; a deeper network shows its first ones
-COLOURS = {"formula": FORMULA, "coupled": COUPLED}
+COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
 Effective = Mapping[Method, Mapping[str, EffectiveWeights]]  # method -> layer -> weights
 
 
@@ -46,7 +46,7 @@ def draw_weights(axes: Axes, layer: str, effective: Effective, legend: bool = Tr
             alpha=0.5,
             color=COLOURS[method],
             label=label,
-            zorder=2 + (method == "coupled"),
+            zorder=2 + METHODS.index(method),
             rasterized=True,
         )
     axes.grid(visible=True)
@@ -106,7 +106,7 @@ def draw_bias_effect(axes: Axes, unbiased: "Network", biased: "Network", resonan
 
 def draw_accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
     """Accuracy as bars: software, then the circuit by program."""
-    colours = {"software": SOFTWARE, "circuit, formula": FORMULA, "circuit, coupled": COUPLED}
+    colours = {"software": SOFTWARE} | {f"circuit, {method}": colour for method, colour in COLOURS.items()}
     names = [name.replace(", ", ",\n") for name in shares]
     bars = axes.bar(names, [100 * s for s in shares.values()], color=[colours.get(n, MUTED) for n in shares])
     axes.bar_label(bars, fmt="%.2f %%", padding=2)
@@ -182,7 +182,7 @@ def overview_figure(
         drawn = figure(13.5, 11.5)
         for n, layer in enumerate(layers):
             draw_weights(drawn.add_subplot(3, 3, n + 1), layer, effective)
-            draw_crosstalk(drawn.add_subplot(3, 3, n + 4), effective["coupled"][layer])
+            draw_crosstalk(drawn.add_subplot(3, 3, n + 4), list(effective.values())[-1][layer])
         draw_s21(drawn.add_subplot(3, 3, 7), networks[0], channels, f"{layers[0]}: |S21| of chain 0, no bias")
         draw_bias_effect(drawn.add_subplot(3, 3, 8), *networks, resonances, bias)
         draw_accuracy(drawn.add_subplot(3, 3, 9), shares, images)

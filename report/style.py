@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from resonet.netlist.folder import new_file
 
-__all__ = ["AGGRESSOR", "COUPLED", "FORMULA", "INK", "MUTED", "SOFTWARE", "figure", "finish", "save"]
+__all__ = ["AGGRESSOR", "CALIBRATED", "COUPLED", "FORMULA", "INK", "MUTED", "SOFTWARE", "figure", "finish", "save"]
 
 INK, MUTED = "#1b2733", "#7a8794"
-SOFTWARE, FORMULA, COUPLED, AGGRESSOR = "#4a5a6a", "#d9822b", "#1f77b4", "#c0392b"
+SOFTWARE, FORMULA, COUPLED, CALIBRATED, AGGRESSOR = "#4a5a6a", "#d9822b", "#1f77b4", "#2a9d5c", "#c0392b"
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,

@@ -79,7 +79,7 @@ def resonances(
 ) -> NDArray[np.float64]:
     """Resonance frequencies of that chain in Hz, from the feed to the far end."""
     number = design.plan.layer(layer).buses.index(find_bus(design, layer, bus))
-    programmed = next(p for p in design.programs[method].layers if p.layer == layer)
+    programmed = design.program(method).layer(layer)
     return np.asarray(programmed.f_res[number][chain])
 
 

@@ -1,0 +1,120 @@
+"""`resonet calibrate`: reprogram the resonators so that the circuit holds the trained weights."""
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from resonet.cli.show import err, out, print_json, print_table, progress, small_percent
+from resonet.cosim.calibration import Calibration, CalibrationOptions, LayerCalibration, Status
+from resonet.netlist.programming import Method
+
+__all__ = ["calibrate_command"]
+
+
+def _row(result: LayerCalibration) -> dict[str, Any]:
+    """A layer for scripts."""
+    table = {
+        "name": result.layer,
+        "status": result.status.name.lower(),
+        "advice": "" if result.status is Status.CONVERGED else result.status.value,
+        "failures": [asdict(failure) for failure in result.failures],
+    }
+    keys = ("passes", "fill", "rms_before", "rms_after", "worst_after", "chains", "failing")
+    return table | {key: getattr(result, key) for key in keys}
+
+
+def _show(found: Calibration, title: str, start: Method) -> None:
+    columns = {"layer": "left"} | dict.fromkeys(
+        (f"RMS\n{start}", "RMS\ncalibrated", "worst\nweight", "passes", "of\nrange", "chains\noff"), "right"
+    )
+    rows = [
+        (
+            one.layer,
+            small_percent(one.rms_before),
+            small_percent(one.rms_after),
+            small_percent(one.worst_after),
+            str(one.passes),
+            f"{100 * one.fill:.0f} %",
+            f"{one.failing} of {one.chains}",
+        )
+        for one in found.layers
+    ]
+    print_table(title, columns, rows)
+
+
+def _complain(found: Calibration) -> bool:
+    """One warning a layer that did not converge, with its worst chain; whether there was any."""
+    bad = [one for one in found.layers if one.status is not Status.CONVERGED]
+    for one in bad:
+        worst = one.failures[0]
+        err.print(
+            f"warning: layer {one.layer}: {one.failing} chains are off, the worst (bus {worst.bus}, chain "
+            f"{worst.chain}) by {small_percent(worst.residual)} of the largest weight: {one.status.value}",
+            soft_wrap=True,
+            markup=False,
+        )
+    return bool(bad)
+
+
+def calibrate_command(
+    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
+    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers.")] = None,
+    engine: Annotated[
+        Literal["linear", "ngspice", "formula"], typer.Option("--engine", help="What says what the circuit holds.")
+    ] = "linear",
+    start: Annotated[
+        Literal["formula", "coupled", "calibrated"], typer.Option("--start", help="Program to begin from.")
+    ] = "coupled",
+    fill: Annotated[
+        float, typer.Option(min=0.0, max=0.98, help="Largest weight as part of a resonator's range; 0: what fits.")
+    ] = 0.0,
+    branches: Annotated[
+        Literal["near", "both"], typer.Option("--branches", help="Also detunings beyond the peak, where they help.")
+    ] = "near",
+    tolerance: Annotated[float, typer.Option(help="Largest error left, as part of the largest weight.")] = 1e-6,
+    passes: Annotated[int, typer.Option(help="Most measurements after the first.")] = 6,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="ngspice processes (default: one a core).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+) -> None:
+    """Reprogram the resonators so that the circuit, parasitics included, holds the trained weights.
+
+    Writes the program `calibrated` and its decks; crosstalk, accuracy, sparams and transient then know it. Exit status
+    1 if a chain cannot hold its weights: the best that was found is written all the same.
+
+    Example: resonet calibrate build --engine ngspice --layer conv1
+    """
+    from resonet.cosim.calibration import calibrate
+    from resonet.cosim.effective import effective_weights
+    from resonet.cosim.engines import find_engine, ngspice
+    from resonet.netlist.folder import load_design, write_calibrated
+    from resonet.report.figures import weight_figure
+    from resonet.report.style import save
+
+    options = CalibrationOptions(tolerance, passes, fill, branches)
+    design = load_design(folder)
+    names = layer or [entry.layer.name for entry in design.plan.layers]
+    chosen = partial(ngspice, jobs=jobs) if engine == "ngspice" else find_engine(engine)
+    with progress(f"calibrate, {engine}", len(names)) as done:
+        found = calibrate(design, chosen, names, options, start, done)
+    with progress("write decks", len(names)) as done:
+        decks = write_calibrated(found.design, folder, names, done)
+    quick = find_engine("formula" if engine == "formula" else "linear")
+    seen = {
+        method: {name: effective_weights(found.design, name, method, engine=quick) for name in names}
+        for method in dict.fromkeys((start, "calibrated"))
+    }
+    figures = save(weight_figure(seen), folder / "report", "calibration")
+    if as_json:
+        print_json(
+            {"engine": engine, "layers": [_row(one) for one in found.layers], "decks": decks, "figures": figures}
+        )
+    else:
+        _show(found, f"{design.cnn.file}: weights that the circuit holds, by {engine}", start)
+        out.print(
+            f"{decks} decks in {folder / 'decks' / 'calibrated'}; figure: {figures[0]}", soft_wrap=True, markup=False
+        )
+    if _complain(found):
+        raise typer.Exit(1)
