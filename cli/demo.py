@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.cli.show import out, percent, print_table, summary_table
+from resonet.cosim.calibration import calibrate
 from resonet.cosim.inference import accuracy
 from resonet.cosim.ngspice import find_ngspice
 from resonet.cosim.referee import TransientResult, patch_powers, transient
 from resonet.cosim.store import count_decks, stored_effective_weights
 from resonet.cosim.summary import LayerSummary, summarise
 from resonet.netlist.design import Design, compile_cnn
-from resonet.netlist.folder import write_deck, write_design
+from resonet.netlist.folder import write_calibrated, write_deck, write_design
 from resonet.netlist.forward import propagate
 from resonet.netlist.images import read_images
-from resonet.netlist.programming import COMPILED
+from resonet.netlist.programming import METHODS
 
 __all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
 
@@ -85,25 +86,28 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
         design = compile_cnn(model, calibration=batch)
         write_design(design, model, folder, done)
     layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("ngspice, RF and DC passes", 2 * count_decks(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in COMPILED}
-    with progress("images through the circuit", 3 * -(-len(data.images) // BATCH)) as done:
+    with progress("calibrate", 2 * len(layers)) as done:
+        design = calibrate(design, done=done).design
+        write_calibrated(design, folder, layers, done)
+    with progress("ngspice, RF and DC passes", len(METHODS) * count_decks(design, layers)) as done:
+        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in METHODS}
+    with progress("images through the circuit", (1 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
         software = propagate(design.cnn, data.images, done=done)
-        found = {m: accuracy(design, effective[m], data, done, software) for m in COMPILED}
+        found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
     with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
         transients = _transients(design, batch.images[:16], folder, done)
     with progress("S-parameters and figures", 2) as done:
         bias = design.plan.device.threshold_current
         chain = chain_page(design, folder, LAYER, "coupled", bias=bias)
         done()
-        shares = {"software": found["coupled"].software} | {f"circuit, {m}": found[m].circuit for m in COMPILED}
+        shares = {"software": found["coupled"].software} | {f"circuit, {m}": found[m].circuit for m in METHODS}
         figures = overview_page(folder, effective, shares, len(data.images), chain)
         done()
     return DemoResult(
         summarise(design, effective),
         len(data.images),
         found["coupled"].software,
-        {method: found[method].circuit for method in COMPILED},
+        {method: found[method].circuit for method in METHODS},
         transients,
         folder,
         len(list(folder.glob("decks/*/*.cir"))),
@@ -114,7 +118,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
 def demo_json(result: DemoResult) -> dict[str, Any]:
     """The result for scripts: layers, accuracy, transient."""
     keys = ["name", "chains", "resonators", "channels", "positions"]
-    keys += ["rms_error_formula", "rms_error_coupled", "worst_aggressor_db"]
+    keys += [*(f"rms_error_{method}" for method in METHODS), "worst_aggressor_db"]
     accuracies: dict[str, float] = {"software": result.software, "images": result.images}
     return {
         "layers": [{key: asdict(row)[key] for key in keys} for row in result.layers],

@@ -100,7 +100,7 @@ class LayerCalibration:
     rms_before: float
     rms_after: float
     worst_after: float
-    chains: int
+    chains: int  # of all buses: a neuron cut into tiles counts once a tile
     failing: int  # chains beyond the tolerance
     failures: tuple[Failure, ...]  # the worst of them
 
@@ -273,7 +273,7 @@ def calibrate_layer(
         rms_before,
         _rms(entry, [state.response for state in states], unit),
         worst,
-        entry.chains,
+        sum(len(bus.outputs) for bus in entry.buses),
         count,
         tuple(failures),
     )

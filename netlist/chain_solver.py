@@ -25,6 +25,11 @@ Array = NDArray[np.float64]
 Branches = Literal["near", "both"]
 BRANCHES: tuple[Branches, ...] = ("near", "both")
 BATCH = 4_000_000  # elements of the Jacobians held at once
+OPEN = 1e-9  # residual from which on a chain is tried once more in another way
+FIRST = 0.8  # largest weight of a first guess: at 1 a resonator's answer is flat, and no step leads away from there
+STAGES = 10  # steps on the way from zero detuning, for chains that the first guess does not lead home
+FOLLOWS = 0.02  # residual with which a chain is still on that way
+STEPS = 60  # of one solution, at most
 FARTHEST = 6.0  # half-widths that a resonator on the far branch may stand away from its tone
 FLIPS = 3  # resonators of a chain that the search moves to the far branch, at most
 KEPT = 6  # candidates that the search goes on with after each flip
@@ -64,22 +69,47 @@ def far_detuning(weight: Array) -> Array:
     return np.clip(1 / np.where(np.abs(near) < 1e-9, np.copysign(1e-9, near), near), -FARTHEST, FARTHEST)
 
 
-def _refine(target: Array, chains: Chains, rows: NDArray[np.int64], start: Array, reach: float, tol: float) -> Minimum:
+def _refine(
+    target: Array,
+    chains: Chains,
+    rows: NDArray[np.int64],
+    start: Array,
+    reach: float,
+    tolerance: float,
+    most: int = STEPS,
+) -> Minimum:
     """Solve chain `rows[n]` for target[n] from start[n], |u| <= reach; in batches whose Jacobians fit in memory."""
     size = max(1, BATCH // target.shape[1] ** 2)
     parts = []
-    for first in range(0, len(target), size):
+    for first in range(0, max(1, len(target)), size):
 
         def problem(x: Array, n: NDArray[np.int64], first: int = first) -> tuple[Array, Array]:
             response, jacobian = chain_response(x, chains, rows[first + n])
             return response - target[first + n], jacobian
 
-        parts.append(minimise(problem, start[first : first + size], -reach, reach, tol))
+        parts.append(minimise(problem, start[first : first + size], -reach, reach, tolerance, most=most))
     x, worst, squares = (np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "worst", "squares"))
     return Minimum(x, worst, squares, max(p.steps for p in parts))
 
 
-def _search_far(target: Array, chains: Chains, row: int, near: Array, tol: float) -> tuple[Array, float, float]:
+def _walk(
+    target: Array, chains: Chains, rows: NDArray[np.int64], tolerance: float
+) -> tuple[Minimum, NDArray[np.bool_]]:
+    """Solve from zero detuning, with the target moved from what the chains answer there to where it belongs.
+
+    Chains that cannot follow are left behind. Returns the rest, and which of `rows` they are.
+    """
+    u, here = np.zeros_like(target), np.ones(len(rows), bool)
+    origin, _ = chain_response(u, chains, rows)
+    for share in np.linspace(0, 1, STAGES + 1)[1:-1]:
+        goal = origin[here] + share * (target[here] - origin[here])
+        found = _refine(goal, chains, rows[here], u[here], 1.0, FOLLOWS, STEPS // 4)
+        u[here] = found.x
+        here[here] = found.worst <= FOLLOWS
+    return _refine(target[here], chains, rows[here], u[here], 1.0, tolerance), here
+
+
+def _search_far(target: Array, chains: Chains, row: int, near: Array, tolerance: float) -> tuple[Array, float, float]:
     """Best detunings of one chain with up to `FLIPS` resonators on the far branch, greedy: (u, worst, squares)."""
     size = target.shape[0]
     far = far_detuning(chains.signs * target)
@@ -88,12 +118,14 @@ def _search_far(target: Array, chains: Chains, row: int, near: Array, tol: float
         starts = np.repeat(candidates, size, 0)
         flipped = np.tile(np.arange(size), len(candidates))
         starts[np.arange(len(starts)), flipped] = far[flipped]
-        found = _refine(np.tile(target, (len(starts), 1)), chains, np.full(len(starts), row), starts, FARTHEST, tol)
+        found = _refine(
+            np.tile(target, (len(starts), 1)), chains, np.full(len(starts), row), starts, FARTHEST, tolerance
+        )
         order = np.argsort(found.squares)[:KEPT]
         if found.squares[order[0]] < best[2]:
             first = order[0]
             best = (found.x[first], float(found.worst[first]), float(found.squares[first]))
-        if best[1] <= tol:
+        if best[1] <= tolerance:
             break
         candidates = found.x[order]
     return best
@@ -104,18 +136,24 @@ def solve_chains(
 ) -> tuple[Array, Array]:
     """Detunings [chains, K] at which each chain answers tone k with target[:, k] (units of K_SD).
 
-    From `start`, or from what each resonator would need alone. "near" keeps |u| <= 1; "both" moves resonators of chains
-    that cannot hold their weights so to the far branch, where that helps. Also returns the largest residual of each
-    chain, [chains]; a chain that cannot hold its weights keeps the detunings with the least squares.
+    From `start`, or from about what each resonator would need alone. "near" keeps |u| <= 1; "both" moves resonators of
+    chains that cannot hold their weights so to the far branch, where that helps. Also returns the largest residual of
+    each chain, [chains]; a chain that cannot hold its weights keeps the detunings with the least squares.
     """
     rows = np.arange(len(target))
     if start is None:
-        start = detuning_for_weight(np.clip(chains.signs * target, -1, 1))
+        start = detuning_for_weight(np.clip(chains.signs * target, -FIRST, FIRST))
     reach = 1.0 if branches == "near" else max(1.0, float(np.abs(start).max(initial=0)))
     found = _refine(target, chains, rows, start, reach, tolerance)
     u, worst, squares = found.x, found.worst, found.squares
+    left = rows[worst > OPEN]
+    if left.size:
+        walked, arrived = _walk(target[left], chains, left, tolerance)
+        better = walked.squares < squares[left[arrived]]
+        kept = left[arrived][better]
+        u[kept], worst[kept], squares[kept] = walked.x[better], walked.worst[better], walked.squares[better]
     if branches == "both":
-        for row in rows[worst > 1e-9]:
+        for row in rows[worst > OPEN]:
             better = _search_far(target[row], chains, int(row), u[row], tolerance)
             if better[2] < squares[row]:
                 u[row], worst[row], squares[row] = better

@@ -1,5 +1,8 @@
-"""Shared fixtures: a small network that compiles in milliseconds, and its design."""
+"""Shared: a small network that compiles in milliseconds, its design, and the command in this process."""
 
+import re
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from resonet.cli import main as module
 from resonet.netlist.design import Design, compile_cnn
 
 RNG = np.random.default_rng
@@ -61,3 +65,38 @@ def small_design(small_model: Path) -> Design:
 @pytest.fixture(scope="session")
 def small_images() -> np.ndarray:
     return RNG(6).uniform(0, 1, (12, 1, 8, 8))
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def resonet(monkeypatch, capsys):
+    """Run the command in this process."""
+
+    def run(*arguments) -> Result:
+        monkeypatch.setattr(sys, "argv", ["resonet", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            module.main()
+        told = capsys.readouterr()
+        return Result(caught.value.code or 0, told.out, told.err)
+
+    return run
+
+
+def complaint(result: Result) -> str:
+    """The one line that a user's mistake ends in."""
+    assert (result.code, result.out) == (1, "")
+    assert re.fullmatch(r"resonet: [^\n]+\n", result.err)
+    assert "Traceback" not in result.err
+    return result.err
+
+
+def entries(folder: Path) -> list[str]:
+    """Names in a folder, hidden ones too."""
+    return sorted(path.name for path in folder.iterdir())
