@@ -66,14 +66,14 @@ class SpinDiode:
         return 0.5 * self.threshold_current**2 * self.resistance
 
 
-def susceptibility(f: ArrayLike, f_res: ArrayLike, damping: float) -> NDArray[np.complex128]:
-    """chi(f) = f_res² / (f_res² - f² + 2jα f_res f), dimensionless; broadcasts f against f_res."""
+def susceptibility(f: ArrayLike, f_res: ArrayLike, damping: float | Array) -> NDArray[np.complex128]:
+    """chi(f) = f_res² / (f_res² - f² + 2jα f_res f), dimensionless; f, f_res and damping broadcast."""
     r = np.asarray(f, float) / np.asarray(f_res, float)
     return np.asarray(1 / (1 - r**2 + 2j * damping * r))
 
 
-def real_susceptibility(ratio: Array, damping: float) -> tuple[Array, Array]:
-    """Re chi and its derivative, both at ratio = f / f_res (any shape), the derivative with respect to the ratio."""
+def real_susceptibility(ratio: Array, damping: float | Array) -> tuple[Array, Array]:
+    """Re chi and its derivative by the ratio, both at ratio = f / f_res (any shape); damping broadcasts against it."""
     a, b = 1 - ratio**2, 2 * damping * ratio
     norm = a**2 + b**2
     slope = (-2 * ratio * (b**2 - a**2) - 4 * damping * a * b) / norm**2
