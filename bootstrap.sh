@@ -140,5 +140,10 @@ for package, folder in sorted(folders.items()):
     if not os.path.exists(link):  # else the link of its parent package shows it
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(os.path.relpath(folder, os.path.dirname(link)), link)'
+case ",$extras," in *,test,*)
+    # The second opinion on crossbars; of what it asks for, pycairo (for drawings) has no wheel and is not needed.
+    pip_install --no-deps 'badcrossbar>=1.1' pathvalidate sigfig ||
+        say 'could not install badcrossbar, the second opinion on crossbars: the tests that ask it will be skipped' ;;
+esac
 rm -f .venv/.installing
 for group in $groups; do printf '%s\n' "$key" >".venv/.ready-$group"; done

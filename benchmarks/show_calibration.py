@@ -114,7 +114,7 @@ def never_worse() -> None:
             worse += found.rms_after > found.rms_before
             typed += isinstance(found.status, Status) and bool(found.status.value)
     show("results worse than their start (overlapping channels, random faults)", f"{worse} of {tries}", "0", worse == 0)
-    show("  each ends in a typed status with advice, none in an exception", f"{typed} of {tries}", "all", typed == tries)
+    show("  each ends in a typed status with advice, no exception", f"{typed} of {tries}", "all", typed == tries)
 
 
 def main() -> None:

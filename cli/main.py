@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from resonet.cli.calibrate import calibrate_command
+from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
@@ -337,6 +338,7 @@ def transient(
 
 
 app.command("calibrate")(calibrate_command)
+app.command("crossbar")(crossbar_command)
 app.command("device")(device_command)
 
 

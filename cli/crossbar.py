@@ -1,0 +1,227 @@
+"""`resonet crossbar`: the same weights in resistive crossbars, next to the RF chains with their own parasitics."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
+from resonet.models.crossbar import CrossbarArray, CrossbarCell, Drive, Sums, Unselected
+from resonet.models.parameters import parse, table_from_record
+
+__all__ = ["crossbar_command"]
+
+BATCH = 500  # images
+
+
+@dataclass(frozen=True, slots=True)
+class _Chains:
+    """The RF chains with the same weights."""
+
+    errors: dict[str, float]  # by program, over all weights of the layers
+    layers: dict[str, dict[str, float]]  # layer -> program -> RMS error
+    accuracy: dict[str, float]  # "software" and by program; empty without images
+
+
+def _value(name: str, text: str | None, kind: Any = CrossbarArray) -> dict[str, Any]:
+    """One parameter of the array, or of its cells, if somebody wrote a value for it."""
+    section = "crossbar" if kind is CrossbarArray else "crossbar_cell"
+    return {} if text is None else {name: parse(text, kind.__dataclass_fields__[name], section)}
+
+
+def _size(text: str | None) -> dict[str, Any]:
+    """Rows and columns from "128" or "256x64"."""
+    if text is None:
+        return {}
+    rows, _, columns = text.lower().partition("x")
+    return _value("rows", rows) | _value("columns", columns or rows)
+
+
+def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: int | None) -> _Chains:
+    """Errors and accuracy of the RF chains, from the weights that are stored, or else from ngspice."""
+    from resonet.cosim.calibration import calibrate
+    from resonet.cosim.crossbar_study import pooled_error
+    from resonet.cosim.inference import accuracy
+    from resonet.cosim.store import count_decks, stored_effective_weights
+    from resonet.netlist.forward import propagate
+    from resonet.netlist.programming import METHODS
+
+    if "calibrated" not in design.programs:  # the fair counterpart of a crossbar that is reprogrammed for its wires
+        design = calibrate(design).design
+    with progress("ngspice, RF and DC passes", len(METHODS) * count_decks(design, layers)) as done:
+        effective = {m: stored_effective_weights(folder, design, m, layers, jobs, done) for m in METHODS}
+    errors = {m: pooled_error([weights.error for weights in effective[m].values()]) for m in METHODS}
+    by_layer = {layer: {str(m): effective[m][layer].rms_error for m in METHODS} for layer in layers}
+    shares: dict[str, float] = {}
+    if images is not None:
+        with progress("images through the RF chains", (1 + len(METHODS)) * -(-len(images.images) // BATCH)) as done:
+            software = propagate(design.cnn, images.images, done=done)
+            found = {str(m): accuracy(design, effective[m], images, done, software) for m in METHODS}
+        shares = {"software": found["coupled"].software} | {m: a.circuit for m, a in found.items()}
+    return _Chains({str(m): error for m, error in errors.items()}, by_layer, shares)
+
+
+def _decks(folder: Path, design: Any, layers: list[str], array: CrossbarArray) -> tuple[list[Path], list[str]]:
+    """Decks of the first array of each layer, every input at its largest; what is too large for ngspice is told."""
+    import numpy as np
+
+    from resonet.cosim.crossbar import first_array
+    from resonet.netlist.crossbar_deck import MOST_CELLS, crossbar_deck
+    from resonet.netlist.folder import new_file, write_deck
+    from resonet.spice_lib.library import library, library_text
+
+    file = library()["crossbar_cell"].file
+    if (folder / "decks" / "lib").is_dir() and not (folder / "decks" / "lib" / file).is_file():  # an older design
+        with new_file(folder / "decks" / "lib" / file) as temporary:
+            temporary.write_text(library_text()[file], encoding="utf-8")
+    paths, notes = [], []
+    for layer in layers:
+        states, _ = first_array(design, layer, array)
+        if states.size > MOST_CELLS:
+            size = " x ".join(map(str, states.shape))
+            notes.append(f"{layer}: no deck of its first array, {size} cells; possible: up to {MOST_CELLS:,}")
+            continue
+        sensed = [0, 1] if array.unselected == "floating" else None
+        deck = crossbar_deck(f"{layer}_crossbar", states, np.full(len(states), array.read_voltage), array, sensed)
+        paths.append(write_deck(deck, folder / "decks" / "crossbar"))
+    return paths, notes
+
+
+def _sweeps(
+    folder: Path, design: Any, layers: list[str], array: CrossbarArray, images: Any, chains: _Chains
+) -> tuple[list[Any], list[Path]]:
+    """Points of the study, and its figure."""
+    from resonet.cosim.crossbar_study import CURVES, SWEEPS, Axis, study, sweep_axes
+    from resonet.report.crossbar_figures import crossbar_figure
+    from resonet.report.style import save
+
+    total = len(CURVES) * sum(len(SWEEPS[axis]) for axis in sweep_axes(images))
+    with progress("crossbars, sweeps", total) as done:
+        points = study(design, layers, array, images, done)
+    kept: dict[Axis, float] = {"ratio": array.cell.ratio, "wire": array.word_resistance, "noise": array.read_noise}
+    kept["size"] = max(array.rows, array.columns)
+    count = 0 if images is None else len(images.images)
+    drawn = crossbar_figure(points, kept, chains.errors, chains.accuracy, count)
+    return points, save(drawn, folder / "report", "crossbar")
+
+
+def crossbar_command(
+    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Labelled images, for the accuracy: .npz.")] = None,
+    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers (without --data).")] = None,
+    size: Annotated[str | None, typer.Option(help="Largest array, word x bit lines: 128 or 256x64.")] = None,
+    ron: Annotated[str | None, typer.Option(help="ON resistance (default: R0 of the design's device).")] = None,
+    ratio: Annotated[str | None, typer.Option(help="OFF/ON ratio (default: 1 + Delta R / R of the device).")] = None,
+    wire: Annotated[str | None, typer.Option(help="Wire from cell to cell, such as '1 Ohm'.")] = None,
+    driver: Annotated[str | None, typer.Option(help="Resistance of a driver.")] = None,
+    amplifier: Annotated[str | None, typer.Option(help="Input resistance of a sense amplifier.")] = None,
+    read_noise: Annotated[str | None, typer.Option(help="Noise of a cell's conductance, such as 0.01.")] = None,
+    levels: Annotated[str | None, typer.Option(help="States of a cell (default 0: any).")] = None,
+    unselected: Annotated[Unselected, typer.Option(help="Bit lines that are not being read.")] = "grounded",
+    drive: Annotated[Drive, typer.Option(help="Ends of a word line with a driver.")] = "one",
+    sums: Annotated[Sums, typer.Option(help="How arrays that share a neuron are added.")] = "digital",
+    sweep: Annotated[bool, typer.Option(help="Figure over size, ratio, wire and noise.")] = True,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="ngspice processes at once.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+) -> None:
+    """The same weights in resistive crossbars: error and accuracy next to the RF chains.
+
+    Example: resonet crossbar build --data test.npz --size 64 --wire "1 Ohm"
+    """
+    from resonet.cosim.crossbar import CROSSBAR_PROGRAMS, sneak
+    from resonet.cosim.crossbar_study import check_labels, crossbar_point, pooled_error
+    from resonet.netlist.folder import load_design
+    from resonet.netlist.images import read_images
+
+    design = load_design(folder)
+    device = design.plan.device
+    cell = CrossbarCell(device.resistance, 1 + device.magnetoresistance)
+    cell = replace(cell, **_value("ron", ron, CrossbarCell), **_value("ratio", ratio, CrossbarCell))
+    wires = _value("word_resistance", wire) | _value("bit_resistance", wire)
+    ends = _value("driver_resistance", driver) | _value("sense_resistance", amplifier)
+    more = _value("read_noise", read_noise) | _value("levels", levels) | _size(size)
+    array = CrossbarArray(cell, unselected=unselected, drive=drive, sums=sums, **wires, **ends, **more)
+    layers = layer or [entry.layer.name for entry in design.plan.layers]
+    for name in layers:
+        design.plan.layer(name)
+    images = read_images(data, design.cnn.input_shape) if data else None
+    if images is not None:
+        check_labels(images, layers, design)
+    ideal = replace(array, word_resistance=0.0, bit_resistance=0.0, driver_resistance=0.0, sense_resistance=0.0)
+    kinds = [("ideal wires", ideal, CROSSBAR_PROGRAMS[0]), *((p, array, p) for p in CROSSBAR_PROGRAMS)]
+    with progress("crossbars", len(kinds)) as done:
+        points = {}
+        for name, kind, program in kinds:
+            points[name] = crossbar_point(design, layers, kind, program, images)
+            done()
+    chains = _rf_chains(folder, design, layers, images, jobs)
+    sneaks = {name: sneak(design, name, array) for name in layers}
+    decks, notes = _decks(folder, design, layers, array)
+    swept, files = _sweeps(folder, design, layers, array, images, chains) if sweep else ([], [])
+    rows = [
+        {"network": f"crossbar, {name}", "accuracy": point.accuracy}
+        | {"rms_error": pooled_error([w.error for w in point.weights.values()])}
+        for name, point in points.items()
+    ]
+    rows += [
+        {"network": f"RF chains, {name}", "accuracy": chains.accuracy.get(name), "rms_error": error}
+        for name, error in chains.errors.items()
+    ]
+    table = [
+        {"layer": name, "arrays": points["direct"].weights[name].arrays, "sneak": sneaks[name]}
+        | {f"rms_error_{p}": points[p].weights[name].rms_error for p in CROSSBAR_PROGRAMS}
+        | {
+            f"{what}_{p}": getattr(points[p].weights[name], what)
+            for p in CROSSBAR_PROGRAMS
+            for what in ("gain", "fill")
+        }
+        | {f"rms_error_rf_{m}": error for m, error in chains.layers[name].items()}
+        for name in layers
+    ]
+    if as_json:
+        sweeps = [
+            {"axis": p.axis, "value": p.value, "program": p.curve[0], "unselected": p.curve[1], "accuracy": p.accuracy}
+            | {"rms_error": pooled_error([w.error for w in p.weights.values()])}
+            for p in swept
+        ]
+        shown = {"array": asdict(array), "layers": table, "networks": rows, "sweeps": sweeps}
+        software = {"software": chains.accuracy.get("software"), "images": len(images.images) if images else 0}
+        print_json(shown | software | {"decks": decks, "notes": notes, "figures": files})
+        return
+    _show(table, rows, chains, array, len(images.images) if images else 0)
+    for note in notes:
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
+    for title, paths in (("decks", decks), ("figures", files)):
+        if paths:
+            out.print(f"{title}: " + ", ".join(map(str, paths)), soft_wrap=True, markup=False)
+
+
+def _show(
+    table: list[dict[str, Any]], rows: list[dict[str, Any]], chains: _Chains, array: CrossbarArray, images: int
+) -> None:
+    """The tables."""
+    cell = table_from_record(array.cell)
+    what = f"ON {cell['ron']}, OFF/ON {array.cell.ratio:g}, wires {array.word_resistance:g} Ohm a cell"
+    programs = list(chains.errors)
+    numbers = ("arrays", "direct", "compensated", "fill", *(f"RF\n{name}" for name in programs))
+    columns = {"layer": "left"} | dict.fromkeys(numbers, "right")
+    errors = ("direct", "compensated", *(f"rf_{name}" for name in programs))
+    cells = []
+    for row in table:
+        direct, compensated, *chained = (small_percent(row[f"rms_error_{name}"]) for name in errors)
+        fill = f"{row['fill_compensated']:.2f}"
+        cells.append((row["layer"], str(row["arrays"]), direct, compensated, fill, *chained))
+    title = f"arrays of at most {array.rows} x {array.columns}, {what}: RMS errors of the weights, part of the largest"
+    print_table(title, columns, cells)
+    told = ", ".join(f"{row['layer']} {percent(row['sneak'], 0)}" for row in table)
+    out.print(
+        f"one cell read alone, other lines {array.unselected}: {told} of its current "
+        "(above 0: came through other cells; below: lost to other lines)\n",
+        soft_wrap=True,
+    )
+    networks = [(row["network"], small_percent(row["rms_error"]), percent(row["accuracy"])) for row in rows]
+    if images:
+        networks.insert(0, ("software", "-", percent(chains.accuracy["software"])))
+    heading = f"{images:,} images" if images else "all weights"
+    print_table(heading, {"network": "left", "RMS error": "right", "accuracy": "right"}, networks)
