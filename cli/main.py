@@ -14,6 +14,8 @@ import typer
 from resonet.cli.calibrate import calibrate_command
 from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
+from resonet.cli.quantise import quantise_command
+from resonet.cli.share import share_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
@@ -340,6 +342,8 @@ def transient(
 app.command("calibrate")(calibrate_command)
 app.command("crossbar")(crossbar_command)
 app.command("device")(device_command)
+app.command("quantise")(quantise_command)
+app.command("share")(share_command)
 
 
 @app.command()
