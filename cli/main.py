@@ -16,6 +16,7 @@ from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
 from resonet.cli.quantise import quantise_command
 from resonet.cli.share import share_command
+from resonet.cli.plan import plan_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
@@ -344,6 +345,7 @@ app.command("crossbar")(crossbar_command)
 app.command("device")(device_command)
 app.command("quantise")(quantise_command)
 app.command("share")(share_command)
+app.command("plan")(plan_command)
 
 
 @app.command()

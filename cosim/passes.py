@@ -41,7 +41,9 @@ def _read_rf(graph: HardwareGraph, layer: str, bus: str, plots: Sequence[Plot]) 
     names = [SENSE.format(j=j, k=k) for j, k in index] + [f"v(x{j}_{k})" for j, k in index]
     if len(plots) != len(sweeps):
         raise EngineError(f"layer {layer}, bus {bus}: ngspice wrote {len(plots)} of {len(sweeps)} sweeps")
-    taken = [slice(0, s.stride * (s.points - 1) + 1, s.stride) for s in sweeps]
+    taken = [sweep.taken for sweep in sweeps]
+    if any(len(plot.axis) <= part[-1] for plot, part in zip(plots, taken, strict=True)):
+        raise EngineError(f"layer {layer}, bus {bus}: a sweep of ngspice has fewer points than asked for")
     swept = np.concatenate([plot.axis[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
     if swept.shape != channels.shape or not np.allclose(swept, channels, rtol=1e-9, atol=0):
         raise EngineError(

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from resonet.models.parameters import check, parameter
 
-__all__ = ["BusCircuit", "bus_currents", "tone_levels"]
+__all__ = ["BusCircuit", "bus_currents", "tail_admittance", "tone_levels"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -42,7 +42,7 @@ class BusCircuit:
         check(self, "bus")
 
 
-def _tail_admittance(s: Complex, bus: BusCircuit, below: float) -> Complex:
+def tail_admittance(s: Complex, bus: BusCircuit, below: float) -> Complex:
     """Admittance at the tail of an upper tile: the lower tile's bypass, and its choke to the grounded bus."""
     head = s * bus.block_capacitance + 1 / below
     choke = bus.choke_resistance + s * bus.choke_inductance
@@ -62,7 +62,7 @@ def bus_currents(
     half = s * bus.node_capacitance / 2
     # From the far end to the feed: admittance to the right of each node, then the share of voltage that passes on.
     right = np.empty((len(s), resonators), complex)  # admittance seen at a resonator's feed side, its own half included
-    end = np.full(len(s), np.inf, complex) if below == 0 else half + _tail_admittance(s, bus, below * resistance)
+    end = np.full(len(s), np.inf, complex) if below == 0 else half + tail_admittance(s, bus, below * resistance)
     for k in reversed(range(resonators)):
         series = resistance + (0 if k == resonators - 1 and below == 0 else 1 / end)
         right[:, k] = 1 / series

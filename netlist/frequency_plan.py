@@ -2,7 +2,9 @@
 
 A neuron's chain is cut into tiles of at most `tile` resonators, each on a bus of its own; the tiles of a neuron are in
 series at DC. A bus drives at most `fanout` chains. Channels lie on a geometric grid (constant spacing in linewidths),
-the highest next to the feed, because node capacitance takes high frequencies first.
+the highest next to the feed, because node capacitance takes high frequencies first. The channels at either end of the
+band, which have tails from one side only, may stand further off (`ends`), and the inputs may be put on the channels
+where their weights fit best (`assign`).
 """
 
 from dataclasses import dataclass, replace
@@ -14,11 +16,13 @@ from resonet.models.bus import BusCircuit, tone_levels
 from resonet.models.errors import InputError
 from resonet.models.parameters import check, parameter
 from resonet.models.resonator import SpinDiode
+from resonet.netlist.channel_order import assign_taps
 from resonet.netlist.cnn import Cnn, Synapses
 
 __all__ = ["Bus", "FrequencyPlan", "LayerPlan", "PlanOptions", "channel_grid", "plan", "source_power", "sub_bus"]
 
 MAX_RESONATORS = 20_000_000
+_Made = tuple[SpinDiode, "PlanOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class PlanOptions:
     fanout: int = parameter(32, "", 1, 4096, "most chains on one bus")
     fill: float = parameter(0.8, "", 0.01, 0.98, "largest weight of a layer, as part of the largest a resonator holds")
     p_max: float = parameter(2e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
+    ends: int = parameter(1, "", 1, 4, "spacing of the first and last channel, in spacings of the others")
+    assign: int = parameter(0, "", 0, 1, "1: inputs on the channels where their weights fit best; 0: in order")
 
     def __post_init__(self) -> None:
         check(self, "plan")
@@ -106,10 +112,33 @@ class FrequencyPlan:
 
 
 def channel_grid(resonators: int, options: PlanOptions) -> NDArray[np.float64]:
-    """Channels in Hz, highest first, geometric from f_max to f_min; one channel alone sits in the geometric middle."""
+    """Channels in Hz, highest first, geometric from f_max to f_min; one channel alone sits in the geometric middle.
+
+    With `ends` above 1 places next to the first and the last stay vacant (from four channels on).
+    """
     if resonators == 1:
         return np.array([np.sqrt(options.f_min * options.f_max)])
-    return np.geomspace(options.f_max, options.f_min, resonators)
+    if options.ends == 1 or resonators < 4:
+        return np.geomspace(options.f_max, options.f_min, resonators)
+    grid = np.geomspace(options.f_max, options.f_min, resonators - 2 + 2 * options.ends)
+    return np.concatenate([grid[:1], grid[options.ends : -options.ends], grid[-1:]])
+
+
+def _fitted_taps(
+    layer: Synapses,
+    group: int,
+    bank: NDArray[np.int64],
+    tile: NDArray[np.int64],
+    grid: NDArray[np.float64],
+    made: _Made,
+) -> NDArray[np.int64]:
+    """Inputs of a tile in the order of its channels."""
+    device, options = made
+    largest = float(np.abs(layer.matrix).max())
+    if not options.assign or largest == 0 or len(tile) == 1:
+        return tile
+    weights = layer.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
+    return tile[assign_taps(weights, grid, device.damping)]
 
 
 def _buses(layer: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> list[Bus]:
@@ -128,7 +157,8 @@ def _buses(layer: Synapses, device: SpinDiode, circuit: BusCircuit, options: Pla
                     grid = channel_grid(len(tile), options)
                     shared[key] = grid, tone_levels(grid, device.resistance, len(bank), circuit, int(below[t]))
                 name = (f"g{group}" if groups > 1 else "") + (f"b{b}" if len(banks) > 1 else "") + f"t{t}"
-                buses.append(Bus(layer.name, name, group, t, b, bank, tile, *shared[key], int(below[t])))
+                taps = _fitted_taps(layer, group, bank, tile, shared[key][0], (device, options))
+                buses.append(Bus(layer.name, name, group, t, b, bank, taps, *shared[key], int(below[t])))
     return buses
 
 
