@@ -17,6 +17,7 @@ from resonet.cli.device import device_command
 from resonet.cli.quantise import quantise_command
 from resonet.cli.share import share_command
 from resonet.cli.plan import plan_command
+from resonet.cli.layout import layout_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
@@ -346,6 +347,7 @@ app.command("device")(device_command)
 app.command("quantise")(quantise_command)
 app.command("share")(share_command)
 app.command("plan")(plan_command)
+app.command("layout")(layout_command)
 
 
 @app.command()

@@ -91,7 +91,7 @@ def quantity(value: float, unit: str) -> str | float | int:
 
     if not unit or isinstance(value, int):
         return value
-    if unit in ("dB", "rad"):
+    if unit in ("dB", "rad") or " " in unit or unit[0] == "1":  # a prefix would be misread, or look odd
         return f"{value!r} {unit}"
     text = str(Quantity(value, unit).render(prec="full"))
     return text if float(Quantity(text)) == value else f"{value!r} {unit}"

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from resonet.models.errors import InputError
 from resonet.models.parameters import record_from_table
 from resonet.models.preset import OTHER_TABLES, preset_tables
 from resonet.models.resonator import SpinDiode
+from resonet.models.strip_geometry import Geometry
 from resonet.netlist.cnn import Cnn
 from resonet.netlist.frequency_plan import FrequencyPlan, PlanOptions, plan
 from resonet.netlist.graph import HardwareGraph, build_graph
@@ -24,7 +25,8 @@ from resonet.netlist.scales import InputScale, bounded_scales, calibrated_scales
 
 __all__ = ["Design", "Parameters", "compile_cnn", "read_parameters"]
 
-SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}
+SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
+ALL_SECTIONS = SECTIONS | {"geometry": Geometry}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Parameters:
     device: SpinDiode
     bus: BusCircuit
     plan: PlanOptions
+    geometry: Geometry = field(default_factory=Geometry)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +48,7 @@ class Design:
     programs: dict[Method, Program]
     scales: dict[str, InputScale]  # by layer name
     calibration: str  # what the scales come from, for people
+    geometry: Geometry = field(default_factory=Geometry)  # of a strip-line feed
 
     def fill(self, layer: str) -> float:
         """Largest weight of a layer as part of what a resonator can hold: plan.fill, or less if only less converges."""
@@ -80,15 +84,16 @@ def _with_settings(tables: dict[str, Any], settings: Iterable[str]) -> dict[str,
     for setting in settings:
         key, equals, value = setting.partition("=")
         section, dot, name = key.strip().partition(".")
-        if not (equals and dot) or section not in SECTIONS:
-            raise InputError(f"setting {setting[:80]!r}: possible: SECTION.NAME=VALUE, SECTION {', '.join(SECTIONS)}")
+        if not (equals and dot) or section not in ALL_SECTIONS:
+            possible = ", ".join(ALL_SECTIONS)
+            raise InputError(f"setting {setting[:80]!r}: possible: SECTION.NAME=VALUE, SECTION {possible}")
         tables.setdefault(section, {})[name.strip()] = value.strip()
     return tables
 
 
 def _with_preset(tables: dict[str, Any], preset: str) -> dict[str, Any]:
     """Tables laid over those of a preset, parameter by parameter."""
-    base = {name: table for name, table in preset_tables(preset).items() if name in SECTIONS}
+    base = {name: table for name, table in preset_tables(preset).items() if name in ALL_SECTIONS}
     return tables | {
         name: table | tables[name] if isinstance(tables.get(name), dict) else tables.get(name, table)
         for name, table in base.items()
@@ -96,18 +101,20 @@ def _with_preset(tables: dict[str, Any], preset: str) -> dict[str, Any]:
 
 
 def read_parameters(path: Path | None = None, settings: Iterable[str] = (), preset: str | None = None) -> Parameters:
-    """Parameters of a preset, then of [device], [bus] and [plan] of a TOML file, then "section.name=value" settings.
+    """Parameters of a preset, then of the tables of a TOML file, then "section.name=value" settings.
+
+    Tables: [device], [bus], [plan], [geometry].
 
     What is not given has its default. A design.toml that compile wrote can be read back, and so can a preset's file;
     their other tables are left alone. Raises InputError that names file, parameter, value and range.
     """
     tables = read_toml(path) if path else {}
-    unknown = set(tables) - set(SECTIONS) - {"model", "layers", *OTHER_TABLES}
+    unknown = set(tables) - set(ALL_SECTIONS) - {"model", "layers", *OTHER_TABLES}
     if unknown:
-        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(SECTIONS)}")
+        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(ALL_SECTIONS)}")
     tables = _with_settings(_with_preset(tables, preset) if preset else tables, settings)
     try:
-        return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in SECTIONS.items()))
+        return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in ALL_SECTIONS.items()))
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
 
@@ -139,4 +146,4 @@ def compile_cnn(
         scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
     if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    return Design(cnn, planned, programs, scales, source)
+    return Design(cnn, planned, programs, scales, source, parameters.geometry)
