@@ -14,10 +14,10 @@ import typer
 from resonet.cli.calibrate import calibrate_command
 from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
+from resonet.cli.layout import layout_command
+from resonet.cli.plan import plan_command
 from resonet.cli.quantise import quantise_command
 from resonet.cli.share import share_command
-from resonet.cli.plan import plan_command
-from resonet.cli.layout import layout_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError

@@ -154,7 +154,7 @@ def solve_chains(
         u[kept], worst[kept], squares[kept] = walked.x[better], walked.worst[better], walked.squares[better]
     if branches == "both":
         for row in rows[worst > OPEN]:
-            better = _search_far(target[row], chains, int(row), u[row], tolerance)
-            if better[2] < squares[row]:
-                u[row], worst[row], squares[row] = better
+            far = _search_far(target[row], chains, int(row), u[row], tolerance)
+            if far[2] < squares[row]:
+                u[row], worst[row], squares[row] = far
     return u, worst

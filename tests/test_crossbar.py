@@ -357,7 +357,7 @@ def test_command(monkeypatch, capsys, build):
     assert shares["crossbar, ideal wires"] == found["software"]
     assert set(shares) == {
         *("crossbar, ideal wires", "crossbar, direct", "crossbar, compensated"),
-        *("RF chains, formula", "RF chains, coupled"),
+        *("RF chains, formula", "RF chains, coupled", "RF chains, calibrated"),
     }
     assert {p["axis"] for p in found["sweeps"]} == {"size", "ratio", "wire", "noise"}
     assert all((build / "report" / f"crossbar.{kind}").stat().st_size > 1000 for kind in ("png", "svg"))
@@ -368,7 +368,7 @@ def test_command_prints_tables_for_some_layers(monkeypatch, capsys, build):
     code, out, _ = run(monkeypatch, capsys, build, "--layer", "conv1", "--no-sweep", "--unselected", "floating")
     assert code == 0
     assert "conv1" in out
-    assert "RF coupled" in out
+    assert "calibrated" in out
     assert "dense1" not in out
 
 
