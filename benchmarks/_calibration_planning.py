@@ -12,7 +12,7 @@ from resonet.models.resonator import SpinDiode
 from resonet.netlist.chain_solver import Branches, Chains, chain_response, solve_chains
 from resonet.netlist.cnn import Cnn, Synapses
 from resonet.netlist.frequency_plan import LayerPlan, PlanOptions, plan
-from resonet.netlist.programming import largest_fill
+from resonet.netlist.programming import bus_weights, largest_fill, solver_chains
 from resonet.netlist.remedies import remedies
 from resonet.netlist.second_order import clear_band
 
@@ -78,6 +78,17 @@ def _by_range_check(case: Case, sets: Array) -> None:
 
 def _at_fixed_fills(case: Case, sets: Array, far: int) -> None:
     """Rates at fixed fills and which resonator is at the end of its range where a set fails."""
+    bus = case.layer(sets, ends=2).buses[0]
+    wide = [
+        solve_chains(fill * bus_weights(case.layer(sets, ends=2), bus), solver_chains(bus, DEVICE))[1] <= HELD * fill
+        for fill in (0.7, 0.8, 0.9)
+    ]
+    text = " / ".join(f"{held.mean():.1%}" for held in wide)
+    if case.channels == 48:
+        show(
+            f"{case.name}, plan.ends=2, default fill 0.8", f"{wide[1].mean():.2%}", ">= 99.9 %", wide[1].mean() >= 0.999
+        )
+    info(f"{case.name}, plan.ends=2: hold at fill 0.7 / 0.8 / 0.9", text)
     for fill in (0.7, 0.8, 0.9):
         near, both = _held(case, sets, fill), _held(case, sets[:far], fill, "both")
         info(

@@ -21,6 +21,7 @@ def _row(result: LayerCalibration) -> dict[str, Any]:
         "status": result.status.name.lower(),
         "advice": "" if result.status is Status.CONVERGED else result.status.value,
         "failures": [asdict(failure) for failure in result.failures],
+        "remedies": [asdict(remedy) for remedy in result.remedies],
     }
     keys = ("passes", "fill", "rms_before", "rms_after", "worst_after", "chains", "failing")
     return table | {key: getattr(result, key) for key in keys}
@@ -56,6 +57,8 @@ def _complain(found: Calibration) -> bool:
             soft_wrap=True,
             markup=False,
         )
+        for remedy in one.remedies:
+            err.print(f"  {remedy.text} ({remedy.setting} = {remedy.value:.4g})", soft_wrap=True, markup=False)
     return bool(bad)
 
 

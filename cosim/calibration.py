@@ -18,7 +18,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.engines import Engine, Response, layer_response, linear
+from resonet.cosim.engines import Engine, Response, formula, layer_response, linear
 from resonet.models.errors import InputError
 from resonet.models.parameters import check, parameter
 from resonet.models.resonator import SpinDiode, resonance_for_detuning
@@ -34,6 +34,7 @@ from resonet.netlist.programming import (
     layer_unit,
     solver_chains,
 )
+from resonet.netlist.remedies import Remedy, remedies
 
 __all__ = [
     "Calibration",
@@ -47,6 +48,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 MOST_FAILURES = 20  # chains that a result names
+MOST_REMEDIED = 8  # chains of one bus that remedies are sought for
 
 
 class Status(Enum):
@@ -103,6 +105,7 @@ class LayerCalibration:
     chains: int  # of all buses: a neuron cut into tiles counts once a tile
     failing: int  # chains beyond the tolerance
     failures: tuple[Failure, ...]  # the worst of them
+    remedies: tuple[Remedy, ...]  # what would make the worst bus hold its weights, the cheapest first
 
     @property
     def layer(self) -> str:
@@ -234,6 +237,17 @@ def _status(states: Sequence[_State], tolerance: float) -> Status:
     return Status.NOT_SETTLED
 
 
+def _remedies(
+    plan: FrequencyPlan, entry: LayerPlan, failures: Sequence[Failure], fill: float, ideal: bool
+) -> tuple[Remedy, ...]:
+    """What would let the worst chains of the worst bus hold their weights."""
+    if not failures:
+        return ()
+    bus = next(bus for bus in entry.buses if bus.name == failures[0].bus)
+    worst = [failure.chain for failure in failures if failure.bus == bus.name][:MOST_REMEDIED]
+    return remedies(plan, entry, bus, np.array(worst), fill, ideal)
+
+
 def calibrate_layer(
     plan: FrequencyPlan,
     entry: LayerPlan,
@@ -265,9 +279,11 @@ def calibrate_layer(
     tolerance = options.tolerance * top
     worst = max(float(state.worst.max()) for state in states) / top
     count, failures = _failures(entry, states, tolerance, top)
+    status = _status(states, tolerance)
+    out_of_range = failures if status is Status.OUT_OF_RANGE else ()
     return LayerCalibration(
         LayerProgram(entry.layer.name, unit * device.sensitivity, f_res, worst),
-        _status(states, tolerance),
+        status,
         passes,
         fill,
         rms_before,
@@ -276,6 +292,7 @@ def calibrate_layer(
         sum(len(bus.outputs) for bus in entry.buses),
         count,
         tuple(failures),
+        _remedies(plan, entry, out_of_range, fill, engine is formula),
     )
 
 

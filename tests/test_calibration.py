@@ -57,7 +57,7 @@ def test_every_engine_ends_with_its_circuit_holding_the_weights(tiled, engine, s
         found = calibrate_layer(tiled.plan, *start_of(tiled, layer, start), find_engine(engine))
         assert found.status is Status.CONVERGED
         assert found.rms_after <= found.worst_after <= 1e-6
-        assert found.failures == ()
+        assert (found.failures, found.remedies) == ((), ())
         if start == "formula":
             assert found.rms_before > 0.005
 
@@ -160,6 +160,9 @@ def test_weights_beyond_the_range_are_reported_chain_by_chain(crowded):
     assert found.rms_after < found.rms_before
     assert found.failing == len(found.failures) > 0
     assert found.failures[0].residual == found.worst_after
+    costs = [remedy.cost for remedy in found.remedies]
+    assert costs == sorted(costs)
+    assert {"scale", "band", "damping"} <= {remedy.kind for remedy in found.remedies}
     both = calibrate_layer(crowded, entry, start, linear, CalibrationOptions(fill=0.8, branches="both", passes=2))
     assert both.failing <= found.failing
     assert both.rms_after <= found.rms_after
