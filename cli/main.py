@@ -81,7 +81,7 @@ def compile_command(
     calibration: Annotated[
         Path | None, typer.Option(help="Images (.npz) that set the scale of every layer's input; else a safe bound.")
     ] = None,
-    design: Annotated[Path | None, typer.Option(help="TOML file with [device], [bus], [plan] tables.")] = None,
+    design: Annotated[Path | None, typer.Option(help=r"TOML file with \[device], \[bus], \[plan] tables.")] = None,
     preset: Annotated[str | None, typer.Option(help="Device from the literature, such as vortex_mtj.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help='One parameter, such as --set bus.node_capacitance="0.1 fF".')

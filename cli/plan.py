@@ -94,7 +94,7 @@ def plan_command(
     ] = False,
     most_power: Annotated[float, typer.Option(help="Most that a tone source gives, dBm; bounds the tile.")] = 1000.0,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where the figure goes.")] = None,
-    design: Annotated[Path | None, typer.Option(help="TOML file with [device], [bus], [plan] tables.")] = None,
+    design: Annotated[Path | None, typer.Option(help=r"TOML file with \[device], \[bus], \[plan] tables.")] = None,
     preset: Annotated[str | None, typer.Option(help="Device from the literature, such as vortex_mtj.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help='One parameter, such as --set plan.f_max="10 GHz".')
