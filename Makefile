@@ -19,7 +19,7 @@ demo: ## run the demonstration, which writes the folder demo
 
 test: ## run the tests (where CI is set, those of the Verilog-A files too: a large download)
 	@sh bootstrap.sh test $(if $(CI),va) ngspice
-	$(BIN)/python -m pytest $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 nightly: test bench ## run the tests, then every benchmarks/show_*.py
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.show import out, percent, print_json, print_table, progress
+from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
 from resonet.models.errors import InputError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def quantise_command(
         )
         for point in sweep.points
     ]
-    rows.append(("calibrated", "-", percent(sweep.rms_start), "-", percent(sweep.accuracy_start)))
+    rows.append(("calibrated", "-", small_percent(sweep.rms_start), "-", percent(sweep.accuracy_start)))
     rows.append(("software", "-", "-", "-", percent(sweep.software)))
     print_table(f"{design.cnn.file}: weights out of a few levels (errors: part of the largest weight)", columns, rows)
     out.print("files: " + ", ".join(str(path) for path in [*files, *figures]), soft_wrap=True, markup=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.show import out, percent, print_json, print_table, progress
+from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
 from resonet.models.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,7 +90,14 @@ def share_command(
     columns = {"spread, half-widths": "left"}
     columns |= dict.fromkeys(("RMS before", "RMS shared", "RMS each", "accuracy shared", "accuracy each"), "right")
     rows = [
-        (f"{s:g}", percent(a.rms_before), percent(a.rms), percent(b.rms), percent(shares[0][n]), percent(shares[1][n]))
+        (
+            f"{s:g}",
+            percent(a.rms_before),
+            percent(a.rms),
+            small_percent(b.rms),
+            percent(shares[0][n]),
+            percent(shares[1][n]),
+        )
         for n, (s, a, b) in enumerate(zip(spreads, together, alone, strict=True))
     ]
     print_table(title, columns, rows)

@@ -9,6 +9,8 @@ from resonet.report.style import COUPLED, FORMULA, MUTED, SOFTWARE, STYLE, figur
 
 __all__ = ["bits_figure"]
 
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)  # %
+
 
 def _draw(axes: Axes, sweep: BitsSweep, nearest: str, after: str) -> None:
     """Nearest and descended values of the points, in per cent; points with states as diamonds."""
@@ -26,7 +28,8 @@ def _draw(axes: Axes, sweep: BitsSweep, nearest: str, after: str) -> None:
                     label=f"{label}, {chosen[0].label}" if states else label,
                 )
     axes.grid(visible=True)
-    axes.set_xticks(range(1, 1 + max(2, *(round(point.bits) for point in sweep.points))))
+    bits = [point.bits for point in sweep.points]
+    axes.set_xticks(range(int(min(bits)), 1 + max(2, round(max(bits)))))
 
 
 def bits_figure(sweep: BitsSweep, title: str) -> Figure:
@@ -37,7 +40,7 @@ def bits_figure(sweep: BitsSweep, title: str) -> Figure:
         _draw(panels[0], sweep, "rms_nearest", "rms")
         panels[0].set_yscale("log")
         low, high = panels[0].get_ylim()
-        ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= t <= high]
+        ticks = [t for t in TICKS if low <= t <= high]
         panels[0].set_yticks(ticks, [f"{t:g}" for t in ticks])
         panels[0].set_yticks([], minor=True)
         finish(panels[0], f"{title}: weight error", "bits of the tuning DACs", "RMS error / largest weight, %")
