@@ -24,7 +24,7 @@ from resonet.netlist.cnn import Cnn, Synapses
 from resonet.netlist.design import Design, compile_cnn
 from resonet.netlist.frequency_plan import PlanOptions, plan
 from resonet.netlist.images import ImageSet, read_images
-from resonet.netlist.programming import program
+from resonet.netlist.programming import COMPILED, program
 
 MNIST = Path(__file__).parent.parent / "examples" / "mnist"
 SHAPE = (1, 28, 28)
@@ -63,12 +63,12 @@ def conv1_with_ngspice(design: Design) -> None:
         show(f"{what}, ngspice in the loop (largest error {found.worst_after:.0e})", f"{took:.2f} s", "<= 10 s", good)
 
 
-def before_and_after(found: Calibration) -> dict[str, EffectiveWeights]:
-    """Weight errors per layer as ngspice sees them; the calibrated effective weights."""
+def before_and_after(found: Calibration, quick: bool) -> dict[str, EffectiveWeights]:
+    """Weight errors per layer as ngspice sees them (quick: before by the linear engine); the calibrated weights."""
     after = {}
     for entry in found.design.plan.layers:
         name = entry.layer.name
-        before = {m: effective_weights(found.design, name, m) for m in ("formula", "coupled")}
+        before = {m: effective_weights(found.design, name, m, engine=linear if quick else None) for m in COMPILED}
         after[name] = effective_weights(found.design, name, "calibrated")
         error = after[name].rms_error
         was = f"formula {before['formula'].rms_error:.2%}, coupled {before['coupled'].rms_error:.2%}"
@@ -107,8 +107,8 @@ def never_worse() -> None:
             moved = [f * (1 + jump * rng.normal(size=f.shape)) for f in f_res]  # type: ignore[attr-defined]
             return linear(plan, entry, moved)  # type: ignore[arg-type]
 
-        for method in ("formula", "coupled"):
-            start = program(planned, method).layers[0]  # type: ignore[arg-type]
+        for method in COMPILED:
+            start = program(planned, method).layers[0]
             found = calibrate_layer(planned, entry, start, engine, CalibrationOptions(fill=0.8))
             tries += 1
             worse += found.rms_after > found.rms_before
@@ -126,7 +126,7 @@ def main() -> None:
     design = shipped()
     found = whole_network(design)
     conv1_with_ngspice(design)
-    effective = before_and_after(found)
+    effective = before_and_after(found, quick)
     circuit_accuracy(found.design, effective, read_images(MNIST / "mnist_test.npz", SHAPE))
     never_worse()
     for part in ("_calibration_planning", "_calibration_quantised", "_calibration_bench"):
