@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from resonet.cosim.inference import tone_powers
 from resonet.models.crossbar import CrossbarArray, pair_conductances, pair_range, pair_states
+from resonet.cosim.effective import HeldWeights
 from resonet.models.crossbar_network import Norton, norton, read_pairs, sense, solve_network
 from resonet.models.errors import InputError
 from resonet.netlist.cnn import Synapses
@@ -37,38 +38,20 @@ Array = NDArray[np.float64]
 CrossbarProgram = Literal["direct", "compensated"]
 CROSSBAR_PROGRAMS: tuple[CrossbarProgram, ...] = ("direct", "compensated")
 PASSES = 12  # of compensation; each leaves half of the error or less
-FILLS = (
-    1.0,
-    0.7,
-    0.5,
-    0.35,
-)  # parts of the largest fill that are tried: less weight, less of it beyond the cells' range
+FILLS = (1.0, 0.7, 0.5, 0.35)  # parts of the largest fill that are tried: less weight, less of it beyond the range
 HELD = 1e-3  # RMS error, as part of the largest weight, at which no lower fill is tried
 LEAST = 1e-3  # share of its ideal current below which a cell's answer is not made up for
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CrossbarWeights:
-    """The weights that the crossbars of a layer hold, in the units of the trained ones."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CrossbarWeights(HeldWeights):
+    """Of crossbars."""
 
-    layer: str
     program: CrossbarProgram
-    values: Array  # [groups, outputs per group, taps]
-    trained: Array  # same shape
-    spread: Array  # same shape: of the product per unit of input and of relative noise of each cell
+    spread: Array  # as values: of the product per unit of input and of relative noise of each cell
     gain: float  # effective over ideal current of a pair, least squares
     fill: float  # largest weight as part of what a pair can hold
     arrays: int
-
-    @property
-    def error(self) -> Array:
-        """Deviation of every weight as part of the layer's largest trained weight."""
-        return (self.values - self.trained) / (np.abs(self.trained).max() or 1.0)
-
-    @property
-    def rms_error(self) -> float:
-        """Root mean square of `error`."""
-        return float(np.sqrt(np.mean(self.error**2)))
 
 
 def _cuts(size: int, most: int) -> list[slice]:
@@ -176,7 +159,16 @@ def crossbar_weights(
     largest = float(np.abs(trained).max()) or 1.0
     gain = 1 / (scale * fill) * largest if scale else 0.0
     arrays = sum(len(rows) for _, _, rows, _ in stacks)
-    return CrossbarWeights(layer, program, answer * scale, trained, spread * abs(scale), gain, fill, arrays)
+    return CrossbarWeights(
+        layer=layer,
+        values=answer * scale,
+        trained=trained,
+        program=program,
+        spread=spread * abs(scale),
+        gain=gain,
+        fill=fill,
+        arrays=arrays,
+    )
 
 
 def crossbar_forward(

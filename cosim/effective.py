@@ -13,7 +13,7 @@ from resonet.netlist.design import Design
 from resonet.netlist.frequency_plan import Bus
 from resonet.netlist.programming import Method
 
-__all__ = ["Aggressor", "EffectiveWeights", "effective_weights"]
+__all__ = ["Aggressor", "EffectiveWeights", "HeldWeights", "effective_weights"]
 
 Array = NDArray[np.float64]
 
@@ -29,16 +29,13 @@ class Aggressor:
     aggressor: int  # tone, by the resonator that it belongs to
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EffectiveWeights:
-    """The weights that the circuit of a layer holds, in the units of the trained ones."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class HeldWeights:
+    """The weights that the hardware of a layer holds, in the units of the trained ones."""
 
     layer: str
-    method: Method
     values: Array  # [groups, outputs per group, taps]
     trained: Array  # same shape
-    crosstalk: dict[str, Array]  # bus -> [victim resonator, aggressor tone], largest |V| / (P K_SD) over the chains
-    worst: Aggressor | None  # None where every bus has a single tone
 
     @property
     def error(self) -> Array:
@@ -49,6 +46,15 @@ class EffectiveWeights:
     def rms_error(self) -> float:
         """Root mean square of `error`."""
         return float(np.sqrt(np.mean(self.error**2)))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EffectiveWeights(HeldWeights):
+    """Of resonator chains."""
+
+    method: Method
+    crosstalk: dict[str, Array]  # bus -> [victim resonator, aggressor tone], largest |V| / (P K_SD) over the chains
+    worst: Aggressor | None  # None where every bus has a single tone
 
 
 def _worst(bus: Bus, relative: Array) -> tuple[Array, Aggressor | None]:
@@ -91,5 +97,10 @@ def effective_weights(
         crosstalk[bus.name], found = _worst(bus, np.abs(volts) / device.sensitivity)
         worst += [found] if found else []
     return EffectiveWeights(
-        layer, method, values, trained, crosstalk, max(worst, key=lambda a: a.level) if worst else None
+        layer=layer,
+        values=values,
+        trained=trained,
+        method=method,
+        crosstalk=crosstalk,
+        worst=max(worst, key=lambda a: a.level) if worst else None,
     )

@@ -98,7 +98,14 @@ def _read(layer: str, method: Method, depends_on: str, path: Path) -> EffectiveW
                 size = int(np.isfinite(np.diagonal(matrix)).sum())
                 crosstalk[bus] = matrix[:size, :size]
             values, trained = (data[name].values.astype(float) for name in ("effective", "trained"))
-            found = EffectiveWeights(layer, method, values, trained, crosstalk, Aggressor(**worst) if worst else None)
+            found = EffectiveWeights(
+                layer=layer,
+                values=values,
+                trained=trained,
+                method=method,
+                crosstalk=crosstalk,
+                worst=Aggressor(**worst) if worst else None,
+            )
             return found if _content(found) == data.attrs["content"] else None
     except Exception:  # damaged, in whatever way its reader says so: computed anew, and replaced
         return None

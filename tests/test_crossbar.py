@@ -256,7 +256,10 @@ def test_arrays_in_one_current_sum_share_the_amplifier(small_design):
 def test_images_on_crossbars_are_those_of_the_circuit_with_the_same_weights(small_design, small_images):
     array = CrossbarArray(word_resistance=10.0, bit_resistance=10.0)
     held = {name: crossbar_weights(small_design, name, array) for name in ("conv1", "dense1")}
-    same = {n: EffectiveWeights(n, "coupled", w.values, w.trained, {}, None) for n, w in held.items()}
+    same = {
+        n: EffectiveWeights(layer=n, method="coupled", values=w.values, trained=w.trained, crosstalk={}, worst=None)
+        for n, w in held.items()
+    }
     wanted = forward(small_design, same, small_images)
     assert crossbar_forward(small_design, held, small_images) == pytest.approx(wanted, rel=1e-12)
 

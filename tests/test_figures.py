@@ -21,7 +21,14 @@ def layer(name: str, method: str, shape=(1, 4, 9), buses: int = 1) -> EffectiveW
     matrices = {f"t{n}": rng.uniform(0.01, 0.2, (size, size)) + np.eye(size) for n in range(buses)}
     worst = Aggressor(-14.0, f"t{buses - 1}", 0, 1, 0) if size > 1 else None
     error = {"formula": 0.05, "coupled": 0.01}[method]
-    return EffectiveWeights(name, method, trained + error * rng.normal(size=shape), trained, matrices, worst)
+    return EffectiveWeights(
+        layer=name,
+        method=method,
+        values=trained + error * rng.normal(size=shape),
+        trained=trained,
+        crosstalk=matrices,
+        worst=worst,
+    )
 
 
 def network(names, **options):
@@ -141,7 +148,12 @@ def test_the_bias_panel_is_the_change_of_s21():
 
 def test_weights_that_are_all_zero():
     zero = EffectiveWeights(
-        "conv1", "coupled", np.zeros((1, 2, 3)), np.zeros((1, 2, 3)), {"t0": np.zeros((3, 3))}, None
+        layer="conv1",
+        method="coupled",
+        values=np.zeros((1, 2, 3)),
+        trained=np.zeros((1, 2, 3)),
+        crosstalk={"t0": np.zeros((3, 3))},
+        worst=None,
     )
     assert zero.rms_error == 0
     assert panels(weight_figure({"coupled": {"conv1": zero}})) == ["conv1: weights in the circuit"]

@@ -22,12 +22,12 @@ def perfect(design, error=0.0, seed=0):
     rng = RNG(seed)
     return {
         layer.name: EffectiveWeights(
-            layer.name,
-            "coupled",
-            layer.matrix + error * rng.normal(0, np.abs(layer.matrix).max(), layer.matrix.shape),
-            layer.matrix,
-            {},
-            None,
+            layer=layer.name,
+            method="coupled",
+            values=layer.matrix + error * rng.normal(0, np.abs(layer.matrix).max(), layer.matrix.shape),
+            trained=layer.matrix,
+            crosstalk={},
+            worst=None,
         )
         for layer in design.cnn.synapses
     }
