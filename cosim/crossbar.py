@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from resonet.cosim.effective import HeldWeights
 from resonet.cosim.inference import tone_powers
 from resonet.models.crossbar import CrossbarArray, pair_conductances, pair_range, pair_states
-from resonet.cosim.effective import HeldWeights
 from resonet.models.crossbar_network import Norton, norton, read_pairs, sense, solve_network
 from resonet.models.errors import InputError
 from resonet.netlist.cnn import Synapses
