@@ -5,7 +5,7 @@ Exit status: 0 fine, 1 the physics, the input or the engine says no (one line on
 
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,9 +19,9 @@ from resonet.cli.plan import plan_command
 from resonet.cli.quantise import quantise_command
 from resonet.cli.share import share_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
+from resonet.cli.sparams import sparams_command
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
-from resonet.models.parameters import parameter, parse
 
 __all__ = ["app", "main"]
 
@@ -54,20 +54,6 @@ def _numbers(text: str, kind: type, option: str, example: str) -> tuple[float, .
         raise typer.BadParameter(
             f"{text!r}: numbers separated by commas are expected, such as {example}", param_hint=option
         ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sweep:
-    """Options of `resonet sparams` that have a unit."""
-
-    bias: float = parameter(0.0, "A", -1.0, 1.0, "DC current through the chain, such as 5uA")
-    start: float = parameter(1e9, "Hz", 1.0, 1e15, "lowest frequency, such as 0.5GHz")
-    stop: float = parameter(1e9, "Hz", 1.0, 1e15, "highest frequency, such as 25GHz")
-
-
-def _sweep(name: str, text: str) -> float:
-    """SI value of such an option."""
-    return float(parse(text, _Sweep.__dataclass_fields__[name], "sparams"))
 
 
 def _files(title: str, paths: list[Path]) -> None:
@@ -183,51 +169,7 @@ def crosstalk(
     _files("figures", figures)
 
 
-@app.command()
-def sparams(
-    folder: Folder,
-    layer: Layer,
-    chain: Annotated[int, typer.Option(min=0, help="Chain on its bus.")] = 0,
-    bus: Annotated[str | None, typer.Option(help="Bus, such as t0 (default: the layer's first).")] = None,
-    bias: Annotated[str, typer.Option(help="DC current through the chain, such as 5uA.")] = "0 A",
-    start: Annotated[str | None, typer.Option(help="Lowest frequency, such as 0.5GHz.")] = None,
-    stop: Annotated[str | None, typer.Option(help="Highest frequency, such as 25GHz.")] = None,
-    points: Annotated[int, typer.Option(min=1, help="Frequencies per decade.")] = 1000,
-    program: Chosen = "coupled",
-    as_json: Json = False,
-) -> None:
-    """S-parameters of a chain, from its RF bus to its far end, as Touchstone and figure.
-
-    Example: resonet sparams build --layer conv1 --bias 5uA
-    """
-    import numpy as np
-
-    from resonet.cli.pages import chain_page
-    from resonet.netlist.folder import load_design
-    from resonet.sparams.chain import find_bus
-
-    design = load_design(folder)
-    channels = find_bus(design, layer, bus).frequencies
-    low = _sweep("start", start) if start else 0.5 * float(channels.min())
-    high = _sweep("stop", stop) if stop else 1.25 * float(channels.max())
-    page = chain_page(design, folder, layer, program, chain, bus, _sweep("bias", bias), (low, high, points))
-    network = page.network
-    level = 20 * np.log10(np.abs(network.s))
-    at = [int(np.abs(network.f - f).argmin()) for f in page.channels]
-    rows = [
-        (float(f), float(r), float(level[n, 1, 0]), float(level[n, 0, 0]))
-        for f, r, n in zip(page.channels, page.resonances, at, strict=True)
-    ]
-    if as_json:
-        keys = ("channel_hz", "resonance_hz", "s21_db", "s11_db")
-        files = {"touchstone": page.touchstone, "figures": page.figures}
-        print_json({"name": network.name, "channels": [dict(zip(keys, row, strict=True)) for row in rows], **files})
-        return
-    columns = {"channel": "right", "resonance": "right", "|S21|": "right", "|S11|": "right"}
-    text = ((f"{f / 1e9:.4f} GHz", f"{r / 1e9:.4f} GHz", f"{s21:.2f} dB", f"{s11:.3f} dB") for f, r, s21, s11 in rows)
-    print_table(f"{network.name}: at the sweep's points nearest to the channels", columns, text)
-    _files("Touchstone", page.touchstone)
-    _files("figures", page.figures)
+app.command("sparams")(sparams_command)
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """Figures of a design folder: S-parameters of a chain, weights, crosstalk, accuracy; PNG and SVG under report/."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ from resonet.report.figures import (
     weight_figure,
 )
 from resonet.report.style import save
-from resonet.sparams.chain import chain_deck, chain_sparams, find_bus, resonances, write_touchstone
+from resonet.sparams.chain import chain_deck, chain_sparams, find_bus, resonances
+from resonet.sparams.touchstone import provenance, write_touchstone
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -39,6 +41,15 @@ class ChainPage:
     bias: float  # A
     touchstone: list[Path]
     figures: list[Path]
+    notes: list[str]
+
+
+def _dense_enough(sweep: tuple[float, float, int] | None, quality: float, bias: float) -> tuple[Any, list[str]]:
+    """The sweep with at least four points in a linewidth where a bias makes the resonances visible."""
+    least = math.ceil(4 * quality * math.log(10)) + 1
+    if not bias or sweep is None or sweep[2] >= least:
+        return sweep, []
+    return (sweep[0], sweep[1], least), [f"{least} frequencies per decade, not {sweep[2]}: four in every linewidth"]
 
 
 def chain_page(
@@ -53,19 +64,22 @@ def chain_page(
 ) -> ChainPage:
     """Simulate a chain without and with DC bias; write decks, Touchstone files and the figure."""
     networks, touchstone = [], []
+    sweep, notes = _dense_enough(sweep, design.plan.device.quality, bias)
     decks = [chain_deck(design, layer, method, chain, bus, current, sweep) for current in dict.fromkeys((0.0, bias))]
     for deck in decks:
         write_deck(deck, folder / "decks" / method)
         network = chain_sparams(deck, design.plan.circuit.impedance)
         network.name = f"{deck.name}_{method}"
         networks.append(network)
-        touchstone.append(write_touchstone(network, folder / "results" / f"{network.name}.s2p"))
+        header = [*provenance(network, "ngspice .sp", deck.text), "port 1: RF bus, port 2: far end of the chain"]
+        path = folder / "results" / f"{network.name}.s2p"
+        touchstone.append(write_touchstone(network, path, header=header))
     channels = find_bus(design, layer, bus).frequencies
     resonant = resonances(design, layer, method, chain, bus)
     unbiased, network = networks[0], networks[-1]
     drawn = sparam_figure(network, channels, resonant, unbiased if bias else None, bias)
     figures = save(drawn, folder / "report", f"sparams_{network.name}")
-    return ChainPage(network, unbiased, channels, resonant, bias, touchstone, figures)
+    return ChainPage(network, unbiased, channels, resonant, bias, touchstone, figures, notes)
 
 
 def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, EffectiveWeights]]) -> list[Path]:

@@ -18,6 +18,7 @@ from resonet.netlist.cnn import Cnn
 from resonet.netlist.frequency_plan import FrequencyPlan, PlanOptions, plan
 from resonet.netlist.graph import HardwareGraph, build_graph
 from resonet.netlist.images import ImageSet
+from resonet.netlist.limits import Limits
 from resonet.netlist.onnx_read import read_cnn
 from resonet.netlist.programming import COMPILED, Method, Program
 from resonet.netlist.programming import program as make_program
@@ -26,7 +27,7 @@ from resonet.netlist.scales import InputScale, bounded_scales, calibrated_scales
 __all__ = ["Design", "Parameters", "compile_cnn", "read_parameters"]
 
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
-ALL_SECTIONS = SECTIONS | {"geometry": Geometry}
+TABLES = SECTIONS | {"geometry": Geometry, "limits": Limits}  # what no program depends on
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Parameters:
     bus: BusCircuit
     plan: PlanOptions
     geometry: Geometry = field(default_factory=Geometry)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +51,7 @@ class Design:
     scales: dict[str, InputScale]  # by layer name
     calibration: str  # what the scales come from, for people
     geometry: Geometry = field(default_factory=Geometry)  # of a strip-line feed
+    limits: Limits = field(default_factory=Limits)  # that judge a design and change nothing in it
 
     def fill(self, layer: str) -> float:
         """Largest weight of a layer as part of what a resonator can hold: plan.fill, or less if only less converges."""
@@ -84,16 +87,15 @@ def _with_settings(tables: dict[str, Any], settings: Iterable[str]) -> dict[str,
     for setting in settings:
         key, equals, value = setting.partition("=")
         section, dot, name = key.strip().partition(".")
-        if not (equals and dot) or section not in ALL_SECTIONS:
-            possible = ", ".join(ALL_SECTIONS)
-            raise InputError(f"setting {setting[:80]!r}: possible: SECTION.NAME=VALUE, SECTION {possible}")
+        if not (equals and dot) or section not in TABLES:
+            raise InputError(f"setting {setting[:80]!r}: possible: SECTION.NAME=VALUE, SECTION {', '.join(TABLES)}")
         tables.setdefault(section, {})[name.strip()] = value.strip()
     return tables
 
 
 def _with_preset(tables: dict[str, Any], preset: str) -> dict[str, Any]:
     """Tables laid over those of a preset, parameter by parameter."""
-    base = {name: table for name, table in preset_tables(preset).items() if name in ALL_SECTIONS}
+    base = {name: table for name, table in preset_tables(preset).items() if name in TABLES}
     return tables | {
         name: table | tables[name] if isinstance(tables.get(name), dict) else tables.get(name, table)
         for name, table in base.items()
@@ -109,12 +111,12 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = (), pres
     their other tables are left alone. Raises InputError that names file, parameter, value and range.
     """
     tables = read_toml(path) if path else {}
-    unknown = set(tables) - set(ALL_SECTIONS) - {"model", "layers", *OTHER_TABLES}
+    unknown = set(tables) - set(TABLES) - {"model", "layers", *OTHER_TABLES}
     if unknown:
-        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(ALL_SECTIONS)}")
+        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(TABLES)}")
     tables = _with_settings(_with_preset(tables, preset) if preset else tables, settings)
     try:
-        return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in ALL_SECTIONS.items()))
+        return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in TABLES.items()))
     except InputError as error:
         raise InputError(f"{path}: {error}" if path else str(error)) from None
 
@@ -146,4 +148,4 @@ def compile_cnn(
         scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
     if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    return Design(cnn, planned, programs, scales, source, parameters.geometry)
+    return Design(cnn, planned, programs, scales, source, parameters.geometry, parameters.limits)

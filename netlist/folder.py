@@ -115,8 +115,8 @@ def _tables(design: Design) -> dict[str, Any]:
         "input_scales_from": design.calibration,
         "notes": list(design.cnn.notes),
     }
-    geometry = table_from_record(design.geometry)
-    return {"model": model, **_parameter_tables(design.plan), "geometry": geometry, "layers": layers}
+    unprogrammed = {name: table_from_record(getattr(design, name)) for name in ("geometry", "limits")}
+    return {"model": model, **_parameter_tables(design.plan), **unprogrammed, "layers": layers}
 
 
 def _program_arrays(design: Design) -> dict[str, Any]:
@@ -305,4 +305,4 @@ def load_design(folder: Path) -> Design:
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    return Design(replace(cnn, file=name), planned, programs, scales, source, parameters.geometry)
+    return Design(replace(cnn, file=name), planned, programs, scales, source, parameters.geometry, parameters.limits)

@@ -1,26 +1,23 @@
 """S-parameters of a chain between its RF port and its far end, from ngspice `.sp`, as a scikit-rf network."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.ngspice import EngineError, find_ngspice, ngspice_version, run_deck
+from resonet.cosim.ngspice import EngineError, run_deck
 from resonet.cosim.raw import RawError
 from resonet.models.errors import InputError
 from resonet.netlist.deck import Deck, sparam_deck
 from resonet.netlist.design import Design
-from resonet.netlist.folder import new_file
 from resonet.netlist.frequency_plan import Bus
 from resonet.netlist.programming import Method
+from resonet.sparams.grid import MOST_POINTS
 
 if TYPE_CHECKING:
     from skrf import Network
 
-__all__ = ["chain_deck", "chain_sparams", "find_bus", "resonances", "write_touchstone"]
-
-MOST_POINTS = 100_001
+__all__ = ["chain_deck", "chain_sparams", "find_bus", "resonances"]
 
 
 def find_bus(design: Design, layer: str, bus: str | None = None) -> Bus:
@@ -81,15 +78,3 @@ def resonances(
     number = design.plan.layer(layer).buses.index(find_bus(design, layer, bus))
     programmed = design.program(method).layer(layer)
     return np.asarray(programmed.f_res[number][chain])
-
-
-def write_touchstone(network: "Network", path: Path) -> Path:
-    """Write a network as Touchstone (real/imaginary, Hz), whole or not at all; returns the path."""
-    version = ngspice_version(find_ngspice())
-    network.comments = f"resonet, ngspice-{version} .sp, {network.name}; port 1: RF bus, port 2: far end of the chain"
-    text = network.write_touchstone(
-        return_string=True, form="ri", format_spec_A="{:.15g}", format_spec_B="{:.15g}", format_spec_freq="{:.15g}"
-    )
-    with new_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path

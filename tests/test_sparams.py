@@ -8,7 +8,7 @@ from resonet.cosim.ngspice import run_deck
 from resonet.models.errors import InputError
 from resonet.models.resonator import susceptibility
 from resonet.netlist.deck import Deck
-from resonet.sparams.chain import chain_deck, chain_sparams, find_bus, resonances, write_touchstone
+from resonet.sparams.chain import chain_deck, chain_sparams, find_bus, resonances
 
 SWEEP = (0.5e9, 25e9, 120)
 
@@ -72,16 +72,6 @@ def test_bias_brings_out_the_resonances(small_design):
         # p to n and more comes through; the other way round above it, and in every other resonator.
         below, above = (change[np.abs(biased.f / ((1 + s * 0.01) * resonance) - 1).argmin()] for s in (-1, 1))
         assert np.sign(below - above) == (-1 if k % 2 else 1)
-
-
-def test_touchstone_and_back(small_design, tmp_path):
-    network = chain_sparams(chain_deck(small_design, "conv1", "coupled", sweep=SWEEP))
-    path = write_touchstone(network, tmp_path / "sub" / "chain.s2p")
-    back = skrf.Network(str(path))
-    assert back.f == pytest.approx(network.f, rel=1e-14)
-    assert np.abs(back.s - network.s).max() < 1e-13
-    assert "port 2: far end" in path.read_text()
-    assert [p.name for p in path.parent.iterdir()] == ["chain.s2p"]
 
 
 def test_the_combiner_is_matched_isolated_and_reciprocal():

@@ -1,0 +1,268 @@
+"""The blocks of the hardware: bias tee, combiner, chain, whole bus, line with its resonators, row of coupled lines.
+
+Every block takes the parts it is made of, so that a measured one (`sparams.measured`) can stand in for a model.
+Ports that carry no DC are named as in the deck of the layer: in<k> tones, bus, dc<j> chains' DC pins, far.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.models.bus import BusCircuit
+from resonet.models.errors import InputError
+from resonet.models.lines import Line
+from resonet.models.resonator import SpinDiode
+from resonet.sparams.block import (
+    Block,
+    Combiner,
+    CoupledLines,
+    Drive,
+    Element,
+    LineBranch,
+    Lumped,
+    Part,
+    Port,
+    Resonators,
+)
+
+__all__ = ["RowOfLines", "Stand", "bus_block", "chain_block", "combiner_block", "line_block", "row_block", "tee_block"]
+
+Array = NDArray[np.float64]
+
+
+def _lumped(kind: str, *branches: tuple[int, int, float]) -> Lumped:
+    a, b, value = zip(*branches, strict=True)
+    return Lumped(kind, np.array(a), np.array(b), np.array(value, float))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stand:
+    """What stands around the resonators of a design, and which measured parts replace a model (None: the model)."""
+
+    circuit: BusCircuit
+    device: SpinDiode
+    tee: Block | None = None  # ports rf, dc, head
+    combiner: Block | None = None  # ports in0 ... , bus
+    line: Block | None = None  # two ports, between combiner and bus
+    package: Block | None = None  # two ports, at every tone input (bus) or at both ends (chain)
+
+    def __post_init__(self) -> None:
+        for name, wanted in (("tee", 3), ("line", 2), ("package", 2)):
+            part = getattr(self, name)
+            if part is not None and len(part.ports) != wanted:
+                raise InputError(f"{part.name} as {name}: {len(part.ports)} ports; possible: {wanted}")
+
+    @property
+    def bias_tee(self) -> Block:
+        """The measured tee or the model."""
+        return self.tee or tee_block(self.circuit)
+
+
+def tee_block(circuit: BusCircuit) -> Block:
+    """Bias tee of a bus: ports rf, dc, head."""
+    z0, choke = circuit.impedance, max(circuit.choke_resistance, 1e-6)
+    return Block(
+        "bias_tee",
+        (Port("rf", 1, z0), Port("dc", 2, z0), Port("head", 3, z0)),
+        (
+            _lumped("c", (1, 3, circuit.block_capacitance), (2, 0, circuit.bypass_capacitance)),
+            _lumped("l", (3, 4, circuit.choke_inductance)),
+            _lumped("r", (4, 2, choke)),
+        ),
+    )
+
+
+def combiner_block(inputs: int, circuit: BusCircuit) -> Block:
+    """Power combiner: ports in0 ... in<n-1>, bus."""
+    gain = float(10 ** (-circuit.combiner_loss / 20) / np.sqrt(inputs))
+    nodes = np.arange(1, inputs + 1)
+    ports = (
+        *(Port(f"in{k}", k + 1, circuit.impedance) for k in range(inputs)),
+        Port("bus", inputs + 1, circuit.impedance),
+    )
+    return Block("combiner", ports, (Combiner(nodes, inputs + 1, circuit.impedance, gain),))
+
+
+def resonator_ladder(nodes: NDArray[np.int64], f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
+    """Resonators in series along nodes [n + 1], every other one turned round, with their node capacitances.
+
+    bias: A from the first node to the last.
+    """
+    device, n = stand.device, len(f_res)
+    even = np.arange(n) % 2 == 0
+    a, b = np.where(even, nodes[:-1], nodes[1:]), np.where(even, nodes[1:], nodes[:-1])
+    full = np.ones(n)
+    chain = Resonators(
+        a,
+        b,
+        f_res,
+        device.quality * full,
+        device.resistance * full,
+        device.transduction * full,
+        np.where(even, bias, -bias),
+    )
+    farad = stand.circuit.node_capacitance
+    if not farad:
+        return (chain,)
+    share = np.full(n + 1, farad)
+    share[[0, -1]] /= 2
+    held = nodes != 0
+    return chain, Lumped("c", nodes[held], np.zeros(int(held.sum()), np.int64), share[held])
+
+
+def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chain") -> Block:
+    """One chain between its bias tees: ports rf (at the bus) and far. The far tee's DC pin is grounded.
+
+    f_res [n] in Hz, from the feed on; bias in A, through the chain from the feed.
+    """
+    circuit, n, tee = stand.circuit, len(f_res), stand.bias_tee
+    chain = np.arange(3, n + 4)
+    rf, far = (1, 2) if stand.package is None else (n + 5, n + 6)
+    elements: list[Element] = [
+        Part(tee, np.array([rf, n + 4, 3])),
+        Part(tee, np.array([far, 0, n + 3])),
+        *resonator_ladder(chain, f_res, stand, bias),
+        _lumped("r", (n + 4, 0, circuit.readout_resistance)),
+    ]
+    if stand.package is not None:
+        elements += [Part(stand.package, np.array([1, rf])), Part(stand.package, np.array([2, far]))]
+    if bias:
+        elements.append(Drive(n + 4, bias))
+    return Block(name, (Port("rf", 1, circuit.impedance), Port("far", 2, circuit.impedance)), tuple(elements))
+
+
+def _bus_chain(f_res: Array, stand: Stand, bias: float, below: int) -> Block:
+    """A chain of a bus with its tee, readout and far end as a part: ports rf, dc."""
+    circuit, n, tee = stand.circuit, len(f_res), stand.bias_tee
+    z0 = circuit.impedance
+    nodes = np.append(np.arange(3, n + 3), n + 3 if below else 0)
+    elements: list[Element] = [
+        Part(tee, np.array([1, 2, 3])),
+        *resonator_ladder(nodes, f_res, stand, bias),
+        _lumped("r", (2, 0, circuit.readout_resistance)),
+    ]
+    if below:  # the tile below: its tee, its bus grounded, its chain
+        elements += [
+            Part(tee, np.array([0, n + 3, n + 4])),
+            _lumped("r", (n + 4, 0, below * stand.device.resistance)),
+        ]
+    if bias:
+        elements.append(Drive(2, bias))
+    return Block("chain", (Port("rf", 1, z0), Port("dc", 2, z0)), tuple(elements))
+
+
+def bus_block(f_res: Array, stand: Stand, below: int = 0, bias: float = 0.0, name: str = "bus") -> Block:
+    """A layer's window: combiner and all chains of a bus; ports in0 ... (tones), then dc0 ... (chains).
+
+    f_res [chains, resonators] in Hz; below: resonators in the tile under this one, 0 where the chains end in ground.
+    With a bias the ports dc<j> would draw it and are left out.
+    """
+    chains, tones = f_res.shape
+    circuit, z0 = stand.circuit, stand.circuit.impedance
+    combiner = stand.combiner or combiner_block(tones, circuit)
+    if len(combiner.ports) != tones + 1:
+        raise InputError(f"{combiner.name} as combiner: {len(combiner.ports)} ports; possible: {tones + 1} (bus last)")
+    out, bus = tones + chains + 1, tones + chains + 1 if stand.line is None else tones + chains + 2
+    inside = np.arange(1, tones + 1) if stand.package is None else np.arange(bus + 1, bus + tones + 1)
+    elements: list[Element] = [Part(combiner, np.append(inside, out))]
+    if stand.line is not None:
+        elements.append(Part(stand.line, np.array([out, bus])))
+    if stand.package is not None:
+        elements += [Part(stand.package, np.array([k + 1, inside[k]])) for k in range(tones)]
+    for j in range(chains):
+        elements.append(Part(_bus_chain(f_res[j], stand, bias, below), np.array([bus, tones + j + 1])))
+    ports = [Port(f"in{k}", k + 1, z0) for k in range(tones)]
+    ports += [] if bias else [Port(f"dc{j}", tones + j + 1, z0) for j in range(chains)]
+    return Block(name, tuple(ports), tuple(elements))
+
+
+def line_block(line: Line, f_res: Array, stand: Stand, coupling: float, bias: float = 0.0, name: str = "line") -> Block:
+    """A line that passes resonators: ports near and far. Each resonator hangs on a capacitor (F) between two pieces.
+
+    line: one of the n + 1 equal pieces; f_res [n] in Hz; bias in A, through every resonator to ground.
+    """
+    n, device, z0 = len(f_res), stand.device, stand.circuit.impedance
+    main, taps = np.arange(1, n + 3), np.arange(n + 3, 2 * n + 3)
+    full, ground = np.ones(n), np.zeros(n, np.int64)
+    elements: list[Element] = [LineBranch(int(a), int(b), line) for a, b in pairwise(main)]
+    if n:
+        elements += [
+            Lumped("c", main[1:-1], taps, coupling * full),
+            Resonators(
+                taps,
+                ground,
+                f_res,
+                device.quality * full,
+                device.resistance * full,
+                device.transduction * full,
+                bias * full,
+            ),
+        ]
+    if bias:
+        elements += [Drive(int(node), bias) for node in taps]
+    return Block(name, (Port("near", 1, z0), Port("far", n + 2, z0)), tuple(elements))
+
+
+@dataclass(frozen=True, slots=True)
+class RowOfLines:
+    """Neighbouring equal lines: one line per metre, and what couples it to the next one."""
+
+    lines: int
+    r: float  # ohm/m
+    l: float  # H/m, of one line  # noqa: E741
+    g: float  # S/m
+    c: float  # F/m, of one line to ground
+    length: float  # m
+    mutual: float = 0.0  # H/m between neighbours
+    coupling: float = 0.0  # F/m between neighbours
+    sections: int = 16  # of the ladder, over each piece
+
+    def matrices(self) -> tuple[Array, Array, Array, Array]:
+        """r, l, g, c per metre, [lines, lines], c in Maxwell's form. InputError where l is no inductance matrix."""
+        n = self.lines
+        next_to = np.eye(n, k=1) + np.eye(n, k=-1)
+        inductance = self.l * np.eye(n) + self.mutual * next_to
+        if np.linalg.eigvalsh(inductance).min() <= 0:
+            raise InputError(
+                f"row of lines: mutual {self.mutual:g} H/m of {self.l:g} H/m; possible: less than half of it"
+            )
+        capacitance = self.c * np.eye(n) + self.coupling * (np.diag(next_to.sum(1)) - next_to)
+        return self.r * np.eye(n), inductance, self.g * np.eye(n), capacitance
+
+
+def row_block(row: RowOfLines, stand: Stand, f_res: Array | None = None, tap: float = 0.0, name: str = "row") -> Block:
+    """Coupled lines side by side: ports near0 ... then far0 ... .
+
+    f_res [lines, n]: resonators (Hz) that hang on capacitors `tap` (F) at n points along every line; none by default.
+    """
+    n, z0, device = row.lines, stand.circuit.impedance, stand.device
+    f_res = np.empty((n, 0)) if f_res is None else f_res
+    r, ind, g, c = row.matrices()
+    count = f_res.shape[1] + 1
+    nodes = np.arange(1, n * (count + 1) + 1).reshape(count + 1, n)
+    piece = row.length / count
+    elements: list[Element] = [
+        CoupledLines(near, far, r, ind, g, c, piece, row.sections) for near, far in pairwise(nodes)
+    ]
+    if f_res.size:
+        size, start = f_res.size, int(nodes[-1, -1]) + 1
+        taps, full = np.arange(start, start + size), np.ones(size)
+        own = (device.quality * full, device.resistance * full, device.transduction * full, 0 * full)
+        elements += [
+            Lumped("c", nodes[1:-1].T.ravel(), taps, tap * full),
+            Resonators(taps, np.zeros(size, np.int64), f_res.ravel(), *own),
+        ]
+    ports = [Port(f"near{k}", int(nodes[0, k]), z0) for k in range(n)]
+    ports += [Port(f"far{k}", int(nodes[-1, k]), z0) for k in range(n)]
+    return Block(name, tuple(ports), tuple(elements))
+
+
+def stacked(parts: Sequence[Block], name: str = "cascade") -> Block:
+    """Two-ports in a row: the second port of each to the first of the next."""
+    nodes = range(1, len(parts) + 2)
+    elements = tuple(Part(part, np.array([n, n + 1])) for part, n in zip(parts, nodes, strict=False))
+    first, last = parts[0].ports[0], parts[-1].ports[1]
+    return Block(name, (Port("a", 1, first.impedance), Port("b", len(parts) + 1, last.impedance)), elements)

@@ -1,0 +1,57 @@
+"""A simulated network against a measured one, entry by entry."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.models.errors import InputError
+from resonet.sparams.fixture import on_grid
+from resonet.sparams.metrics import level
+
+if TYPE_CHECKING:
+    from skrf import Network
+
+__all__ = ["Comparison", "compare_networks"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Differences over the common band; arrays are [ports, ports]."""
+
+    simulated: "Network"  # both on the same frequencies, in the simulation's impedances
+    measured: "Network"
+    rms: Array  # of |ΔS|
+    largest: Array  # of |ΔS|
+    where: Array  # Hz, of the largest
+    largest_db: Array  # dB, of the levels
+
+    @property
+    def total_rms(self) -> float:
+        """Over all entries and frequencies."""
+        return float(np.sqrt((self.rms**2).mean()))
+
+
+def compare_networks(simulated: "Network", measured: "Network") -> Comparison:
+    """Both on the simulation's frequencies inside the measured band. InputError where ports or bands do not match."""
+    if simulated.nports != measured.nports:
+        raise InputError(
+            f"network {measured.name}: {measured.nports} ports to compare; possible: {simulated.nports}, "
+            f"those of {simulated.name}"
+        )
+    f = simulated.f[(simulated.f >= measured.f[0]) & (simulated.f <= measured.f[-1])]
+    if len(f) < 2:
+        raise InputError(
+            f"network {measured.name}: {measured.f[0]:g} ... {measured.f[-1]:g} Hz; possible: a band that overlaps "
+            f"{simulated.f[0]:g} ... {simulated.f[-1]:g} Hz"
+        )
+    ours, theirs = on_grid(simulated, f), on_grid(measured, f)
+    theirs.renormalize(ours.z0[0])
+    off = np.abs(ours.s - theirs.s)
+    n = np.indices(off.shape[1:])
+    levels = np.abs(level(ours.s) - level(theirs.s)).max(0)
+    where = f[off.argmax(0)]
+    return Comparison(ours, theirs, np.sqrt((off**2).mean(0)), off.max(0), where + 0 * n[0], levels)

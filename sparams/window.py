@@ -1,0 +1,79 @@
+"""Blocks of a compiled design: the chain, the bus with all of its chains, the combiner, the bias tee of a layer."""
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.models.errors import InputError
+from resonet.netlist.design import Design
+from resonet.netlist.programming import Method
+from resonet.sparams.block import MOST_PORTS, Block
+from resonet.sparams.build import Stand, bus_block, chain_block, combiner_block, tee_block
+from resonet.sparams.chain import find_bus
+from resonet.sparams.grid import octave_grid
+
+__all__ = ["Kind", "default_grid", "design_block", "layer_stand", "resonance_table"]
+
+Array = NDArray[np.float64]
+Kind = Literal["chain", "bus", "combiner", "tee"]
+
+
+def layer_stand(design: Design, **parts: Block | None) -> Stand:
+    """What stands around the resonators of a design, with measured parts by name (tee, combiner, line, package)."""
+    return Stand(design.plan.circuit, design.plan.device, **parts)
+
+
+def resonance_table(design: Design, layer: str, method: Method, bus: str | None = None) -> Array:
+    """Resonance frequencies of a bus, Hz, [chains, resonators]."""
+    number = design.plan.layer(layer).buses.index(find_bus(design, layer, bus))
+    programmed = next(p for p in design.programs[method].layers if p.layer == layer)
+    return np.asarray(programmed.f_res[number])
+
+
+def default_grid(
+    design: Design,
+    layer: str,
+    bus: str | None = None,
+    per_decade: int = 1000,
+    low: float | None = None,
+    high: float | None = None,
+) -> Array:
+    """Frequencies (Hz) from half the lowest channel to 1.25 the highest, or between other limits."""
+    channels = find_bus(design, layer, bus).frequencies
+    return octave_grid(low or 0.5 * float(channels.min()), high or 1.25 * float(channels.max()), per_decade)
+
+
+def design_block(
+    design: Design,
+    layer: str,
+    method: Method,
+    kind: Kind = "chain",
+    bus: str | None = None,
+    chain: int = 0,
+    bias: float = 0.0,
+    stand: Stand | None = None,
+) -> Block:
+    """A block of a layer: `chain` (ports rf, far), `bus` (in0 ..., dc0 ...), `combiner` (in0 ..., bus), `tee`.
+
+    bias: DC current of the chain, or of every chain of the bus, A. Raises InputError.
+    """
+    chosen = find_bus(design, layer, bus)
+    stand = stand or layer_stand(design)
+    f_res = resonance_table(design, layer, method, bus)
+    if not 0 <= chain < len(f_res):
+        raise InputError(f"layer {layer}, bus {chosen.name}: no chain {chain}; possible: 0 ... {len(f_res) - 1}")
+    limit = 10 * design.plan.device.threshold_current
+    if not abs(bias) <= limit:
+        raise InputError(f"bias {bias:g} A; possible: -{limit:g} ... {limit:g} A (ten times the threshold current)")
+    name = f"{layer}_{chosen.name}_{kind}" + (f"{chain}" if kind == "chain" else "")
+    if kind == "chain":
+        return chain_block(f_res[chain], stand, bias, name)
+    if kind == "bus":
+        chains = max(1, min(len(f_res), MOST_PORTS - f_res.shape[1]))
+        return bus_block(f_res[:chains], stand, chosen.below, bias, name)
+    if kind == "combiner":
+        return stand.combiner or combiner_block(f_res.shape[1], stand.circuit)
+    if kind == "tee":
+        return stand.tee or tee_block(stand.circuit)
+    raise InputError(f"block {kind!r}: unknown; possible: {', '.join(get_args(Kind))}")
