@@ -222,7 +222,8 @@ def sparams_command(
     stop: Annotated[str | None, typer.Option(help="Highest frequency, such as 25GHz.")] = None,
     points: Annotated[int, typer.Option(min=1, help="Frequencies per decade.")] = 1000,
     program: Annotated[
-        Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How the resonators are programmed.")
+        Literal["coupled", "formula", "calibrated"],
+        typer.Option("--program", help="How the resonators are programmed."),
     ] = "coupled",
     block: Annotated[
         Literal["chain", "bus", "combiner", "tee"] | None,

@@ -20,7 +20,16 @@ from typing import Any
 
 __all__ = ["MODULES", "devices", "drift", "format_lib", "format_va", "regenerate"]
 
-MODULES = ("devices", "resonator_full", "lines", "crossbar", "auto_oscillator", "oscillator", "macrospin")
+MODULES = (
+    "devices",
+    "strip_devices",
+    "resonator_full",
+    "lines",
+    "crossbar",
+    "auto_oscillator",
+    "oscillator",
+    "macrospin",
+)
 FOLDER = Path(__file__).parent
 
 

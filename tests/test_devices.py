@@ -14,6 +14,7 @@ from resonet.models.devices import BiasTee, CombinerArm, CombinerOut, Readout, R
 from resonet.models.errors import InputError
 from resonet.models.lines import LosslessLine, RlcLine, RlgcLine
 from resonet.models.resonator_full import FullResonator
+from resonet.models.strip_devices import StripResonator, StripResonatorRf, StripSegment, TuningSegment
 from resonet.spice_lib import generate
 from resonet.spice_lib.library import library, library_text
 
@@ -160,6 +161,10 @@ SIMPLE = [
     RlgcLine(r=5e3, g=2.0, length=2e-3),
     RlcLine(r=5e3, length=2e-3),
     LosslessLine(z0=60.0, td=1e-11),
+    StripResonator(f0=3e9, q=20.0, rw=10.0),
+    StripResonatorRf(f0=3e9, q=20.0, rw=10.0),
+    StripSegment(r=3.0, l=2e-10, g=1e-4, c=3e-14),
+    TuningSegment(r=30.0, g=1e-4),
 ]
 
 
