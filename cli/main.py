@@ -19,6 +19,7 @@ from resonet.cli.plan import plan_command
 from resonet.cli.quantise import quantise_command
 from resonet.cli.share import share_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
+from resonet.cli.sneak import sneak_command
 from resonet.cli.sparams import sparams_command
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
@@ -290,6 +291,7 @@ app.command("quantise")(quantise_command)
 app.command("share")(share_command)
 app.command("plan")(plan_command)
 app.command("layout")(layout_command)
+app.command("sneak")(sneak_command)
 
 
 @app.command()
