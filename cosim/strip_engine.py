@@ -32,7 +32,16 @@ from resonet.netlist.strip_drive import drive_emf
 from resonet.netlist.strip_ends import cut_ends
 from resonet.netlist.strip_wiring import neighbour_chains
 
-__all__ = ["StripEngine", "StripResponse", "linear_phasors", "readout_gains", "strip_response", "strip_scattering"]
+__all__ = [
+    "StripEngine",
+    "StripResponse",
+    "junction_currents",
+    "linear_phasors",
+    "nodal_matrix",
+    "readout_gains",
+    "strip_response",
+    "strip_scattering",
+]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -80,7 +89,7 @@ def _stamp(a: Ints, b: Ints, y: Complex) -> tuple[Ints, Ints, Complex]:
     return np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a]), np.concatenate([y, y, -y, -y])
 
 
-def _matrix(circuit: StripCircuit, f: float, resistance: float, ends: tuple[Ints, Complex]) -> csc_matrix:
+def nodal_matrix(circuit: StripCircuit, f: float, resistance: float, ends: tuple[Ints, Complex]) -> csc_matrix:
     """The system without its ground row; `ends` are nodes and admittances to ground besides."""
     w, branches, nodes = 2j * np.pi * f, circuit.branches, circuit.nodes
     a, b, y = _admittances(circuit, f, resistance)
@@ -102,7 +111,7 @@ def _factor(matrix: csc_matrix) -> SuperLU:
     return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=1e-3, options={"SymmetricMode": True})
 
 
-def _junction_currents(circuit: StripCircuit, solved: Complex, resistance: float) -> Complex:
+def junction_currents(circuit: StripCircuit, solved: Complex, resistance: float) -> Complex:
     """Junction currents [resonators, columns], A, from the solution [unknowns, columns]."""
     volts = np.concatenate([np.zeros((1, solved.shape[1]), complex), solved[: circuit.nodes]])
     stubs = solved[circuit.nodes : circuit.nodes + len(circuit.head)]
@@ -125,12 +134,14 @@ def linear_phasors(circuit: StripCircuit, lines: Ints, tones: Ints, frequencies:
     for tone in np.unique(tones):
         f, which = float(frequencies[tone]), np.flatnonzero(tones == tone)
         emf, before, after = cut_ends(circuit, f)
-        matrix = _matrix(circuit, f, resistance, (np.concatenate([entry, leave]), np.concatenate([1 / before, after])))
+        matrix = nodal_matrix(
+            circuit, f, resistance, (np.concatenate([entry, leave]), np.concatenate([1 / before, after]))
+        )
         drive = np.zeros((matrix.shape[0], len(which)), complex)
         hit, column = np.nonzero(own[:, None] == lines[which][None])
         np.add.at(drive, (entry[hit] - 1, column), (emf / before)[hit])
         solved = _factor(matrix).solve(drive * drive_emf(circuit, resistance))
-        out[which] = _junction_currents(circuit, solved, resistance).T
+        out[which] = junction_currents(circuit, solved, resistance).T
     return out
 
 
@@ -243,7 +254,7 @@ def strip_scattering(circuit: StripCircuit, f: float, resistance: float, z0: flo
     ports = np.concatenate(
         [circuit.branches.a[circuit.pieces.begin], circuit.branches.b[circuit.pieces.end], circuit.readout]
     )
-    matrix = _matrix(circuit, f, resistance, (ports, np.full(len(ports), 1 / z0, complex)))
+    matrix = nodal_matrix(circuit, f, resistance, (ports, np.full(len(ports), 1 / z0, complex)))
     drive = np.zeros((matrix.shape[0], len(ports)), complex)
     drive[ports - 1, np.arange(len(ports))] = 1 / z0  # EMF of 1 V behind z0
     volts = _factor(matrix).solve(drive)[ports - 1]

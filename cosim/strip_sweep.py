@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
-from resonet.cosim.strip_engine import _junction_currents, _matrix
+from resonet.cosim.strip_engine import junction_currents, nodal_matrix
 from resonet.models.resonator import SpinDiode
 from resonet.netlist.strip_circuit import Elements, StripCircuit
 from resonet.netlist.strip_drive import drive_emf
@@ -80,9 +80,9 @@ def swept_currents(circuit: StripCircuit, lines: Ints, tones: Ints, frequencies:
         f, which = float(frequencies[tone]), np.flatnonzero(tones == tone)
         emf, before, after = cut_ends(circuit, f)
         ends = np.concatenate([entry, leave]), np.concatenate([1 / before, after])
-        matrix, ladders = (_matrix(one, f, resistance, ends) for one in (circuit, weak))
+        matrix, ladders = (nodal_matrix(one, f, resistance, ends) for one in (circuit, weak))
         drive = np.zeros((matrix.shape[0], len(which)), complex)
         hit, column = np.nonzero(own[:, None] == lines[which][None])
         np.add.at(drive, (entry[hit] - 1, column), (emf / before)[hit] * scale)
-        out[which] = _junction_currents(circuit, _solve(matrix, ladders, drive), resistance).T
+        out[which] = junction_currents(circuit, _solve(matrix, ladders, drive), resistance).T
     return out
