@@ -20,8 +20,8 @@ CHAINS = 12  # of a split
 
 
 def _share(value: float) -> str:
-    """A share in per cent, with its order of magnitude where it is small."""
-    return "0" if value < 1e-12 else f"{100 * value:.1e} %" if value < 5e-6 else percent(value, 4)
+    """A share in per cent; nothing but rounding is 0."""
+    return "0" if value < 1e-12 else percent(value) if value >= 1e-3 else f"{100 * value:.2g} %"
 
 
 def _row(found: "Attribution", name: str, change: Any, error: Any = None) -> dict[str, Any]:
@@ -74,11 +74,11 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     names = [name for name in ("alone", "uneven", "foreign", "without", "linear") if any(name in row for row in rows)]
     headings = {
         "uneven": "after\none gain",
-        "foreign": "of it from\nother inputs",
+        "foreign": "other\ninputs",
         "without": "removed\nfrom all",
         "linear": "linear\nresponse",
     }
-    columns = {"cause": "left"} | {headings.get(name, name): "right" for name in names} | {"linear is off by": "right"}
+    columns = {"cause": "left"} | {headings.get(name, name): "right" for name in names} | {"which is\noff by": "right"}
     cells = []
     for row in rows:
         off = row.get("linear_error")
@@ -277,15 +277,16 @@ def _print_facts(facts: dict[str, float]) -> None:
 
 
 def _print_pairs(found: "Attribution") -> None:
-    columns = {"aggressor": "left", "victim": "left", "level": "right", "on one frequency": "right", "by": "left"}
+    left = ("line\n(tone)", "chain, tap\n(tone)")
+    columns = dict.fromkeys(left, "left") | {"level": "right", "on one\nfrequency": "right", "by": "left"}
     cells = [
         (
-            f"line {p.line} (tone {p.tone})",
-            f"chain {p.chain}, tap {p.tap} (tone {p.own_tone})",
+            f"{p.line} ({p.tone})",
+            f"{p.chain}, {p.tap} ({p.own_tone})",
             f"{p.level:.1f} dB",
             f"{p.unselective:.1f} dB",
             p.cause,
         )
         for p in found.pairs[:SHOWN]
     ]
-    print_table("loudest pairs, against the largest voltage of a resonator", columns, cells)
+    print_table("loudest pairs of line and resonator, against the largest voltage of a resonator", columns, cells)
