@@ -18,7 +18,10 @@ from onnx import helper
 from resonet.netlist import folder as folder_module
 from resonet.netlist.design import read_toml
 
-COMMANDS = ("compile", "plan", "calibrate", "crosstalk", "sparams", "accuracy", "transient", "doctor", "demo")
+COMMANDS = (
+    *("compile", "plan", "calibrate", "quantise", "share", "crosstalk", "sneak", "sparams", "accuracy", "transient"),
+    *("layout", "crossbar", "device", "doctor", "demo"),
+)
 STRICT = ["-W", "error::RuntimeWarning", "-W", "error::UserWarning", "-W", "error::ResourceWarning"]
 
 
