@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 from _show import header, info, show, stop
 
+from resonet.cosim.effective import effective_weights
+from resonet.cosim.engines import linear
 from resonet.cosim.ngspice import find_ngspice, run_decks
 from resonet.cosim.referee import chain_bus, patch_powers, transient, two_pass_voltage
 from resonet.cosim.store import stored_effective_weights
-from resonet.models.bus import bus_currents
-from resonet.models.resonator import susceptibility
 from resonet.netlist.design import Design
 from resonet.netlist.folder import load_design
 from resonet.netlist.forward import propagate
 from resonet.netlist.images import read_images
-from resonet.netlist.programming import COMPILED, Method
+from resonet.netlist.programming import COMPILED
 
 ROOT = Path(__file__).parent.parent
 MNIST = ROOT / "examples" / "mnist"
@@ -91,26 +91,6 @@ def demo(folder: Path) -> dict[str, object]:
     return result
 
 
-def closed_form_weights(design: Design, layer: str, method: Method) -> np.ndarray:
-    """Effective weights by numpy alone: nominal bus, chi, alternating signs, readout divider. No simulator."""
-    device, circuit = design.plan.device, design.plan.circuit
-    entry = design.plan.layer(layer)
-    programmed = design.program(method).layer(layer)
-    weights = np.zeros_like(entry.layer.matrix)
-    taps = entry.layer.taps
-    tiles = len({bus.tile for bus in entry.buses})
-    series = taps * device.resistance + tiles * circuit.choke_resistance
-    divider = circuit.readout_resistance / (circuit.readout_resistance + series)
-    for bus, f_res in zip(entry.buses, programmed.f_res, strict=True):
-        chains, size = bus.size
-        current = bus_currents(bus.frequencies, device.resistance, size, chains, circuit, bus.below)
-        power = 0.5 * np.abs(current * bus.levels[:, None]) ** 2  # per watt, over R0: [tone, resonator]
-        chi = susceptibility(bus.frequencies[:, None, None], f_res[None], device.damping).real
-        volts = device.transduction * np.einsum("tk,tjk,k->jt", power, chi, bus.signs)
-        weights[bus.group][np.ix_(bus.outputs, bus.taps)] = volts * divider / programmed.weight_scale
-    return weights
-
-
 def second_opinion(folder: Path, result: dict[str, object]) -> None:
     """The demo's numbers by other means: closed forms for the weights, onnxruntime for the software."""
     import onnxruntime
@@ -120,7 +100,7 @@ def second_opinion(folder: Path, result: dict[str, object]) -> None:
     worst = 0.0
     for method in COMPILED:
         for layer, found in stored_effective_weights(folder, design, method).items():
-            off = found.values - closed_form_weights(design, layer, method)
+            off = found.values - effective_weights(design, layer, method, engine=linear).values
             worst = max(worst, float(np.abs(off).max() / np.abs(found.trained).max()))
     show("effective weights, ngspice vs numpy closed form, of full scale", f"{worst:.1e}", "<= 1e-6", worst <= 1e-6)
     for store in (folder / "results").glob("effective_*.nc"):

@@ -40,15 +40,14 @@ def _size(text: str | None) -> dict[str, Any]:
 
 def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: int | None) -> _Chains:
     """Errors and accuracy of the RF chains, from the weights that are stored, or else from ngspice."""
-    from resonet.cosim.calibration import calibrate
+    from resonet.cosim.calibration import calibrated_design
     from resonet.cosim.crossbar_study import pooled_error
     from resonet.cosim.inference import accuracy
     from resonet.cosim.store import count_decks, stored_effective_weights
     from resonet.netlist.forward import propagate
     from resonet.netlist.programming import METHODS
 
-    if "calibrated" not in design.programs:  # the fair counterpart of a crossbar that is reprogrammed for its wires
-        design = calibrate(design).design
+    design = calibrated_design(design)  # the fair counterpart of a crossbar that is reprogrammed for its wires
     with progress("ngspice, RF and DC passes", len(METHODS) * count_decks(design, layers)) as done:
         effective = {m: stored_effective_weights(folder, design, m, layers, jobs, done) for m in METHODS}
     errors = {m: pooled_error([weights.error for weights in effective[m].values()]) for m in METHODS}

@@ -114,7 +114,7 @@ def _bus(folder: Path, layer: str, program: Any, as_json: bool) -> None:
 
 def _shares(design: Any, placement: Any, layer: Any, frequencies: Any, images: Any) -> dict[str, Any]:
     """Errors and accuracies of the whole layer, by program."""
-    from resonet.cosim.calibration import calibrate
+    from resonet.cosim.calibration import calibrated_design
     from resonet.cosim.effective import effective_weights
     from resonet.cosim.engines import linear
     from resonet.cosim.inference import accuracy
@@ -124,8 +124,7 @@ def _shares(design: Any, placement: Any, layer: Any, frequencies: Any, images: A
     device, fill = design.plan.device, design.plan.options.fill
     with progress("whole layer, RF passes", len(layer_windows(placement, 144))) as done:
         strip = solve_layer_windows(placement, layer, frequencies, device=device, done=done)
-    if "calibrated" not in design.programs:
-        design = calibrate(design).design
+    design = calibrated_design(design)
     names = [entry.layer.name for entry in design.plan.layers]
     effective = {name: effective_weights(design, name, "calibrated", engine=linear) for name in names}
     found = accuracy(design, effective, images)

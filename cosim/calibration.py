@@ -44,6 +44,7 @@ __all__ = [
     "Status",
     "calibrate",
     "calibrate_layer",
+    "calibrated_design",
 ]
 
 Array = NDArray[np.float64]
@@ -322,3 +323,8 @@ def calibrate(
     return Calibration(
         replace(design, programs={**design.programs, "calibrated": calibrated}), tuple(found[name] for name in entries)
     )
+
+
+def calibrated_design(design: Design, engine: Engine = linear) -> Design:
+    """A design with a calibrated program: as it is if it has one, else calibrated now. Raises EngineError."""
+    return design if "calibrated" in design.programs else calibrate(design, engine).design

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.calibration import calibrate_layer
+from resonet.cosim.calibration import calibrated_design
 from resonet.cosim.effective import EffectiveWeights, effective_weights
 from resonet.cosim.engines import Engine, Response, layer_response
 from resonet.models.errors import InputError
@@ -163,13 +163,7 @@ def quantise_layer(
 
 def calibrated_programs(design: Design, engine: Engine) -> dict[str, LayerProgram]:
     """Calibrated program of every layer: the design's own, or one made now. Raises EngineError."""
-    if "calibrated" in design.programs:
-        return {entry.layer: entry for entry in design.programs["calibrated"].layers}
-    coupled = design.programs["coupled"]
-    return {
-        entry.layer.name: calibrate_layer(design.plan, entry, coupled.layer(entry.layer.name), engine).program
-        for entry in design.plan.layers
-    }
+    return {entry.layer: entry for entry in calibrated_design(design, engine).program("calibrated").layers}
 
 
 def quantise_design(

@@ -11,7 +11,7 @@ the points of the file. All engines use the model, so that they see the same par
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,14 +44,9 @@ ITERATIONS = 8  # of the pole relocation: it has settled after five, or does not
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """BLAS on one thread: a fit is thousands of small matrices, on a busy machine 80 times slower with several.
+    """BLAS on one thread: a fit is thousands of small matrices, on a busy machine 80 times slower with several."""
+    from threadpoolctl import threadpool_limits
 
-    Without threadpoolctl nothing is limited, and the result is the same.
-    """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
     return cast("AbstractContextManager[object]", threadpool_limits(1))
 
 

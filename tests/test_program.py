@@ -66,6 +66,7 @@ def test_a_chain_that_cannot_hold_its_weights_keeps_its_best_and_says_so():
     start, _ = chain_response(detuning_for_weight(signs * target), Chains(f, signs, ALPHA))
     assert np.all(np.isfinite(u))
     assert np.all(np.abs(u) <= 1)
+    assert np.all(residual <= np.abs(start - target).max(1) + 1e-12)  # never worse than where it started
     found, _ = chain_response(u, Chains(f, signs, ALPHA))
     assert np.abs(found - target).max(1) == pytest.approx(residual)
     assert np.all(((found - target) ** 2).sum(1) <= ((start - target) ** 2).sum(1))  # never worse than the start
