@@ -11,7 +11,7 @@ from resonet.netlist.deck import Deck
 __all__ = ["Finding", "examine"]
 
 REQUIRED = ("numpy", "scipy", "networkx", "onnx", "scikit-rf", "PySpice", "matplotlib", "xarray", "typer", "rich")
-OPTIONAL = {"onnxruntime": "tests compare with it", "torch": "only examples/mnist/train.py needs it"}
+OPTIONAL = {"onnxruntime": "tests compare with it", "torch": "only the training scripts in examples/ need it"}
 PROBE = """* a divider
 v1 a 0 dc 1 ac 1
 r1 a b 1k

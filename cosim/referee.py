@@ -30,7 +30,16 @@ from resonet.netlist.frequency_plan import Bus, sub_bus
 from resonet.netlist.graph import HardwareGraph, bus_graph
 from resonet.netlist.programming import Method
 
-__all__ = ["PREWARPS", "Prewarp", "TransientResult", "chain_bus", "patch_powers", "transient", "two_pass_voltage"]
+__all__ = [
+    "PREWARPS",
+    "Prewarp",
+    "TransientResult",
+    "chain_bus",
+    "hann_mean",
+    "patch_powers",
+    "transient",
+    "two_pass_voltage",
+]
 
 Array = NDArray[np.float64]
 Prewarp = Literal["tones", "tank", "none"]
@@ -121,7 +130,7 @@ def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
     return 9 * max(ring, dc), max(20 / spacing, 10 * ring)
 
 
-def _hann_mean(time: Array, volts: Array, window: float) -> float:
+def hann_mean(time: Array, volts: Array, window: float) -> float:
     """Mean of the last `window` seconds with a Hann weight, which keeps beat notes out."""
     phase = (time - (time[-1] - window)) / window
     weight = np.where(phase > 0, np.sin(np.pi * phase) ** 2, 0) * np.gradient(time)
@@ -178,7 +187,7 @@ def transient(
         layer,
         chain,
         len(powers),
-        _hann_mean(plot.axis, np.asarray(plot.columns(["v(dc0)"])[:, 0].real), window),
+        hann_mean(plot.axis, np.asarray(plot.columns(["v(dc0)"])[:, 0].real), window),
         two_pass_voltage(graph, bus, powers),
         design.plan.device.sensitivity * design.plan.options.p_max,
         len(plot.axis),

@@ -11,7 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cnn", "Layer", "MaxPool", "Synapses", "Wiring", "apply_wiring", "max_pool", "patches"]
+from resonet.netlist.activation import Activation
+
+__all__ = ["Cnn", "Layer", "MaxPool", "Synapses", "Wiring", "apply_wiring", "max_pool", "patches", "pool_windows"]
 
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
@@ -33,7 +35,7 @@ class Synapses:
     dilation: Pair = (1, 1)
     padding: Sides = (0, 0, 0, 0)  # top, left, bottom, right; padded pixels are zero
     groups: int = 1
-    activation: Literal["relu", "linear"] = "linear"
+    activation: Activation = "linear"
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -50,7 +52,7 @@ class Synapses:
         """How often the same kernel is used across the image (1 for a dense layer)."""
         return self.out_shape[1] * self.out_shape[2]
 
-    def with_activation(self, activation: Literal["relu", "linear"]) -> "Synapses":
+    def with_activation(self, activation: Activation) -> "Synapses":
         """Copy of the layer with that activation."""
         return replace(self, activation=activation)
 
@@ -128,6 +130,11 @@ def patches(x: NDArray[np.float64], layer: Synapses) -> NDArray[np.float64]:
     return view.transpose(1, 0, 3, 4, 2, 5, 6).reshape(layer.groups, n, out_h * out_w, layer.taps)
 
 
+def pool_windows(x: NDArray[np.float64], layer: MaxPool) -> NDArray[np.float64]:
+    """What each output of a pool sees: batch [n, *in_shape] -> [n, *out_shape, kernel_h, kernel_w], padding -inf."""
+    return _windows(x, layer.kernel, layer, -np.inf)
+
+
 def max_pool(x: NDArray[np.float64], layer: MaxPool) -> NDArray[np.float64]:
     """Pool a batch [n, *in_shape] to [n, *out_shape]."""
-    return np.asarray(_windows(x, layer.kernel, layer, -np.inf).max(axis=(4, 5)))
+    return np.asarray(pool_windows(x, layer).max(axis=(4, 5)))

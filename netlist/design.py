@@ -19,6 +19,7 @@ from resonet.netlist.frequency_plan import FrequencyPlan, PlanOptions, plan
 from resonet.netlist.graph import HardwareGraph, build_graph
 from resonet.netlist.images import ImageSet
 from resonet.netlist.limits import Limits
+from resonet.netlist.neuron_options import NeuronOptions
 from resonet.netlist.onnx_read import read_cnn
 from resonet.netlist.programming import COMPILED, Method, Program
 from resonet.netlist.programming import program as make_program
@@ -27,7 +28,8 @@ from resonet.netlist.scales import InputScale, bounded_scales, calibrated_scales
 __all__ = ["Design", "Parameters", "compile_cnn", "read_parameters"]
 
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
-TABLES = SECTIONS | {"geometry": Geometry, "limits": Limits}  # what no program depends on
+UNPROGRAMMED = {"geometry": Geometry, "limits": Limits, "neuron": NeuronOptions}  # what no program depends on
+TABLES = SECTIONS | UNPROGRAMMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Parameters:
     plan: PlanOptions
     geometry: Geometry = field(default_factory=Geometry)
     limits: Limits = field(default_factory=Limits)
+    neuron: NeuronOptions = field(default_factory=NeuronOptions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,7 @@ class Design:
     calibration: str  # what the scales come from, for people
     geometry: Geometry = field(default_factory=Geometry)  # of a strip-line feed
     limits: Limits = field(default_factory=Limits)  # that judge a design and change nothing in it
+    neuron: NeuronOptions = field(default_factory=NeuronOptions)  # of the cascade
 
     def fill(self, layer: str) -> float:
         """Largest weight of a layer as part of what a resonator can hold: plan.fill, or less if only less converges."""
@@ -105,7 +109,7 @@ def _with_preset(tables: dict[str, Any], preset: str) -> dict[str, Any]:
 def read_parameters(path: Path | None = None, settings: Iterable[str] = (), preset: str | None = None) -> Parameters:
     """Parameters of a preset, then of the tables of a TOML file, then "section.name=value" settings.
 
-    Tables: [device], [bus], [plan], [geometry].
+    Tables: those of TABLES.
 
     What is not given has its default. A design.toml that compile wrote can be read back, and so can a preset's file;
     their other tables are left alone. Raises InputError that names file, parameter, value and range.
@@ -148,4 +152,5 @@ def compile_cnn(
         scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
     if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    return Design(cnn, planned, programs, scales, source, parameters.geometry, parameters.limits)
+    rest = {name: getattr(parameters, name) for name in UNPROGRAMMED}
+    return Design(cnn, planned, programs, scales, source, **rest)

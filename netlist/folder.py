@@ -27,7 +27,7 @@ import numpy as np
 from resonet.models.errors import InputError
 from resonet.models.parameters import table_from_record
 from resonet.netlist.deck import Deck, dc_gain_decks, rf_deck, sparam_deck
-from resonet.netlist.design import SECTIONS, Design, read_parameters, read_toml
+from resonet.netlist.design import SECTIONS, UNPROGRAMMED, Design, read_parameters, read_toml
 from resonet.netlist.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.graph import HardwareGraph, bus_names, write_graphml
 from resonet.netlist.npz import read_array
@@ -99,6 +99,7 @@ def _tables(design: Design) -> dict[str, Any]:
         layer, scale = entry.layer, design.scales[entry.layer.name]
         layers[layer.name] = {
             "kind": layer.kind,
+            "activation": str(layer.activation),
             "source": layer.source,
             "chains": entry.chains,
             "resonators_per_chain": layer.taps,
@@ -115,7 +116,7 @@ def _tables(design: Design) -> dict[str, Any]:
         "input_scales_from": design.calibration,
         "notes": list(design.cnn.notes),
     }
-    unprogrammed = {name: table_from_record(getattr(design, name)) for name in ("geometry", "limits")}
+    unprogrammed = {name: table_from_record(getattr(design, name)) for name in UNPROGRAMMED}
     return {"model": model, **_parameter_tables(design.plan), **unprogrammed, "layers": layers}
 
 
@@ -305,4 +306,5 @@ def load_design(folder: Path) -> Design:
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    return Design(replace(cnn, file=name), planned, programs, scales, source, parameters.geometry, parameters.limits)
+    rest = {name: getattr(parameters, name) for name in UNPROGRAMMED}
+    return Design(replace(cnn, file=name), planned, programs, scales, source, **rest)

@@ -1,7 +1,8 @@
 """The chain of layers while it grows, operator by operator, and what can be folded into the layers before.
 
 An elementwise `scale * x + offset` disappears into the weighted layer before it if only wires lie between; a Relu
-moves back over wires and maximum pools, with which it commutes.
+moves back over wires and maximum pools, with which it commutes. So does an oscillator neuron, which rises like it, but
+for wires that add zeros: its output at zero is not zero.
 """
 
 import math
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.models.errors import InputError
+from resonet.netlist.activation import Activation, OscillatorActivation
 from resonet.netlist.cnn import Layer, MaxPool, Shape, Synapses, Wiring
 from resonet.netlist.onnx_file import MAX_ACTIVATION, MAX_ELEMENTS, Node
 from resonet.netlist.onnx_window import Windows
@@ -119,16 +121,36 @@ class Chain:
             if isinstance(layer, Synapses):
                 if layer.activation == "relu":
                     self.notes.append(f"{node.op} dropped: {layer.name} already ends in one")
-                self.layers[place] = layer.with_activation("relu")
+                elif isinstance(layer.activation, OscillatorActivation):
+                    self.notes.append(f"{node.op} dropped: {layer.name} gives no negative output")
+                else:
+                    self.layers[place] = layer.with_activation("relu")
                 return
-        size = math.prod(self.shape)
-        self._add_scale(node, np.ones(size), np.zeros(size))
-        self.layers[-1] = self.synapses[-1].with_activation("relu")
+        self._add_neurons(node, "relu")
+
+    def add_oscillator(self, node: Node, activation: OscillatorActivation) -> None:
+        """Give the last weighted layer oscillator neurons, if it has none yet, or else add a layer of weights 1."""
+        for place in reversed(range(len(self.layers))):
+            layer = self.layers[place]
+            if isinstance(layer, Wiring) and (layer.index < 0).any():
+                break
+            if isinstance(layer, Synapses):
+                if layer.activation != "linear":
+                    break
+                self.layers[place] = layer.with_activation(activation)
+                return
+        self._add_neurons(node, activation)
 
     @property
     def synapses(self) -> list[Synapses]:
         """The weighted layers so far."""
         return [layer for layer in self.layers if isinstance(layer, Synapses)]
+
+    def _add_neurons(self, node: Node, activation: Activation) -> None:
+        """Layer of weights 1 that ends in the activation."""
+        size = math.prod(self.shape)
+        self._add_scale(node, np.ones(size), np.zeros(size))
+        self.layers[-1] = self.synapses[-1].with_activation(activation)
 
     def _add_scale(self, node: Node, scale: Floats, offset: Floats) -> None:
         """Depthwise 1x1 layer; one channel per pixel where the factors differ within a channel."""

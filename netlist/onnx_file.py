@@ -7,7 +7,7 @@ puts in front.
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.models.errors import InputError
+from resonet.netlist.onnx_activation import DOMAIN, OPERATORS, is_ours
 
 if TYPE_CHECKING:
     import onnx
@@ -122,6 +123,7 @@ def read_onnx(path: Path) -> OnnxModel:
     opset = _opset(model)
     outputs = tuple(value.name for value in graph.output)
     nodes, needed = _needed([_node(proto) for proto in graph.node], outputs)
+    _check_functions(nodes, model.functions)
     return OnnxModel(
         sha256=hashlib.sha256(data).hexdigest(),
         opset=opset,
@@ -185,6 +187,8 @@ def _node(proto: "onnx.NodeProto") -> Node:
         outputs=tuple(proto.output),
         attributes={attribute.name: _attribute(attribute) for attribute in proto.attribute},
     )
+    if proto.overload:
+        raise InputError(f"{node.label}: calls a variant '{escape(proto.overload)}'; possible: operators without one")
     if len(node.attributes) != len(proto.attribute):
         raise InputError(f"{node.label}: lists an attribute twice; possible: each once")
     return node
@@ -219,6 +223,29 @@ def _needed(nodes: list[Node], outputs: tuple[str, ...]) -> tuple[tuple[Node, ..
             kept.append(node)
             needed.update(name for name in node.inputs if name)
     return tuple(reversed(kept)), needed
+
+
+def _check_functions(nodes: tuple[Node, ...], functions: "Sequence[onnx.FunctionProto]") -> None:
+    """Check that what computes the nodes is what their names say, not a function of the file's own.
+
+    A function may call standard operators, so that none of these may be another in this file.
+    """
+    for function in functions:
+        if function.domain in ("", "ai.onnx"):
+            raise InputError(f"redefines the standard operator '{escape(function.name)}'; possible: the standard's own")
+    for node in nodes:
+        if node.domain != DOMAIN:
+            continue  # the standard's own, or refused when the operators are followed
+        if node.op not in OPERATORS:
+            raise InputError(f"{node.label}: is not of the domain '{DOMAIN}'; possible: {', '.join(OPERATORS)}")
+        found = [f for f in functions if (f.domain, f.name) == (DOMAIN, node.op)]
+        if len(found) != 1:
+            raise InputError(f"{node.label}: {len(found)} functions of that name in the file; possible: exactly one")
+        if not is_ours(found[0]):
+            raise InputError(
+                f"{node.label}: the function of that name in the file computes something else than an oscillator "
+                "neuron of this version; possible: the one that resonet.netlist.onnx_activation writes"
+            )
 
 
 def _weight(tensor: "onnx.TensorProto") -> Array:

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.models.errors import InputError
+from resonet.netlist.activation import OscillatorActivation
 from resonet.netlist.cnn import Synapses
+from resonet.netlist.onnx_activation import ATTRIBUTES, OPERATORS
 from resonet.netlist.onnx_chain import Chain
-from resonet.netlist.onnx_file import Array, Node
+from resonet.netlist.onnx_file import Array, Node, escape
 from resonet.netlist.onnx_fold import MOVES, move
 from resonet.netlist.onnx_window import Windows, read_windows
 
-__all__ = ["ELEMENTWISE", "HANDLERS", "NEUTRAL"]
+__all__ = ["ELEMENTWISE", "HANDLERS", "NEURONS", "NEUTRAL", "Handler"]
 
 Inputs = Sequence[Array | None]
 Floats = NDArray[np.float64]
@@ -166,6 +168,16 @@ def _relu(chain: Chain, node: Node, inputs: Inputs) -> None:
     chain.add_relu(node)
 
 
+def _oscillator(chain: Chain, node: Node, inputs: Inputs) -> None:
+    """Neurons of our own domain; that the function in the file is ours was checked when the file was read."""
+    if sorted(node.attributes) != sorted(ATTRIBUTES) or len(inputs) != 1:
+        given = ", ".join(escape(name, 20) for name in list(node.attributes)[:8]) or "none"
+        raise InputError(f"has {len(inputs)} inputs and the attributes {given}; possible: 1, {', '.join(ATTRIBUTES)}")
+    # The shortest decimal that stands for the file's 32 bits: 0.1, not 0.10000000149.
+    numbers = {name: float(str(np.float32(node.get(name, 0.0)))) for name in ATTRIBUTES}
+    chain.add_oscillator(node, OscillatorActivation(OPERATORS[node.op], **numbers))
+
+
 def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...] | None = None) -> None:
     """Append the mean over windows of the running image as depthwise equal weights."""
     channels, height, width = chain.image()
@@ -298,5 +310,6 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
     **dict.fromkeys(MOVES, _move),
 }
+NEURONS: dict[str, Handler] = dict.fromkeys(OPERATORS, _oscillator)  # in the domain `resonet`
 # What may stand after a final Softmax: it computes nothing.
 NEUTRAL = MOVES | {"Cast", "Dropout", "Identity"}

@@ -15,6 +15,7 @@ import numpy as np
 
 from resonet.models.errors import InputError
 from resonet.netlist.cnn import Cnn
+from resonet.netlist.onnx_activation import DOMAIN
 from resonet.netlist.onnx_chain import Chain
 from resonet.netlist.onnx_file import (
     MAX_ACTIVATION,
@@ -27,7 +28,7 @@ from resonet.netlist.onnx_file import (
     read_onnx,
 )
 from resonet.netlist.onnx_fold import FOLDABLE, fold
-from resonet.netlist.onnx_layers import ELEMENTWISE, HANDLERS, NEUTRAL
+from resonet.netlist.onnx_layers import ELEMENTWISE, HANDLERS, NEURONS, NEUTRAL, Handler
 
 __all__ = ["read_cnn"]
 
@@ -112,7 +113,7 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> Chain:
                 _constant(node, tensors, chain)
                 continue
             _check_step(node, dynamic, tensors, is_float, is_over)
-            HANDLERS[node.op](chain, node, [tensors.constants.get(name) for name in node.inputs])
+            _handlers(node)[node.op](chain, node, [tensors.constants.get(name) for name in node.inputs])
         except InputError as error:
             raise InputError(f"{node.label}: {error}") from error
         is_float = is_float or node.op == "Cast"
@@ -126,6 +127,11 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> Chain:
     return chain
 
 
+def _handlers(node: Node) -> dict[str, Handler]:
+    """What is known of the operators of the node's domain."""
+    return NEURONS if node.domain == DOMAIN else HANDLERS
+
+
 def _dynamic_inputs(node: Node, tensors: _Tensors) -> list[int]:
     """Which inputs depend on the image; all inputs and outputs are checked to be sound."""
     for name in filter(None, node.inputs):
@@ -135,9 +141,10 @@ def _dynamic_inputs(node: Node, tensors: _Tensors) -> list[int]:
         raise InputError("is needed for an output other than its first; possible: operators with one output")
     if node.outputs[0] in tensors.constants or node.outputs[0] in tensors.shapes:
         raise InputError(f"gives the tensor '{escape(node.outputs[0])}' a second time")
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in ("", "ai.onnx", DOMAIN):
         raise InputError(
-            f"is of the domain '{escape(node.domain)}'; possible: standard operators (export without them)"
+            f"is of the domain '{escape(node.domain)}'; possible: standard operators (export without them), "
+            f"{' and '.join(NEURONS)} of the domain '{DOMAIN}'"
         )
     return [i for i, name in enumerate(node.inputs) if name in tensors.shapes]
 
@@ -162,7 +169,7 @@ def _check_step(node: Node, dynamic: list[int], tensors: _Tensors, is_float: boo
     """Check that this operator may follow on the running tensor."""
     if len(dynamic) > 1 or node.inputs[dynamic[0]] != tensors.current:
         raise InputError("uses a branch of the network; possible: a straight chain, each layer used by the next only")
-    if node.op not in HANDLERS:
+    if node.op not in _handlers(node):
         _unsupported()
     if dynamic != [0] and node.op not in ELEMENTWISE:
         raise InputError("has weights that depend on the image; possible: the running tensor as first input only")
@@ -173,7 +180,7 @@ def _check_step(node: Node, dynamic: list[int], tensors: _Tensors, is_float: boo
 
 
 def _unsupported() -> None:
-    raise InputError(f"is not supported; possible: {', '.join(sorted(HANDLERS))}")
+    raise InputError(f"is not supported; possible: {', '.join(sorted(HANDLERS))}; {', '.join(NEURONS)} of '{DOMAIN}'")
 
 
 def _check_outputs(model: OnnxModel, tensors: _Tensors) -> None:

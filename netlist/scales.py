@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.models.errors import InputError
+from resonet.netlist.activation import OscillatorActivation
 from resonet.netlist.cnn import Cnn, Synapses
 from resonet.netlist.forward import propagate, software_layer
 
@@ -61,4 +62,6 @@ def bounded_scales(cnn: Cnn, low: float = 0.0, high: float = 1.0) -> dict[str, I
         low, high = float(ends[0].min()), float(ends[1].max())
         if layer.activation == "relu":
             low, high = max(low, 0.0), max(high, 0.0)
+        elif isinstance(layer.activation, OscillatorActivation):  # it rises, so the ends stay the ends
+            low, high = map(float, layer.activation([low, high]))
     return scales

@@ -28,6 +28,8 @@ MODULES = (
     "crossbar",
     "auto_oscillator",
     "oscillator",
+    "starting_oscillator",
+    "neuron",
     "macrospin",
 )
 FOLDER = Path(__file__).parent
@@ -48,7 +50,9 @@ def devices() -> dict[str, type[Any]]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.12g}"
+    text = f"{value:.12g}"
+    # Verilog-A takes digits alone for an integer of 32 bits, and openvaf-r dies of a larger one.
+    return f"{text}.0" if abs(value) >= 2**31 and text.lstrip("-").isdigit() else text
 
 
 def format_lib(kind: type[Any]) -> str:

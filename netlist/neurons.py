@@ -1,0 +1,207 @@
+"""Neurons of a parallel network: what a designer sets of them, and the levels that follow for every stage.
+
+A neuron turns the DC voltage V of its chains into the power of a tone:
+
+    V --transconductor--> I = bias + gm V --oscillator--> P(I) --amplifier--> tone of its channel
+
+With z the weighted sum plus bias of the trained network and V = unit (z - b), unit = weight scale * p_max / full scale,
+
+    gm = drive I_th / unit,    bias = I_th (1 + drive (b + zero)),    so  I/I_th = ξ = 1 + drive (z + zero),      (1)
+
+where `zero` is the offset that the next stage's tones carry and what the own stage's offset adds is trimmed off at the
+bias. The amplifier brings the tone of the next stage's full scale to p_max in its resonator. `drive` belongs to the
+activation where the network was trained with the oscillator's; for a ReLU it is chosen: the full scale of the next
+stage is at the part `headroom` of the oscillator's range.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.models.errors import InputError
+from resonet.netlist.activation import OscillatorActivation
+from resonet.netlist.neuron_options import Kind, NeuronOptions
+from resonet.netlist.parallel import Stage
+from resonet.netlist.parallel_plan import ParallelDesign, TonePaths, all_paths
+
+__all__ = ["Levels", "StageLevels", "activate", "plan_levels", "tone_power"]
+
+Array = NDArray[np.float64]
+FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageLevels:
+    """Levels of one stage: the tones into it, its chains, and its neurons (none behind the logits)."""
+
+    paths: TonePaths  # of the tones into the stage
+    unit: float  # V at the neuron's input per unit of the trained network's sum
+    rest: Array  # [chains] V that the offset of the stage's tones puts there at an input of zero
+    options: NeuronOptions
+    kind: Kind | None = None  # of the neurons; None where the chains are the outputs
+    gm: float = 0.0  # A/V
+    drive: float = 0.0  # ξ - 1 per unit of the sum
+    bias: Array | None = None  # [neurons] A
+    reference: float = 0.0  # W of the oscillator, into a matched load, that the amplifier turns into p_max
+    gain: Array | None = None  # [neurons] small-signal voltage gain, matched to matched
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """Levels of a network, stage by stage."""
+
+    design: ParallelDesign
+    stages: tuple[StageLevels, ...]
+
+    @property
+    def impedance(self) -> float:
+        """Of ports and lines, ohm."""
+        return self.design.design.plan.circuit.impedance
+
+
+def _kind(stage: Stage, wanted: Kind | None) -> Kind:
+    """Oscillator of a stage's neurons: that of its activation, or the wanted one behind a ReLU."""
+    activation = stage.copies.activation
+    if isinstance(activation, OscillatorActivation):
+        if wanted not in (None, activation.kind):
+            raise InputError(
+                f"layer {stage.layer.name}: trained with a {activation.kind} oscillator; possible: that one"
+            )
+        return activation.kind
+    return wanted or "relu"
+
+
+def _own_options(stage: Stage, options: NeuronOptions) -> NeuronOptions:
+    """Options with what a trained activation says of its oscillator."""
+    activation = stage.copies.activation
+    if not isinstance(activation, OscillatorActivation):
+        return options
+    return replace(options, clamp=activation.clamp, nonlinear_damping=activation.qnl, seed=max(activation.seed, 1e-9))
+
+
+def _reference(
+    stage: Stage, kind: Kind, options: NeuronOptions, drive: float, full_scale: float, targets: Array | None
+) -> float:
+    """Oscillator power, W, that stands for the next stage's full scale.
+
+    Of a trained activation and of the ideal ReLU it is exact. An oscillator in the place of a ReLU is fitted: least
+    squares of P(ξ) / reference against the ReLU's output, over `targets` (outputs of the trained neurons) or evenly.
+    """
+    oscillator = options.oscillator(kind, 50.0)
+    power = lambda xi: np.asarray(oscillator.power(xi * oscillator.ith))  # noqa: E731
+    activation = stage.copies.activation
+    if isinstance(activation, OscillatorActivation):
+        return float(power(np.array(options.clamp)) * full_scale / activation.scale)
+    if kind == "relu":
+        return float(power(np.array(1 + drive * full_scale)))
+    wanted = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
+    given = power(1 + drive * wanted)
+    return float(full_scale * (given @ given) / (given @ wanted))
+
+
+def _amplifier_gain(options: NeuronOptions, reference: float, paths: TonePaths, impedance: float) -> Array:
+    """Gain of every tone's amplifier: `reference` in, half of the source EMF out, compression and pole included."""
+    gain = np.zeros(paths.tones)
+    live = paths.ways > 0
+    amplifier = options.amplifier(impedance)
+    out, f = 0.5 * paths.source[live], paths.frequency[live]
+    gain[live] = amplifier.drive_for(out, f) * amplifier.gain / np.sqrt(2 * impedance * reference)
+    return gain
+
+
+def _neurons(
+    design: ParallelDesign,
+    number: int,
+    found: StageLevels,
+    paths: TonePaths,
+    wanted: Kind | None,
+    targets: Array | None,
+) -> StageLevels:
+    """Levels of a stage with those of its neurons."""
+    stage, options = design.stages[number], _own_options(design.stages[number], found.options)
+    kind = _kind(stage, wanted)
+    zero, full_scale = design.scale(number + 1)
+    activation = stage.copies.activation
+    trained = isinstance(activation, OscillatorActivation)
+    if activation == "linear" and kind != "relu":
+        raise InputError(f"layer {stage.layer.name}: linear; possible: neurons of kind relu, or an activation")
+    drive = (
+        activation.drive
+        if isinstance(activation, OscillatorActivation)
+        else (options.headroom * (options.clamp - 1) / full_scale)
+    )
+    ith = options.threshold_current
+    reference = _reference(stage, kind, options, drive, full_scale, targets)
+    pooled = found.rest[stage.members.max(1)]  # all chains of a pool hold the same kernel
+    gm = drive * ith / found.unit
+    shift = 0.0 if trained else zero
+    return replace(
+        found,
+        options=options,
+        kind=kind,
+        gm=gm,
+        drive=drive,
+        bias=ith * (1 + drive * (stage.bias + shift)) - gm * pooled,
+        reference=reference,
+        gain=_amplifier_gain(options, reference, paths, design.design.plan.circuit.impedance),
+    )
+
+
+def plan_levels(
+    design: ParallelDesign,
+    options: NeuronOptions | None = None,
+    kind: Kind | None = None,
+    sums: Mapping[str, Array] | None = None,
+    targets: Sequence[Array] | None = None,
+) -> Levels:
+    """Levels of every stage.
+
+    `kind`: the neurons of a network that was trained with ReLUs (default the ideal one). `sums`: by layer, the sum of
+    each chain's weights [groups, outputs] as its circuit holds them, for the trim of the offset (default trained ones).
+    `targets`: by stage, outputs of the trained neurons for a batch of images, any shape. Raises InputError where an
+    amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
+    """
+    options, paths = options or NeuronOptions(), all_paths(design)
+    p_max = design.design.plan.options.p_max
+    stages = []
+    for number, stage in enumerate(design.stages):
+        offset, full_scale = design.scale(number)
+        scale = design.design.programs["coupled"].layer(stage.layer.name).weight_scale
+        unit = scale * p_max / full_scale
+        held = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
+        found = StageLevels(paths[number], unit, unit * offset * held.ravel(), options)
+        if number + 1 < len(design.stages):
+            batch = None if targets is None else np.ravel(targets[number])
+            try:
+                found = _neurons(design, number, found, paths[number + 1], kind, batch)
+            except InputError as error:
+                raise InputError(f"layer {stage.layer.name}: {error}") from None
+        stages.append(found)
+    return Levels(design, tuple(stages))
+
+
+def activate(levels: Levels, number: int, voltage: Array) -> Array:
+    """Power of the tones that a stage's neurons make, in units of p_max, from the voltages at their inputs.
+
+    voltage [..., neurons] in V, of the pooled chains; the result is what arrives in the resonators of the next stage.
+    """
+    stage = levels.stages[number]
+    if stage.kind is None or stage.bias is None or stage.gain is None:
+        raise InputError(f"stage {number}: no neurons behind the logits")
+    oscillator = stage.options.oscillator(stage.kind, levels.impedance)
+    return tone_power(levels, number, oscillator.power(stage.bias + stage.gm * voltage))
+
+
+def tone_power(levels: Levels, number: int, power: Array) -> Array:
+    """Tone power in the next stage's resonators, units of p_max, for the oscillators' powers in W [..., neurons]."""
+    stage, paths = levels.stages[number], levels.stages[number + 1].paths
+    assert stage.gain is not None
+    live = paths.ways > 0
+    amplifier = stage.options.amplifier(levels.impedance)
+    driven = np.sqrt(2 * levels.impedance * power[..., live]) * (stage.gain[live] / amplifier.gain)
+    out = amplifier.compressed(driven, paths.frequency[live])
+    result = np.zeros(power.shape)
+    result[..., live] = (2 * out / paths.source[live]) ** 2
+    return result

@@ -1,0 +1,133 @@
+"""Plan and programs of parallel hardware, and the way of every tone from its source to the buses that need it.
+
+The chains of a parallel network are planned like those of any other, a group for each copy of a kernel; only which tap
+is on which channel follows the colours of the tones. What a bus needs of a tone is set by the plan's levels; a tone
+that several buses need is split, and the splitter's arms hold what the neediest leaves over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.models.errors import InputError
+from resonet.netlist.cnn import Cnn
+from resonet.netlist.design import Design
+from resonet.netlist.frequency_plan import FrequencyPlan, LayerPlan, plan
+from resonet.netlist.graph import combiner_gain
+from resonet.netlist.parallel import ParallelNetwork, Stage, parallel_network
+from resonet.netlist.programming import COMPILED, Method, Program
+from resonet.netlist.programming import program as make_program
+
+__all__ = ["ParallelDesign", "TonePaths", "all_paths", "parallel_design", "tone_paths"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParallelDesign:
+    """A network's stages and the design of their chains, a layer of the design for each stage."""
+
+    network: ParallelNetwork
+    design: Design
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """From the pixels on."""
+        return self.network.stages
+
+    def entry(self, stage: int) -> LayerPlan:
+        """Plan of a stage."""
+        return self.design.plan.layers[stage]
+
+    def scale(self, stage: int) -> tuple[float, float]:
+        """Offset and full scale of the tones into a stage: P = p_max (x + offset) / full scale."""
+        found = self.design.scales[self.stages[stage].layer.name]
+        return found.offset, found.full_scale
+
+    @property
+    def resonators(self) -> int:
+        """Of all stages together."""
+        return sum(entry.resonators for entry in self.design.plan.layers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TonePaths:
+    """Tones into a stage. A branch is one tone on one bus, or what stands in for a padded pixel there.
+
+    A tone's source at its source impedance has the EMF `source` at p_max; a branch takes `share` of it.
+    """
+
+    tones: int  # the values of the stage before
+    tone: Index  # [branches] -1 for a padded pixel
+    bus: Index  # [branches] which bus of the stage
+    slot: Index  # [branches] which input of the bus's combiner
+    emf: Array  # [branches] V at the combiner's input, peak, at p_max
+    channel: Array  # [branches] Hz
+    source: Array  # [tones] V, 0 for a tone that nothing needs
+    frequency: Array  # [tones] Hz, 0 likewise
+    ways: Index  # [tones] branches of a tone
+
+    @property
+    def share(self) -> Array:
+        """[branches] EMF at the branch over EMF of the source: at most 1/√ways, as a splitter of that many gives."""
+        return np.asarray(np.where(self.tone < 0, 1.0, self.emf / self.source[self.tone]))
+
+
+def _slots(entry: LayerPlan, stage: Stage) -> LayerPlan:
+    """The plan of a stage with every tap on the channel of its colour."""
+    tap_of = np.argsort(stage.colours, axis=1)  # [groups, slots]
+    buses = tuple(replace(bus, taps=tap_of[bus.group][bus.taps]) for bus in entry.buses)
+    return replace(entry, buses=buses)
+
+
+def _parallel_plan(network: ParallelNetwork, of: FrequencyPlan) -> FrequencyPlan:
+    options = replace(of.options, assign=0)  # colours decide
+    planned = plan(network.copies, of.device, of.circuit, options)
+    layers = tuple(_slots(entry, stage) for entry, stage in zip(planned.layers, network.stages, strict=True))
+    return replace(planned, layers=layers)
+
+
+def parallel_design(design: Design, cnn: Cnn | None = None) -> ParallelDesign:
+    """Parallel hardware of a design's network, or of a part of it (`network_slice`), with the same parameters.
+
+    Raises InputError where the network cannot be built without memory between its layers.
+    """
+    network = parallel_network(cnn or design.cnn)
+    planned = _parallel_plan(network, design.plan)
+    programs: dict[Method, Program] = {method: make_program(planned, method) for method in COMPILED}
+    scales = {stage.layer.name: design.scales[stage.layer.name] for stage in network.stages}
+    made = replace(design, cnn=network.copies, plan=planned, programs=programs, scales=scales)
+    return ParallelDesign(network, made)
+
+
+def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan, tones: int) -> TonePaths:
+    """Where every tone into a stage goes, and with what EMF; `tones` values come from the stage before."""
+    root = np.sqrt(planned.options.p_max)
+    found: list[tuple[Index, Index, Index, Array, Array]] = []
+    for number, bus in enumerate(entry.buses):
+        gain = combiner_gain(len(bus.taps), planned.circuit)
+        tone = stage.wires[bus.group][bus.taps]
+        slots, emf = np.arange(len(bus.taps)), bus.levels * root / gain
+        found.append((tone, np.full(len(slots), number), slots, emf, bus.frequencies))
+    tone, number, slot, emf, channel = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    live = tone >= 0
+    ways = np.bincount(tone[live], minlength=tones)
+    largest, frequency = np.zeros(tones), np.zeros(tones)
+    np.maximum.at(largest, tone[live], emf[live])
+    frequency[tone[live]] = channel[live]
+    if not np.allclose(frequency[tone[live]], channel[live], rtol=1e-12, atol=0):
+        raise InputError(f"layer {stage.layer.name}: one tone on two channels; possible: tiles alike for all outputs")
+    source = largest * np.sqrt(np.maximum(ways, 1))
+    return TonePaths(tones, tone, number, slot, emf, channel, source, frequency, ways)
+
+
+def all_paths(design: ParallelDesign) -> Sequence[TonePaths]:
+    """Tone paths into every stage."""
+    tones = [int(np.prod(design.network.cnn.input_shape)), *(stage.neurons for stage in design.stages)]
+    return [
+        tone_paths(stage, entry, design.design.plan, tones[n])
+        for n, (stage, entry) in enumerate(zip(design.stages, design.design.plan.layers, strict=True))
+    ]
