@@ -38,7 +38,7 @@ class CascadeRun:
 
 
 def stage_weights(stage: Stage, held: HeldWeights) -> Array:
-    """Weights of every copy of a stage's kernels, [groups, outputs, taps]: its own, or those of the one copy there is.
+    """Weights of every copy of a stage's kernels, [groups, outputs, taps].
 
     `held` may come from the parallel hardware or from the sequential one, which has one copy of every kernel.
     """
@@ -67,7 +67,7 @@ def pool(levels: Levels, number: int, voltages: Array) -> Array:
 
 
 def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:
-    """RMS noise at a neuron's input, V: Johnson noise of its chain and noise of the transconductor, in its bandwidth."""
+    """RMS noise at a neuron's input, V: Johnson noise of its chain and of the transconductor, in its bandwidth."""
     options, plan = levels.stages[number].options, levels.design.design.plan
     resistance = plan.device.resistance * levels.design.stages[number].layer.taps
     density = johnson(resistance, temperature) + options.input_noise**2
@@ -75,7 +75,7 @@ def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0)
 
 
 def _chains(stage: Stage, weights: Array, tones: Array, dark: float, unit: float) -> Array:
-    """Chain voltages [n, chains] for tones [n, tones] in units of p_max; `dark` is the power of a padded pixel's tone."""
+    """Chain voltages [n, chains] for tones [n, tones] in units of p_max; `dark` is that of a padded pixel."""
     padded = np.concatenate([tones, np.full((len(tones), 1), dark)], axis=1)
     seen = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
     volts = seen @ (weights.swapaxes(1, 2) * unit)  # [groups, n, outputs]

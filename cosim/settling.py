@@ -3,8 +3,7 @@
 Every block between a stage's tones and its neurons is linear but for the product in the rectifier, so the mean delay
 ∫ (1 - V/V∞) dt of its step response is the sum of what the blocks add (Elmore, J. Appl. Phys. 19, 55, 1948):
 
-* a resonator: i const., X = X∞ (1 - e^{(s₊ - jω)t}) on the near mode, so V/V∞ = 1 - Re(X∞* i e^{..})/Re(X∞* i) and its
-  delay is Re(chi/(jω - s₊))/Re chi to first order in the damping: 1/Γ at resonance with the sign of the tails elsewhere;
+* a resonator: its amplitude settles with 1/(α ω0) (`rectifier_dynamics`, eq. 1);
 * DC side and transconductor: -e^T A^-2 b / (-e^T A^-1 b), the sum of the time constants (`DcStack.delay`);
 * an oscillator: 1/λ of its Riccati equation (`models.startup`), longest at threshold.
 """

@@ -22,7 +22,8 @@ from resonet.models.errors import InputError
 from resonet.netlist.deck import BUS_DEVICES, Deck, _chain, _control, _tee, _title
 from resonet.netlist.frequency_plan import Bus
 from resonet.netlist.graph import combiner_gain
-from resonet.netlist.neurons import Levels, StageLevels
+from resonet.netlist.neuron_options import Kind
+from resonet.netlist.neurons import Levels
 from resonet.netlist.parallel import Stage
 from resonet.netlist.parallel_plan import TonePaths
 from resonet.netlist.programming import Method
@@ -32,8 +33,10 @@ __all__ = ["DRIVE", "Timing", "cascade_deck", "played"]
 Array = NDArray[np.float64]
 DRIVE = "g{s}_{n}"  # node that shows what a neuron is driven with
 PRECISION = "reltol=1e-4 vntol=1e-8 abstol=1e-12 trtol=1e5"  # as transient_deck: DC is a thousandth of the RF
-NEURON_DEVICES = ("transconductor", "amplifier", "diode_max_arm", "neuron_relu", "neuron_two_terminal")
-NEURON_DEVICES += ("neuron_three_terminal",)
+NEURON_DEVICES = (
+    *("transconductor", "amplifier", "diode_max_arm"),
+    *("neuron_relu", "neuron_two_terminal", "neuron_three_terminal"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,8 @@ def _distribute(
     """Splitters of all tones into a stage; for every bus the node of each combiner input."""
     inputs: list[dict[int, str]] = [{} for _ in range(int(paths.bus.max()) + 1)]
     lines = []
-    for tone in np.flatnonzero(paths.ways):
-        more, branches = _split(nodes[tone], int(tone), s, paths, circuit)
+    for tone in np.flatnonzero(paths.ways).tolist():
+        more, branches = _split(nodes[tone], tone, s, paths, circuit)
         lines += more
         for branch in branches:
             inputs[branch["bus"]][branch["slot"]] = branch["node"]
@@ -154,7 +157,7 @@ def _padded(
 
 def _pool(levels: Levels, s: int) -> list[str]:
     """Diode maxima of a stage."""
-    stage, lines = levels.design.stages[s], []
+    stage, lines = levels.design.stages[s], list[str]()
     if stage.pool != "max":
         return lines
     diodes = levels.stages[s].options.maximum()
@@ -180,7 +183,7 @@ def _neurons(levels: Levels, s: int, step: float) -> list[str]:
             gm = own.options.transconductor(1.0)
             lines += [f"xg{s}_{n} v{s}_{n} {drive} transconductor {_values(gm)}", f"rg{s}_{n} {drive} 0 1"]
             continue
-        lines += _neuron(levels, own, levels.stages[s + 1].paths, (s, n), step)
+        lines += _neuron(levels, (s, n), own.kind, step)
     return lines
 
 
@@ -189,12 +192,12 @@ def _read(stage: Stage, s: int) -> list[str]:
     return sorted(set(_top(stage, s)))
 
 
-def _neuron(levels: Levels, own: StageLevels, paths: TonePaths, at: tuple[int, int], step: float) -> list[str]:
+def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float) -> list[str]:
     """One neuron: transconductor, oscillator, amplifier; a load where nothing needs its tone."""
     (s, n), z0 = at, levels.impedance
-    assert own.kind is not None and own.bias is not None and own.gain is not None
+    own, paths = levels.stages[s], levels.stages[s + 1].paths
     f = float(paths.frequency[n]) or 1e9
-    oscillator = own.options.oscillator(own.kind, z0, f)
+    oscillator = own.options.oscillator(kind, z0, f)
     values = {spec.name: getattr(oscillator, spec.name) for spec in fields(oscillator)}
     values["f0"] = float(played(np.array(f), step))
     shown = " ".join(f"{name}={value:.15g}" for name, value in values.items())

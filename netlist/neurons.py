@@ -15,7 +15,7 @@ stage is at the part `headroom` of the oscillator's range.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ Array = NDArray[np.float64]
 FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
 
 
+def _none() -> Array:
+    return np.zeros(0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StageLevels:
     """Levels of one stage: the tones into it, its chains, and its neurons (none behind the logits)."""
@@ -43,9 +47,9 @@ class StageLevels:
     kind: Kind | None = None  # of the neurons; None where the chains are the outputs
     gm: float = 0.0  # A/V
     drive: float = 0.0  # ξ - 1 per unit of the sum
-    bias: Array | None = None  # [neurons] A
+    bias: Array = field(default_factory=_none)  # [neurons] A
     reference: float = 0.0  # W of the oscillator, into a matched load, that the amplifier turns into p_max
-    gain: Array | None = None  # [neurons] small-signal voltage gain, matched to matched
+    gain: Array = field(default_factory=_none)  # [neurons] small-signal voltage gain, matched to matched
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,15 +93,14 @@ def _reference(
     Of a trained activation and of the ideal ReLU it is exact. An oscillator in the place of a ReLU is fitted: least
     squares of P(ξ) / reference against the ReLU's output, over `targets` (outputs of the trained neurons) or evenly.
     """
-    oscillator = options.oscillator(kind, 50.0)
-    power = lambda xi: np.asarray(oscillator.power(xi * oscillator.ith))  # noqa: E731
+    oscillator, ith = options.oscillator(kind, 50.0), options.threshold_current
     activation = stage.copies.activation
     if isinstance(activation, OscillatorActivation):
-        return float(power(np.array(options.clamp)) * full_scale / activation.scale)
+        return float(oscillator.power(options.clamp * ith) * full_scale / activation.scale)
     if kind == "relu":
-        return float(power(np.array(1 + drive * full_scale)))
+        return float(oscillator.power((1 + drive * full_scale) * ith))
     wanted = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
-    given = power(1 + drive * wanted)
+    given = oscillator.power((1 + drive * wanted) * ith)
     return float(full_scale * (given @ given) / (given @ wanted))
 
 
@@ -188,7 +191,7 @@ def activate(levels: Levels, number: int, voltage: Array) -> Array:
     voltage [..., neurons] in V, of the pooled chains; the result is what arrives in the resonators of the next stage.
     """
     stage = levels.stages[number]
-    if stage.kind is None or stage.bias is None or stage.gain is None:
+    if stage.kind is None:
         raise InputError(f"stage {number}: no neurons behind the logits")
     oscillator = stage.options.oscillator(stage.kind, levels.impedance)
     return tone_power(levels, number, oscillator.power(stage.bias + stage.gm * voltage))
@@ -197,7 +200,6 @@ def activate(levels: Levels, number: int, voltage: Array) -> Array:
 def tone_power(levels: Levels, number: int, power: Array) -> Array:
     """Tone power in the next stage's resonators, units of p_max, for the oscillators' powers in W [..., neurons]."""
     stage, paths = levels.stages[number], levels.stages[number + 1].paths
-    assert stage.gain is not None
     live = paths.ways > 0
     amplifier = stage.options.amplifier(levels.impedance)
     driven = np.sqrt(2 * levels.impedance * power[..., live]) * (stage.gain[live] / amplifier.gain)

@@ -106,7 +106,7 @@ def _colours(layer: Synapses) -> Index:
 
 def _carry(tones: Index, layer: Synapses) -> Index:
     """Which tone each tap of each copy sees; `tones` [values of the image], -1 for none."""
-    image = (tones + 1.0).reshape(1, *layer.in_shape)
+    image = np.asarray(tones + 1.0, np.float64).reshape(1, *layer.in_shape)
     return np.asarray(patches(image, layer)[:, 0].reshape(-1, layer.taps).round().astype(np.int64) - 1)
 
 
@@ -157,7 +157,7 @@ class _Builder:
         if self.image is None or self.image.shape[1] != 1:
             name = self.stages[-1].layer.name
             raise InputError(f"layer {name}: pooled twice before its neurons; possible: one pool between two layers")
-        return (self.image[:, 0] + 1.0).reshape(1, *shape)
+        return np.asarray(self.image[:, 0] + 1.0, np.float64).reshape(1, *shape)
 
     def _pool(self, found: NDArray[np.float64], pool: Pool, average: Synapses | None) -> None:
         stage = self.stages[-1]
@@ -170,7 +170,7 @@ class _Builder:
         if self.image is None:
             return
         used, where = np.unique(self.image, axis=0, return_inverse=True)
-        none = (used < 0).all(1)
+        none = np.asarray((used < 0).all(1))
         number = np.cumsum(~none) - 1
         self.tones = np.where(none[where.ravel()], -1, number[where.ravel()])
         self.stages[-1] = replace(self.stages[-1], members=used[~none])
@@ -186,7 +186,7 @@ def _with_average(stage: Stage, average: Synapses, members: Index) -> Synapses:
 
 
 def _rewire(values: Index, layer: Wiring) -> Index:
-    moved = apply_wiring((values + 1.0).reshape(1, *layer.in_shape), layer)
+    moved = apply_wiring(np.asarray(values + 1.0, np.float64).reshape(1, *layer.in_shape), layer)
     return np.asarray(moved.ravel().round().astype(np.int64) - 1)
 
 

@@ -112,7 +112,7 @@ def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan, tones: in
         tone = stage.wires[bus.group][bus.taps]
         slots, emf = np.arange(len(bus.taps)), bus.levels * root / gain
         found.append((tone, np.full(len(slots), number), slots, emf, bus.frequencies))
-    tone, number, slot, emf, channel = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    tone, where, slot, emf, channel = (np.concatenate(parts) for parts in zip(*found, strict=True))
     live = tone >= 0
     ways = np.bincount(tone[live], minlength=tones)
     largest, frequency = np.zeros(tones), np.zeros(tones)
@@ -121,7 +121,7 @@ def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan, tones: in
     if not np.allclose(frequency[tone[live]], channel[live], rtol=1e-12, atol=0):
         raise InputError(f"layer {stage.layer.name}: one tone on two channels; possible: tiles alike for all outputs")
     source = largest * np.sqrt(np.maximum(ways, 1))
-    return TonePaths(tones, tone, number, slot, emf, channel, source, frequency, ways)
+    return TonePaths(tones, tone, where, slot, emf, channel, source, frequency, ways)
 
 
 def all_paths(design: ParallelDesign) -> Sequence[TonePaths]:
