@@ -42,7 +42,7 @@ def forward(
     done: Callable[[], None] | None = None,
     watch: Callable[[Synapses, Array], None] = lambda layer, x: None,
 ) -> Array:
-    """Logits [n, classes] of the circuit: V_j = sum_i P_i W_ji in every layer, then bias and ReLU at the neuron.
+    """Logits [n, classes] of the circuit: V_j = sum_i P_i W_ji in every layer, then bias and activation at the neuron.
 
     Where an input carries an offset, the neuron's bias is trimmed so that the zero input gives the trained bias.
 
