@@ -38,7 +38,7 @@ class NeuronOptions:
         0.9, "", 0.01, 1.0, "part of the range of the oscillator that a ReLU's full scale takes"
     )
     amplifier_bandwidth: float = parameter(40e9, "Hz", 1e6, 1e13, "of the amplifier, one pole")
-    p1db: float = parameter(1e-3, "W", 1e-12, 1e3, "output power of the amplifier at 1 dB compression")
+    p1db: float = parameter(20e-3, "W", 1e-12, 1e3, "output power of the amplifier at 1 dB compression")
     noise_figure: float = parameter(3.0, "dB", 0.01, 60.0, "of the amplifier")
     efficiency: float = parameter(0.2, "", 1e-4, 1.0, "of the amplifier, RF power over DC power at full output")
     pool_gain: float = parameter(1e4, "", 1.0, 1e9, "voltage gain before the diodes of a maximum")

@@ -14,7 +14,7 @@ activation where the network was trained with the oscillator's; for a ReLU it is
 stage is at the part `headroom` of the oscillator's range.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -157,13 +157,13 @@ def plan_levels(
     options: NeuronOptions | None = None,
     kind: Kind | None = None,
     sums: Mapping[str, Array] | None = None,
-    targets: Sequence[Array] | None = None,
+    targets: Mapping[str, Array] | None = None,
 ) -> Levels:
     """Levels of every stage.
 
     `kind`: the neurons of a network that was trained with ReLUs (default the ideal one). `sums`: by layer, the sum of
     each chain's weights [groups, outputs] as its circuit holds them, for the trim of the offset (default trained ones).
-    `targets`: by stage, outputs of the trained neurons for a batch of images, any shape. Raises InputError where an
+    `targets`: by layer, outputs of its trained neurons for a batch of images, flat. Raises InputError where an
     amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
     """
     options, paths = options or NeuronOptions(), all_paths(design)
@@ -176,7 +176,8 @@ def plan_levels(
         held = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
         found = StageLevels(paths[number], unit, unit * offset * held.ravel(), options)
         if number + 1 < len(design.stages):
-            batch = None if targets is None else np.ravel(targets[number])
+            wired = stage.pool == "average"  # then the layer's own outputs are not those of the neurons
+            batch = None if wired or not targets else targets.get(stage.layer.name)
             try:
                 found = _neurons(design, number, found, paths[number + 1], kind, batch)
             except InputError as error:

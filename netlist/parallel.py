@@ -111,8 +111,13 @@ def _carry(tones: Index, layer: Synapses) -> Index:
 
 
 def _is_wired_average(before: Synapses, layer: Synapses) -> bool:
-    """Whether an average pool can be made by tying chains together: nothing nonlinear and no padding between."""
-    return layer.kind == "average_pool" and before.activation == "linear" and not any(layer.padding)
+    """Whether an average pool can be made by tying chains together.
+
+    Nothing nonlinear and no padding may lie between, and no chain may be tied to two neurons.
+    """
+    reach = ((k - 1) * d + 1 for k, d in zip(layer.weight.shape[2:], layer.dilation, strict=True))
+    alone = all(n == 1 or step >= size for n, step, size in zip(layer.out_shape[1:], layer.stride, reach, strict=True))
+    return layer.kind == "average_pool" and before.activation == "linear" and not any(layer.padding) and alone
 
 
 class _Builder:

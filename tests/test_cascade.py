@@ -1,0 +1,220 @@
+"""The cascade: static law against the network, envelopes against the two passes, ngspice against both."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import RNG, save_model
+from onnx import helper
+
+from resonet.cosim.cascade import cascade, chain_noise_voltage, stage_weights
+from resonet.cosim.cascade_transient import cascade_timing, run_cascade, trace_difference
+from resonet.cosim.energy import energy
+from resonet.cosim.envelope import envelope
+from resonet.cosim.hardware import parallel_hardware, trained_outputs
+from resonet.cosim.settling import settling, settling_time
+from resonet.models.errors import InputError
+from resonet.netlist.activation import OscillatorActivation
+from resonet.netlist.cascade_deck import Timing, cascade_deck
+from resonet.netlist.design import compile_cnn, read_parameters
+from resonet.netlist.forward import propagate
+from resonet.netlist.images import ImageSet
+from resonet.netlist.neurons import plan_levels
+from resonet.netlist.onnx_activation import with_activations
+
+SETTINGS = [
+    *("plan.f_min=2 GHz", "plan.f_max=5.2 GHz", "plan.tile=12", "bus.choke_inductance=20 uH"),
+    *("bus.block_capacitance=0.1 pF", "bus.bypass_capacitance=0.3 pF"),
+]
+POOLS = {"none": [], "average": ["AveragePool"], "max": ["MaxPool"]}
+
+
+def tiny_model(folder, pool: str = "none", activation: OscillatorActivation | None = None):
+    """conv 2x2x2 on a 3 x 4 image, a pool over columns, ReLU or an oscillator, dense 3."""
+    import onnx
+
+    rng = RNG(4)
+    size = 6 if pool == "none" else 3
+    weights = {
+        "w1": rng.normal(0, 0.5, (2, 1, 2, 2)),
+        "b1": rng.normal(0.1, 0.1, 2),
+        "w2": rng.normal(0, 0.5, (3, 2 * size)),
+        "b2": rng.normal(0, 0.1, 3),
+    }
+    pools = [helper.make_node(op, ["c"], ["p"], kernel_shape=[2, 1], strides=[2, 1]) for op in POOLS[pool]]
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c"]),
+        *pools,
+        helper.make_node("Relu", ["p" if pools else "c"], ["r"], name="neuron"),
+        helper.make_node("Flatten", ["r"], ["f"]),
+        helper.make_node("Gemm", ["f", "w2", "b2"], ["y"], transB=1),
+    ]
+    path = save_model(folder / f"tiny_{pool}.onnx", nodes, weights, (1, 3, 4), "y")
+    if activation:
+        onnx.save(with_activations(onnx.load(path), {"neuron": activation}), path)
+    return path
+
+
+IMAGES = RNG(2).uniform(0, 1, (6, 1, 3, 4))
+
+
+def hardware(path, kind=None, images=IMAGES, settings=()):
+    """Calibrated parallel hardware of a model: levels, weights, trained network."""
+    design = compile_cnn(path, read_parameters(None, [*SETTINGS, *settings]), ImageSet(path, images, np.zeros(0)))
+    made = parallel_hardware(design, kind=kind)
+    return made.levels, made.held, made.cnn
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return hardware(tiny_model(tmp_path_factory.mktemp("tiny")))
+
+
+def test_the_static_cascade_of_ideal_neurons_is_the_network(tiny, small_model, small_images) -> None:
+    for (levels, held, cnn), images in (
+        (tiny, IMAGES),
+        (hardware(small_model, images=small_images, settings=["neuron.p1db=1 W"]), small_images),
+    ):
+        wanted = propagate(cnn, images)
+        found = cascade(levels, held, images, batch=5).logits
+        assert found == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
+
+
+def test_average_is_wiring_and_a_maximum_errs_by_its_diodes(tmp_path) -> None:
+    levels, held, cnn = hardware(tiny_model(tmp_path, "average"))
+    wanted = propagate(cnn, IMAGES)
+    assert cascade(levels, held, IMAGES).logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
+    levels, held, cnn = hardware(tiny_model(tmp_path, "max"))
+    run, diodes = cascade(levels, held, IMAGES), levels.stages[0].options.maximum()
+    exact = propagate(replace(cnn, layers=cnn.layers[:2]), IMAGES)  # conv with its ReLU, and the pool
+    error = (run.stages[0].sums - exact)[exact > 0]
+    worst = diodes.width * np.log(2) / levels.stages[0].unit
+    assert error.min() > -1e-9
+    assert 0.3 * worst < error.max() <= worst * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["three_terminal", "two_terminal"])
+def test_a_network_trained_with_oscillators_is_what_the_hardware_does(tmp_path, kind) -> None:
+    law = OscillatorActivation(kind, drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
+    levels, held, cnn = hardware(tiny_model(tmp_path, activation=law))
+    assert levels.stages[0].kind == kind
+    wanted = propagate(cnn, IMAGES)
+    assert cascade(levels, held, IMAGES).logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
+    with pytest.raises(InputError, match="trained with"):
+        plan_levels(levels.design, kind="relu")
+
+
+def test_an_oscillator_in_place_of_a_relu_is_fitted(tiny) -> None:
+    levels, held, cnn = tiny
+    wanted = propagate(cnn, IMAGES)
+    found = {}
+    for kind in ("relu", "three_terminal", "two_terminal"):
+        run = cascade(plan_levels(levels.design, kind=kind, targets=trained_outputs(cnn, IMAGES)), held, IMAGES)
+        found[kind] = np.abs(run.logits - wanted).max() / np.abs(wanted).max()
+    assert found["relu"] < 1e-3 < found["three_terminal"] < found["two_terminal"] < 0.5
+
+
+def test_an_amplifier_that_cannot_reach_its_level_is_named(tiny) -> None:
+    levels, _, _ = tiny
+    options = replace(levels.stages[0].options, p1db=1e-9)
+    with pytest.raises(InputError, match=r"layer conv1: amplifier: .* p1db"):
+        plan_levels(levels.design, options)
+
+
+def test_noise_is_that_of_the_chain_and_its_bandwidth(tiny) -> None:
+    levels, held, _ = tiny
+    rms = chain_noise_voltage(levels, 0)
+    boltzmann, corner = 1.380649e-23, 3 * np.pi / 16 * 20e6
+    assert rms == pytest.approx(np.sqrt((4 * boltzmann * 300 * 4e3 + 1e-18) * corner), rel=1e-12)
+    many = np.repeat(IMAGES[:1], 4000, axis=0)
+    run = cascade(levels, held, many, noise=RNG(1))
+    assert run.stages[0].sums.std(0) * levels.stages[0].unit == pytest.approx(rms, rel=0.05)
+
+
+def test_weights_of_sequential_hardware_stand_for_every_position(tiny) -> None:
+    levels, held, cnn = tiny
+    stage = levels.design.stages[0]
+    one_copy = replace(held["conv1"], values=cnn.synapses[0].matrix, trained=cnn.synapses[0].matrix)
+    assert stage_weights(stage, one_copy) == pytest.approx(stage_weights(stage, held["conv1"]), abs=1e-6)
+
+
+@pytest.mark.parametrize("reach", [99, 1])
+def test_envelopes_settle_to_the_two_passes(tiny, reach) -> None:
+    levels, held, _ = tiny
+    run = envelope(levels, "calibrated", IMAGES[0], 600e-9, reach=reach)
+    wanted = cascade(levels, held, IMAGES[:1])
+    assert run.logits[-1] == pytest.approx(wanted.logits[0], abs=1e-7 * np.abs(wanted.logits).max())
+    assert run.stages[0].outputs[-1] == pytest.approx(wanted.stages[0].outputs[0], abs=1e-8)
+
+
+def test_far_channels_at_rest_and_coarser_steps_change_little_on_the_way(tiny) -> None:
+    levels, _, _ = tiny
+    fine = envelope(levels, "calibrated", IMAGES[1], 200e-9, 0.0625e-9, 99)
+    coarse = envelope(levels, "calibrated", IMAGES[1], 200e-9, 0.5e-9, 2)
+    scale = np.abs(fine.logits[-1]).max()
+    assert np.abs(coarse.logits - fine.logits[::8]).max() < 0.01 * scale
+
+
+def test_settling_is_found_where_it_was_put() -> None:
+    time = np.linspace(0, 10, 1001)
+    traces = np.stack([1 - np.exp(-time), 0.5 * np.ones(1001), 2 - 2 * np.exp(-time / 2)], axis=1)
+    end = traces[-1]
+    found = settling_time(time, traces, 0.01)
+    assert found[1] == 0
+    for n, (height, tau) in enumerate([(1, 1.0), (0, 1.0), (2, 2.0)]):
+        if height > 0:
+            assert found[n] == pytest.approx(-tau * np.log((0.01 * end.max() + height - end[n]) / height), abs=0.011)
+
+
+def test_energy_adds_up(tiny) -> None:
+    levels, _, _ = tiny
+    run = envelope(levels, "calibrated", IMAGES[0], 300e-9)
+    total = energy(levels, "calibrated", run, IMAGES[0])
+    first, last = total.stages
+    assert (first.synapses, first.neurons, last.neurons) == (6 * 2 * 4, 12, 0)
+    p_max, entry = levels.design.design.plan.options.p_max, levels.design.entry(0)
+    # A tone of power P in its own resonator has nearly P in each of the chain's: four taps, two chains a bus.
+    seen = sum(IMAGES[0].ravel()[levels.design.stages[0].wires[bus.group]].sum() for bus in entry.buses)
+    full = levels.design.scale(0)[1]
+    assert first.resonators == pytest.approx(seen / full * p_max * 4 * 2 * 300e-9, rel=0.02)
+    assert first.resonators < first.sources
+    assert last.resonators < last.sources
+    current = 10e-6 * (1 + levels.stages[0].drive * run.stages[0].sums)
+    assert first.oscillators == pytest.approx(np.trapezoid(1e3 * current**2, run.time, axis=0).sum(), rel=1e-6)
+    half = energy(levels, "calibrated", run, IMAGES[0], 150e-9)
+    assert half.stages[0].amplifiers == pytest.approx(first.amplifiers / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("pool", ["none", "average", "max"])
+def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
+    levels, held, _ = hardware(tiny_model(tmp_path, pool))
+    stop = 240e-9
+    found = run_cascade(levels, "calibrated", IMAGES[0], cascade_timing(levels, stop), 60e-9)
+    wanted = cascade(levels, held, IMAGES[:1])
+    scale = np.abs(wanted.logits).max()
+    assert found.logits == pytest.approx(wanted.logits[0], abs=2e-3 * scale)
+    run = envelope(levels, "calibrated", IMAGES[0], stop)
+    assert trace_difference(levels, found, run).max() < 0.1  # on the way, beat notes included
+    assert settling(levels, run)[-1].sums < stop - 60e-9
+
+
+def test_oscillators_in_ngspice_are_the_cascades(tmp_path) -> None:
+    law = OscillatorActivation("three_terminal", drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
+    levels, held, _ = hardware(tiny_model(tmp_path, activation=law))
+    found = run_cascade(levels, "calibrated", IMAGES[0], cascade_timing(levels, 280e-9), 60e-9)
+    wanted = cascade(levels, held, IMAGES[:1]).logits
+    assert found.logits == pytest.approx(wanted[0], abs=2e-3 * np.abs(wanted).max())
+
+
+def test_impossible_times_and_tones_are_refused(tiny) -> None:
+    levels, _, _ = tiny
+    with pytest.raises(InputError, match="points per period"):
+        cascade_timing(levels, 1e-7, 4)
+    with pytest.raises(InputError, match="time steps"):
+        cascade_timing(levels, 1.0)
+    with pytest.raises(InputError, match="1,000,000 steps"):
+        envelope(levels, "calibrated", IMAGES[0], 1.0, 1e-9)
+    with pytest.raises(InputError, match=r"tones of shape"):
+        cascade_deck(levels, "calibrated", np.ones(3), Timing(1e-12, 1e-9), "x")
+    with pytest.raises(InputError, match="no images"):
+        cascade(levels, {}, IMAGES[:0])
