@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from resonet.cosim.effective import HeldWeights
 from resonet.models.errors import InputError
 from resonet.models.noise import johnson
+from resonet.netlist.activation import apply_activation
 from resonet.netlist.neurons import Levels, activate
-from resonet.netlist.parallel import Stage
+from resonet.netlist.parallel import ParallelNetwork, Stage
 from resonet.netlist.parallel_plan import ParallelDesign
 
 __all__ = ["CascadeRun", "StageValues", "cascade", "chain_noise_voltage", "pixel_tones", "pool", "stage_weights"]
@@ -64,6 +65,19 @@ def pool(levels: Levels, number: int, voltages: Array) -> Array:
     # What the zero of the tones adds differs from chain to chain only where padding does not count: it is trimmed.
     seen = np.where(stage.members < 0, -np.inf, voltages[..., stage.members])
     return np.asarray(levels.stages[number].options.maximum().maximum(seen, -1))
+
+
+def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues, ...]:
+    """What the trained network does with images [n, *input_shape], in the order of the hardware's neurons."""
+    x, found = np.asarray(images, float).reshape(len(images), -1), list[StageValues]()
+    for stage in network.stages:
+        seen = np.where(stage.wires < 0, 0.0, x[:, stage.wires]).swapaxes(0, 1)  # [groups, n, taps]
+        chains = (seen @ stage.copies.matrix.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(x), -1)
+        pooled = np.where(stage.members < 0, -np.inf, chains[:, stage.members])
+        sums = (pooled.mean(-1) if stage.pool == "average" else pooled.max(-1)) + stage.bias
+        x = apply_activation(stage.copies.activation, sums)
+        found.append(StageValues(sums, x))
+    return tuple(found)
 
 
 def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:

@@ -23,7 +23,7 @@ from resonet.models.errors import InputError
 from resonet.models.parameters import check, parameter
 from resonet.models.startup import stationary_power
 
-__all__ = ["KINDS", "Activation", "Kind", "OscillatorActivation"]
+__all__ = ["KINDS", "Activation", "Kind", "OscillatorActivation", "apply_activation"]
 
 Array = NDArray[np.float64]
 Kind = Literal["three_terminal", "two_terminal"]
@@ -73,3 +73,14 @@ class OscillatorActivation:
 
 
 Activation: TypeAlias = Literal["relu", "linear"] | OscillatorActivation
+
+
+def apply_activation(activation: Activation, sums: Array) -> Array:
+    """Outputs of neurons for their sums, bias included, of any shape."""
+    match activation:
+        case OscillatorActivation():
+            return activation(sums)
+        case "relu":
+            return np.maximum(sums, 0)
+        case "linear":
+            return sums

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.netlist.activation import OscillatorActivation
+from resonet.netlist.activation import apply_activation
 from resonet.netlist.cnn import Cnn, MaxPool, Synapses, Wiring, apply_wiring, max_pool, patches
 
 __all__ = ["activate", "propagate", "software_layer"]
@@ -17,13 +17,7 @@ Weighted = Callable[[Synapses, Array], Array]
 def activate(layer: Synapses, sums: Array) -> Array:
     """Bias and activation on the sums [groups, n, outputs per group, positions] -> [n, *out_shape]."""
     out = sums.transpose(1, 0, 2, 3).reshape(sums.shape[1], *layer.out_shape) + layer.bias[:, None, None]
-    match layer.activation:
-        case OscillatorActivation() as neuron:
-            return neuron(out)
-        case "relu":
-            return np.maximum(out, 0)
-        case "linear":
-            return out
+    return apply_activation(layer.activation, out)
 
 
 def software_layer(layer: Synapses, x: Array) -> Array:

@@ -7,6 +7,7 @@ import pytest
 from conftest import RNG, save_model
 from onnx import helper
 
+from resonet.cosim.cascade import trained_stages
 from resonet.models.errors import InputError
 from resonet.netlist.cnn import Cnn, Wiring
 from resonet.netlist.design import compile_cnn
@@ -17,16 +18,8 @@ from resonet.netlist.parallel_plan import all_paths, parallel_design
 
 
 def through_stages(network: ParallelNetwork, images: np.ndarray) -> np.ndarray:
-    """The network by its stages alone, in numpy: wires, chains, pools, neurons."""
-    x = np.asarray(images, float).reshape(len(images), -1)
-    for stage in network.stages:
-        seen = np.where(stage.wires < 0, 0.0, x[:, stage.wires])  # [n, groups, taps]
-        sums = np.einsum("got,ngt->ngo", stage.copies.matrix, seen).reshape(len(x), -1)
-        pooled = np.where(stage.members < 0, -np.inf, sums[:, stage.members])
-        at = {"none": pooled[..., 0], "average": sums[:, stage.members].mean(-1), "max": pooled.max(-1)}[stage.pool]
-        x = at + stage.bias
-        x = np.maximum(x, 0) if stage.copies.activation == "relu" else x
-    return x[:, network.outputs]
+    """Logits by the stages alone: wires, chains, pools, neurons."""
+    return trained_stages(network, images)[-1].outputs[:, network.outputs]
 
 
 @pytest.fixture(scope="module")
