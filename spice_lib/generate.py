@@ -58,7 +58,7 @@ def _number(value: float) -> str:
 def format_lib(kind: type[Any]) -> str:
     """Table of pins and parameters and the .subckt line."""
     pins = [f"{name:<18}{doc}" for name, doc in kind.SPICE.pins]
-    table = [f"{s.name:<9}{s.metadata['unit'] or '1':<9}{s.metadata['doc']}" for s in fields(kind)]
+    table = [f"{s.name + ' ':<9}{(s.metadata['unit'] or '1') + ' ':<9}{s.metadata['doc']}" for s in fields(kind)]
     lines = [
         f"* {head if n == 0 else '':<8}{row}"
         for head, rows in (("pins", pins), ("params", table))
