@@ -2,7 +2,7 @@
 
 The two spin-torque oscillators obey the equation of `startup` with ξ = I/I_th held within 0 ... clamp, so below
 threshold they rest at the thermal power of the seed η, and η is what they start from. A reverse current would damp more
-(ξ < 0); here it damps as no current does, so that ξ + Q_nl never vanishes. The two-terminal one is read by its current:
+(ξ < 0); here it damps as no current does, so that ξ + Q_nl is never negative. The two-terminal one is read by its current:
 its tone follows the current's size at once and p with a delay, P_out = A (ΔR/R)² β² p R I², and a reverse current
 reads nothing. The ideal ReLU relaxes to its static law,
 
@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 
 GAMMA0 = 2 * math.pi * 0.01 * 1e9
 RATE = "2 pi alpha f0, alpha 0.01, 1 GHz"
+LEAST = 1e-9
 SEED = "thermal; kT over twice the energy of a precession of p = 1, " + THEORY
 
 
@@ -74,8 +75,8 @@ class _Starting:
     seed: float
 
     def _xi(self, current: ArrayLike) -> Array:
-        """ξ, within 0 ... clamp."""
-        return np.asarray(np.clip(np.asarray(current, float) / self.ith, 0, self.clamp))
+        """ξ within 0 ... clamp; LEAST for 0, so that ξ + Q_nl does not vanish where Q_nl does."""
+        return np.asarray(np.clip(np.asarray(current, float) / self.ith, LEAST, self.clamp))
 
     def precession(self, current: ArrayLike) -> Array:
         """Stationary power p, with the thermal seed."""
@@ -122,8 +123,8 @@ class StartingTwoTerminal(_Starting, TwoTerminalOscillator):
 
     def emitted(self, p: ArrayLike, current: ArrayLike) -> Array:
         """Power into a matched load, W, at a precession power p and that current."""
-        read = self.mr * self.beta * self.ith * self._xi(current)
-        return np.asarray(self.a * read**2 * np.asarray(p, float) * self.r0)
+        read = np.clip(np.asarray(current, float), 0, self.clamp * self.ith)
+        return np.asarray(self.a * (self.mr * self.beta * read) ** 2 * np.asarray(p, float) * self.r0)
 
 
 @dataclass(frozen=True, slots=True)
