@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.cosim.device_check import (
+    compression_points,
     current_points,
     impedance_points,
     macrospin_points,
@@ -23,6 +24,7 @@ from resonet.models.errors import InputError
 from resonet.models.fit import DeviceFit, rectification
 from resonet.models.lines import SECTIONS, LosslessLine, RlcLine, RlgcLine, abcd, ladder_abcd, scattering
 from resonet.models.macrospin import Macrospin, diode_response, linear_map, linearise
+from resonet.models.neuron import Amplifier
 from resonet.models.resonator_full import FullResonator, impedance, rectified_voltage
 from resonet.report.device_figures import Colour, Panel, Series
 
@@ -193,6 +195,29 @@ def _neuron(device: Any, name: str, spice: bool, made: Characteristic) -> None:
     ]
 
 
+def _amplifier(device: Amplifier, spice: bool, made: Characteristic) -> None:
+    """Output power of a tone far below the pole against its input power, and the gain."""
+    f, z0 = device.bandwidth / 40, device.z0
+    drive, few = (device.vsat / device.gain * np.geomspace(0.01, 6, n) for n in (200, 7))
+    out = device.compressed(drive, f)
+
+    def level(volts: Array) -> Array:
+        return np.asarray(10 * np.log10(volts**2 / (2 * z0) / 1e-3))
+
+    levels, gains = [Series("model", level(drive), level(out))], [Series("model", level(drive), _decibel(out / drive))]
+    at_p1db = float(device.drive_for(np.sqrt(2 * z0 * device.p1db), f))
+    made.values |= {"input at 1 dB compression, dBm": float(level(np.array(at_p1db))), "saturation, V": device.vsat}
+    if spice:
+        points = compression_points(few, f, asdict(device))
+        made.deviation["compression"] = float(np.abs(points / device.compressed(few, f) - 1).max())
+        levels.append(Series("ngspice transient", level(few), level(points), "fourth", points=True))
+        gains.append(Series("ngspice transient", level(few), _decibel(points / few), "fourth", points=True))
+    made.panels += [
+        Panel("Fundamental at a matched load", "input, dBm", "output, dBm", tuple(levels)),
+        Panel("Gain", "input, dBm", "dB", tuple(gains)),
+    ]
+
+
 def _macrospin(device: Macrospin, spice: bool, made: Characteristic) -> None:
     """Small-signal rectification with its fidelity 1, and resonance against the field."""
     with np.errstate(all="ignore"):  # a device without equilibrium is refused in words
@@ -316,7 +341,9 @@ def characteristic(name: str, record: Any, spice: bool = True) -> Characteristic
         _line(record, name, spice, made)
     elif isinstance(record, CrossbarCell):
         _cell(record, spice, made)
-    elif name.startswith("oscillator_"):
+    elif isinstance(record, Amplifier):
+        _amplifier(record, spice, made)
+    elif name.startswith(("oscillator_", "neuron_")):
         _neuron(record, name, spice, made)
     return made
 

@@ -70,7 +70,7 @@ def preset_values(name: str, kind: type[Any], preset: Preset) -> tuple[dict[str,
     if name == "macrospin" and preset.macrospin is not None:
         values = asdict(preset.macrospin)
         return values, {key: preset.source("macrospin", key) for key in values}
-    if name.startswith("oscillator_"):
+    if name.startswith(("oscillator_", "neuron_")):
         # name there -> (table, name) in the preset
         same = {
             "f0": ("auto_oscillator", "f0"),
@@ -90,7 +90,8 @@ def preset_values(name: str, kind: type[Any], preset: Preset) -> tuple[dict[str,
     having = ", ".join(p for p in list_presets() if load_preset(p).macrospin is not None)
     raise InputError(
         f"preset {preset.name} says nothing of {name}; possible: resonator, auto_oscillator, oscillator_two_terminal, "
-        f"oscillator_three_terminal, oscillator_relu, and macrospin with {having}"
+        "oscillator_three_terminal, oscillator_relu, the same with start-up (neuron_two_terminal, ...), "
+        f"and macrospin with {having}"
     )
 
 

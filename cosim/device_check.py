@@ -16,6 +16,7 @@ from resonet.netlist.deck import Deck
 from resonet.spice_lib.library import library
 
 __all__ = [
+    "compression_points",
     "current_points",
     "impedance_points",
     "macrospin_points",
@@ -168,6 +169,23 @@ def oscillator_points(current: Array, device: str, values: Values, points: int =
             at = t[up] - v[up] * (t[up + 1] - t[up]) / (v[up + 1] - v[up])
             frequency[n] = (len(at) - 1) / (at[-1] - at[0])
     return np.asarray(power), frequency
+
+
+def compression_points(amplitude: Array, f: float, values: Values, points: int = 80) -> Array:
+    """Peak fundamental, V, at a matched load of `amplifier` for tones of f (Hz) and that peak (V) at its input [n]."""
+    z0, dt = values["z0"], 1 / (points * f)
+    body = []
+    for n, peak in enumerate(amplitude):
+        body += [
+            f"v{n} s{n} 0 sin(0 {2 * peak:.15g} {f:.15g})",
+            f"rs{n} s{n} a{n} {z0:.15g}",
+            f"x{n} a{n} out{n} {_instance('amplifier', values)}",
+            f"rl{n} out{n} 0 {z0:.15g}",
+        ]
+    save = [f"v(out{n})" for n in range(len(amplitude))]
+    plot = _transient("device_gain", "amplifier", body, dt, 14 / f, save)
+    weight = _hann(plot.axis, 10 / f) * np.exp(-2j * np.pi * f * plot.axis)
+    return np.asarray(2 * np.abs(weight @ plot.columns(save).real))
 
 
 def macrospin_points(f: Array, start: Array, amplitude: float, values: Values, points: int = 40) -> Array:

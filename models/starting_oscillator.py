@@ -2,9 +2,9 @@
 
 The two spin-torque oscillators obey the equation of `startup` with ξ = I/I_th held within 0 ... clamp, so below
 threshold they rest at the thermal power of the seed η, and η is what they start from. A reverse current would damp more
-(ξ < 0); here it damps as no current does, so that ξ + Q_nl is never negative. The two-terminal one is read by its current:
-its tone follows the current's size at once and p with a delay, P_out = A (ΔR/R)² β² p R I², and a reverse current
-reads nothing. The ideal ReLU relaxes to its static law,
+(ξ < 0); here it damps as no current does, so that ξ + Q_nl is never negative. The two-terminal one is read by its own
+current: its tone follows the current's size at once and p with a delay, P_out = A (ΔR/R)² β² p R I², and a reverse
+current reads nothing. The ideal ReLU relaxes to its static law,
 
     dp/dt = 2 Γ0 (p_static - p).
 

@@ -1,4 +1,4 @@
-"""Oscillators with start-up: closed forms, and the whole neuron in ngspice: step, transconductor, oscillator, amplifier."""
+"""Oscillators with start-up: closed forms, and a whole neuron, from DC step to tone, in ngspice and VACASK."""
 
 import importlib.util
 from dataclasses import fields, replace
