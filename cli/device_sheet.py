@@ -86,7 +86,10 @@ def preset_values(name: str, kind: type[Any], preset: Preset) -> tuple[dict[str,
         tables = {"device": device, "auto_oscillator": oscillator}
         known = {spec.name for spec in fields(kind)} & set(same)
         values = {key: getattr(tables[same[key][0]], same[key][1]) for key in known}
-        return values, {key: preset.source(*same[key]) for key in known}
+        sources = {key: preset.source(*same[key]) for key in known}
+        if name.startswith("neuron_"):
+            values["gamma0"], sources["gamma0"] = oscillator.gamma0, "follows from [device] and f0"
+        return values, sources
     having = ", ".join(p for p in list_presets() if load_preset(p).macrospin is not None)
     raise InputError(
         f"preset {preset.name} says nothing of {name}; possible: resonator, auto_oscillator, oscillator_two_terminal, "

@@ -38,7 +38,7 @@ Array = NDArray[np.float64]
 GAMMA0 = 2 * math.pi * 0.01 * 1e9
 RATE = "2 pi alpha f0, alpha 0.01, 1 GHz"
 LEAST = 1e-9
-SEED = "thermal; kT over twice the energy of a precession of p = 1, " + THEORY
+SEED = "kT over the energy at p = 1, of a large free layer (50 nm disk: 1e-2); " + THEORY
 
 
 class StartingOscillator(Oscillator, Protocol):

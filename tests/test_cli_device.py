@@ -89,6 +89,10 @@ def test_presets_and_settings_reach_the_record():
     record, sources = device_record("oscillator_two_terminal", "shno", [])
     assert (record.ith, record.mr, record.nshift) == (2.6e-3, 0.003, -1e9)
     assert all(sources.values())
+    record, sources = device_record("neuron_three_terminal", "vortex_mtj", ["seed=1e-3"])
+    preset = load_preset("vortex_mtj").auto_oscillator
+    assert (record.f0, record.gamma0, record.seed) == (preset.f0, preset.gamma0, 1e-3)
+    assert sources["gamma0"] == "follows from [device] and f0"
     record, _ = device_record("auto_oscillator", "nife_pt", [])
     assert record == load_preset("nife_pt").auto_oscillator
 
