@@ -67,6 +67,16 @@ def small_images() -> np.ndarray:
     return RNG(6).uniform(0, 1, (12, 1, 8, 8))
 
 
+def three_poles(t: np.ndarray, tau: float, ramp: float) -> np.ndarray:
+    """What three equal poles make of a ramp from 0 to 1 that starts at time zero and ends after `ramp` s."""
+
+    def ramped(t: np.ndarray) -> np.ndarray:
+        u = np.maximum(t, 0) / tau
+        return tau * (u - 3 + np.exp(-u) * (3 + 2 * u + u**2 / 2)) / ramp
+
+    return ramped(t) - ramped(t - ramp)
+
+
 @dataclass(frozen=True)
 class Result:
     code: int

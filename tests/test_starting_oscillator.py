@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import three_poles
 
 from resonet.cosim.ngspice import run_deck
 from resonet.models.errors import InputError
@@ -142,10 +143,7 @@ def test_a_whole_neuron_in_ngspice():
     t, columns = plot.axis, plot.columns(save).real.reshape(-1, 3, 4)
     assert len(t) == pytest.approx(stop / dt, abs=20)  # the step stayed fixed
 
-    def ramped(t):
-        return np.where(t > 0, t + drive.settling * np.expm1(-np.maximum(t, 0) / drive.settling), 0) / ramp
-
-    current = drive.current(level * (ramped(t) - ramped(t - ramp)))
+    current = drive.current(level * three_poles(t, drive.settling, ramp))
     settled, late = float(drive.current(level)), t > stop - 30e-9
     assert current[-1] == pytest.approx(settled, rel=1e-12)
     for n, device in enumerate(devices):
