@@ -29,7 +29,7 @@ from resonet.netlist.neuron_options import NeuronOscillator
 from resonet.netlist.neurons import Levels, tone_power
 from resonet.netlist.programming import Method
 
-__all__ = ["EnvelopeRun", "StageTrace", "envelope"]
+__all__ = ["EnvelopeRun", "StageTrace", "dc_stack", "envelope", "low_pass"]
 
 Array = NDArray[np.float64]
 MOST_STEPS = 1_000_000
@@ -108,7 +108,7 @@ def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Arr
     return state
 
 
-def _stack(levels: Levels, number: int) -> DcStack:
+def dc_stack(levels: Levels, number: int) -> DcStack:
     """DC side of a stage's neurons; all are alike."""
     first, *_ = buses = levels.design.entry(number).buses
     sizes = [bus.size[1] for bus in buses if (bus.group, bus.bank) == (first.group, first.bank)]
@@ -126,11 +126,11 @@ def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, stat
     pooled = pool(levels, number, found)
     if levels.design.stages[number].pool == "max":  # its preamplifiers have the poles, and so has what is behind it
         for _ in range(POLES):
-            pooled = _low_pass(pooled, levels.stages[number].options.bandwidth, h)
+            pooled = low_pass(pooled, levels.stages[number].options.bandwidth, h)
     return pooled
 
 
-def _low_pass(x: Array, bandwidth: float, h: float) -> Array:
+def low_pass(x: Array, bandwidth: float, h: float) -> Array:
     """One pole behind x [times, ...], from rest; exact for x linear in each step."""
     corner = np.array(2 * np.pi * bandwidth, complex)
     ramp = Ramp.of(-corner, corner, h)
@@ -210,7 +210,7 @@ def _stage(levels: Levels, number: int, f_res: Sequence[Array], tones: Array, gr
     offset, full_scale = levels.design.scale(number)
     dark = np.full((len(tones), 1), offset / full_scale)
     amplitudes = np.sqrt(np.concatenate([tones, dark], axis=1) * plan.options.p_max)
-    passes, stack = linear(plan, entry, f_res).rf, _stack(levels, number)
+    passes, stack = linear(plan, entry, f_res).rf, dc_stack(levels, number)
     volts = _tile_voltages(levels, number, passes, f_res, amplitudes, grain)
     start = _kick(levels, number, passes, amplitudes[0], stack)
     return _readings(levels, number, volts, stack, start, grain.step)

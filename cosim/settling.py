@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.dc_dynamics import DcStack
-from resonet.cosim.envelope import EnvelopeRun
+from resonet.cosim.envelope import EnvelopeRun, dc_stack, low_pass
 from resonet.models.neuron import POLES
 from resonet.models.startup import relaxation_rate
 from resonet.netlist.neurons import Levels
 
-__all__ = ["StageSettling", "TimeConstants", "settling", "settling_time", "time_constants"]
+__all__ = ["StageSettling", "TimeConstants", "predicted_settling", "settling", "settling_time", "time_constants"]
 
 Array = NDArray[np.float64]
 
@@ -63,9 +62,7 @@ def time_constants(levels: Levels, number: int) -> TimeConstants:
     """Analytic time constants of a stage."""
     design, own = levels.design, levels.stages[number]
     plan, entry = design.design.plan, levels.design.entry(number)
-    first = entry.buses[0]
-    sizes = [bus.size[1] for bus in entry.buses if (bus.group, bus.bank) == (first.group, first.bank)]
-    stack = DcStack.of_tiles(sizes, plan.device.resistance, plan.circuit, own.options.bandwidth)
+    stack = dc_stack(levels, number)
     f = min(float(bus.frequencies.min()) for bus in entry.buses)
     resonator = 1 / (2 * np.pi * plan.device.damping * f)
     oscillator = threshold = 0.0
@@ -80,6 +77,30 @@ def time_constants(levels: Levels, number: int) -> TimeConstants:
             oscillator, threshold = (float(1 / rate) for rate in rates)
     corner = POLES / (2 * np.pi * own.options.bandwidth)
     return TimeConstants(resonator, stack.delay, corner, float(stack.time_constants[0]), oscillator, threshold)
+
+
+def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9) -> Array:
+    """Settling time of every stage's sums to `part`, s [stages], by the time constants alone.
+
+    Each stage is a chain of linear blocks: a resonator at 1/(α ω0) of its lowest channel, its DC side, its oscillator at
+    full drive; all neurons step alike. How detuned resonators ring, how tones start and what the thresholds do is left
+    to the simulation.
+    """
+    known = [time_constants(levels, n) for n in range(len(levels.stages))]
+    count = int(40 * sum(one.sum for one in known) / step)
+    signal, found = np.ones(count), []
+    for number, one in enumerate(known):
+        signal = low_pass(np.append(0, signal[1:]), 1 / (2 * np.pi * one.resonator), step)
+        stack = dc_stack(levels, number)
+        advance, state = stack.step(step), np.zeros(len(stack.matrix))
+        shape = np.ones(stack.drive.shape[1]) / stack.rest(np.ones(stack.drive.shape[1]))[-1]
+        seen = np.zeros(count)
+        for n in range(1, count):
+            state = advance(state, signal[n - 1] * shape, signal[n] * shape)
+            seen[n] = state[-1]
+        found.append(float(settling_time(np.arange(count, dtype=np.float64) * step, seen, part)))
+        signal = low_pass(seen, 1 / (2 * np.pi * one.oscillator), step) if one.oscillator else seen
+    return np.array(found)
 
 
 def settling(levels: Levels, run: EnvelopeRun, part: float = 0.01) -> list[StageSettling]:

@@ -1,0 +1,93 @@
+"""10,000 images through the cascade with ideal and with physical neurons, noise, and the ONNX form of activations."""
+
+import time
+
+import numpy as np
+import onnxruntime
+from _neurons_networks import DIGITS, MNIST, digits_design, mnist_images
+from _show import info, show
+from numpy.typing import NDArray
+
+from resonet.cosim.calibration import calibrate
+from resonet.cosim.cascade import cascade, chain_noise_voltage
+from resonet.cosim.effective import effective_weights
+from resonet.cosim.engines import linear
+from resonet.cosim.hardware import Hardware, parallel_hardware
+from resonet.netlist.design import Design, compile_cnn, read_parameters
+from resonet.netlist.forward import propagate
+from resonet.netlist.neuron_options import Kind
+
+__all__ = ["claims"]
+
+Array = NDArray[np.float64]
+
+
+def _hardware(design: Design, kind: Kind | None, settings: tuple[str, ...] = ()) -> Hardware:
+    """Cascade of a design with the weights of its sequential hardware, calibrated."""
+    made = calibrate(design).design
+    names = [entry.layer.name for entry in made.plan.layers]
+    held = {name: effective_weights(made, name, "calibrated", engine=linear) for name in names}
+    return parallel_hardware(made, kind=kind, images=mnist_images("calibration").images, held=held)
+
+
+def _design(model: str, settings: tuple[str, ...] = ()) -> Design:
+    return compile_cnn(MNIST / model, read_parameters(None, settings), mnist_images("calibration"))
+
+
+def _onnx(quick: bool) -> None:
+    """Networks with oscillators in onnxruntime against the trained network as read."""
+    worst, same, count = 0.0, 0, 0
+    digits = [(DIGITS / f"digits_{k}.onnx", *digits_design(k)) for k in ("three_terminal", "two_terminal")]
+    cases = [(path, design.cnn, np.asarray(data.images, float)) for path, design, data in digits]
+    if not quick:
+        name = "mnist_three_terminal.onnx"
+        cases.append((MNIST / name, _design(name).cnn, np.asarray(mnist_images("test").images, float)))
+    for path, cnn, images in cases:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        wanted = np.asarray(session.run(None, {session.get_inputs()[0].name: images.astype(np.float32)})[0])
+        found = propagate(cnn, images)
+        worst = max(worst, float(np.abs(found - wanted).max() / np.abs(wanted).max()))
+        same, count = same + int((found.argmax(1) == wanted.argmax(1)).sum()), count + len(images)
+    show(f"oscillators as ONNX functions, {count:,} images: onnxruntime", f"{worst:.0e}", "<= 1e-5", worst <= 1e-5)
+    show("oscillators as ONNX functions: same class", f"{same:,}", "all", same == count)
+
+
+def _noise(name: str, made: Hardware, images: Array, labels: NDArray[np.int64]) -> None:
+    """Accuracy with thermal noise against the bandwidth of the neurons."""
+    levels, rng = made.levels, np.random.default_rng(0)
+    quiet = cascade(levels, made.held, images[:500])
+    for n, stage in enumerate(made.design.stages):
+        part = chain_noise_voltage(levels, n) / levels.stages[n].unit / np.abs(quiet.stages[n].sums).max()
+        info(f"{name}, {stage.layer.name}: noise of a neuron's input, of the largest sum", f"{part:.2%}")
+    found = cascade(levels, made.held, images, noise=rng).logits.argmax(1)
+    info(f"{name}: accuracy with noise", f"{np.mean(found == labels):.2%}")
+
+
+def claims(quick: bool) -> None:
+    """Print the claims of this part."""
+    _onnx(quick)
+    data = mnist_images("test")
+    count = 1000 if quick else len(data.images)
+    images, labels = np.asarray(data.images[:count], float), np.asarray(data.labels[:count])
+    shipped = _design("mnist.onnx")
+    software = propagate(shipped.cnn, images).argmax(1)
+    info(f"software, ReLU, {count:,} images", f"{np.mean(software == labels):.2%}")
+    cases: list[tuple[str, Design, Kind | None]] = [
+        ("ideal neurons", shipped, "relu"),
+        ("three-terminal in place of ReLU", shipped, "three_terminal"),
+        ("two-terminal in place of ReLU", shipped, "two_terminal"),
+        ("trained with three-terminal", _design("mnist_three_terminal.onnx"), None),
+    ]
+    made = {}
+    for name, design, kind in cases:
+        made[name] = _hardware(design, kind)
+        begin = time.perf_counter()
+        found = cascade(made[name].levels, made[name].held, images).logits.argmax(1)
+        taken = time.perf_counter() - begin
+        show(f"{count:,} MNIST images, {name}: time", f"{taken:.1f} s", "<= 60 s", taken <= 60)
+        info(f"{name}: accuracy through the cascade", f"{np.mean(found == labels):.2%}")
+    for setting in ("20 MHz", "1 kHz", "100 Hz"):
+        level = _hardware(_design("mnist.onnx", (f"neuron.bandwidth={setting}",)), "relu")
+        _noise(f"p_max 2 nW, {setting}", level, images, labels)
+    loud = _design("mnist.onnx", ("plan.p_max=1 uW", "neuron.p1db=100 W"))
+    _noise("p_max 1 uW, 20 MHz", _hardware(loud, "relu"), images, labels)
