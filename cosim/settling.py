@@ -82,9 +82,9 @@ def time_constants(levels: Levels, number: int) -> TimeConstants:
 def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9) -> Array:
     """Settling time of every stage's sums to `part`, s [stages], by the time constants alone.
 
-    Each stage is a chain of linear blocks: a resonator at 1/(α ω0) of its lowest channel, its DC side, its oscillator at
-    full drive; all neurons step alike. How detuned resonators ring, how tones start and what the thresholds do is left
-    to the simulation.
+    Each stage is a chain of linear blocks: a resonator at 1/(α ω0) of its lowest channel, its DC side, its oscillator
+    at full drive; all neurons step alike. The ringing of detuned resonators, the start of the tones and what thresholds
+    do are left to the simulation.
     """
     known = [time_constants(levels, n) for n in range(len(levels.stages))]
     count = int(40 * sum(one.sum for one in known) / step)
