@@ -21,6 +21,8 @@ from resonet.cli.share import share_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cli.sneak import sneak_command
 from resonet.cli.sparams import sparams_command
+from resonet.cli.status import status_command
+from resonet.cli.sweep import sweep_command
 from resonet.cosim.ngspice import EngineError
 from resonet.models.errors import InputError
 
@@ -292,6 +294,8 @@ app.command("share")(share_command)
 app.command("plan")(plan_command)
 app.command("layout")(layout_command)
 app.command("sneak")(sneak_command)
+app.command("sweep")(sweep_command)
+app.command("status")(status_command)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What the commands print: tables, JSON, progress bars. Results go to stdout, everything else to stderr."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -46,7 +47,8 @@ def print_json(value: object) -> None:
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar on stderr; yields what to call after each of `total` steps. Nothing on a pipe."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    bars = Console(file=sys.__stderr__, highlight=False, emoji=False)  # never into the record of a run
+    with Progress(*columns, console=bars, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
 

@@ -58,7 +58,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from resonet.models.errors import InputError
 from resonet.models.parameters import Interface, check, parameter
@@ -333,6 +332,8 @@ def compression_power(device: AutoOscillator, deviation: float = 0.01, side: int
     """
     if side not in (1, -1):
         raise InputError(f"side {side!r}: possible: 1 (above the resonance), -1 (below)")
+    from scipy.optimize import brentq  # longer to import than all the rest together
+
     width = device.damping * device.f0 * (1 - current / device.ith)
     f = device.free + side * width
     linear = float(forced_voltage_per_watt(device, f, 0.0, current))

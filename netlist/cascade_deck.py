@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from resonet.models.bus import BusCircuit
 from resonet.models.errors import InputError
-from resonet.netlist.deck import BUS_DEVICES, Deck, _chain, _control, _tee, _title
+from resonet.netlist.deck import BUS_DEVICES, Deck, chain_lines, control_lines, tee_parameters, title_lines
 from resonet.netlist.frequency_plan import Bus
 from resonet.netlist.graph import combiner_gain
 from resonet.netlist.neuron_options import Kind
@@ -71,8 +71,8 @@ def _bus_subcircuit(name: str, bus: Bus, f_res: Array, levels: Levels) -> list[s
         lines.append(f"xarm{k} in{k} {lo} {hi} bus emf combiner_arm {z0} {gain}")
     lines.append(f"xout bus emf combiner_out {z0}")
     for j in range(chains):
-        lines.append(f"xbt{j} bus d{j} h{j}_0 {_tee(circuit)}")
-        lines += _chain(j, f_res[j], f"t{j}" if bus.below else "0", device, circuit)
+        lines.append(f"xbt{j} bus d{j} h{j}_0 {tee_parameters(circuit)}")
+        lines.append(chain_lines(j, f_res[j], f"t{j}" if bus.below else "0", device, circuit))
     return [*lines, f".ends {name}"]
 
 
@@ -221,7 +221,7 @@ def cascade_deck(levels: Levels, method: Method, tones: Array, timing: Timing, n
     circuit, program = design.design.plan.circuit, design.design.program(method)
     if tones.shape != (levels.stages[0].paths.tones,) or not np.all((tones >= 0) & (tones <= 1)):
         raise InputError(f"tones of shape {tones.shape}; possible: {levels.stages[0].paths.tones} powers of 0 ... 1")
-    lines = _title(name, "transient of the whole network", lib, (*BUS_DEVICES, *NEURON_DEVICES))
+    lines = title_lines(name, "transient of the whole network", lib, (*BUS_DEVICES, *NEURON_DEVICES))
     saved = []
     for s, stage in enumerate(design.stages):
         paths = levels.stages[s].paths
@@ -239,4 +239,4 @@ def cascade_deck(levels: Levels, method: Method, tones: Array, timing: Timing, n
         saved += [f"v({DRIVE.format(s=s, n=n)})" for n in range(stage.neurons)]
     lines += [".save " + " ".join(saved[at : at + 50]) for at in range(0, len(saved), 50)]
     lines += [f".options method=trap {PRECISION}", f".tran {timing.step!r} {timing.stop!r} 0 {timing.step!r}"]
-    return Deck(name, "\n".join(lines + _control(name)))
+    return Deck(name, "\n".join(lines + control_lines(name)))

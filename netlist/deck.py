@@ -1,12 +1,13 @@
-"""Hardware graph -> SPICE decks. Everything is decided before; this file only formats.
+"""Hardware graph -> SPICE decks. Everything is decided before; this file only formats, a chain at a time.
 
 Every deck runs with a bare `ngspice -b deck.cir` and leaves one binary raw file in the current folder. Node and
 instance names are made here from counters, never from a model file: chain j, resonator k (0 nearest the feed) is the
 instance `xr<j>_<k>` between the nodes `h<j>_<k>` and `h<j>_<k+1>`, with its precession on `x<j>_<k>`.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +20,22 @@ from resonet.netlist.graph import HardwareGraph, bus_chains, dc_stacks
 from resonet.spice_lib.library import library
 
 __all__ = [
+    "BUS_DEVICES",
     "SENSE",
     "Deck",
     "Sweep",
     "TankStep",
+    "chain_lines",
     "channel_sweeps",
+    "control_lines",
     "dc_deck",
     "dc_gain_decks",
     "rf_deck",
+    "rf_deck_blocks",
     "sparam_deck",
     "stack_batches",
+    "tee_parameters",
+    "title_lines",
     "transient_deck",
 ]
 
@@ -97,13 +104,13 @@ def channel_sweeps(channels: Array) -> list[Sweep]:
     return channel_sweeps(rising[: points // 2]) + channel_sweeps(rising[points // 2 :])
 
 
-def _title(name: str, what: str, lib: str, devices: Sequence[str]) -> list[str]:
+def title_lines(name: str, what: str, lib: str, devices: Sequence[str]) -> list[str]:
     """First line, what the deck is, and the libraries it needs."""
     includes = sorted({library()[device].file for device in devices})
     return [f"* resonet {name}: {what}", *(f'.include "{lib}/{file}"' for file in includes)]
 
 
-def _control(name: str, analyses: Sequence[str] = ("run",), vectors: str = "") -> list[str]:
+def control_lines(name: str, analyses: Sequence[str] = ("run",), vectors: str = "") -> list[str]:
     """Run, write the raw file, leave: without `quit` a bare batch run ends with status 1."""
     lines = [".control", "set filetype=binary"]
     for number, analysis in enumerate(analyses):
@@ -112,28 +119,38 @@ def _control(name: str, analyses: Sequence[str] = ("run",), vectors: str = "") -
     return [*lines, "quit", ".endc", ".end", ""]
 
 
-def _tee(circuit: BusCircuit) -> str:
+def tee_parameters(circuit: BusCircuit) -> str:
+    """Bias tee and its parameters, as an instance line ends."""
     return (
         f"bias_tee cblock={circuit.block_capacitance:.12g} lchoke={circuit.choke_inductance:.12g} "
         f"rchoke={circuit.choke_resistance:.12g} cbypass={circuit.bypass_capacitance:.12g}"
     )
 
 
-def _chain(
+@functools.lru_cache(maxsize=64)
+def _chain_template(size: int, tail: str, numbers: str) -> str:
+    """Text of a chain of that size: "@" stands for its number, `numbers` holds what is the same or formatted later."""
+    ends = [(f"h@_{n}", tail if n == size - 1 else f"h@_{n + 1}") for n in range(size)]
+    return "\n".join(
+        f"xr@_{n} {b if n % 2 else a} {a if n % 2 else b} x@_{n} resonator {numbers}" for n, (a, b) in enumerate(ends)
+    )
+
+
+def chain_lines(
     j: int, f_res: Array, tail: str, device: SpinDiode, circuit: BusCircuit, step: "TankStep | None" = None
-) -> list[str]:
-    """The resonators of one chain from head to tail, every other one turned round."""
-    f0, q, k = f_res, np.full(len(f_res), device.quality), np.full(len(f_res), device.transduction)
-    if step is not None:
-        f0, q, k = step.tank(f_res, device)
-    last = len(f_res) - 1
-    ends = [(f"h{j}_{n}", tail if n == last else f"h{j}_{n + 1}") for n in range(len(f_res))]
+) -> str:
+    """The resonators of one chain from head to tail, every other one turned round; formatted all at once."""
     shared = f"r0={device.resistance:.12g} cnode={circuit.node_capacitance:.12g}"
-    return [
-        f"xr{j}_{n} {b if n % 2 else a} {a if n % 2 else b} x{j}_{n} resonator "
-        f"f0={f0[n]:.15g} q={q[n]:.12g} k={k[n]:.12g} {shared}"
-        for n, (a, b) in enumerate(ends)
-    ]
+    if step is None:
+        numbers, values = f"f0=%.15g q={device.quality:.12g} k={device.transduction:.12g} {shared}", f_res
+    else:
+        numbers, values = f"f0=%.15g q=%.12g k=%.12g {shared}", np.stack(step.tank(f_res, device), axis=1).ravel()
+    return _chain_template(len(f_res), tail, numbers).replace("@", str(j)) % tuple(values.tolist())
+
+
+@functools.lru_cache(maxsize=64)
+def _save_template(size: int) -> str:
+    return ".save " + " ".join(f"v(x@_{k}) {SENSE.format(j='@', k=k)}" for k in range(size))
 
 
 def _tail(j: int, below: int, device: SpinDiode, circuit: BusCircuit) -> tuple[str, list[str]]:
@@ -141,7 +158,7 @@ def _tail(j: int, below: int, device: SpinDiode, circuit: BusCircuit) -> tuple[s
     if not below:
         return "0", []
     return f"t{j}", [
-        f"xlow{j} 0 t{j} l{j} {_tee(circuit)}",
+        f"xlow{j} 0 t{j} l{j} {tee_parameters(circuit)}",
         f"rlow{j} l{j} 0 {below * device.resistance:.12g}",
     ]
 
@@ -158,20 +175,41 @@ def _sources(combiner: dict[str, Any], circuit: BusCircuit, tones: Sequence[str]
     return lines
 
 
-def _bus(graph: HardwareGraph, layer: str, bus: str, step: "TankStep | None" = None) -> list[str]:
+def _bus(graph: HardwareGraph, layer: str, bus: str, step: "TankStep | None" = None) -> Iterator[str]:
     """Bias tees, chains and readouts of one bus."""
     device, circuit = graph.graph["device"], graph.graph["circuit"]
-    lines = []
+    tee, readout = tee_parameters(circuit), f"readout rin={circuit.readout_resistance:.12g}"
     for j, chain in enumerate(bus_chains(graph, layer, bus)):
         tail, extra = _tail(j, chain["below"], device, circuit)
-        lines += [f"* chain {j}: bias tee, resonators from the feed on (every other one turned round), readout"]
-        lines += [f"xbt{j} bus dc{j} h{j}_0 {_tee(circuit)}"]
-        lines += _chain(j, chain["f_res"], tail, device, circuit, step)
-        lines += [*extra, f"xro{j} dc{j} readout rin={circuit.readout_resistance:.12g}"]
-    return lines
+        yield f"* chain {j}: bias tee, resonators from the feed on (every other one turned round), readout"
+        yield f"xbt{j} bus dc{j} h{j}_0 {tee}"
+        yield chain_lines(j, chain["f_res"], tail, device, circuit, step)
+        yield from extra
+        yield f"xro{j} dc{j} {readout}"
 
 
 BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
+
+
+def rf_deck_blocks(graph: HardwareGraph, layer: str, bus: str, lib: str = "../lib") -> Iterator[str]:
+    """Text of `rf_deck` in blocks of lines, without the line end between two blocks: for decks of any size."""
+    combiner = graph.nodes[f"{layer}/{bus}/combiner"]
+    frequencies, name = combiner["frequencies"], _rf_name(layer, bus)
+    yield from title_lines(name, "RF pass, .ac over the channels, source 0 swept", lib, BUS_DEVICES)
+    emf = combiner["levels"] * math.sqrt(graph.graph["p_max"]) / combiner["gain"]  # for a .tran of the user's own
+    tones = [
+        f"mag={int(k == 0)} emf={volts:.9g} f={f:.15g}"
+        for k, (volts, f) in enumerate(zip(emf, frequencies, strict=True))
+    ]
+    yield from _sources(combiner, graph.graph["circuit"], tones)
+    yield from _bus(graph, layer, bus)
+    for j, chain in enumerate(bus_chains(graph, layer, bus)):
+        yield _save_template(len(chain["f_res"])).replace("@", str(j))
+    yield from control_lines(name, [sweep.command for sweep in channel_sweeps(frequencies)])
+
+
+def _rf_name(layer: str, bus: str) -> str:
+    return f"{layer}_{bus}_rf"
 
 
 def rf_deck(graph: HardwareGraph, layer: str, bus: str, lib: str = "../lib") -> Deck:
@@ -180,22 +218,22 @@ def rf_deck(graph: HardwareGraph, layer: str, bus: str, lib: str = "../lib") -> 
     The arms of the combiner are equal, so a tone enters the bus alike from each of them: one sweep of source 0 over
     all channels stands for one run per source. `lib` is where the .lib files are, seen from the deck.
     """
-    combiner = graph.nodes[f"{layer}/{bus}/combiner"]
-    frequencies, chains = combiner["frequencies"], bus_chains(graph, layer, bus)
-    name = f"{layer}_{bus}_rf"
-    lines = _title(name, "RF pass, .ac over the channels, source 0 swept", lib, BUS_DEVICES)
-    emf = combiner["levels"] * math.sqrt(graph.graph["p_max"]) / combiner["gain"]  # for a .tran of the user's own
-    tones = [
-        f"mag={int(k == 0)} emf={volts:.9g} f={f:.15g}"
-        for k, (volts, f) in enumerate(zip(emf, frequencies, strict=True))
-    ]
-    lines += _sources(combiner, graph.graph["circuit"], tones)
-    lines += _bus(graph, layer, bus)
-    for j, chain in enumerate(chains):
-        count = range(len(chain["f_res"]))
-        lines.append(".save " + " ".join(f"v(x{j}_{k}) {SENSE.format(j=j, k=k)}" for k in count))
-    sweeps = channel_sweeps(frequencies)
-    return Deck(name, "\n".join(lines + _control(name, [sweep.command for sweep in sweeps])))
+    return Deck(_rf_name(layer, bus), "\n".join(rf_deck_blocks(graph, layer, bus, lib)))
+
+
+@functools.lru_cache(maxsize=64)
+def _stack_template(sizes: tuple[int, ...], resistance: str, tee: str) -> str:
+    """Chains and bias tees of one neuron, tiles of those sizes from ground up; "@" stands for its number."""
+    lines, tail, first = [], "0", 0
+    for t, size in enumerate(sizes):
+        top = "out@" if t == len(sizes) - 1 else f"m@_{t}"
+        nodes = [f"h@_{t}_{k}" for k in range(size)] + [tail]
+        for k in range(size):
+            a, b = (nodes[k + 1], nodes[k]) if k % 2 else (nodes[k], nodes[k + 1])
+            lines.append(f"xr@_{first + k} {a} {b} resonator_dc r0={resistance} vdc=%.15g")
+        lines.append(f"xbt@_{t} 0 {top} {nodes[0]} {tee}")
+        tail, first = top, first + size
+    return "\n".join(lines)
 
 
 def dc_deck(
@@ -213,25 +251,19 @@ def dc_deck(
     """
     device, circuit = graph.graph["device"], graph.graph["circuit"]
     what = "DC pass" if rectified is not None else "DC gain of every resonator: its current with 1 A into the output"
-    lines = _title(name, what, lib, ("resonator_dc", "bias_tee", "readout"))
+    lines = title_lines(name, what, lib, ("resonator_dc", "bias_tee", "readout"))
     for n, stack in enumerate(stacks):
-        tail, first = "0", 0
-        for t, tile in enumerate(stack):
-            size, top = len(tile["f_res"]), f"out{n}" if t == len(stack) - 1 else f"m{n}_{t}"
-            nodes = [f"h{n}_{t}_{k}" for k in range(size)] + [tail]
-            for k in range(size):
-                a, b = (nodes[k + 1], nodes[k]) if k % 2 else (nodes[k], nodes[k + 1])
-                vdc = 0.0 if rectified is None else rectified[n][first + k]
-                lines.append(f"xr{n}_{first + k} {a} {b} resonator_dc r0={device.resistance:.12g} vdc={vdc:.15g}")
-            lines.append(f"xbt{n}_{t} 0 {top} {nodes[0]} {_tee(circuit)}")
-            tail, first = top, first + size
+        sizes = tuple(len(tile["f_res"]) for tile in stack)
+        values = np.zeros(sum(sizes)) if rectified is None else rectified[n]
+        text = _stack_template(sizes, f"{device.resistance:.12g}", tee_parameters(circuit)).replace("@", str(n))
+        lines.append(text % tuple(values.tolist()))
         lines.append(f"xro{n} out{n} readout rin={circuit.readout_resistance:.12g}")
         if rectified is None:
             lines.append(f"itest{n} 0 out{n} dc 1")
-            lines.append(".save " + " ".join(f"i(v.xr{n}_{k}.vdc)" for k in range(first)))
+            lines.append(".save " + " ".join(f"i(v.xr{n}_{k}.vdc)" for k in range(sum(sizes))))
         else:
             lines.append(f".save v(out{n})")
-    return Deck(name, "\n".join([*lines, ".op", *_control(name)]))
+    return Deck(name, "\n".join([*lines, ".op", *control_lines(name)]))
 
 
 Stack = tuple[int, int, list[dict[str, Any]]]
@@ -294,7 +326,7 @@ def transient_deck(
     """
     combiner = graph.nodes[f"{layer}/{bus}/combiner"]
     name = f"{layer}_{bus}_tran" + ("_tank" if step else "")
-    lines = _title(name, "transient, all tones at once", lib, BUS_DEVICES)
+    lines = title_lines(name, "transient, all tones at once", lib, BUS_DEVICES)
     tones = [f"emf={e:.15g} f={f:.15g} ph={p:.9g}" for e, f, p in zip(emf, frequencies, phases, strict=True)]
     lines += _sources(combiner, graph.graph["circuit"], tones)
     lines += _bus(graph, layer, bus, step)
@@ -302,7 +334,7 @@ def transient_deck(
     # The DC output is a thousandth of the RF on the same node, so Newton must converge far below it; and the step must
     # stay fixed, so the truncation error must never ask for a smaller one (trtol).
     lines += [".options method=trap reltol=1e-6 vntol=1e-10 abstol=1e-14 trtol=1e5", f".tran {dt!r} {stop!r} 0 {dt!r}"]
-    return Deck(name, "\n".join(lines + _control(name)))
+    return Deck(name, "\n".join(lines + control_lines(name)))
 
 
 def sparam_deck(
@@ -322,12 +354,12 @@ def sparam_deck(
     device, circuit = graph.graph["device"], graph.graph["circuit"]
     name = f"{layer}_{bus}_n{chain}_sp" + (f"_{bias * 1e6:g}ua".replace("-", "m").replace(".", "p") if bias else "")
     f_res = bus_chains(graph, layer, bus)[chain]["f_res"]
-    lines = _title(name, f"S-parameters of chain {chain}, DC bias {bias:g} A", lib, ("resonator", "bias_tee"))
+    lines = title_lines(name, f"S-parameters of chain {chain}, DC bias {bias:g} A", lib, ("resonator", "bias_tee"))
     for port in (1, 2):
         lines.append(f"vport{port} p{port} 0 dc 0 ac 1 portnum {port} z0 {circuit.impedance:.12g}")
-    lines.append(f"xbt0 p1 dc0 h0_0 {_tee(circuit)}")
-    lines += _chain(0, f_res, "far", device, circuit)
-    lines += [f"xbt1 p2 0 far {_tee(circuit)}", f"ibias 0 dc0 dc {bias:.12g}"]
+    lines.append(f"xbt0 p1 dc0 h0_0 {tee_parameters(circuit)}")
+    lines.append(chain_lines(0, f_res, "far", device, circuit))
+    lines += [f"xbt1 p2 0 far {tee_parameters(circuit)}", f"ibias 0 dc0 dc {bias:.12g}"]
     lines.append(f"rbias dc0 0 {circuit.readout_resistance:.12g}")
     lines.append(f".sp dec {sweep[2]} {sweep[0]!r} {sweep[1]!r}")
-    return Deck(name, "\n".join(lines + _control(name, vectors="s_1_1 s_1_2 s_2_1 s_2_2")))
+    return Deck(name, "\n".join(lines + control_lines(name, vectors="s_1_1 s_1_2 s_2_1 s_2_2")))

@@ -7,6 +7,7 @@ calibrated.npz  resonance frequencies and scales after `resonet calibrate`
 graph.graphml   blocks and nets
 decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`
 results/        what was simulated, each file with the hash of what it was computed from
+runs/           what each command printed and wrote, with the hash of what it depended on
 """
 
 import hashlib
@@ -16,8 +17,9 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +38,37 @@ from resonet.netlist.programming import COMPILED, LayerProgram, Method, Program
 from resonet.netlist.scales import InputScale
 from resonet.spice_lib.library import copy_library
 
-__all__ = ["load_design", "new_file", "write_calibrated", "write_deck", "write_decks", "write_design"]
+__all__ = [
+    "load_design",
+    "new_file",
+    "stream_deck",
+    "write_calibrated",
+    "write_deck",
+    "write_decks",
+    "write_design",
+    "written_files",
+]
 
 CALIBRATED = "calibrated.npz"
 SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
+STREAM = 1 << 20  # bytes of a deck that are held back
+_written: ContextVar[list[Path] | None] = ContextVar("written", default=None)
+
+
+@contextmanager
+def written_files() -> Iterator[list[Path]]:
+    """The files that are written through this module from here on, in order, some of them drafts that are gone."""
+    found: list[Path] = []
+    token = _written.set(found)
+    try:
+        yield found
+    finally:
+        _written.reset(token)
+
+
+def _note(*paths: Path) -> None:
+    if (found := _written.get()) is not None:
+        found.extend(paths)
 
 
 @contextmanager
@@ -53,17 +82,26 @@ def new_file(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
+        _note(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_deck(deck: Deck, folder: Path) -> Path:
     """Write a deck into a folder whose sibling `lib` holds the subcircuits; returns the deck's path."""
+    return stream_deck(deck.name, (deck.text,), folder)
+
+
+def stream_deck(name: str, blocks: Iterable[str], folder: Path) -> Path:
+    """Write a deck of any size block by block, as `write_deck` does; the blocks are joined by line ends."""
     if not (folder.parent / "lib").is_dir():
         copy_library(folder.parent / "lib")
-    path = folder / f"{deck.name}.cir"
-    with new_file(path) as temporary:
-        temporary.write_text(deck.text, encoding="utf-8")
+    path = folder / f"{name}.cir"
+    with new_file(path) as temporary, temporary.open("wb", buffering=STREAM) as file:
+        end = ""
+        for block in blocks:
+            file.write((end + block).encode())
+            end = "\n"
     return path
 
 
@@ -205,6 +243,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Callable[[], N
             draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    _note(*(path for path in folder.rglob("*") if path.is_file()))
     return decks
 
 
