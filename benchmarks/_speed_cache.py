@@ -174,7 +174,7 @@ def _cluster(sweep: Sweep, folder: Path, wanted: dict[int, object]) -> None:
     from distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as cluster:
         thread = _after(folder, len(wanted) // 4, lambda: os.kill(next(iter(cluster.workers.values())).pid, 9))
         _verdict("a worker of a dask cluster killed", folder, _found(sweep, folder, cluster.scheduler_address), wanted)

@@ -187,18 +187,17 @@ def undisturbed(built, tmp_path_factory):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_killed_sweep_goes_on_where_it_was(built, tmp_path, undisturbed, jobs):
     sweep, wanted = undisturbed
-    for until in (60,) if jobs == 1 else (30, 90):
-        process = started(tmp_path, built, tmp_path, jobs)
-        wait_for(lambda until=until: count_ends(tmp_path) >= until)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    process = started(tmp_path, built, tmp_path, jobs)
+    wait_for(lambda: count_ends(tmp_path) >= 60)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     assert count_ends(tmp_path) < 200
     found, journal = computed(sweep, tmp_path, jobs=1)
     assert set(ends(journal)) == set(range(200))
     assert set(ends(journal).values()) == {1}  # none twice, none lost
     assert found == wanted  # bit by bit
     starts = Counter(line["start"] for line in journal if "start" in line)
-    assert sum(starts.values()) - 200 <= 2 * jobs  # what was in the works when it was killed is begun again
+    assert sum(starts.values()) - 200 <= jobs  # what was in the works when it was killed is begun again
 
 
 def test_a_journal_that_was_cut_off_anywhere_is_taken_up(built, tmp_path):
@@ -249,7 +248,7 @@ def test_two_processes_may_run_one_sweep(built, tmp_path, undisturbed):
 def cluster():
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as made:
         yield made
 
