@@ -27,9 +27,9 @@ def _chosen(text: str) -> tuple[Any, ...]:
     return tuple(name for name in METHODS if name in names)
 
 
-def _row(sweep: "Sweep", number: int, outcome: "Outcome") -> dict[str, Any]:
+def _row(number: int, at: dict[str, Any], outcome: "Outcome") -> dict[str, Any]:
     """A point for scripts."""
-    return {"point": number, "at": sweep.points[number], "seconds": outcome.seconds} | (
+    return {"point": number, "at": at, "seconds": outcome.seconds} | (
         {"error": outcome.error} if outcome.values is None else outcome.values
     )
 
@@ -119,7 +119,7 @@ def sweep_command(
     figures = save(sweep_figure(dataset, names, together), place / "report", path.stem) if good else []
     failed = {number: outcome for number, outcome in outcomes.items() if outcome.values is None}
     if as_json:
-        rows = [_row(sweep, number, outcome) for number, outcome in outcomes.items()]
+        rows = [_row(number, points[number], outcome) for number, outcome in outcomes.items()]
         print_json({"points": rows, "failed": len(failed), "results": path, "journal": journal, "figures": figures})
     else:
         _table(sweep, outcomes, points)

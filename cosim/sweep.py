@@ -110,6 +110,7 @@ class _Ground:
 
     design: Design
     given: Parameters
+    points: list[dict[str, float | int]]
     images: ImageSet | None
     software: Any  # logits of the trained network
 
@@ -120,13 +121,13 @@ def _ground(sweep: Sweep, key: str) -> _Ground:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     design, given = _base(sweep)
     if sweep.measure == "weights":
-        return _Ground(design, given, None, None)
+        return _Ground(design, given, sweep.points, None, None)
     if sweep.data is None:
         raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
     images = read_images(Path(sweep.data), design.cnn.input_shape)
     if not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
-    return _Ground(design, given, images, propagate(design.cnn, images.images))
+    return _Ground(design, given, sweep.points, images, propagate(design.cnn, images.images))
 
 
 def _engine(sweep: Sweep) -> Engine:
@@ -172,7 +173,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     accuracy         {program: share}, and `software`, the trained network's: where there are images
     """
     ground = _ground(sweep, key)
-    given, spread = at_point(ground.given, sweep.spread, sweep.points[number])
+    given, spread = at_point(ground.given, sweep.spread, ground.points[number])
     planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
     engine = _engine(sweep)
     programs = _programs(planned, sweep.programs, engine)
