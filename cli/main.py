@@ -15,8 +15,10 @@ from resonet.cli.calibrate import calibrate_command
 from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
 from resonet.cli.layout import layout_command
+from resonet.cli.levels import levels_command
 from resonet.cli.plan import plan_command
 from resonet.cli.quantise import quantise_command
+from resonet.cli.run import run_command
 from resonet.cli.share import share_command
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, summary_json, summary_table
 from resonet.cli.sneak import sneak_command
@@ -296,6 +298,8 @@ app.command("layout")(layout_command)
 app.command("sneak")(sneak_command)
 app.command("sweep")(sweep_command)
 app.command("status")(status_command)
+app.command("run")(run_command)
+app.command("levels")(levels_command)
 
 
 @app.command()

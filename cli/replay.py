@@ -34,7 +34,7 @@ __all__ = [
 
 COMMANDS = (
     *("compile", "crosstalk", "accuracy", "transient", "calibrate", "crossbar", "device", "quantise", "share", "plan"),
-    *("layout", "sneak", "sparams", "sweep", "demo", "status"),
+    *("layout", "sneak", "sparams", "sweep", "run", "levels", "demo", "status"),
 )
 PACKAGES = ("models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")

@@ -1,0 +1,134 @@
+"""`resonet levels`: the level diagram of a network's cascade."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from resonet.cli.show import err, out, percent, print_json, print_table
+
+if TYPE_CHECKING:
+    from resonet.cosim.level_diagram import LayerLevels, LevelDiagram, ToneLevel
+
+__all__ = ["levels_command"]
+
+
+def _plain(value: float, unit: str) -> str:
+    return "-" if value != value else f"{value:.1f} {unit}"
+
+
+def _tone(tone: "ToneLevel") -> tuple[str, ...]:
+    """A tone's way from its source to its resonator."""
+    from resonet.cosim.level_diagram import dbm
+
+    powers = [f"{dbm(watts):.1f}" for watts in (tone.source, tone.splitter, tone.bus, tone.resonator)]
+    return (tone.layer, tone.which, f"{tone.frequency / 1e9:.3f}", f"{tone.part:.3g}", str(tone.ways), *powers)
+
+
+def _neuron(tone: "ToneLevel") -> tuple[str, ...]:
+    """What makes a tone."""
+    from resonet.cosim.level_diagram import dbm
+
+    own = tone.neuron
+    assert own is not None
+    return (
+        tone.layer,
+        tone.which,
+        f"{1e6 * own.voltage:.2f}",
+        f"{1e6 * own.current:.2f}",
+        f"{own.overdrive:.3f}",
+        f"{dbm(own.oscillator):.1f}",
+        f"{dbm(own.amplifier):.1f}",
+        f"{dbm(own.p1db) - dbm(own.amplifier):.1f}",
+    )
+
+
+def _noise(layer: "LayerLevels") -> tuple[str, ...]:
+    from resonet.cosim.level_diagram import dbm
+
+    return (
+        layer.layer,
+        f"{dbm(layer.tone_noise):.1f} dBm",
+        "-" if layer.amplifier_noise != layer.amplifier_noise else f"{dbm(layer.amplifier_noise):.1f} dBm",
+        f"{1e6 * layer.chain_noise:.1f} uV",
+        f"{1e6 * layer.full_scale:.1f} uV",
+        percent(layer.chain_noise / layer.full_scale, 1) if layer.full_scale else "-",
+    )
+
+
+def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
+    return (
+        layer.layer,
+        f"{round(layer.p_max, 2) + 0.0:.2f} dB",
+        percent(layer.beyond),
+        "-" if layer.overdrive != layer.overdrive else f"{layer.overdrive:.3f}",
+        _plain(layer.clamp, "dB"),
+        "-" if layer.clipped != layer.clipped else percent(layer.clipped),
+        _plain(layer.p1db, "dB"),
+    )
+
+
+def _show(diagram: "LevelDiagram", title: str) -> None:
+    """The tables."""
+    headings = ("channel\nGHz", "part of\np_max", "split", "source", "behind\nsplitter", "at bus", "in reso-\nnator")
+    columns = {"into": "left", "tone": "left"} | dict.fromkeys(headings, "right")
+    print_table(f"{title}: tones, dBm", columns, map(_tone, diagram.tones))
+    made = [tone for tone in diagram.tones if tone.neuron]
+    if made:
+        names = ("chains\nuV", "drive\nuA", "drive\nI/I_th", "oscillator\ndBm", "amplifier\ndBm", "to P1dB\ndB")
+        columns = {"into": "left", "tone": "left"} | dict.fromkeys(names, "right")
+        print_table("what makes them", columns, map(_neuron, made))
+    floors = ("kTB in a\nlinewidth", "amplifiers\nin it", "chains\nrms", "chains\nfull scale", "noise /\nscale")
+    columns = {"layer": "left"} | dict.fromkeys(floors, "right")
+    print_table("noise floors at 300 K", columns, map(_noise, diagram.layers))
+    left = ("to p_max", "inputs\nbeyond", "largest\nI/I_th", "to clamp", "clipped", "to P1dB")
+    print_table("headroom", {"layer": "left"} | dict.fromkeys(left, "right"), map(_headroom, diagram.layers))
+
+
+def levels_command(
+    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
+    neurons: Annotated[
+        Literal["relu", "two_terminal", "three_terminal"] | None,
+        typer.Option("--neurons", help="Oscillators in the place of ReLUs (default: what it was trained with)."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Calibration images (default: shipped ones that fit).")
+    ] = None,
+    program: Annotated[
+        Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How resonators are programmed.")
+    ] = "calibrated",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+) -> None:
+    """Level diagram of the cascade: power of a tone stage by stage, noise floors, headrooms.
+
+    Exit status 1 if more than 1 % of the activations drive an oscillator beyond its clamp, or a resonator gets more
+    than p_max.
+
+    Example: resonet levels build --data calibration.npz
+    """
+    from resonet.cli.shipped import images_for
+    from resonet.cosim.level_diagram import faults, level_diagram, noisy
+    from resonet.cosim.run_image import prepare
+    from resonet.netlist.folder import load_design
+    from resonet.report.neuron_figures import level_figure
+    from resonet.report.style import save
+
+    design = load_design(folder)
+    images = images_for(design.cnn.input_shape, data, "calibration")
+    hardware = prepare(design, program, neurons, images.images, ("two-pass",))
+    diagram = level_diagram(hardware, images.images)
+    figures = save(level_figure(diagram), folder / "report", "levels")
+    wrong = faults(diagram)
+    if as_json:
+        layers = [{k: None if v != v else v for k, v in asdict(layer).items()} for layer in diagram.layers]
+        print_json({"levels": asdict(diagram) | {"layers": layers}, "faults": wrong, "figures": figures})
+    else:
+        _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}")
+        out.print("figures: " + ", ".join(map(str, figures)), soft_wrap=True, markup=False)
+    for line in noisy(diagram):
+        err.print(f"warning: {line}", markup=False, soft_wrap=True)
+    for line in wrong:
+        err.print(f"resonet: {line}", style="red", markup=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
