@@ -104,4 +104,4 @@ def claims(quick: bool) -> None:
     _digits("relu", IMAGES, 320e-9)
     _digits("three_terminal", 4, 480e-9)
     _digits("two_terminal", 2, 480e-9)
-    _slice(4, 4, 2, 340e-9, ratio=True)
+    _slice(2, 3, 1, 300e-9, ratio=True)
