@@ -20,7 +20,7 @@ from resonet.netlist.design import read_toml
 
 COMMANDS = (
     *("compile", "plan", "calibrate", "quantise", "share", "crosstalk", "sneak", "sparams", "accuracy", "transient"),
-    *("layout", "crossbar", "device", "doctor", "demo"),
+    *("run", "levels", "layout", "crossbar", "device", "doctor", "demo"),
 )
 STRICT = ["-W", "error::RuntimeWarning", "-W", "error::UserWarning", "-W", "error::ResourceWarning"]
 
