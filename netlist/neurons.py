@@ -104,13 +104,16 @@ def _reference(
     return float(full_scale * (given @ given) / (given @ wanted))
 
 
-def _amplifier_gain(options: NeuronOptions, reference: float, paths: TonePaths, impedance: float) -> Array:
+def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, paths: TonePaths, impedance: float) -> Array:
     """Gain of every tone's amplifier: `reference` in, half of the source EMF out, compression and pole included."""
     gain = np.zeros(paths.tones)
     live = paths.ways > 0
     amplifier = options.amplifier(impedance)
     out, f = 0.5 * paths.source[live], paths.frequency[live]
-    gain[live] = amplifier.drive_for(out, f) * amplifier.gain / np.sqrt(2 * impedance * reference)
+    try:
+        gain[live] = amplifier.drive_for(out, f) * amplifier.gain / np.sqrt(2 * impedance * reference)
+    except InputError as error:
+        raise InputError(f"layer {layer}: {error}; neuron.p1db is {options.p1db:g} W here") from None
     return gain
 
 
@@ -148,7 +151,7 @@ def _neurons(
         drive=drive,
         bias=ith * (1 + drive * (stage.bias + shift)) - gm * pooled,
         reference=reference,
-        gain=_amplifier_gain(options, reference, paths, design.design.plan.circuit.impedance),
+        gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.design.plan.circuit.impedance),
     )
 
 
@@ -178,10 +181,7 @@ def plan_levels(
         if number + 1 < len(design.stages):
             wired = stage.pool == "average"  # then the layer's own outputs are not those of the neurons
             batch = None if wired or not targets else targets.get(stage.layer.name)
-            try:
-                found = _neurons(design, number, found, paths[number + 1], kind, batch)
-            except InputError as error:
-                raise InputError(f"layer {stage.layer.name}: {error}") from None
+            found = _neurons(design, number, found, paths[number + 1], kind, batch)
         stages.append(found)
     return Levels(design, tuple(stages))
 
