@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from resonet.cosim.dc_dynamics import dc_stack
 from resonet.cosim.effective import HeldWeights
 from resonet.models.errors import InputError
 from resonet.models.noise import johnson
@@ -81,11 +82,12 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
 
 
 def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:
-    """RMS noise at a neuron's input, V: Johnson noise of its chain and of the transconductor, in its bandwidth."""
-    options, plan = levels.stages[number].options, levels.design.design.plan
-    resistance = plan.device.resistance * levels.design.stages[number].layer.taps
-    density = johnson(resistance, temperature) + options.input_noise**2
-    return float(np.sqrt(density * options.transconductor().noise_bandwidth))
+    """RMS noise at a neuron's input, V, behind its poles: Johnson noise of its chain, noise of the transconductor."""
+    options, device = levels.stages[number].options, levels.design.design.plan.device
+    buses = levels.design.entry(number).buses
+    sizes = [bus.size[1] for bus in buses if (bus.group, bus.bank) == (buses[0].group, buses[0].bank)]
+    chain = dc_stack(levels, number).noise(johnson(device.resistance * np.array(sizes, float), temperature))
+    return float(np.hypot(chain, options.transconductor().noise_voltage))
 
 
 def _chains(stage: Stage, weights: Array, tones: Array, dark: float, unit: float) -> Array:

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
+from scipy.linalg import expm, solve_continuous_lyapunov
 
 from resonet.models.bus import BusCircuit
 from resonet.models.neuron import POLES
+from resonet.netlist.neurons import Levels
 
-__all__ = ["DcStack", "DcStep"]
+__all__ = ["DcStack", "DcStep", "dc_stack"]
 
 Array = NDArray[np.float64]
 
@@ -90,6 +91,15 @@ class DcStack:
         """State [..., states] at rest for inputs [..., tiles]."""
         return np.asarray(v @ -np.linalg.solve(self.matrix, self.drive).T)
 
+    def noise(self, densities: Array) -> float:
+        """RMS of the output, V, for white noise in series with every tile: one-sided densities [tiles] in V²/Hz.
+
+        The covariance P of the states solves A P + P Aᵀ + B Q Bᵀ = 0 with Q half of the densities. Capacitors bound it:
+        a resistance alone gives kT/C, however large it is.
+        """
+        driven = (self.drive * (densities / 2)) @ self.drive.T
+        return float(np.sqrt(solve_continuous_lyapunov(self.matrix, -driven)[-1, -1]))
+
     def step(self, h: float) -> DcStep:
         """Exact step of h seconds."""
         n, m = self.drive.shape
@@ -100,3 +110,11 @@ class DcStack:
         made = expm(block)
         constant, ramp = made[:n, n : n + m], made[:n, n + m :]
         return DcStep(made[:n, :n], constant - ramp, ramp)
+
+
+def dc_stack(levels: Levels, number: int) -> DcStack:
+    """DC side of a stage's neurons; all are alike."""
+    first, *_ = buses = levels.design.entry(number).buses
+    sizes = [bus.size[1] for bus in buses if (bus.group, bus.bank) == (first.group, first.bank)]
+    plan, bandwidth = levels.design.design.plan, levels.stages[number].options.bandwidth
+    return DcStack.of_tiles(sizes, plan.device.resistance, plan.circuit, bandwidth)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.cosim.cascade import pixel_tones, pool
-from resonet.cosim.dc_dynamics import DcStack
+from resonet.cosim.dc_dynamics import DcStack, dc_stack
 from resonet.cosim.engines import linear
 from resonet.cosim.passes import RfPass
 from resonet.cosim.rectifier_dynamics import Ramp, Rectifiers
@@ -29,7 +29,7 @@ from resonet.netlist.neuron_options import NeuronOscillator
 from resonet.netlist.neurons import Levels, tone_power
 from resonet.netlist.programming import Method
 
-__all__ = ["EnvelopeRun", "StageTrace", "dc_stack", "envelope", "low_pass"]
+__all__ = ["EnvelopeRun", "StageTrace", "envelope", "low_pass"]
 
 Array = NDArray[np.float64]
 MOST_STEPS = 1_000_000
@@ -106,14 +106,6 @@ def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Arr
         if bus.tile:
             state[chains, 3 * bus.tile - 1] += charge / circuit.bypass_capacitance
     return state
-
-
-def dc_stack(levels: Levels, number: int) -> DcStack:
-    """DC side of a stage's neurons; all are alike."""
-    first, *_ = buses = levels.design.entry(number).buses
-    sizes = [bus.size[1] for bus in buses if (bus.group, bus.bank) == (first.group, first.bank)]
-    plan, bandwidth = levels.design.design.plan, levels.stages[number].options.bandwidth
-    return DcStack.of_tiles(sizes, plan.device.resistance, plan.circuit, bandwidth)
 
 
 def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, state: Array, h: float) -> Array:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.envelope import EnvelopeRun, dc_stack, low_pass
+from resonet.cosim.dc_dynamics import dc_stack
+from resonet.cosim.envelope import EnvelopeRun, low_pass
 from resonet.models.neuron import POLES
 from resonet.models.startup import relaxation_rate
 from resonet.netlist.neurons import Levels

@@ -68,3 +68,17 @@ def test_a_step_in_two_tiles_is_ngspices() -> None:
         found.append(state[-1])
     there = np.interp(np.arange(161) * h, plot.axis, plot.columns(["v(f)"])[:, 0].real)
     assert np.abs(np.array(found) - there).max() < 2e-4 * 2e-6
+
+
+def test_noise_is_white_noise_through_the_transfer_function_and_never_more_than_kt_over_c() -> None:
+    stack = DcStack.of_tiles(SIZES, R0, CIRCUIT, BANDWIDTH)
+    densities = 4 * 1.380649e-23 * 300 * R0 * np.array(SIZES, float)
+    f = np.concatenate([[0.0], np.geomspace(1e3, 1e11, 40001)])
+    output = np.linalg.solve(2j * np.pi * f[:, None, None] * np.eye(9) - stack.matrix, stack.drive.astype(complex))[
+        :, -1
+    ]
+    assert stack.noise(densities) == pytest.approx(np.sqrt(np.trapezoid(np.abs(output) ** 2 @ densities, f)), rel=1e-4)
+    long = DcStack.of_tiles([48] * 16, R0, CIRCUIT, 1e12)
+    bound = np.sqrt(1.380649e-23 * 300 / CIRCUIT.bypass_capacitance)
+    found = long.noise(np.full(16, 4 * 1.380649e-23 * 300 * 48 * R0))
+    assert 0.5 * bound < found < bound
