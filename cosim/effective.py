@@ -1,21 +1,23 @@
 """Effective weights: what the circuit of a layer really does to each input, and who disturbs whom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.engines import Engine, ngspice
+from resonet.cosim.bus_answers import Answers, bus_answers, bus_powers
+from resonet.cosim.engines import Engine, linear, ngspice, readout_divider
 from resonet.cosim.passes import rectify
 from resonet.netlist.design import Design
-from resonet.netlist.frequency_plan import Bus
+from resonet.netlist.frequency_plan import Bus, FrequencyPlan, LayerPlan
 from resonet.netlist.programming import Method
 
 __all__ = ["Aggressor", "EffectiveWeights", "HeldWeights", "effective_weights"]
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,29 @@ class EffectiveWeights(HeldWeights):
     worst: Aggressor | None  # None where every bus has a single tone
 
 
-def _worst(bus: Bus, relative: Array) -> tuple[Array, Aggressor | None]:
-    """Crosstalk matrix of a bus from |V| / (P K_SD) [tones, chains, resonators], and its worst entry off the diagonal.
-
-    A single tone has nobody to disturb.
-    """
-    matrix = relative.max(1).T
+def _worst(bus: Bus, matrix: Array, chain: Ints) -> Aggressor | None:
+    """Worst entry off the diagonal of |V| / (P K_SD) [victim, aggressor]; a single tone has nobody to disturb."""
     if len(matrix) < 2:
-        return matrix, None
+        return None
     off = np.where(np.eye(len(matrix), dtype=bool), -1.0, matrix)
     victim, aggressor = (int(n) for n in np.unravel_index(off.argmax(), off.shape))
-    chain = int(relative[aggressor, :, victim].argmax())
-    return matrix, Aggressor(20 * float(np.log10(off.max())), bus.name, chain, victim, aggressor)
+    return Aggressor(20 * float(np.log10(off.max())), bus.name, int(chain[victim, aggressor]), victim, aggressor)
+
+
+def _by_passes(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> Iterator[Answers]:
+    """Answers of every bus from the phasors of an engine."""
+    passes = engine(plan, entry, f_res)
+    for rf, gain in zip(passes.rf, passes.gains, strict=True):
+        volts = rectify(rf, plan.device.transduction)
+        values, size = np.einsum("tjk,jk->jt", volts, gain), np.abs(volts)
+        yield Answers(values, size.max(1).T, size.argmax(1).T)
+
+
+def _compiled(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Iterator[Answers]:
+    """The same by the linear engine, which needs no phasors in memory."""
+    divider = readout_divider(plan, entry)
+    for bus, power, own in zip(entry.buses, bus_powers(plan, entry), f_res, strict=True):
+        yield bus_answers(bus, power, own, bus.signs * divider, plan.device)
 
 
 def effective_weights(
@@ -86,16 +99,15 @@ def effective_weights(
     entry, device = design.plan.layer(layer), design.plan.device
     programmed = design.program(method).layer(layer)
     engine = engine or partial(ngspice, jobs=jobs, done=done)
-    passes = engine(design.plan, entry, programmed.f_res)
     trained = entry.layer.matrix
     values, crosstalk, worst = np.zeros_like(trained), {}, []
-    for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
-        volts = rectify(rf, device.transduction)
-        values[bus.group][np.ix_(bus.outputs, bus.taps)] = (
-            np.einsum("tjk,jk->jt", volts, gain) / programmed.weight_scale
-        )
-        crosstalk[bus.name], found = _worst(bus, np.abs(volts) / device.sensitivity)
-        worst += [found] if found else []
+    job = design.plan, entry, programmed.f_res
+    answers = _compiled(*job) if engine is linear else _by_passes(*job, engine)
+    for bus, found in zip(entry.buses, answers, strict=True):
+        values[bus.group][np.ix_(bus.outputs, bus.taps)] = found.values / programmed.weight_scale
+        crosstalk[bus.name] = found.most / device.sensitivity
+        loudest = _worst(bus, crosstalk[bus.name], found.chain)
+        worst += [loudest] if loudest else []
     return EffectiveWeights(
         layer=layer,
         values=values,

@@ -21,7 +21,7 @@ from resonet.netlist.frequency_plan import Bus, FrequencyPlan, LayerPlan
 from resonet.netlist.graph import build_graph
 from resonet.netlist.programming import LayerProgram, Program
 
-__all__ = ["ENGINES", "Engine", "Passes", "Response", "find_engine", "layer_response"]
+__all__ = ["ENGINES", "Engine", "Passes", "Response", "find_engine", "layer_response", "linear", "readout_divider"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -60,12 +60,17 @@ def formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Pa
     return Passes(tuple(rf), tuple(np.broadcast_to(bus.signs, bus.size) for bus in entry.buses))
 
 
+def readout_divider(plan: FrequencyPlan, entry: LayerPlan) -> float:
+    """Part of a chain's DC voltage that the readout sees."""
+    circuit, tiles = plan.circuit, len({bus.tile for bus in entry.buses})
+    series = entry.layer.taps * plan.device.resistance + tiles * circuit.choke_resistance
+    return circuit.readout_resistance / (circuit.readout_resistance + series)
+
+
 def linear(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Passes:
     """Bus circuit in closed form: ladder of every bus, divider of the readout."""
     device, circuit = plan.device, plan.circuit
-    tiles = len({bus.tile for bus in entry.buses})
-    series = entry.layer.taps * device.resistance + tiles * circuit.choke_resistance
-    divider = circuit.readout_resistance / (circuit.readout_resistance + series)
+    divider = readout_divider(plan, entry)
     rf, known = [], {}
     for bus, f in zip(entry.buses, f_res, strict=True):
         chains, size = bus.size

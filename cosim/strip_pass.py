@@ -16,7 +16,7 @@ from resonet.cosim.strip_ngspice import ngspice_phasors
 from resonet.cosim.strip_sweep import swept_currents
 from resonet.models.errors import InputError
 from resonet.models.lines import RlgcLine
-from resonet.models.resonator import SpinDiode, detuning_for_weight, resonance_for_detuning, susceptibility
+from resonet.models.resonator import SpinDiode, detuning_for_weight, real_susceptibility, resonance_for_detuning
 from resonet.netlist.cnn import Synapses
 from resonet.netlist.parasitics import CAUSES, Parasitics, extract_parasitics, tuning_currents
 from resonet.netlist.placement import Placement
@@ -30,10 +30,12 @@ __all__ = [
     "StripMethod",
     "StripPass",
     "layer_resonances",
+    "rectification",
     "rectified",
     "split_causes",
     "strip_pass",
     "tuned_share",
+    "window_circuit",
 ]
 
 Array = NDArray[np.float64]
@@ -111,8 +113,11 @@ def _blend(none: Parasitics, full: Parasitics, part: float) -> Parasitics:
     return replace(none, causes=full.causes, **found)
 
 
-def _circuit(placement: Placement, f: float, held: Ints | None, causes: Iterable[str], part: float) -> StripCircuit:
-    """Circuit with all `causes` at `part` of their magnitude; line_delay is on or off."""
+def window_circuit(
+    placement: Placement, frequencies: Array, held: Ints | None, causes: Iterable[str], part: float = 1.0
+) -> StripCircuit:
+    """Circuit of the chains `held` with all `causes` at `part` of their magnitude; line_delay is on or off."""
+    f = float(np.sqrt(frequencies.min() * frequencies.max()))
     ours, also = split_causes(causes)
     parasitics = extract_parasitics(placement, f, ours)  # type: ignore[arg-type]
     if part != 1:
@@ -148,8 +153,7 @@ def strip_pass(
         raise InputError(f"engine {str(engine)[:40]!r}: possible: {', '.join(get_args(StripEngine))}")
     chains = np.unique(usage.chain if window is None else np.asarray(window)).astype(np.int64)
     held = None if window is None else neighbour_chains(placement, chains, neighbours) if neighbours else chains
-    middle = float(np.sqrt(frequencies.min() * frequencies.max()))
-    circuit = _circuit(placement, middle, held, causes, part)
+    circuit = window_circuit(placement, frequencies, held, causes, part)
     lines, first = np.unique(circuit.line, return_index=True)
     tones, precession = circuit.tone[first], None
     if engine == "linear":
@@ -169,10 +173,18 @@ def rectified(found: StripPass, f_res: Array, device: SpinDiode) -> Array:
 
     f_res [resonators of the placement], Hz, as the tuning currents are meant to set them.
     """
-    circuit = found.circuit
-    built = found.frequencies[circuit.tone]
-    own = built + (f_res[circuit.resonators] - built) * found.share
-    precession = found.precession
-    if precession is None:
-        precession = susceptibility(found.frequencies[found.tones][:, None], own, device.damping) * found.current
-    return np.asarray(0.5 * device.transduction * (found.current * precession.conj()).real)
+    if found.precession is not None:
+        return np.asarray(0.5 * device.transduction * (found.current * found.precession.conj()).real)
+    response = rectification(found.circuit, found.frequencies, found.share, f_res, device)
+    volts = found.current.real**2 + found.current.imag**2
+    for line, tone in enumerate(found.tones):
+        volts[line] *= response[tone]
+    return np.asarray(volts)
+
+
+def rectification(circuit: StripCircuit, frequencies: Array, share: Array, f_res: Array, device: SpinDiode) -> Array:
+    """½ k Re chi of every resonator at every tone, V/A², [tones, resonators of the circuit]; f_res as `rectified`."""
+    built = frequencies[circuit.tone]
+    own = built + (f_res[circuit.resonators] - built) * share
+    chi, _ = real_susceptibility(frequencies[:, None] / own, device.damping)
+    return np.asarray(0.5 * device.transduction * chi)

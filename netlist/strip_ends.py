@@ -8,6 +8,7 @@ line without neighbours is then the same however it is cut.
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +17,12 @@ from resonet.netlist.placement import Placement
 from resonet.netlist.strip_circuit import StripCircuit, stub_capacitance
 from resonet.netlist.strip_wiring import crossing_counts
 
-__all__ = ["LineEnds", "cut_ends", "line_ends"]
+__all__ = ["LineEnds", "cut_ends", "ends_at", "line_ends"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+Ints = NDArray[np.int64]
+LARGE = 200_000  # resonators, from which on few tones are kept: 48 byte each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,86 +36,109 @@ class LineEnds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """Series impedances and half shunts of all lines, [lines, most]: connection before each stub, stubs, tail."""
+    """π sections in the order of the lines' runs: r, l, g, c in all; shunts are split between both ends."""
 
-    link: tuple[Complex, Complex]
-    stub: tuple[complex, Complex]
-    tail: tuple[complex, complex]
-    count: NDArray[np.int64]
+    link: Array  # [4, resonators] connection before each stub
+    stub: Array  # [4, resonators]
+    tail: Array  # [4]
 
 
-def _sections(placement: Placement, par: Parasitics, f: float, delay: bool) -> _Run:
+def _sections(placement: Placement, par: Parasitics, delay: bool) -> _Run:
     """π sections of every line, as the circuit has them."""
-    runs, g, w = placement.lines, placement.geometry, 2j * np.pi * f
+    runs, g = placement.lines, placement.geometry
     per = {}
     for name in ("line", "bridge"):
         line = getattr(par, name)
-        per[name] = line.r + w * line.l * delay, line.g + w * line.c * delay
-    count = runs.counts
-    shape = len(count), int(count.max())
-    where = np.minimum(runs.start[:-1, None] + np.arange(shape[1]), len(runs.gap) - 1)
-    length = runs.gap[where] - g.stub
-    length[:, 0] = runs.gap[where[:, 0]] - g.stub / 2
-    bridge = runs.bridge[where]
-    z, y = (np.where(bridge, per["bridge"][n], per["line"][n]) * length for n in (0, 1))
-    load = np.zeros((2, *shape))
+        per[name] = np.array([line.r, line.l * delay, line.g, line.c * delay])[:, None]
+    length = runs.gap - g.stub
+    length[runs.start[:-1]] += g.stub / 2
+    link = np.where(runs.bridge, per["bridge"], per["line"]) * length
+    stub = np.tile(per["line"] * g.stub, len(length))
+    stub[3] = stub_capacitance(placement, par, delay)[1]
     if par.line_crossing or par.bridge_chain:
-        on_stub, on_link, chains = (counts[runs.order][where] for counts in crossing_counts(placement))
-        load[0] = on_stub * par.line_crossing
-        load[1] = on_link * par.line_crossing + chains * par.bridge_chain
-    y = y + w * load[1]
-    own = par.line.g * g.stub + w * stub_capacitance(placement, par, delay)[1]
-    stub = per["line"][0] * g.stub, (own + w * load[0]) / 2
-    rest = runs.tail - g.stub / 2
-    return _Run((z, y / 2), stub, (per["line"][0] * rest, per["line"][1] * rest / 2), count)
+        on_stub, on_link, chains = (counts[runs.order] for counts in crossing_counts(placement))
+        stub[3] += on_stub * par.line_crossing
+        link[3] += on_link * par.line_crossing + chains * par.bridge_chain
+    return _Run(link, stub, per["line"][:, 0] * (runs.tail - g.stub / 2))
 
 
-def _from_source(run: _Run, source: float) -> tuple[Complex, Complex]:
-    """EMF and impedance before each stub, [lines, most]."""
-    shape = run.link[0].shape
-    emf, inner = np.ones(shape[0], complex), np.full(shape[0], source, complex)
-    found = np.empty((2, *shape), complex)
-
-    def past(z: Complex | complex, y: Complex | complex) -> None:
-        nonlocal emf, inner
-        for series in (z, 0.0):
-            fall = 1 + y * inner
-            emf, inner = emf / fall, inner / fall + series
-
-    for n in range(shape[1]):
-        past(run.link[0][:, n], run.link[1][:, n])
-        found[:, :, n] = emf, inner
-        past(run.stub[0], run.stub[1][:, n])
-    return found[0], found[1]
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp"})
+def _past(section: Array, w: Array, emf: Array, inner: Array) -> None:
+    """Thevenin source past one π section, at all w (rad/s); emf and inner are [2, tones], real and imaginary parts."""
+    r, l, g, c = section[0], section[1], section[2] / 2, section[3] / 2  # noqa: E741
+    for half in range(2):
+        for t in range(len(w)):
+            a, b = inner[0, t], inner[1, t]
+            u, v = 1 + g * a - w[t] * c * b, g * b + w[t] * c * a
+            size = 1 / (u * u + v * v)
+            inner[0, t], inner[1, t] = (a * u + b * v) * size, (b * u - a * v) * size
+            if half == 0:
+                inner[0, t] += r
+                inner[1, t] += w[t] * l
+            a, b = emf[0, t], emf[1, t]
+            emf[0, t], emf[1, t] = (a * u + b * v) * size, (b * u - a * v) * size
 
 
-def _from_termination(run: _Run, termination: float) -> Complex:
-    """Admittance behind each stub, [lines, most]."""
-
-    def past(y: Complex, z: Complex | complex, shunt: Complex | complex) -> Complex:
-        y = y + shunt
-        return np.asarray(y / (1 + z * y) + shunt)
-
-    count, most = run.count, run.link[0].shape[1]
-    now = past(np.full(len(count), 1 / termination, complex), *run.tail)
-    found = np.zeros((len(count), most), complex)
-    for n in range(most - 1, -1, -1):
-        here = n < count
-        found[here, n] = now[here]
-        now = np.where(here, past(past(now, run.stub[0], run.stub[1][:, n]), run.link[0][:, n], run.link[1][:, n]), now)
-    return found
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp"})
+def _before(section: Array, w: Array, y: Array) -> None:
+    """Admittance of a π section and what is behind it, y [2, tones], in place."""
+    r, l, g, c = section[0], section[1], section[2] / 2, section[3] / 2  # noqa: E741
+    for t in range(len(w)):
+        a, b, x = y[0, t] + g, y[1, t] + w[t] * c, w[t] * l
+        u, v = 1 + r * a - x * b, r * b + x * a
+        size = 1 / (u * u + v * v)
+        y[0, t], y[1, t] = (a * u + b * v) * size + g, (b * u - a * v) * size + w[t] * c
 
 
-@lru_cache(maxsize=64)
+@numba.njit(cache=True, nogil=True)
+def _walk(
+    start: Ints, link: Array, stub: Array, tail: Array, w: Array, source: float, termination: float, slot: Ints,
+    out: Array,
+) -> None:  # fmt: skip
+    """EMF, impedance before, admittance behind: out [3, slots, 2, tones] at the places of the runs that have a slot."""
+    emf, inner, y = np.empty((2, len(w))), np.empty((2, len(w))), np.empty((2, len(w)))
+    for line in range(len(start) - 1):
+        emf[0], emf[1], inner[0], inner[1], y[0], y[1] = 1.0, 0.0, source, 0.0, 1 / termination, 0.0
+        for n in range(start[line], start[line + 1]):
+            _past(link[:, n], w, emf, inner)
+            if slot[n] >= 0:
+                out[0, slot[n]], out[1, slot[n]] = emf, inner
+            _past(stub[:, n], w, emf, inner)
+        _before(tail, w, y)
+        for n in range(start[line + 1] - 1, start[line] - 1, -1):
+            if slot[n] >= 0:
+                out[2, slot[n]] = y
+            _before(stub[:, n], w, y)
+            _before(link[:, n], w, y)
+
+
+def ends_at(
+    placement: Placement, par: Parasitics, frequencies: Array, delay: bool, resonators: Ints | None = None
+) -> LineEnds:
+    """Both sides of the stubs over `resonators` (None: all) at all frequencies (Hz); arrays [tones, resonators]."""
+    runs, run = placement.lines, _sections(placement, par, delay)
+    of = np.full(len(runs.order), -1)
+    of[slice(None) if resonators is None else resonators] = np.arange(
+        len(of) if resonators is None else len(resonators)
+    )
+    w = 2 * np.pi * np.asarray(frequencies, float)
+    out = np.empty((3, int(of.max()) + 1, 2, len(w)))
+    start = runs.start.astype(np.int64)
+    _walk(start, run.link, run.stub, run.tail, w, par.source, par.termination, of[runs.order], out)
+    return LineEnds(*(part[:, 0].T + 1j * part[:, 1].T for part in out))
+
+
 def line_ends(placement: Placement, par: Parasitics, f: float, delay: bool) -> LineEnds:
     """Both sides of every stub of a layout at f (Hz)."""
-    run = _sections(placement, par, f, delay)
-    held = np.arange(run.link[0].shape[1]) < run.count[:, None]
-    emf, before = _from_source(run, par.source)
-    after = _from_termination(run, par.termination)
-    out = np.empty((3, len(placement.lines.order)), complex)
-    out[:, placement.lines.order] = emf[held], before[held], after[held]
-    return LineEnds(*out)
+    return (_few if len(placement.lines.order) > LARGE else _many)(placement, par, f, delay)
+
+
+def _line_ends(placement: Placement, par: Parasitics, f: float, delay: bool) -> LineEnds:
+    ends = ends_at(placement, par, np.array([f]), delay)
+    return LineEnds(ends.emf[0], ends.before[0], ends.after[0])
+
+
+_many, _few = lru_cache(maxsize=256)(_line_ends), lru_cache(maxsize=16)(_line_ends)
 
 
 def cut_ends(circuit: StripCircuit, f: float) -> tuple[Complex, Complex, Complex]:

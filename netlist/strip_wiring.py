@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
@@ -28,7 +29,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 MOST_RESONATORS = 20_000  # of one circuit; larger layers go in windows
 MOST_PAIRS = 200_000_000  # of pieces of line that are looked at for crossings, some 20 s
-MOST_AT_ONCE = 2_000_000
+NEAR = 1e-12  # m, by which a bridge is taken to reach further, against rounding
 
 
 def members(placement: Placement, window: ArrayLike | None) -> tuple[Ints, Ints]:
@@ -171,28 +172,54 @@ def _over_lines(placement: Placement, resonators: Ints, pieces: Pieces) -> tuple
             f"layer {placement.usage.layer}: {len(bridges):,} bridges and {len(start):,} pieces of line to look at for "
             "crossings; possible: smaller windows, or without line_line"
         )
-    rows = max(1, MOST_AT_ONCE // len(start))
-    found = [
-        _cross(start, end, owner, pieces.bridge, bridges[n : n + rows]) for n in range(0, max(len(bridges), 1), rows)
-    ]
-    link, t, other, s = (np.concatenate(part) for part in zip(*found, strict=True))
-    return link - len(resonators), t, other, s
+    widest = float(np.abs(end - start)[:, 0].max())
+    by_x = np.argsort(np.minimum(start[:, 0], end[:, 0]), kind="stable")
+    both = np.arange(len(start)) >= len(resonators)
+    both[len(resonators) :] &= pieces.bridge
+    job = start, end, owner, both, by_x, widest, bridges
+    found = np.empty((_cross(*job, np.empty((0, 2), np.int64), np.empty((0, 2))), 2), np.int64)
+    part = np.empty(found.shape)
+    _cross(*job, found, part)
+    order = np.lexsort((found[:, 1], found[:, 0]))
+    (link, other), (t, share) = found[order].T, part[order].T
+    return link - len(resonators), t, other, share
 
 
-def _cross(start: Array, end: Array, owner: Ints, bridge: Flags, bridges: Ints) -> tuple[Ints, Array, Ints, Array]:
-    """Where some bridges cross other lines: bridge, part of it gone, the other piece, part of that."""
-    p, d = start[bridges][:, None], (end - start)[bridges][:, None]
-    q, e = start[None], (end - start)[None]
-    cross = d[..., 0] * e[..., 1] - d[..., 1] * e[..., 0]
-    safe = np.where(cross == 0, 1, cross)
-    gap = q - p
-    t = (gap[..., 0] * e[..., 1] - gap[..., 1] * e[..., 0]) / safe
-    s = (gap[..., 0] * d[..., 1] - gap[..., 1] * d[..., 0]) / safe
-    both = np.concatenate([np.zeros(len(start) - len(bridge), bool), bridge])
-    once = ~both[None] | (np.arange(len(start))[None] > bridges[:, None])  # two bridges: count the pair once
-    hit = (cross != 0) & (t > 0) & (t < 1) & (s > 0) & (s < 1) & once & (owner[bridges][:, None] != owner[None])
-    i, other = np.nonzero(hit)
-    return bridges[i], t[i, other], other, s[i, other]
+@numba.njit(cache=True, nogil=True)
+def _cross(
+    start: Array, end: Array, owner: Ints, bridge: Flags, by_x: Ints, widest: float, bridges: Ints, found: Ints,
+    part: Array,
+) -> int:  # fmt: skip
+    """Number of crossings of bridges with other lines; fills in `found` (bridge, other) and how far along each it is.
+
+    Pieces come in the order `by_x` of their left ends, so that only those are looked at which can reach a bridge; a
+    pair of bridges counts once.
+    """
+    left = np.minimum(start[by_x, 0], end[by_x, 0])
+    count = 0
+    for i in bridges:
+        px, py = start[i]
+        dx, dy = end[i, 0] - px, end[i, 1] - py
+        low, high = min(px, px + dx) - NEAR, max(px, px + dx) + NEAR
+        below, above = min(py, py + dy) - NEAR, max(py, py + dy) + NEAR
+        first, last = np.searchsorted(left, np.array([low - widest, high]))
+        for j in by_x[first:last]:
+            if (bridge[j] and j <= i) or owner[i] == owner[j]:
+                continue
+            qx, qy = start[j]
+            ex, ey = end[j, 0] - qx, end[j, 1] - qy
+            if max(qx, qx + ex) < low or max(qy, qy + ey) < below or min(qy, qy + ey) > above:
+                continue
+            cross = dx * ey - dy * ex
+            if cross == 0:
+                continue
+            t = ((qx - px) * ey - (qy - py) * ex) / cross
+            s = ((qx - px) * dy - (qy - py) * dx) / cross
+            if 0 < t < 1 and 0 < s < 1:
+                if count < len(found):
+                    found[count, 0], found[count, 1], part[count, 0], part[count, 1] = i, j, t, s
+                count += 1
+    return count
 
 
 def crossings(
