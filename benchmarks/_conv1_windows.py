@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from resonet.netlist.frequency_plan import PlanOptions, channel_grid
 from resonet.netlist.onnx_read import read_cnn
 from resonet.netlist.parasitics import Parasitics, extract_parasitics
 from resonet.netlist.placement import Placement, place
-from resonet.netlist.strip_circuit import strip_circuit
+from resonet.netlist.strip_circuit import StripCircuit, strip_circuit
 from resonet.netlist.strip_drive import strip_program
 from resonet.netlist.strip_wiring import neighbour_chains
 from resonet.netlist.usage import layer_usage
@@ -24,8 +25,10 @@ from resonet.netlist.usage import layer_usage
 __all__ = ["Window", "conv1", "run_windows"]
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 DEVICE = SpinDiode()
 VICTIMS, NEIGHBOURS = 4, 1  # chains of a window, and chains to either side: fastest in ngspice
+Phasors = Callable[[StripCircuit, Ints, Ints, Array, SpinDiode], NDArray[np.complex128]]
 Window = tuple[int, int, float, float, float]  # resonators, plays, s in ngspice, error of i, error of x
 
 
@@ -49,7 +52,9 @@ def window_chains(placement: Placement) -> list[NDArray[np.int64]]:
     return [np.arange(n, min(n + VICTIMS, (n // per_block + 1) * per_block)) for n in starts]
 
 
-def compare(job: tuple[Placement, Parasitics, Array, Array], chains: NDArray[np.int64]) -> Window:
+def compare(
+    job: tuple[Placement, Parasitics, Array, Array], chains: NDArray[np.int64], phasors: Phasors = linear_phasors
+) -> Window:
     """One window by ngspice and by the linear engine, all lines of a tone at once."""
     placement, parasitics, f_res, tones = job
     circuit = strip_circuit(placement, parasitics, neighbour_chains(placement, chains, NEIGHBOURS))
@@ -59,7 +64,7 @@ def compare(job: tuple[Placement, Parasitics, Array, Array], chains: NDArray[np.
     begin = time.perf_counter()
     current, precession = ngspice_plays(circuit, [(float(tones[t]), lines[classes == t]) for t in played], own, DEVICE)
     taken = time.perf_counter() - begin
-    each = linear_phasors(circuit, lines, classes, tones, DEVICE)
+    each = phasors(circuit, lines, classes, tones, DEVICE)
     wanted = np.array([each[classes == t].sum(0) for t in played])
     x = susceptibility(tones[played][:, None], own, DEVICE.damping) * wanted
     errors = (float(np.abs(a - b).max() / np.abs(b).max()) for a, b in ((current, wanted), (precession, x)))

@@ -59,7 +59,7 @@ class Accuracy:
     kind: str  # of numpy
 
 
-EXACT, STREAMED = Accuracy(1e-10, "float64"), Accuracy(2e-7, "float32")
+EXACT, STREAMED = Accuracy(1e-10, "float64"), Accuracy(1e-7, "float32")
 
 
 def _apart(elements: Elements, cut: NDArray[np.bool_]) -> Elements:
