@@ -275,6 +275,9 @@ def growth(quick: bool) -> None:
         "<= 1.1",
         slope <= 1.1,
     )
+    info(
+        "  wall; processor", "; ".join(", ".join(f"{row[key]:.1f}" for row in strip) + " s" for key in ("time", "cpu"))
+    )
     folder = Path(tempfile.gettempdir()) / "resonet_speed"
     folder.mkdir(exist_ok=True)
     info("  figure", str(scaling_figure(bus, strip, folder)[0]))

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from resonet.cosim.strip_engine import readout_gains
 from resonet.cosim.strip_pass import ALL_CAUSES, rectification, tuned_share, window_circuit
@@ -100,5 +101,6 @@ def streamed_weights(
         done()
         return chains, lines, weights
 
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+    # threads of the matrix products would only wait for each other: seven times the processor time
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         yield from pool.map(solve, range(len(windows)))
