@@ -4,6 +4,7 @@ Large runs are in processes of their own, so that their peak memory is theirs. N
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -291,6 +292,7 @@ def strip_lenet(quick: bool) -> None:
     what = f"LeNet-5{', its dense layers only' if quick else ''}, strip, {total['resonators']:,} resonators"
     show(what, f"{total['time']:.0f} s", "<= 60 s", total["time"] <= 60)
     info("  processor time; peak memory; weights", f"{total['cpu']:.0f} s; {memory:.1f} GiB; {total['weights']:,}")
+    info("  load of the machine, this run included; cores", f"{os.getloadavg()[0]:.1f}; {os.cpu_count()}")
 
 
 def claims(quick: bool) -> None:
