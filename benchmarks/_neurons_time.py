@@ -134,7 +134,8 @@ def claims(quick: bool) -> None:
         _energy(name, energy(made.levels, made.method, run, images[-1], stop))
         if not quick:
             _rf(name, made)
-    made, pictures = mnist_slice(1, 2)
-    _in_ngspice("MNIST slice, 243 resonators", made, pictures[0], 300e-9)
+    if not quick:
+        made, pictures = mnist_slice(1, 2)
+        _in_ngspice("MNIST slice, 243 resonators", made, pictures[0], 300e-9)
     info("literature, junctions of 20 nm: per synaptic operation", _joules(LITERATURE["synapse"]))
     info("literature, junctions of 20 nm: per neuron operation", _joules(LITERATURE["neuron"]))
