@@ -99,7 +99,7 @@ def _slice(inputs: int, outputs: int, count: int, stop: float, ratio: bool) -> N
 def claims(quick: bool) -> None:
     """Print the claims of this part."""
     if quick:
-        _slice(1, 1, 1, 240e-9, ratio=False)
+        _slice(1, 1, 1, 320e-9, ratio=False)
         return
     _digits("relu", IMAGES, 320e-9)
     _digits("three_terminal", 4, 480e-9)
