@@ -23,7 +23,7 @@ IMAGES = 20
 
 def _settling(name: str, made: Hardware, images: Array) -> EnvelopeRun:
     """Settling of every layer over some images; the last run."""
-    runs = [envelope(made.levels, made.method, image, STOP) for image in images]
+    runs = [envelope(made.levels, image, STOP) for image in images]
     each = np.array([[stage.sums for stage in settling(made.levels, run)] for run in runs])
     outputs = np.array([[stage.outputs for stage in settling(made.levels, run)] for run in runs])
     expected = predicted_settling(made.levels)
@@ -52,8 +52,8 @@ def _settling(name: str, made: Hardware, images: Array) -> EnvelopeRun:
 
 def _in_ngspice(name: str, made: Hardware, image: Array, stop: float) -> None:
     """Settling and drive energy by the transient, beat notes smoothed out."""
-    found = run_cascade(made.levels, made.method, image, cascade_timing(made.levels, stop), 60e-9)
-    run = envelope(made.levels, made.method, image, stop)
+    found = run_cascade(made.levels, image, cascade_timing(made.levels, stop), 60e-9)
+    run = envelope(made.levels, image, stop)
     grid = run.time
     width = max(1, round(8e-9 / (found.time[-1] - found.time[-2])))
     for n, (sums, trace) in enumerate(zip(found.sums, run.stages, strict=True)):
@@ -75,7 +75,7 @@ def _in_ngspice(name: str, made: Hardware, image: Array, stop: float) -> None:
     options, own, stage = made.levels.stages[0].options, made.levels.stages[0], made.design.stages[0]
     current = own.bias + own.gm * ((drive - stage.bias) * own.unit + own.rest[stage.members.max(1)])
     joules = float(np.trapezoid(current**2 * options.resistance, found.time, axis=0).sum())
-    envelopes = energy(made.levels, made.method, run, image).stages[0].oscillators
+    envelopes = energy(made.levels, run, image).stages[0].oscillators
     off = abs(joules / envelopes - 1)
     show(f"{name}: energy of the drive currents, ngspice - envelope", f"{off:.2%}", "<= 1 %", off <= 0.01)
 
@@ -83,7 +83,7 @@ def _in_ngspice(name: str, made: Hardware, image: Array, stop: float) -> None:
 def _rf(name: str, made: Hardware) -> None:
     """RF power in the resonators: ngspice's currents against the linear engine's."""
     design, worst = made.design.design, 0.0
-    for entry, program in zip(design.plan.layers, design.program(made.method).layers, strict=True):
+    for entry, program in zip(design.plan.layers, design.program(made.levels.method).layers, strict=True):
         powers = []
         for engine in (linear, partial(ngspice, jobs=2)):
             passes = engine(design.plan, entry, program.f_res)
@@ -131,7 +131,7 @@ def claims(quick: bool) -> None:
         name = f"digits, {kind.replace('_', ' ')}"
         run = _settling(name, made, images)
         stop = max(stage.sums for stage in settling(made.levels, run))
-        _energy(name, energy(made.levels, made.method, run, images[-1], stop))
+        _energy(name, energy(made.levels, run, images[-1], stop))
         if not quick:
             _rf(name, made)
     if not quick:

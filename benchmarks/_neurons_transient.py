@@ -37,9 +37,9 @@ class _Run:
 def _compare(made: Hardware, image: Array, full_scale: float, stop: float) -> _Run:
     wanted = cascade(made.levels, made.held, image[None]).logits[0]
     begin = time.perf_counter()
-    slow = envelope(made.levels, made.method, image, stop)
+    slow = envelope(made.levels, image, stop)
     between = time.perf_counter()
-    found = run_cascade(made.levels, made.method, image, cascade_timing(made.levels, stop), WINDOW)
+    found = run_cascade(made.levels, image, cascade_timing(made.levels, stop), WINDOW)
     end = time.perf_counter()
     return _Run(
         int(found.logits.argmax()) == int(wanted.argmax()),

@@ -18,7 +18,16 @@ from resonet.netlist.neurons import Levels, activate
 from resonet.netlist.parallel import ParallelNetwork, Stage
 from resonet.netlist.parallel_plan import ParallelDesign
 
-__all__ = ["CascadeRun", "StageValues", "cascade", "chain_noise_voltage", "pixel_tones", "pool", "stage_weights"]
+__all__ = [
+    "CascadeRun",
+    "StageValues",
+    "cascade",
+    "chain_noise_voltage",
+    "pixel_tones",
+    "pool",
+    "stage_weights",
+    "trained_stages",
+]
 
 Array = NDArray[np.float64]
 

@@ -20,7 +20,6 @@ from resonet.netlist.cascade_deck import DRIVE, Timing, cascade_deck
 from resonet.netlist.deck import Deck
 from resonet.netlist.folder import write_deck
 from resonet.netlist.neurons import Levels
-from resonet.netlist.programming import Method
 
 __all__ = ["CascadeTransient", "cascade_timing", "run_cascade", "trace_difference"]
 
@@ -59,7 +58,6 @@ def cascade_timing(levels: Levels, stop: float, points: float = POINTS) -> Timin
 
 def run_cascade(
     levels: Levels,
-    method: Method,
     image: Array,
     timing: Timing,
     window: float,
@@ -71,7 +69,7 @@ def run_cascade(
 
     The deck is kept in `folder`, if given. Raises InputError, EngineError.
     """
-    deck = cascade_deck(levels, method, pixel_tones(levels.design, image[None])[0], timing, name)
+    deck = cascade_deck(levels, pixel_tones(levels.design, image[None])[0], timing, name)
     if folder:
         write_deck(deck, folder)
     return _read(levels, deck, timing, window, timeout)

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from resonet.cosim.bus_answers import bus_powers
 from resonet.cosim.cascade import pixel_tones
-from resonet.cosim.engines import linear
 from resonet.cosim.envelope import EnvelopeRun
 from resonet.netlist.neurons import Levels
-from resonet.netlist.programming import Method
 
 __all__ = ["LITERATURE", "Energy", "StageEnergy", "energy"]
 
@@ -87,17 +86,15 @@ class Energy:
         return self.stages[0].sources + sum(s.neuron_total for s in self.stages)
 
 
-def _resonator_power(levels: Levels, number: int, method: Method, tones: Array) -> Array:
+def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
     """RF power in all resonators of a stage, W [times], for tones [times, tones] in units of p_max."""
     design, stage, entry = levels.design, levels.design.stages[number], levels.design.entry(number)
     plan = design.design.plan
     offset, full_scale = design.scale(number)
     padded = np.concatenate([tones, np.full((len(tones), 1), offset / full_scale)], axis=1)
-    passes = linear(plan, entry, design.design.program(method).layers[number].f_res)
     found = np.zeros(len(tones))
-    for bus, rf in zip(entry.buses, passes.rf, strict=True):
-        current = np.broadcast_to(rf.current, (bus.size[1], *bus.size))
-        per_watt = 0.5 * plan.device.resistance * (np.abs(current) ** 2).sum((1, 2))  # [tones]
+    for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
+        per_watt = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)  # [tones]
         found += padded[:, stage.wires[bus.group][bus.taps]] @ per_watt * plan.options.p_max
     return found
 
@@ -110,7 +107,7 @@ def _source_power(levels: Levels, number: int, tones: Array) -> Array:
     return np.asarray((tones @ paths.source**2 + dark) / (8 * z0))
 
 
-def energy(levels: Levels, method: Method, run: EnvelopeRun, image: Array, stop: float | None = None) -> Energy:
+def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = None) -> Energy:
     """Energy of one image [*input_shape] in a run of the envelope engine, until `stop` (s, default the run's end)."""
     design = levels.design
     upto = len(run.time) if stop is None else max(2, int(np.searchsorted(run.time, stop, "right")))
@@ -118,11 +115,11 @@ def energy(levels: Levels, method: Method, run: EnvelopeRun, image: Array, stop:
     tones = np.broadcast_to(pixel_tones(design, image[None]), (upto, levels.stages[0].paths.tones))
     found = []
     for number, (own, stage, trace) in enumerate(zip(levels.stages, design.stages, run.stages, strict=True)):
-        rf = np.trapezoid(_resonator_power(levels, number, method, tones), time)
+        rf = np.trapezoid(_resonator_power(levels, number, tones), time)
         sources = np.trapezoid(_source_power(levels, number, tones), time)
         drive = oscillators = read = amplifiers = maxima = 0.0
         neurons = 0
-        if own.kind is not None and own.bias is not None:
+        if own.kind is not None:
             options, neurons = own.options, stage.neurons
             zero, full_scale = design.scale(number + 1)
             sums = trace.sums[:upto]

@@ -27,7 +27,6 @@ from resonet.models.errors import InputError
 from resonet.models.neuron import POLES
 from resonet.netlist.neuron_options import NeuronOscillator
 from resonet.netlist.neurons import Levels, tone_power
-from resonet.netlist.programming import Method
 
 __all__ = ["EnvelopeRun", "StageTrace", "envelope", "low_pass"]
 
@@ -160,7 +159,6 @@ def _oscillate(oscillator: NeuronOscillator, current: Array, h: float) -> Array:
 
 def envelope(
     levels: Levels,
-    method: Method,
     image: Array,
     stop: float,
     step: float = 0.5e-9,
@@ -179,7 +177,7 @@ def envelope(
             "steps, 0 channels or more"
         )
     times = np.arange(round(stop / step) + 1, dtype=np.float64) * step
-    program, grain = design.design.program(method), _Grain(step, reach)
+    program, grain = design.design.program(levels.method), _Grain(step, reach)
     tones = np.broadcast_to(pixel_tones(design, image[None]), (len(times), levels.stages[0].paths.tones))
     traces = []
     for number, own in enumerate(levels.stages):

@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.cosim.calibration import calibrate
+from resonet.cosim.cascade import stage_weights, trained_stages
 from resonet.cosim.effective import EffectiveWeights, effective_weights
 from resonet.cosim.engines import linear
-from resonet.netlist.cnn import Cnn, Synapses
+from resonet.netlist.cnn import Cnn
 from resonet.netlist.design import Design
-from resonet.netlist.forward import propagate, software_layer
 from resonet.netlist.neuron_options import Kind
 from resonet.netlist.neurons import Levels, plan_levels
 from resonet.netlist.parallel_plan import ParallelDesign, parallel_design
 from resonet.netlist.programming import Method
 
-__all__ = ["Hardware", "parallel_hardware", "trained_outputs"]
+__all__ = ["Hardware", "parallel_hardware"]
 
 Array = NDArray[np.float64]
 BATCH = 100  # images that levels are fitted to
@@ -29,35 +29,11 @@ class Hardware:
     levels: Levels
     held: dict[str, EffectiveWeights]  # by layer name
     cnn: Cnn  # as trained
-    method: Method
 
     @property
     def design(self) -> ParallelDesign:
         """Stages and chains."""
         return self.levels.design
-
-
-def trained_outputs(cnn: Cnn, images: Array) -> dict[str, Array]:
-    """Outputs of every weighted layer of the trained network for a batch [n, *input_shape], by name, each flat."""
-    found: dict[str, Array] = {}
-
-    def watch(layer: Synapses, x: Array) -> Array:
-        out = software_layer(layer, x)
-        found[layer.name] = out.ravel()
-        return out
-
-    propagate(cnn, images, watch)
-    return found
-
-
-def _sums(held: dict[str, EffectiveWeights], design: ParallelDesign) -> dict[str, Array]:
-    """Sum of every chain's weights as the circuit holds them."""
-    found = {}
-    for stage in design.stages:
-        values = held[stage.layer.name].values
-        whole = values if values.shape == stage.copies.matrix.shape else values[stage.original_group]
-        found[stage.layer.name] = whole.sum(2)
-    return found
 
 
 def parallel_hardware(
@@ -71,18 +47,20 @@ def parallel_hardware(
     """Parallel hardware of a design's network, or of a part of it (`cnn`), programmed by `method`.
 
     `kind`: oscillators in the place of ReLUs; with a batch of `images` their levels are fitted to what the trained
-    neurons give. `held` may hand in the effective weights of sequential hardware (one copy of each kernel), so that the
-    copies need not be programmed. Raises InputError.
+    neurons give. `held` may hand in the effective weights of the design's own, sequential hardware (one copy of each
+    kernel): then the copies have no programs of their own. Raises InputError.
     """
-    trained = cnn or design.cnn
-    parallel = parallel_design(design, cnn)
-    if held is None:
+    parallel = parallel_design(design, cnn, programmed=held is None)
+    if held is not None:
+        program = design.program(method)
+    else:
         if method == "calibrated":
             parallel = replace(parallel, design=calibrate(parallel.design).design)
+        program = parallel.design.program(method)
         names = [entry.layer.name for entry in parallel.design.plan.layers]
         held = {name: effective_weights(parallel.design, name, method, engine=linear) for name in names}
-    targets: dict[str, Array] = {}
+    sums = {stage.layer.name: stage_weights(stage, held[stage.layer.name]).sum(2) for stage in parallel.stages}
+    targets = None
     if kind not in (None, "relu") and images is not None:
-        targets = trained_outputs(trained, images[:BATCH])
-    levels = plan_levels(parallel, design.neuron, kind, _sums(held, parallel), targets)
-    return Hardware(levels, held, trained, method)
+        targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
+    return Hardware(plan_levels(parallel, program, design.neuron, kind, sums, targets), held, cnn or design.cnn)

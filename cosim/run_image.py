@@ -149,12 +149,12 @@ def prepare(
     copies of a large network then need no programs of their own. Raises InputError.
     """
     _check_size(part or design.cnn, engines)
-    held = None
-    if set(engines) == {"two-pass"} and part is None:
-        sequential = calibrated_design(design) if method == "calibrated" else design
-        names = [entry.layer.name for entry in sequential.plan.layers]
-        held = {name: effective_weights(sequential, name, method, engine=linear) for name in names}
-    return parallel_hardware(design, method, kind, images, part, held)
+    if set(engines) != {"two-pass"} or part is not None:
+        return parallel_hardware(design, method, kind, images, part)
+    sequential = calibrated_design(design) if method == "calibrated" else design
+    names = [entry.layer.name for entry in sequential.plan.layers]
+    held = {name: effective_weights(sequential, name, method, engine=linear) for name in names}
+    return parallel_hardware(sequential, method, kind, images, held=held)
 
 
 def default_stop(levels: Levels) -> float:
@@ -191,7 +191,7 @@ def _envelope(
     hardware: Hardware, image: Array, stop: float, step: float, done: Callable[[], None]
 ) -> tuple[Answer, EnvelopeRun]:
     start = time.perf_counter()
-    run = envelope(hardware.levels, hardware.method, image, stop, step, done=done)
+    run = envelope(hardware.levels, image, stop, step, done=done)
     seconds = time.perf_counter() - start
     return Answer(tuple(trace.sums[-1] for trace in run.stages), run.logits[-1], seconds), run
 
@@ -202,7 +202,7 @@ def _transient(
     timing = cascade_timing(hardware.levels, stop, options.points)
     window = min(options.window, timing.stop / 3)
     start = time.perf_counter()
-    run = run_cascade(hardware.levels, hardware.method, image, timing, window, name, folder)
+    run = run_cascade(hardware.levels, image, timing, window, name, folder)
     return Answer(run.settled, run.logits, time.perf_counter() - start), run
 
 
@@ -242,7 +242,7 @@ def run_image(
         answers["transient"], transient = _transient(hardware, image, stop, options, name, folder)
         done()
     settled = tuple(settling(levels, traces)) if traces else ()
-    drawn = energy(levels, hardware.method, traces, image, settled[-1].sums) if traces else None
+    drawn = energy(levels, traces, image, settled[-1].sums) if traces else None
     software = Answer(own, own[-1][network.outputs])
     shown = np.array(scales, float)
     return ImageRun(hardware, image, software, answers, shown, stop, step, traces, transient, settled, drawn)

@@ -26,7 +26,6 @@ from resonet.netlist.neuron_options import Kind
 from resonet.netlist.neurons import Levels
 from resonet.netlist.parallel import Stage
 from resonet.netlist.parallel_plan import TonePaths
-from resonet.netlist.programming import Method
 
 __all__ = ["DRIVE", "Timing", "cascade_deck", "played"]
 
@@ -211,14 +210,14 @@ def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float) -> lis
     return lines + ([] if paths.ways[n] else [f"ra{s}_{n} a{s}_{n} 0 {z0:.12g}"])
 
 
-def cascade_deck(levels: Levels, method: Method, tones: Array, timing: Timing, name: str, lib: str = "../lib") -> Deck:
+def cascade_deck(levels: Levels, tones: Array, timing: Timing, name: str, lib: str = "../lib") -> Deck:
     """Transient of the whole network for one image.
 
     tones [pixels]: powers in units of p_max, from time zero on. The oscillators start from their rest at zero input.
     Leaves v(g<s>_<n>) of every neuron and logit. Raises InputError.
     """
     design = levels.design
-    circuit, program = design.design.plan.circuit, design.design.program(method)
+    circuit, program = design.design.plan.circuit, design.design.program(levels.method)
     if tones.shape != (levels.stages[0].paths.tones,) or not np.all((tones >= 0) & (tones <= 1)):
         raise InputError(f"tones of shape {tones.shape}; possible: {levels.stages[0].paths.tones} powers of 0 ... 1")
     lines = title_lines(name, "transient of the whole network", lib, (*BUS_DEVICES, *NEURON_DEVICES))

@@ -14,7 +14,7 @@ activation where the network was trained with the oscillator's; for a ReLU it is
 stage is at the part `headroom` of the oscillator's range.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from resonet.netlist.activation import OscillatorActivation
 from resonet.netlist.neuron_options import Kind, NeuronOptions
 from resonet.netlist.parallel import Stage
 from resonet.netlist.parallel_plan import ParallelDesign, TonePaths, all_paths
+from resonet.netlist.programming import Method, Program
 
 __all__ = ["Levels", "StageLevels", "activate", "plan_levels", "tone_power"]
 
@@ -57,6 +58,7 @@ class Levels:
     """Levels of a network, stage by stage."""
 
     design: ParallelDesign
+    method: Method  # program of the chains that the levels are for
     stages: tuple[StageLevels, ...]
 
     @property
@@ -157,16 +159,17 @@ def _neurons(
 
 def plan_levels(
     design: ParallelDesign,
+    program: Program,
     options: NeuronOptions | None = None,
     kind: Kind | None = None,
     sums: Mapping[str, Array] | None = None,
-    targets: Mapping[str, Array] | None = None,
+    targets: Sequence[Array] | None = None,
 ) -> Levels:
-    """Levels of every stage.
+    """Levels of every stage, for chains at the weight scales of `program` (of the copies, or of sequential hardware).
 
     `kind`: the neurons of a network that was trained with ReLUs (default the ideal one). `sums`: by layer, the sum of
     each chain's weights [groups, outputs] as its circuit holds them, for the trim of the offset (default trained ones).
-    `targets`: by layer, outputs of its trained neurons for a batch of images, flat. Raises InputError where an
+    `targets`: by stage, outputs of its trained neurons for a batch of images, any shape. Raises InputError where an
     amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
     """
     options, paths = options or NeuronOptions(), all_paths(design)
@@ -174,16 +177,14 @@ def plan_levels(
     stages = []
     for number, stage in enumerate(design.stages):
         offset, full_scale = design.scale(number)
-        scale = design.design.programs["coupled"].layer(stage.layer.name).weight_scale
-        unit = scale * p_max / full_scale
+        unit = program.layer(stage.layer.name).weight_scale * p_max / full_scale
         held = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
         found = StageLevels(paths[number], unit, unit * offset * held.ravel(), options)
         if number + 1 < len(design.stages):
-            wired = stage.pool == "average"  # then the layer's own outputs are not those of the neurons
-            batch = None if wired or not targets else targets.get(stage.layer.name)
+            batch = None if targets is None else np.ravel(targets[number])
             found = _neurons(design, number, found, paths[number + 1], kind, batch)
         stages.append(found)
-    return Levels(design, tuple(stages))
+    return Levels(design, program.method, tuple(stages))
 
 
 def activate(levels: Levels, number: int, voltage: Array) -> Array:

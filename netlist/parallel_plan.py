@@ -90,14 +90,15 @@ def _parallel_plan(network: ParallelNetwork, of: FrequencyPlan) -> FrequencyPlan
     return replace(planned, layers=layers)
 
 
-def parallel_design(design: Design, cnn: Cnn | None = None) -> ParallelDesign:
+def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = True) -> ParallelDesign:
     """Parallel hardware of a design's network, or of a part of it (`network_slice`), with the same parameters.
 
-    Raises InputError where the network cannot be built without memory between its layers.
+    Its copies have programs of their own, if `programmed`. Raises InputError where the network cannot be built without
+    memory between its layers.
     """
     network = parallel_network(cnn or design.cnn)
     planned = _parallel_plan(network, design.plan)
-    programs: dict[Method, Program] = {method: make_program(planned, method) for method in COMPILED}
+    programs: dict[Method, Program] = {m: make_program(planned, m) for m in COMPILED} if programmed else {}
     scales = {stage.layer.name: design.scales[stage.layer.name] for stage in network.stages}
     made = replace(design, cnn=network.copies, plan=planned, programs=programs, scales=scales)
     return ParallelDesign(network, made)

@@ -7,11 +7,14 @@ import pytest
 from conftest import RNG, save_model
 from onnx import helper
 
+from resonet.cosim.calibration import CalibrationOptions, calibrate
 from resonet.cosim.cascade import cascade, chain_noise_voltage, stage_weights, trained_stages
 from resonet.cosim.cascade_transient import cascade_timing, run_cascade, trace_difference
+from resonet.cosim.effective import effective_weights
 from resonet.cosim.energy import energy
+from resonet.cosim.engines import linear
 from resonet.cosim.envelope import envelope
-from resonet.cosim.hardware import parallel_hardware, trained_outputs
+from resonet.cosim.hardware import parallel_hardware
 from resonet.cosim.settling import settling, settling_time
 from resonet.models.errors import InputError
 from resonet.models.noise import chain_noise, chain_resistance
@@ -23,6 +26,7 @@ from resonet.netlist.forward import propagate
 from resonet.netlist.images import ImageSet
 from resonet.netlist.neurons import plan_levels
 from resonet.netlist.onnx_activation import with_activations
+from resonet.netlist.parallel_plan import parallel_design
 
 SETTINGS = [
     *("plan.f_min=2 GHz", "plan.f_max=5.2 GHz", "plan.tile=12", "bus.choke_inductance=20 uH"),
@@ -67,6 +71,10 @@ def hardware(path, kind=None, images=IMAGES, settings=()):
     return made.levels, made.held, made.cnn
 
 
+def program_of(levels):
+    return levels.design.design.program(levels.method)
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return hardware(tiny_model(tmp_path_factory.mktemp("tiny")))
@@ -102,15 +110,34 @@ def test_a_network_trained_with_oscillators_is_what_the_hardware_does(tmp_path, 
     wanted = propagate(cnn, IMAGES)
     assert cascade(levels, held, IMAGES).logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
     with pytest.raises(InputError, match="trained with"):
-        plan_levels(levels.design, kind="relu")
+        plan_levels(levels.design, program_of(levels), kind="relu")
+
+
+def test_levels_are_those_of_the_program_that_the_chains_have(tmp_path) -> None:
+    """Calibration may put the weights at another scale than the coupled program."""
+    parameters = read_parameters(None, SETTINGS)
+    parallel = parallel_design(compile_cnn(tiny_model(tmp_path), parameters, ImageSet(tmp_path, IMAGES, np.zeros(0))))
+    design = calibrate(parallel.design, options=CalibrationOptions(fill=0.4)).design
+    layers = [entry.layer.name for entry in design.plan.layers]
+    half = [
+        design.program("calibrated").layer(n).weight_scale / design.program("coupled").layer(n).weight_scale
+        for n in layers
+    ]
+    assert half == pytest.approx([0.5, 0.5])
+    levels = plan_levels(replace(parallel, design=design), design.program("calibrated"))
+    held = {name: effective_weights(design, name, "calibrated", engine=linear) for name in layers}
+    wanted = cascade(levels, held, IMAGES[:1]).logits[0]
+    assert wanted == pytest.approx(propagate(levels.design.network.cnn, IMAGES[:1])[0], abs=1e-3 * np.abs(wanted).max())
+    assert envelope(levels, IMAGES[0], 600e-9).logits[-1] == pytest.approx(wanted, abs=1e-7 * np.abs(wanted).max())
 
 
 def test_an_oscillator_in_place_of_a_relu_is_fitted(tiny) -> None:
     levels, held, cnn = tiny
     wanted = propagate(cnn, IMAGES)
+    targets = [stage.outputs for stage in trained_stages(levels.design.network, IMAGES)]
     found = {}
     for kind in ("relu", "three_terminal", "two_terminal"):
-        run = cascade(plan_levels(levels.design, kind=kind, targets=trained_outputs(cnn, IMAGES)), held, IMAGES)
+        run = cascade(plan_levels(levels.design, program_of(levels), kind=kind, targets=targets), held, IMAGES)
         found[kind] = np.abs(run.logits - wanted).max() / np.abs(wanted).max()
     assert found["relu"] < 1e-3 < found["three_terminal"] < found["two_terminal"] < 0.5
 
@@ -119,7 +146,7 @@ def test_an_amplifier_that_cannot_reach_its_level_is_named(tiny) -> None:
     levels, _, _ = tiny
     options = replace(levels.stages[0].options, p1db=1e-9)
     with pytest.raises(InputError, match=r"layer conv1: amplifier: .* p1db"):
-        plan_levels(levels.design, options)
+        plan_levels(levels.design, program_of(levels), options)
 
 
 def test_noise_is_that_of_the_chain_and_its_bandwidth(tiny) -> None:
@@ -145,7 +172,7 @@ def test_weights_of_sequential_hardware_stand_for_every_position(tiny) -> None:
 @pytest.mark.parametrize("reach", [99, 1])
 def test_envelopes_settle_to_the_two_passes(tiny, reach) -> None:
     levels, held, _ = tiny
-    run = envelope(levels, "calibrated", IMAGES[0], 600e-9, reach=reach)
+    run = envelope(levels, IMAGES[0], 600e-9, reach=reach)
     wanted = cascade(levels, held, IMAGES[:1])
     assert run.logits[-1] == pytest.approx(wanted.logits[0], abs=1e-7 * np.abs(wanted.logits).max())
     assert run.stages[0].outputs[-1] == pytest.approx(wanted.stages[0].outputs[0], abs=1e-8)
@@ -153,8 +180,8 @@ def test_envelopes_settle_to_the_two_passes(tiny, reach) -> None:
 
 def test_far_channels_at_rest_and_coarser_steps_change_little_on_the_way(tiny) -> None:
     levels, _, _ = tiny
-    fine = envelope(levels, "calibrated", IMAGES[1], 200e-9, 0.0625e-9, 99)
-    coarse = envelope(levels, "calibrated", IMAGES[1], 200e-9, 0.5e-9, 2)
+    fine = envelope(levels, IMAGES[1], 200e-9, 0.0625e-9, 99)
+    coarse = envelope(levels, IMAGES[1], 200e-9, 0.5e-9, 2)
     scale = np.abs(fine.logits[-1]).max()
     assert np.abs(coarse.logits - fine.logits[::8]).max() < 0.01 * scale
 
@@ -172,8 +199,8 @@ def test_settling_is_found_where_it_was_put() -> None:
 
 def test_energy_adds_up(tiny) -> None:
     levels, _, _ = tiny
-    run = envelope(levels, "calibrated", IMAGES[0], 300e-9)
-    total = energy(levels, "calibrated", run, IMAGES[0])
+    run = envelope(levels, IMAGES[0], 300e-9)
+    total = energy(levels, run, IMAGES[0])
     first, last = total.stages
     assert (first.synapses, first.neurons, last.neurons) == (6 * 2 * 4, 12, 0)
     p_max, entry = levels.design.design.plan.options.p_max, levels.design.entry(0)
@@ -185,7 +212,7 @@ def test_energy_adds_up(tiny) -> None:
     assert last.resonators < last.sources
     current = 10e-6 * (1 + levels.stages[0].drive * run.stages[0].sums)
     assert first.oscillators == pytest.approx(np.trapezoid(1e3 * current**2, run.time, axis=0).sum(), rel=1e-6)
-    half = energy(levels, "calibrated", run, IMAGES[0], 150e-9)
+    half = energy(levels, run, IMAGES[0], 150e-9)
     assert half.stages[0].amplifiers == pytest.approx(first.amplifiers / 2, rel=1e-6)
 
 
@@ -193,11 +220,11 @@ def test_energy_adds_up(tiny) -> None:
 def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
     levels, held, _ = hardware(tiny_model(tmp_path, pool))
     stop = 240e-9
-    found = run_cascade(levels, "calibrated", IMAGES[0], cascade_timing(levels, stop), 60e-9)
+    found = run_cascade(levels, IMAGES[0], cascade_timing(levels, stop), 60e-9)
     wanted = cascade(levels, held, IMAGES[:1])
     scale = np.abs(wanted.logits).max()
     assert found.logits == pytest.approx(wanted.logits[0], abs=2e-3 * scale)
-    run = envelope(levels, "calibrated", IMAGES[0], stop)
+    run = envelope(levels, IMAGES[0], stop)
     assert trace_difference(levels, found, run).max() < 0.1  # on the way, beat notes included
     assert settling(levels, run)[-1].sums < stop - 60e-9
 
@@ -205,7 +232,7 @@ def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
 def test_oscillators_in_ngspice_are_the_cascades(tmp_path) -> None:
     law = OscillatorActivation("three_terminal", drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
     levels, held, _ = hardware(tiny_model(tmp_path, activation=law))
-    found = run_cascade(levels, "calibrated", IMAGES[0], cascade_timing(levels, 280e-9), 60e-9)
+    found = run_cascade(levels, IMAGES[0], cascade_timing(levels, 280e-9), 60e-9)
     wanted = cascade(levels, held, IMAGES[:1]).logits
     assert found.logits == pytest.approx(wanted[0], abs=2e-3 * np.abs(wanted).max())
 
@@ -217,8 +244,8 @@ def test_impossible_times_and_tones_are_refused(tiny) -> None:
     with pytest.raises(InputError, match="time steps"):
         cascade_timing(levels, 1.0)
     with pytest.raises(InputError, match="1,000,000 steps"):
-        envelope(levels, "calibrated", IMAGES[0], 1.0, 1e-9)
+        envelope(levels, IMAGES[0], 1.0, 1e-9)
     with pytest.raises(InputError, match=r"tones of shape"):
-        cascade_deck(levels, "calibrated", np.ones(3), Timing(1e-12, 1e-9), "x")
+        cascade_deck(levels, np.ones(3), Timing(1e-12, 1e-9), "x")
     with pytest.raises(InputError, match="no images"):
         cascade(levels, {}, IMAGES[:0])
