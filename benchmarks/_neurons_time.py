@@ -13,6 +13,7 @@ from resonet.cosim.engines import linear, ngspice
 from resonet.cosim.envelope import EnvelopeRun, envelope
 from resonet.cosim.hardware import Hardware
 from resonet.cosim.settling import predicted_settling, settling, settling_time
+from resonet.netlist.neurons import voltages_of
 
 __all__ = ["claims"]
 
@@ -72,9 +73,9 @@ def _in_ngspice(name: str, made: Hardware, image: Array, stop: float) -> None:
             off <= 0.1,
         )
     drive = found.sums[0]
-    options, own, stage = made.levels.stages[0].options, made.levels.stages[0], made.design.stages[0]
-    current = own.bias + own.gm * ((drive - stage.bias) * own.unit + own.rest[stage.members.max(1)])
-    joules = float(np.trapezoid(current**2 * options.resistance, found.time, axis=0).sum())
+    own = made.levels.stages[0]
+    current = own.bias + own.gm * voltages_of(made.levels, 0, drive)
+    joules = float(np.trapezoid(current**2 * own.options.resistance, found.time, axis=0).sum())
     envelopes = energy(made.levels, run, image).stages[0].oscillators
     off = abs(joules / envelopes - 1)
     show(f"{name}: energy of the drive currents, ngspice - envelope", f"{off:.2%}", "<= 1 %", off <= 0.01)

@@ -3,7 +3,7 @@
 A stage is a product with its effective weights (two-pass method), a pool, and the neurons' law I -> P, all settled.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from resonet.cosim.effective import HeldWeights
 from resonet.models.errors import InputError
 from resonet.models.noise import johnson
 from resonet.netlist.activation import apply_activation
-from resonet.netlist.neurons import Levels, activate
+from resonet.netlist.neurons import Levels, activate, sums_of
 from resonet.netlist.parallel import ParallelNetwork, Stage
 from resonet.netlist.parallel_plan import ParallelDesign
 
@@ -60,9 +60,7 @@ def stage_weights(stage: Stage, held: HeldWeights) -> Array:
 
 def pixel_tones(design: ParallelDesign, images: Array) -> Array:
     """Power of the pixels' tones, units of p_max, [n, pixels]."""
-    offset, full_scale = design.scale(0)
-    x = np.asarray(images, float).reshape(len(images), -1)
-    return np.asarray(np.clip((x + offset) / full_scale, 0, 1))
+    return design.input_scale(0).carried(np.asarray(images, float).reshape(len(images), -1))
 
 
 def pool(levels: Levels, number: int, voltages: Array) -> Array:
@@ -81,8 +79,7 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
     """What the trained network does with images [n, *input_shape], in the order of the hardware's neurons."""
     x, found = np.asarray(images, float).reshape(len(images), -1), list[StageValues]()
     for stage in network.stages:
-        seen = np.where(stage.wires < 0, 0.0, x[:, stage.wires]).swapaxes(0, 1)  # [groups, n, taps]
-        chains = (seen @ stage.copies.matrix.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(x), -1)
+        chains = _chains(stage, stage.copies.matrix, np.concatenate([x, np.zeros((len(x), 1))], axis=1))
         pooled = np.where(stage.members < 0, -np.inf, chains[:, stage.members])
         sums = (pooled.mean(-1) if stage.pool == "average" else pooled.max(-1)) + stage.bias
         x = apply_activation(stage.copies.activation, sums)
@@ -93,18 +90,15 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
 def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:
     """RMS noise at a neuron's input, V, behind its poles: Johnson noise of its chain, noise of the transconductor."""
     options, device = levels.stages[number].options, levels.design.design.plan.device
-    buses = levels.design.entry(number).buses
-    sizes = [bus.size[1] for bus in buses if (bus.group, bus.bank) == (buses[0].group, buses[0].bank)]
-    chain = dc_stack(levels, number).noise(johnson(device.resistance * np.array(sizes, float), temperature))
+    resistance = device.resistance * np.array(levels.design.tile_sizes(number), float)
+    chain = dc_stack(levels, number).noise(johnson(resistance, temperature))
     return float(np.hypot(chain, options.transconductor().noise_voltage))
 
 
-def _chains(stage: Stage, weights: Array, tones: Array, dark: float, unit: float) -> Array:
-    """Chain voltages [n, chains] for tones [n, tones] in units of p_max; `dark` is that of a padded pixel."""
-    padded = np.concatenate([tones, np.full((len(tones), 1), dark)], axis=1)
+def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
+    """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 1], a padded pixel's at the end."""
     seen = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
-    volts = seen @ (weights.swapaxes(1, 2) * unit)  # [groups, n, outputs]
-    return np.asarray(volts.swapaxes(0, 1).reshape(len(tones), -1))
+    return np.asarray((seen @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
 
 
 def cascade(
@@ -119,13 +113,18 @@ def cascade(
 
     `done` is called after each batch.
     """
+    if not len(images):
+        raise InputError("no images; possible: at least one")
+    weights = [
+        stage_weights(stage, held[stage.layer.name]) * (own.unit * levels.design.scale(n)[1])  # V per unit of p_max
+        for n, (stage, own) in enumerate(zip(levels.design.stages, levels.stages, strict=True))
+    ]
+    rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(weights))]
     parts = []
     for start in range(0, len(images), batch):
-        parts.append(_batch(levels, held, images[start : start + batch], noise))
+        parts.append(_batch(levels, weights, images[start : start + batch], rms, noise))
         if done:
             done()
-    if not parts:
-        raise InputError("no images; possible: at least one")
     stages = tuple(
         StageValues(np.concatenate([p[n].sums for p in parts]), np.concatenate([p[n].outputs for p in parts]))
         for n in range(len(levels.stages))
@@ -134,21 +133,18 @@ def cascade(
 
 
 def _batch(
-    levels: Levels, held: Mapping[str, HeldWeights], images: Array, noise: np.random.Generator | None
+    levels: Levels, weights: Sequence[Array], images: Array, rms: Sequence[float], noise: np.random.Generator | None
 ) -> list[StageValues]:
-    """One batch through all stages."""
+    """One batch through all stages; weights [groups, outputs, taps] in V per unit of p_max, `rms` of the noise in V."""
     design, found = levels.design, []
     tones = pixel_tones(design, images)
     for number, stage in enumerate(design.stages):
-        own = levels.stages[number]
-        offset, full_scale = design.scale(number)
-        weights = stage_weights(stage, held[stage.layer.name])
-        volts = _chains(stage, weights, tones, offset / full_scale, own.unit * full_scale)
+        volts = _chains(stage, weights[number], design.padded(number, tones))
         if noise is not None:
-            volts = volts + noise.normal(0, chain_noise_voltage(levels, number), volts.shape)
+            volts = volts + noise.normal(0, rms[number], volts.shape)
         at = pool(levels, number, volts)
-        sums = (at - own.rest[stage.members.max(1)]) / own.unit + stage.bias
-        if own.kind is None:
+        sums = sums_of(levels, number, at)
+        if levels.stages[number].kind is None:
             found.append(StageValues(sums, sums))
             break
         tones = activate(levels, number, at)

@@ -19,7 +19,7 @@ from resonet.models.errors import InputError
 from resonet.netlist.cascade_deck import DRIVE, Timing, cascade_deck
 from resonet.netlist.deck import Deck
 from resonet.netlist.folder import write_deck
-from resonet.netlist.neurons import Levels
+from resonet.netlist.neurons import Levels, sums_of
 
 __all__ = ["CascadeTransient", "cascade_timing", "run_cascade", "trace_difference"]
 
@@ -94,9 +94,8 @@ def _nodes(levels: Levels, s: int) -> list[str]:
 
 def _sums(levels: Levels, s: int, shown: Array) -> Array:
     """Weighted sums plus bias of a stage from what its drive nodes show."""
-    own, stage = levels.stages[s], levels.design.stages[s]
-    volts = shown if own.kind is None else (shown / own.options.resistance - own.bias) / own.gm
-    return np.asarray((volts - own.rest[stage.members.max(1)]) / own.unit + stage.bias)
+    own = levels.stages[s]
+    return sums_of(levels, s, shown if own.kind is None else (shown / own.options.resistance - own.bias) / own.gm)
 
 
 def trace_difference(levels: Levels, transient: CascadeTransient, run: EnvelopeRun) -> Array:

@@ -114,7 +114,5 @@ class DcStack:
 
 def dc_stack(levels: Levels, number: int) -> DcStack:
     """DC side of a stage's neurons; all are alike."""
-    first, *_ = buses = levels.design.entry(number).buses
-    sizes = [bus.size[1] for bus in buses if (bus.group, bus.bank) == (first.group, first.bank)]
     plan, bandwidth = levels.design.design.plan, levels.stages[number].options.bandwidth
-    return DcStack.of_tiles(sizes, plan.device.resistance, plan.circuit, bandwidth)
+    return DcStack.of_tiles(levels.design.tile_sizes(number), plan.device.resistance, plan.circuit, bandwidth)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from resonet.cosim.bus_answers import bus_powers
 from resonet.cosim.cascade import pixel_tones
 from resonet.cosim.envelope import EnvelopeRun
-from resonet.netlist.neurons import Levels
+from resonet.netlist.neurons import Levels, voltages_of
 
 __all__ = ["LITERATURE", "Energy", "StageEnergy", "energy"]
 
@@ -90,9 +90,7 @@ def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
     """RF power in all resonators of a stage, W [times], for tones [times, tones] in units of p_max."""
     design, stage, entry = levels.design, levels.design.stages[number], levels.design.entry(number)
     plan = design.design.plan
-    offset, full_scale = design.scale(number)
-    padded = np.concatenate([tones, np.full((len(tones), 1), offset / full_scale)], axis=1)
-    found = np.zeros(len(tones))
+    padded, found = design.padded(number, tones), np.zeros(len(tones))
     for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
         per_watt = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)  # [tones]
         found += padded[:, stage.wires[bus.group][bus.taps]] @ per_watt * plan.options.p_max
@@ -122,9 +120,7 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
         if own.kind is not None:
             options, neurons = own.options, stage.neurons
             zero, full_scale = design.scale(number + 1)
-            sums = trace.sums[:upto]
-            voltage = (sums - stage.bias) * own.unit + own.rest[stage.members.max(1)]
-            current = own.bias + own.gm * voltage
+            current = own.bias + own.gm * voltages_of(levels, number, trace.sums[:upto])
             drive = float(np.trapezoid((np.maximum(current, 0) * options.supply).sum(1), time))
             oscillators = float(np.trapezoid((current**2 * options.resistance).sum(1), time))
             if own.kind == "three_terminal":

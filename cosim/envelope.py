@@ -26,7 +26,7 @@ from resonet.cosim.rectifier_dynamics import Ramp, Rectifiers
 from resonet.models.errors import InputError
 from resonet.models.neuron import POLES
 from resonet.netlist.neuron_options import NeuronOscillator
-from resonet.netlist.neurons import Levels, tone_power
+from resonet.netlist.neurons import Levels, sums_of, tone_power
 
 __all__ = ["EnvelopeRun", "StageTrace", "envelope", "low_pass"]
 
@@ -181,9 +181,8 @@ def envelope(
     tones = np.broadcast_to(pixel_tones(design, image[None]), (len(times), levels.stages[0].paths.tones))
     traces = []
     for number, own in enumerate(levels.stages):
-        stage = design.stages[number]
         readings = _stage(levels, number, program.layers[number].f_res, tones, grain)
-        sums = (readings - own.rest[stage.members.max(1)]) / own.unit + stage.bias
+        sums = sums_of(levels, number, readings)
         done()
         if own.kind is None:
             traces.append(StageTrace(sums, sums))
@@ -197,9 +196,7 @@ def envelope(
 def _stage(levels: Levels, number: int, f_res: Sequence[Array], tones: Array, grain: _Grain) -> Array:
     """What the transconductors of a stage see, [times, neurons], for tones [times, tones] in units of p_max."""
     plan, entry = levels.design.design.plan, levels.design.entry(number)
-    offset, full_scale = levels.design.scale(number)
-    dark = np.full((len(tones), 1), offset / full_scale)
-    amplitudes = np.sqrt(np.concatenate([tones, dark], axis=1) * plan.options.p_max)
+    amplitudes = np.sqrt(levels.design.padded(number, tones) * plan.options.p_max)
     passes, stack = linear(plan, entry, f_res).rf, dc_stack(levels, number)
     volts = _tile_voltages(levels, number, passes, f_res, amplitudes, grain)
     start = _kick(levels, number, passes, amplitudes[0], stack)

@@ -31,8 +31,7 @@ class Accuracy:
 
 def tone_powers(design: Design, layer: Synapses, x: Array) -> Array:
     """Power of every tone in W, [groups, n, positions, taps], for a batch of layer inputs [n, *in_shape]."""
-    scale, p_max = design.scales[layer.name], design.plan.options.p_max
-    return np.asarray(np.clip((patches(x, layer) + scale.offset) / scale.full_scale, 0, 1) * p_max)
+    return design.scales[layer.name].carried(patches(x, layer)) * design.plan.options.p_max
 
 
 def forward(

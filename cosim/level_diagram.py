@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from resonet.cosim.bus_answers import bus_powers
 from resonet.cosim.cascade import CascadeRun, cascade, chain_noise_voltage, pixel_tones
 from resonet.cosim.hardware import Hardware
-from resonet.models.bus import bus_currents
 from resonet.models.errors import InputError
 from resonet.models.noise import BOLTZMANN
-from resonet.netlist.neurons import Levels
+from resonet.netlist.neurons import Levels, voltages_of
 
 __all__ = [
     "TEMPERATURE",
@@ -116,25 +116,14 @@ def _tones(levels: Levels, number: int, run: CascadeRun, images: Array) -> Array
     return np.asarray((run.stages[number - 1].outputs + offset) / full_scale)
 
 
-def _voltages(levels: Levels, number: int, run: CascadeRun) -> Array:
-    """Voltages at the transconductors of a stage, [n, neurons]."""
-    own, stage = levels.stages[number], levels.design.stages[number]
-    return np.asarray((run.stages[number].sums - stage.bias) * own.unit + own.rest[stage.members.max(1)])
-
-
 def _per_part(levels: Levels, number: int) -> Array:
     """Power in the resonator that a branch is meant for, [branches], W at p_max."""
     plan, entry, paths = levels.design.design.plan, levels.design.entry(number), levels.stages[number].paths
-    known: dict[tuple[int, int, int], Array] = {}
     found = np.zeros(len(paths.tone))
-    for b, bus in enumerate(entry.buses):
-        chains, size = bus.size
-        key = (chains, size, bus.below)
-        if key not in known:
-            current = bus_currents(bus.frequencies, plan.device.resistance, size, chains, plan.circuit, bus.below)
-            known[key] = 0.5 * plan.device.resistance * np.abs(np.diagonal(current)) ** 2
+    for b, power in enumerate(bus_powers(plan, entry)):
         at = paths.bus == b
-        found[at] = (known[key] * bus.levels**2 * plan.options.p_max)[paths.slot[at]]
+        own = np.diagonal(power)[paths.slot[at]]
+        found[at] = 0.5 * plan.device.resistance * own * plan.options.p_max
     return found
 
 
@@ -197,7 +186,7 @@ def _layer(
     device, paths = design.design.plan.device, own.paths
     live = paths.tone >= 0
     largest = float((per_part[live] * tones.max(0)[paths.tone[live]]).max())
-    trimmed = voltages - own.rest[stage.members.max(1)]
+    trimmed = voltages - own.rest[stage.first]
     overdrive = clamp = clipped = p1db = amplifier_noise = float("nan")
     if own.kind is not None and following is not None:
         xi = (own.bias + own.gm * voltages) / own.options.threshold_current
@@ -248,7 +237,7 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
     levels, images = hardware.levels, np.asarray(images[:MOST_IMAGES], float)
     run = cascade(levels, hardware.held, images)
     parts = [_tones(levels, number, run, images) for number in range(len(levels.stages))]
-    volts = [_voltages(levels, number, run) for number in range(len(levels.stages))]
+    volts = [voltages_of(levels, number, stage.sums) for number, stage in enumerate(run.stages)]
     shown, layers = [], []
     for number, tones in enumerate(parts):
         per_part = _per_part(levels, number)

@@ -27,7 +27,7 @@ from resonet.netlist.parallel import Stage
 from resonet.netlist.parallel_plan import ParallelDesign, TonePaths, all_paths
 from resonet.netlist.programming import Method, Program
 
-__all__ = ["Levels", "StageLevels", "activate", "plan_levels", "tone_power"]
+__all__ = ["Levels", "StageLevels", "activate", "plan_levels", "sums_of", "tone_power", "voltages_of"]
 
 Array = NDArray[np.float64]
 FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
@@ -132,26 +132,22 @@ def _neurons(
     kind = _kind(stage, wanted)
     zero, full_scale = design.scale(number + 1)
     activation = stage.copies.activation
-    trained = isinstance(activation, OscillatorActivation)
     if activation == "linear" and kind != "relu":
         raise InputError(f"layer {stage.layer.name}: linear; possible: neurons of kind relu, or an activation")
-    drive = (
-        activation.drive
-        if isinstance(activation, OscillatorActivation)
-        else (options.headroom * (options.clamp - 1) / full_scale)
-    )
+    if isinstance(activation, OscillatorActivation):
+        drive, zero = activation.drive, 0.0
+    else:
+        drive = options.headroom * (options.clamp - 1) / full_scale
     ith = options.threshold_current
     reference = _reference(stage, kind, options, drive, full_scale, targets)
-    pooled = found.rest[stage.members.max(1)]  # all chains of a pool hold the same kernel
     gm = drive * ith / found.unit
-    shift = 0.0 if trained else zero
     return replace(
         found,
         options=options,
         kind=kind,
         gm=gm,
         drive=drive,
-        bias=ith * (1 + drive * (stage.bias + shift)) - gm * pooled,
+        bias=ith * (1 + drive * (stage.bias + zero)) - gm * found.rest[stage.first],
         reference=reference,
         gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.design.plan.circuit.impedance),
     )
@@ -185,6 +181,18 @@ def plan_levels(
             found = _neurons(design, number, found, paths[number + 1], kind, batch)
         stages.append(found)
     return Levels(design, program.method, tuple(stages))
+
+
+def sums_of(levels: Levels, number: int, voltage: Array) -> Array:
+    """Weighted sums plus bias of the trained network that voltages at a stage's neurons [..., neurons] stand for."""
+    own, stage = levels.stages[number], levels.design.stages[number]
+    return np.asarray((voltage - own.rest[stage.first]) / own.unit + stage.bias)
+
+
+def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
+    """The inverse of `sums_of`, V."""
+    own, stage = levels.stages[number], levels.design.stages[number]
+    return np.asarray((sums - stage.bias) * own.unit + own.rest[stage.first])
 
 
 def activate(levels: Levels, number: int, voltage: Array) -> Array:

@@ -51,9 +51,14 @@ class Stage:
         return np.repeat(np.arange(self.layer.groups), self.layer.positions)
 
     @property
+    def first(self) -> Index:
+        """[neurons] a chain of each neuron: all of a pool hold the same kernel."""
+        return np.asarray(self.members.max(1))
+
+    @property
     def bias(self) -> NDArray[np.float64]:
-        """[neurons] trained bias; all chains of a pool have the same."""
-        return np.asarray(self.copies.bias[self.members.max(1)])
+        """[neurons] trained bias."""
+        return np.asarray(self.copies.bias[self.first])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,22 +75,20 @@ class ParallelNetwork:
         return replace(self.cnn, layers=tuple(stage.copies for stage in self.stages))
 
 
-def _copies(layer: Synapses, pooled: Synapses | None) -> Synapses:
-    """The layer with each position a group of its own; bias and activation of the average pool behind it, if any."""
+def _copies(layer: Synapses) -> Synapses:
+    """The layer with each position a group of its own."""
     groups, outputs, taps = layer.matrix.shape
     matrix = np.repeat(layer.matrix, layer.positions, axis=0)  # [groups * positions, outputs, taps]
-    bias = layer.bias if pooled is None else layer.bias + pooled.bias
     return replace(
         layer,
         weight=matrix.reshape(-1, taps, 1, 1),
-        bias=np.repeat(bias.reshape(groups, outputs), layer.positions, axis=0).ravel(),
+        bias=np.repeat(layer.bias.reshape(groups, outputs), layer.positions, axis=0).ravel(),
         in_shape=(len(matrix) * taps, 1, 1),
         out_shape=(len(matrix) * outputs, 1, 1),
         stride=(1, 1),
         dilation=(1, 1),
         padding=(0, 0, 0, 0),
         groups=len(matrix),
-        activation=(pooled or layer).activation,
     )
 
 
@@ -135,7 +138,7 @@ class _Builder:
             return
         self.close()
         wires = _carry(self.tones, layer)
-        copies = _copies(layer, None)
+        copies = _copies(layer)
         outputs = layer.weight.shape[0] // layer.groups
         self.stages.append(Stage(layer, copies, wires, _colours(layer), "none", np.empty((0, 1), np.int64)))
         chains = np.arange(len(copies.weight)).reshape(layer.groups, layer.positions, outputs)
@@ -145,7 +148,8 @@ class _Builder:
         """A maximum of the open stage's chains."""
         if self.image is None:
             raise InputError(f"layer {layer.name}: a maximum of the image itself; possible: behind a weighted layer")
-        self._pool(pool_windows(self._square(layer.in_shape), layer).reshape(len(self._values(layer)), -1), "max", None)
+        windows = pool_windows(self._square(layer.in_shape), layer)
+        self._pool(windows.reshape(-1, layer.kernel[0] * layer.kernel[1]), "max", None)
 
     def wiring(self, layer: Wiring) -> None:
         """Wires that move values about."""
@@ -153,9 +157,6 @@ class _Builder:
             self.tones = _rewire(self.tones, layer)
         else:
             self.image = np.stack([_rewire(column, layer) for column in self.image.T], axis=1)
-
-    def _values(self, layer: MaxPool) -> range:
-        return range(int(np.prod(layer.out_shape)))
 
     def _square(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """The running image as numbers from 1, 0 for none."""

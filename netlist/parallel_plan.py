@@ -19,6 +19,7 @@ from resonet.netlist.graph import combiner_gain
 from resonet.netlist.parallel import ParallelNetwork, Stage, parallel_network
 from resonet.netlist.programming import COMPILED, Method, Program
 from resonet.netlist.programming import program as make_program
+from resonet.netlist.scales import InputScale
 
 __all__ = ["ParallelDesign", "TonePaths", "all_paths", "parallel_design", "tone_paths"]
 
@@ -42,10 +43,24 @@ class ParallelDesign:
         """Plan of a stage."""
         return self.design.plan.layers[stage]
 
+    def tile_sizes(self, stage: int) -> list[int]:
+        """Resonators of the tiles of a neuron, from ground up; all neurons of a stage are alike."""
+        first, *_ = buses = self.entry(stage).buses
+        return [bus.size[1] for bus in buses if (bus.group, bus.bank) == (first.group, first.bank)]
+
+    def input_scale(self, stage: int) -> InputScale:
+        """How the tones into a stage carry its inputs."""
+        return self.design.scales[self.stages[stage].layer.name]
+
     def scale(self, stage: int) -> tuple[float, float]:
         """Offset and full scale of the tones into a stage: P = p_max (x + offset) / full scale."""
-        found = self.design.scales[self.stages[stage].layer.name]
+        found = self.input_scale(stage)
         return found.offset, found.full_scale
+
+    def padded(self, stage: int, tones: Array) -> Array:
+        """Powers of the tones into a stage [n, tones], units of p_max, with that of a padded pixel at the end."""
+        offset, full_scale = self.scale(stage)
+        return np.concatenate([tones, np.full((len(tones), 1), offset / full_scale)], axis=1)
 
     @property
     def resonators(self) -> int:

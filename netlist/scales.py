@@ -26,6 +26,10 @@ class InputScale:
     offset: float
     full_scale: float
 
+    def carried(self, x: Array) -> Array:
+        """Tone powers, units of p_max, for inputs of any shape."""
+        return np.asarray(np.clip((x + self.offset) / self.full_scale, 0, 1))
+
     @classmethod
     def of_range(cls, low: float, high: float) -> "InputScale":
         """Scale of an input that stays within low ... high (zero padding counts as an input)."""
