@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from resonet.cosim.cascade import pixel_tones
 from resonet.cosim.envelope import EnvelopeRun
-from resonet.cosim.ngspice import EngineError, run_deck
-from resonet.cosim.referee import hann_mean
+from resonet.cosim.fixed_step import check_fixed_step, hann_mean
+from resonet.cosim.ngspice import run_deck
+from resonet.cosim.referee import MOST_STEPS, check_points
 from resonet.models.errors import InputError
 from resonet.netlist.cascade_deck import DRIVE, Timing, cascade_deck
 from resonet.netlist.deck import Deck
@@ -25,7 +26,6 @@ __all__ = ["CascadeTransient", "cascade_timing", "run_cascade", "trace_differenc
 
 Array = NDArray[np.float64]
 POINTS = 12.0  # time points per period of the highest tone
-MOST_STEPS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +47,7 @@ def highest_channel(levels: Levels) -> float:
 
 def cascade_timing(levels: Levels, stop: float, points: float = POINTS) -> Timing:
     """Step of `points` time points per period of the highest tone, and the end. Raises InputError."""
-    if not 8 <= points <= 10_000:
-        raise InputError(f"{points:g} points per period of the highest tone; possible: 8 ... 10000")
+    check_points(points)
     step = 1 / (points * highest_channel(levels))
     steps = int(np.ceil(stop / step))
     if not 100 <= steps <= MOST_STEPS:
@@ -77,14 +76,9 @@ def run_cascade(
 
 def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: float) -> CascadeTransient:
     plot = run_deck(deck, timeout=timeout)[0]
-    steps = round(timing.stop / timing.step)
-    if abs(len(plot.axis) - steps) > 50:  # the first steps are smaller, by ngspice's own start
-        raise EngineError(
-            f"ngspice took {len(plot.axis)} time points where {steps} of a fixed step were asked for, so the pre-warp "
-            "does not hold; possible: more points per period"
-        )
+    check_fixed_step(plot, round(timing.stop / timing.step))
     sums = tuple(_sums(levels, s, plot.columns(_nodes(levels, s)).real) for s in range(len(levels.stages)))
-    settled = tuple(np.array([hann_mean(plot.axis, column, window) for column in stage.T]) for stage in sums)
+    settled = tuple(hann_mean(plot.axis, stage, window) for stage in sums)
     return CascadeTransient(plot.axis, sums, settled, settled[-1][levels.design.network.outputs], timing.step, window)
 
 

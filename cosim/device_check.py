@@ -7,12 +7,13 @@ the step is fixed, and what is put in and read out is moved by the integrator's 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from resonet.cosim.ngspice import EngineError, run_deck
+from resonet.cosim.fixed_step import check_fixed_step, hann_weights
+from resonet.cosim.ngspice import run_deck
 from resonet.cosim.raw import Plot
 from resonet.models.errors import InputError
-from resonet.netlist.deck import Deck
+from resonet.netlist.deck import Deck, played
 from resonet.spice_lib.library import library
 
 __all__ = [
@@ -78,11 +79,6 @@ def impedance_points(f: Array, bias: Sequence[float], device: str, values: Value
     return np.asarray(_run("device_z", device, body, _grid(f), save, 60).columns(save).T)
 
 
-def _warped(f: ArrayLike, dt: float) -> Array:
-    """Frequency at which trapezoidal steps dt have to be driven to be driven at f."""
-    return np.asarray(np.arctan(np.pi * np.asarray(f, float) * dt) / (np.pi * dt))
-
-
 def _transient(
     name: str, device: str, body: Sequence[str], dt: float, stop: float, save: Sequence[str], how: str = ""
 ) -> Plot:
@@ -93,16 +89,8 @@ def _transient(
             "comparison with ngspice: --no-spice)"
         )
     plot = _run(name, device, [*body, TRANSIENT], f"tran {dt!r} {stop!r} 0 {dt!r}{how}", save, 300)
-    if abs(len(plot.axis) - steps) > 50:
-        raise EngineError(f"ngspice took {len(plot.axis)} time points where {steps} of a fixed step were asked for")
+    check_fixed_step(plot, steps)
     return plot
-
-
-def _hann(time: Array, window: float) -> Array:
-    """Weights of the last `window` seconds; they add up to 1."""
-    phase = (time - (time[-1] - window)) / window
-    weight = np.where(phase > 0, np.sin(np.pi * phase) ** 2, 0) * np.gradient(time)
-    return np.asarray(weight / weight.sum())
 
 
 def rectified_transient(f: Array, power: Array, values: Values, points: int = 80) -> Array:
@@ -116,14 +104,14 @@ def rectified_transient(f: Array, power: Array, values: Values, points: int = 80
     window = 6 / width
     stop = np.ceil((1.6 / width + window) / dt) * dt
     body = []
-    for n, (tone, amplitude) in enumerate(zip(_warped(f, dt), peak, strict=True)):
+    for n, (tone, amplitude) in enumerate(zip(played(f, dt), peak, strict=True)):
         body += [
             f"x{n} a{n} 0 x{n} y{n} {_instance('auto_oscillator', {**values, 'kick': 0.0})}",
             f"i{n} 0 a{n} sin(0 {amplitude:.15g} {tone:.15g})",
         ]
     save = [f"v(a{n})" for n in range(len(f))]
     plot = _transient("device_tran", "auto_oscillator", body, dt, float(stop), save)
-    return np.asarray(_hann(plot.axis, window) @ plot.columns(save).real)
+    return np.asarray(hann_weights(plot.axis, window) @ plot.columns(save).real)
 
 
 def precession_points(current: Array, values: Values, points: int = 80) -> tuple[Array, Array]:
@@ -139,7 +127,7 @@ def precession_points(current: Array, values: Values, points: int = 80) -> tuple
         save += [f"v(x{n})", f"v(y{n})"]
     plot = _transient("device_free", "auto_oscillator", body, dt, float(stop), save)
     x, y = plot.columns(save).real[:, 0::2], plot.columns(save).real[:, 1::2]
-    weight = _hann(plot.axis, 20 / values["f0"])
+    weight = hann_weights(plot.axis, 20 / values["f0"])
     late = plot.axis > plot.axis[-1] - 20 / values["f0"]
     phase = np.unwrap(np.angle(x[late] + 1j * y[late]), axis=0)
     turn = np.abs(np.polyfit(plot.axis[late], phase, 1)[0]) / (2 * np.pi)
@@ -160,7 +148,7 @@ def oscillator_points(current: Array, device: str, values: Values, points: int =
     save = [f"v(out{n})" for n in range(len(current))]
     plot = _transient("device_tone", device, body, dt, stop, save)
     volts = plot.columns(save).real
-    power = _hann(plot.axis, 20 / f0) @ volts**2 / z0
+    power = hann_weights(plot.axis, 20 / f0) @ volts**2 / z0
     frequency = np.full(len(current), np.nan)
     for n in np.flatnonzero(power > 1e-6 * power.max()).tolist():
         v, t = volts[:, n], plot.axis
@@ -184,7 +172,7 @@ def compression_points(amplitude: Array, f: float, values: Values, points: int =
         ]
     save = [f"v(out{n})" for n in range(len(amplitude))]
     plot = _transient("device_gain", "amplifier", body, dt, 14 / f, save)
-    weight = _hann(plot.axis, 10 / f) * np.exp(-2j * np.pi * f * plot.axis)
+    weight = hann_weights(plot.axis, 10 / f) * np.exp(-2j * np.pi * f * plot.axis)
     return np.asarray(2 * np.abs(weight @ plot.columns(save).real))
 
 
@@ -197,7 +185,7 @@ def macrospin_points(f: Array, start: Array, amplitude: float, values: Values, p
     width = values.get("width", values["alpha"] * float(f.mean()))
     window = 4 / width
     body, save = [], [f"v(a{n})" for n in range(len(f))]
-    for n, tone in enumerate(_warped(f, dt)):
+    for n, tone in enumerate(played(f, dt)):
         body += [
             f"x{n} a{n} 0 0 0 mx{n} my{n} mz{n} {_instance('macrospin', values)}",
             f"i{n} 0 a{n} sin(0 {amplitude:.15g} {tone:.15g})",
@@ -205,7 +193,7 @@ def macrospin_points(f: Array, start: Array, amplitude: float, values: Values, p
         ]
     stop = float(np.ceil((1.6 / width + window) / dt) * dt)
     plot = _transient("device_spin", "macrospin", body, dt, stop, save, " uic")
-    return np.asarray(_hann(plot.axis, window) @ plot.columns(save).real)
+    return np.asarray(hann_weights(plot.axis, window) @ plot.columns(save).real)
 
 
 def current_points(volts: Array, device: str, values: Values) -> Array:

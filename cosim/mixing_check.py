@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.ngspice import EngineError, run_deck
+from resonet.cosim.fixed_step import check_fixed_step
+from resonet.cosim.ngspice import run_deck
 from resonet.models.bus import BusCircuit, bus_currents, tone_levels
 from resonet.models.mixing import product_voltage, series_transfer
 from resonet.models.resonator import SpinDiode, resonance_for_detuning, susceptibility
@@ -80,8 +81,7 @@ def three_tones(shift: float = 0.0, power: float = 2e-9, phase: float = 0.0) -> 
         phases = np.array([phase + turned, 0.0, 0.0])
         deck = transient_deck(graph, "mixing", "t0", emf / gain, bus.frequencies, phases, dt, steps * dt, TankStep(dt))
         plot = run_deck(deck)[0]
-        if abs(len(plot.axis) - steps) > 50:
-            raise EngineError(f"ngspice took {len(plot.axis)} time points where {steps} of a fixed step were asked for")
+        check_fixed_step(plot, steps)
         where = plot.axis > plot.axis[-1] - window
         weight = np.sin(np.pi * (plot.axis[where] - plot.axis[where][0]) / window) ** 2
         volts.append(float(weight @ plot.columns(["v(dc0)"])[where, 0].real / weight.sum()))

@@ -18,12 +18,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from resonet.cosim.fixed_step import check_fixed_step, hann_mean
 from resonet.cosim.inference import tone_powers
-from resonet.cosim.ngspice import EngineError, run_deck
+from resonet.cosim.ngspice import run_deck
 from resonet.cosim.passes import dc_pass, rectify, rf_pass
 from resonet.models.errors import InputError
 from resonet.netlist.cnn import Synapses
-from resonet.netlist.deck import Deck, TankStep, transient_deck
+from resonet.netlist.deck import Deck, TankStep, played, transient_deck
 from resonet.netlist.design import Design
 from resonet.netlist.forward import propagate, software_layer
 from resonet.netlist.frequency_plan import Bus, sub_bus
@@ -35,7 +36,6 @@ __all__ = [
     "Prewarp",
     "TransientResult",
     "chain_bus",
-    "hann_mean",
     "patch_powers",
     "transient",
     "two_pass_voltage",
@@ -121,6 +121,12 @@ def two_pass_voltage(graph: HardwareGraph, bus: Bus, powers: Array) -> float:
     return next(iter(dc_pass(graph, bus.layer, {(bus.name, 0): volts}).values()))
 
 
+def check_points(points: float) -> None:
+    """InputError for time points per period of the highest tone that no transient takes."""
+    if not 8 <= points <= 10_000:
+        raise InputError(f"{points:g} points per period of the highest tone; possible: 8 ... 10000")
+
+
 def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
     """Settling time and averaging window, s: resonators, DC output and the closest beat note."""
     circuit, device = design.plan.circuit, design.plan.device
@@ -130,17 +136,10 @@ def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
     return 9 * max(ring, dc), max(20 / spacing, 10 * ring)
 
 
-def hann_mean(time: Array, volts: Array, window: float) -> float:
-    """Mean of the last `window` seconds with a Hann weight, which keeps beat notes out."""
-    phase = (time - (time[-1] - window)) / window
-    weight = np.where(phase > 0, np.sin(np.pi * phase) ** 2, 0) * np.gradient(time)
-    return float(weight @ volts / weight.sum())
-
-
 def _deck(graph: HardwareGraph, bus: Bus, emf: Array, phases: Array, dt: float, stop: float, prewarp: Prewarp) -> Deck:
-    played = np.arctan(np.pi * bus.frequencies * dt) / (np.pi * dt) if prewarp == "tones" else bus.frequencies
+    tones = played(bus.frequencies, dt) if prewarp == "tones" else bus.frequencies
     step = TankStep(dt) if prewarp == "tank" else None
-    return transient_deck(graph, bus.layer, bus.name, emf, played, phases, dt, stop, step)
+    return transient_deck(graph, bus.layer, bus.name, emf, tones, phases, dt, stop, step)
 
 
 def transient(
@@ -161,8 +160,7 @@ def transient(
     if prewarp not in PREWARPS:
         raise InputError(f"pre-warp {prewarp!r}: possible: {', '.join(PREWARPS)}")
     points = POINTS[prewarp] if points is None else points
-    if not 8 <= points <= 10_000:
-        raise InputError(f"{points:g} points per period of the highest tone; possible: 8 ... 10000")
+    check_points(points)
     bus, graph = chain_bus(design, layer, method, chain, len(powers))
     f_res = graph.nodes[f"{layer}/{bus.name}/chain0"]["f_res"]
     settle, window = _timing(design, bus, f_res)
@@ -178,16 +176,12 @@ def transient(
     phases = np.random.default_rng(seed).uniform(0, 360, len(powers))
     deck = _deck(graph, bus, emf, phases, dt, steps * dt, prewarp)
     plot = run_deck(deck, timeout=3600)[0]
-    if abs(len(plot.axis) - steps) > 50:  # the first steps are smaller, by ngspice's own start
-        raise EngineError(
-            f"ngspice took {len(plot.axis)} time points where {steps} of a fixed step were asked for, so the pre-warp "
-            "does not hold; possible: more points per period"
-        )
+    check_fixed_step(plot, steps)
     result = TransientResult(
         layer,
         chain,
         len(powers),
-        hann_mean(plot.axis, np.asarray(plot.columns(["v(dc0)"])[:, 0].real), window),
+        float(hann_mean(plot.axis, plot.columns(["v(dc0)"])[:, 0].real, window)),
         two_pass_voltage(graph, bus, powers),
         design.plan.device.sensitivity * design.plan.options.p_max,
         len(plot.axis),

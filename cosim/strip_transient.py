@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.ngspice import EngineError, run_deck
+from resonet.cosim.fixed_step import check_fixed_step, hann_mean
+from resonet.cosim.ngspice import run_deck
 from resonet.models.errors import InputError
 from resonet.models.resonator import SpinDiode
+from resonet.netlist.deck import played
 from resonet.netlist.strip_circuit import StripCircuit
 from resonet.netlist.strip_drive import drive_emf
 from resonet.netlist.strip_tuned_deck import strip_dc_deck, strip_transient_deck, tuning_senses
@@ -60,20 +62,16 @@ def strip_transient(
         raise InputError(f"{points:g} points per period; possible: 20 ... 1000")
     f = frequencies[circuit.tone[first]]
     timing = _timing(f, device.damping, points)
-    played = np.arctan(np.pi * f * timing.dt) / (np.pi * timing.dt)
     emf = drive_emf(circuit, device.resistance) * np.sqrt(powers)
     phases = np.random.default_rng(seed).uniform(0, 360, len(lines))
     stop = timing.steps * timing.dt
-    deck = strip_transient_deck(circuit, built, reference, currents, (emf, played, phases), (timing.dt, stop), device)
+    deck = strip_transient_deck(
+        circuit, built, reference, currents, (emf, played(f, timing.dt), phases), (timing.dt, stop), device
+    )
     plot = run_deck(deck, timeout=1800)[0]
-    if abs(len(plot.axis) - timing.steps) > 50:
-        raise EngineError(
-            f"ngspice took {len(plot.axis)} time points where {timing.steps} of a fixed step were asked for"
-        )
-    phase = (plot.axis - (plot.axis[-1] - timing.window)) / timing.window
-    weight = np.where(phase > 0, np.sin(np.pi * phase) ** 2, 0) * np.gradient(plot.axis)
+    check_fixed_step(plot, timing.steps)
     volts = plot.columns([f"v(n{n})" for n in circuit.readout]).real
-    return np.asarray(weight @ volts / weight.sum())
+    return hann_mean(plot.axis, volts, timing.window)
 
 
 def strip_dc_pass(circuit: StripCircuit, rectified: Array, currents: Array, device: SpinDiode) -> tuple[Array, Array]:

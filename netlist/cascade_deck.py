@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 
 from resonet.models.bus import BusCircuit
 from resonet.models.errors import InputError
-from resonet.netlist.deck import BUS_DEVICES, Deck, chain_lines, control_lines, tee_parameters, title_lines
+from resonet.netlist.deck import (
+    BUS_DEVICES,
+    Deck,
+    chain_lines,
+    combiner_lines,
+    control_lines,
+    played,
+    tee_parameters,
+    title_lines,
+)
 from resonet.netlist.frequency_plan import Bus
 from resonet.netlist.graph import combiner_gain
 from resonet.netlist.neuron_options import Kind
@@ -27,7 +36,7 @@ from resonet.netlist.neurons import Levels
 from resonet.netlist.parallel import Stage
 from resonet.netlist.parallel_plan import TonePaths
 
-__all__ = ["DRIVE", "Timing", "cascade_deck", "played"]
+__all__ = ["DRIVE", "Timing", "cascade_deck"]
 
 Array = NDArray[np.float64]
 DRIVE = "g{s}_{n}"  # node that shows what a neuron is driven with
@@ -46,11 +55,6 @@ class Timing:
     stop: float
 
 
-def played(frequency: Array, step: float) -> Array:
-    """Frequency, Hz, at which trapezoidal integration of that step answers as the circuit does at `frequency`."""
-    return np.asarray(np.arctan(np.pi * frequency * step) / (np.pi * step))
-
-
 def _values(record: Any) -> str:
     """Parameters of a device for its instance line."""
     return " ".join(f"{spec.name}={getattr(record, spec.name):.15g}" for spec in fields(record))
@@ -63,12 +67,8 @@ def _bus_subcircuit(name: str, bus: Bus, f_res: Array, levels: Levels) -> list[s
     chains, size = bus.size
     pins = [f"in{k}" for k in range(size)] + [f"d{j}" for j in range(chains)]
     pins += [f"t{j}" for j in range(chains)] if bus.below else []
-    z0, gain = f"z0={circuit.impedance:.12g}", f"gain={combiner_gain(size, circuit):.15g}"
     lines = [f".subckt {name} {' '.join(pins)}"]
-    for k in range(size):
-        lo, hi = ("0" if k == 0 else f"s{k}"), ("emf" if k == size - 1 else f"s{k + 1}")
-        lines.append(f"xarm{k} in{k} {lo} {hi} bus emf combiner_arm {z0} {gain}")
-    lines.append(f"xout bus emf combiner_out {z0}")
+    lines += combiner_lines(pins[:size], "bus", [combiner_gain(size, circuit)] * size, circuit)
     for j in range(chains):
         lines.append(f"xbt{j} bus d{j} h{j}_0 {tee_parameters(circuit)}")
         lines.append(chain_lines(j, f_res[j], f"t{j}" if bus.below else "0", device, circuit))
@@ -106,39 +106,27 @@ def _buses(levels: Levels, s: int, f_res: Sequence[Array], inputs: list[dict[int
     return lines
 
 
-def _split(
-    node: str, tone: int, s: int, paths: TonePaths, circuit: BusCircuit
-) -> tuple[list[str], list[dict[str, Any]]]:
-    """Splitter between the source of a tone at `node` and the buses of stage s; the branches with their nodes."""
-    where = np.flatnonzero(paths.tone == tone)
-    branches = [{"bus": int(paths.bus[i]), "slot": int(paths.slot[i]), "node": f"y{s}_{i}"} for i in where]
-    if len(where) == 1:
-        branches[0]["node"] = node
-        return [], branches
-    z0, lines, emf = f"z0={circuit.impedance:.12g}", [], f"e{s}_{tone}"
-    for n, (i, branch) in enumerate(zip(where, branches, strict=True)):
-        lo = "0" if n == 0 else f"z{s}_{tone}_{n}"
-        hi = emf if n == len(where) - 1 else f"z{s}_{tone}_{n + 1}"
-        lines.append(f"xs{s}_{i} {branch['node']} {lo} {hi} {node} {emf} combiner_arm {z0} gain={paths.share[i]:.15g}")
-    return [*lines, f"xs{s}_{tone}out {node} {emf} combiner_out {z0}"], branches
-
-
 def _distribute(
     s: int, paths: TonePaths, nodes: Sequence[str], circuit: BusCircuit
 ) -> tuple[list[str], list[dict[int, str]]]:
-    """Splitters of all tones into a stage; for every bus the node of each combiner input."""
+    """Splitters of all tones into a stage; for every bus the node of each combiner input.
+
+    A tone that one bus needs goes there from its source's node; others get a splitter, a combiner the other way round.
+    """
     inputs: list[dict[int, str]] = [{} for _ in range(int(paths.bus.max()) + 1)]
     lines = []
     for tone in np.flatnonzero(paths.ways).tolist():
-        more, branches = _split(nodes[tone], tone, s, paths, circuit)
-        lines += more
-        for branch in branches:
-            inputs[branch["bus"]][branch["slot"]] = branch["node"]
+        where = np.flatnonzero(paths.tone == tone).tolist()
+        ends = [nodes[tone]] if len(where) == 1 else [f"y{s}_{branch}" for branch in where]
+        if len(where) > 1:
+            lines += combiner_lines(ends, nodes[tone], paths.share[where].tolist(), circuit, f"{s}_{tone}_")
+        for branch, end in zip(where, ends, strict=True):
+            inputs[paths.bus[branch]][int(paths.slot[branch])] = end
     return lines, inputs
 
 
 def _source(name: str, node: str, emf: float, frequency: float, step: float, circuit: BusCircuit) -> str:
-    f = float(played(np.array(frequency), step))
+    f = float(played(frequency, step))
     return f"x{name} {node} tone_port z0={circuit.impedance:.12g} emf={emf:.15g} f={f:.15g}"
 
 
@@ -198,7 +186,7 @@ def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float) -> lis
     f = float(paths.frequency[n]) or 1e9
     oscillator = own.options.oscillator(kind, z0, f)
     values = {spec.name: getattr(oscillator, spec.name) for spec in fields(oscillator)}
-    values["f0"] = float(played(np.array(f), step))
+    values["f0"] = float(played(f, step))
     shown = " ".join(f"{name}={value:.15g}" for name, value in values.items())
     gm = own.options.transconductor(own.gm, float(own.bias[n]))
     amplifier = own.options.amplifier(z0, float(own.gain[n]) or 1.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from resonet.models.bus import BusCircuit
 from resonet.models.resonator import SpinDiode
@@ -27,9 +27,11 @@ __all__ = [
     "TankStep",
     "chain_lines",
     "channel_sweeps",
+    "combiner_lines",
     "control_lines",
     "dc_deck",
     "dc_gain_decks",
+    "played",
     "rf_deck",
     "rf_deck_blocks",
     "sparam_deck",
@@ -163,16 +165,27 @@ def _tail(j: int, below: int, device: SpinDiode, circuit: BusCircuit) -> tuple[s
     ]
 
 
+def combiner_lines(
+    nodes: Sequence[str], port: str, gains: Sequence[float], circuit: BusCircuit, stem: str = ""
+) -> list[str]:
+    """Arms between `nodes` and a port, then the port: a combiner into it, a splitter out of it; `stem` in its names."""
+    z0, last = f"z0={circuit.impedance:.12g}", len(nodes) - 1
+    ends = ["0", *(f"s{stem}{k}" for k in range(1, last + 1)), f"emf{stem}"]  # the arms stack up the EMF of the port
+    arms = [
+        f"xarm{stem}{k} {node} {ends[k]} {ends[k + 1]} {port} emf{stem} combiner_arm {z0} gain={gain:.15g}"
+        for k, (node, gain) in enumerate(zip(nodes, gains, strict=True))
+    ]
+    return [*arms, f"xout{stem} {port} emf{stem} combiner_out {z0}"]
+
+
 def _sources(combiner: dict[str, Any], circuit: BusCircuit, tones: Sequence[str]) -> list[str]:
     """Tone sources (their parameters given as text) and the arms of the combiner."""
-    z0 = f"z0={circuit.impedance:.12g}"
     lines = ["* tone sources (emf, f: the tone at p_max, for .tran) and power combiner"]
-    for k, tone in enumerate(tones):
-        lo, hi = ("0" if k == 0 else f"s{k}"), ("emf" if k == len(tones) - 1 else f"s{k + 1}")
-        lines.append(f"xsrc{k} in{k} tone_port {z0} {tone}")
-        lines.append(f"xarm{k} in{k} {lo} {hi} bus emf combiner_arm {z0} gain={combiner['gain']:.15g}")
-    lines.append(f"xout bus emf combiner_out {z0}")
-    return lines
+    nodes = [f"in{k}" for k in range(len(tones))]
+    *arms, port = combiner_lines(nodes, "bus", [combiner["gain"]] * len(tones), circuit)
+    for k, (tone, arm) in enumerate(zip(tones, arms, strict=True)):
+        lines += [f"xsrc{k} in{k} tone_port z0={circuit.impedance:.12g} {tone}", arm]
+    return [*lines, port]
 
 
 def _bus(graph: HardwareGraph, layer: str, bus: str, step: "TankStep | None" = None) -> Iterator[str]:
@@ -289,6 +302,11 @@ def dc_gain_decks(graph: HardwareGraph, layer: str) -> list[Deck]:
         dc_deck(graph, f"{layer}_dc{n}", [tiles for _, _, tiles in batch])
         for n, batch in enumerate(stack_batches(graph, layer))
     ]
+
+
+def played(f: ArrayLike, dt: float) -> Array:
+    """Frequency, Hz, at which trapezoidal steps dt answer as the true circuit does at f; any shape."""
+    return np.asarray(np.arctan(np.pi * np.asarray(f, float) * dt) / (np.pi * dt))
 
 
 @dataclass(frozen=True, slots=True)
