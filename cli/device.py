@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from resonet.cli.show import err, out, print_json, print_table
+from resonet.cli.show import engineering, err, out, print_json, print_table
 from resonet.models.errors import InputError
 from resonet.models.parameters import parameter, parse
 
@@ -28,11 +28,9 @@ def _si(name: str, text: str | None) -> float | None:
 
 def _number(value: float, unit: str) -> str:
     """A value with a prefix, for people."""
-    from quantiphy import Quantity
-
     if isinstance(value, int) or unit in ("", "rad", "dB"):
         return f"{value:.6g} {unit}".strip()
-    return str(Quantity(value, unit).render(prec=5))
+    return engineering(value, unit, 6)
 
 
 def _fit(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from resonet.cli.show import out, print_json, print_table, progress
+from resonet.cli.show import engineering, out, print_json, print_table, progress
 from resonet.models.errors import InputError
 
 __all__ = ["layout_command"]
@@ -20,12 +20,6 @@ def _arrangements(chosen: str) -> tuple[Any, ...]:
     return ARRANGEMENTS if chosen == "all" else (chosen,)
 
 
-def _metres(value: float) -> str:
-    from quantiphy import Quantity
-
-    return str(Quantity(value, "m").render(prec=2))
-
-
 def _rows(facts: list[Any]) -> list[list[str]]:
     """One column of text a placement, row by row."""
     shown = [
@@ -37,13 +31,13 @@ def _rows(facts: list[Any]) -> list[list[str]]:
         ("frequencies (tone classes)", [f"{f.tone_classes:,}" for f in facts]),
         ("tuning lines", [f"{f.tuning_lines:,}" for f in facts]),
         ("pairs weight/frequency", [f"{f.tuning_pairs:,}" for f in facts]),
-        ("size", [" x ".join(_metres(s) for s in f.size) for f in facts]),
+        ("size", [" x ".join(engineering(s, "m") for s in f.size) for f in facts]),
         ("area", [f"{f.area * 1e6:.4g} mm²" for f in facts]),
-        ("RF line, shortest", [_metres(f.line_length.shortest) for f in facts]),
-        ("RF line, median", [_metres(f.line_length.median) for f in facts]),
-        ("RF line, longest", [_metres(f.line_length.longest) for f in facts]),
-        ("RF lines, total", [_metres(f.line_length.total) for f in facts]),
-        ("tuning lines, total", [_metres(f.tuning_length.total) for f in facts]),
+        ("RF line, shortest", [engineering(f.line_length.shortest, "m") for f in facts]),
+        ("RF line, median", [engineering(f.line_length.median, "m") for f in facts]),
+        ("RF line, longest", [engineering(f.line_length.longest, "m") for f in facts]),
+        ("RF lines, total", [engineering(f.line_length.total, "m") for f in facts]),
+        ("tuning lines, total", [engineering(f.tuning_length.total, "m") for f in facts]),
         ("longest: resistance", [f"{f.longest_resistance:,.0f} Ohm" for f in facts]),
         ("longest: loss", [f"{f.longest_loss:.2f} dB" for f in facts]),
         ("longest: delay", [f"{f.longest_delay * 1e12:.2f} ps" for f in facts]),

@@ -1,5 +1,6 @@
 """`resonet levels`: the level diagram of a network's cascade."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,7 +16,7 @@ __all__ = ["levels_command"]
 
 
 def _plain(value: float, unit: str) -> str:
-    return "-" if value != value else f"{value:.1f} {unit}"
+    return "-" if math.isnan(value) else f"{value:.1f} {unit}"
 
 
 def _tone(tone: "ToneLevel") -> tuple[str, ...]:
@@ -50,7 +51,7 @@ def _noise(layer: "LayerLevels") -> tuple[str, ...]:
     return (
         layer.layer,
         f"{dbm(layer.tone_noise):.1f} dBm",
-        "-" if layer.amplifier_noise != layer.amplifier_noise else f"{dbm(layer.amplifier_noise):.1f} dBm",
+        "-" if math.isnan(layer.amplifier_noise) else f"{dbm(layer.amplifier_noise):.1f} dBm",
         f"{1e6 * layer.chain_noise:.1f} uV",
         f"{1e6 * layer.full_scale:.1f} uV",
         percent(layer.chain_noise / layer.full_scale, 1) if layer.full_scale else "-",
@@ -62,9 +63,9 @@ def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
         layer.layer,
         f"{round(layer.p_max, 2) + 0.0:.2f} dB",
         percent(layer.beyond),
-        "-" if layer.overdrive != layer.overdrive else f"{layer.overdrive:.3f}",
+        "-" if math.isnan(layer.overdrive) else f"{layer.overdrive:.3f}",
         _plain(layer.clamp, "dB"),
-        "-" if layer.clipped != layer.clipped else percent(layer.clipped),
+        "-" if math.isnan(layer.clipped) else percent(layer.clipped),
         _plain(layer.p1db, "dB"),
     )
 
@@ -121,7 +122,10 @@ def levels_command(
     figures = save(level_figure(diagram), folder / "report", "levels")
     wrong = faults(diagram)
     if as_json:
-        layers = [{k: None if v != v else v for k, v in asdict(layer).items()} for layer in diagram.layers]
+        layers = [
+            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(layer).items()}
+            for layer in diagram.layers
+        ]
         print_json({"levels": asdict(diagram) | {"layers": layers}, "faults": wrong, "figures": figures})
     else:
         _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}")

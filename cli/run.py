@@ -1,5 +1,6 @@
 """`resonet run`: one image in, logits out, by every engine, with settling times and energy."""
 
+import math
 import time
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.show import err, out, print_json, print_table, progress, small_percent
+from resonet.cli.show import engineering, err, out, print_json, print_table, progress, small_percent
 from resonet.models.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,13 +101,8 @@ def _settling(run: "ImageRun") -> None:
 
 
 def _joule(value: float) -> str:
-    """Energy with an SI prefix."""
-    if not value or value != value:
-        return "-"
-    for prefix, unit in (("u", 1e-6), ("n", 1e-9), ("p", 1e-12), ("f", 1e-15)):
-        if value >= unit:
-            return f"{value / unit:.3g} {prefix}J"
-    return f"{value / 1e-18:.3g} aJ"
+    """Energy with an SI prefix, or a dash for none."""
+    return "-" if not value or math.isnan(value) else engineering(value, "J")
 
 
 def _assumptions(run: "ImageRun") -> None:
@@ -188,7 +184,7 @@ def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]
         "latency": run.latency,
         "unsettled": run.unsettled,
         "settling": [asdict(stage) for stage in run.settling],
-        "energy": asdict(run.energy) | {name: value if value == value else None for name, value in numbers.items()},
+        "energy": asdict(run.energy) | {name: None if math.isnan(value) else value for name, value in numbers.items()},
         "literature": LITERATURE,
     }
 

@@ -17,6 +17,7 @@ from resonet.cosim.summary import LayerSummary
 from resonet.netlist.programming import METHODS
 
 __all__ = [
+    "engineering",
     "err",
     "out",
     "percent",
@@ -51,6 +52,13 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=bars, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+def engineering(value: float, unit: str, digits: int = 3) -> str:
+    """A value with an SI prefix, to some digits."""
+    from quantiphy import Quantity  # heavy enough to wait until somebody reads units
+
+    return str(Quantity(value, unit).render(prec=digits - 1))
 
 
 def percent(share: float | None, digits: int = 2) -> str:

@@ -5,9 +5,10 @@ its place k, which all chains share. A chain's answer is the sum of V over k wit
 |V|.
 """
 
+import functools
 from dataclasses import dataclass
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +48,14 @@ def _powers(bus: Bus, resistance: float, circuit: BusCircuit) -> Array:
     return np.asarray(np.abs(current * bus.levels[:, None]) ** 2)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@functools.cache
+def _compiled() -> Any:
+    """`_answers`, compiled at its first use: numba takes longer to load than most commands take."""
+    import numba
+
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(_answers)
+
+
 def _answers(volts: Array, f: Array, f_res: Array, gains: Array, damping: float) -> tuple[Array, Array, Ints]:
     """`Answers` of volts [tones, resonators] = ½ k |i|², f [tones], f_res [chains, resonators], gains [resonators]."""
     tones, chains, count = len(f), len(f_res), f_res.shape[1]
@@ -71,5 +79,5 @@ def _answers(volts: Array, f: Array, f_res: Array, gains: Array, damping: float)
 def bus_answers(bus: Bus, power: Array, f_res: Array, gains: Array, device: SpinDiode) -> Answers:
     """Answers of a bus; power [tones, resonators] A²/W, f_res [chains, resonators] Hz, gains [resonators]."""
     volts = 0.5 * device.transduction * power
-    values, most, chain = _answers(volts, bus.frequencies, f_res, np.ascontiguousarray(gains), device.damping)
+    values, most, chain = _compiled()(volts, bus.frequencies, f_res, np.ascontiguousarray(gains), device.damping)
     return Answers(values, np.ascontiguousarray(most.T), np.ascontiguousarray(chain.T))

@@ -118,15 +118,15 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
         drive = oscillators = read = amplifiers = maxima = 0.0
         neurons = 0
         if own.kind is not None:
-            options, neurons = own.options, stage.neurons
+            options, supply, neurons = own.options, own.options.supplies(), stage.neurons
             zero, full_scale = design.scale(number + 1)
             current = own.bias + own.gm * voltages_of(levels, number, trace.sums[:upto])
-            drive = float(np.trapezoid((np.maximum(current, 0) * options.supply).sum(1), time))
+            drive = float(np.trapezoid(supply.drive_power(np.maximum(current, 0)).sum(1), time))
             oscillators = float(np.trapezoid((current**2 * options.resistance).sum(1), time))
             if own.kind == "three_terminal":
                 read = float(stage.neurons * options.read_current**2 * options.resistance * time[-1])
-            paths = levels.stages[number + 1].paths
-            amplifiers = float((paths.source**2).sum() / (8 * levels.impedance) / options.efficiency * time[-1])
+            full = levels.stages[number + 1].paths.source ** 2 / (8 * levels.impedance)
+            amplifiers = float(supply.amplifier_power(full).sum() * time[-1])
             if stage.pool == "max":
                 maxima = float(stage.neurons * options.pool_current * options.supply * time[-1])
             tones = (trace.outputs[:upto] + zero) / full_scale

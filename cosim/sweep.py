@@ -33,8 +33,7 @@ from resonet.netlist.folder import load_design
 from resonet.netlist.forward import propagate
 from resonet.netlist.frequency_plan import FrequencyPlan, plan, source_power
 from resonet.netlist.images import ImageSet, read_images
-from resonet.netlist.programming import COMPILED, METHODS, LayerProgram, Method, Program
-from resonet.netlist.programming import program as make_program
+from resonet.netlist.programming import COMPILED, METHODS, LayerProgram, Method, Program, programs
 
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
 
@@ -136,9 +135,7 @@ def _engine(sweep: Sweep) -> Engine:
 
 def _programs(planned: FrequencyPlan, wanted: Sequence[Method], engine: Engine) -> dict[Method, Program]:
     """Programs of a plan; the calibrated one starts from the coupled one, with the engine of the sweep."""
-    made: dict[Method, Program] = {
-        m: make_program(planned, m) for m in COMPILED if m in wanted or "calibrated" in wanted
-    }
+    made = programs(planned, [m for m in COMPILED if m in wanted or (m == "coupled" and "calibrated" in wanted)])
     if "calibrated" in wanted:
         layers = [
             calibrate_layer(planned, entry, start, engine, CalibrationOptions()).program
@@ -176,8 +173,8 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     given, spread = at_point(ground.given, sweep.spread, ground.points[number])
     planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
     engine = _engine(sweep)
-    programs = _programs(planned, sweep.programs, engine)
-    made = {m: _fabricated(planned, p, spread) for m, p in programs.items() if m in sweep.programs}
+    known = _programs(planned, sweep.programs, engine)
+    made = {m: _fabricated(planned, p, spread) for m, p in known.items() if m in sweep.programs}
     design = replace(ground.design, plan=planned, programs=made)
     held = {
         m: {e.layer.name: effective_weights(design, e.layer.name, m, engine=engine) for e in planned.layers}
@@ -192,7 +189,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
 
 
 def _weight_values(
-    planned: FrequencyPlan, programs: dict[Method, Program], held: dict[Method, dict[str, EffectiveWeights]]
+    planned: FrequencyPlan, made: dict[Method, Program], held: dict[Method, dict[str, EffectiveWeights]]
 ) -> dict[str, Any]:
     top = {e.layer.name: float(np.abs(e.layer.matrix).max()) / planned.device.sensitivity for e in planned.layers}
     return {
@@ -200,8 +197,8 @@ def _weight_values(
         "worst_aggressor": {
             str(m): {name: one.worst.level if one.worst else None for name, one in held[m].items()} for m in held
         },
-        "residual": {str(m): {p.layer: p.residual for p in programs[m].layers} for m in programs},
-        "fill": {str(m): {p.layer: p.weight_scale * top[p.layer] for p in programs[m].layers} for m in programs},
+        "residual": {str(m): {p.layer: p.residual for p in made[m].layers} for m in made},
+        "fill": {str(m): {p.layer: p.weight_scale * top[p.layer] for p in made[m].layers} for m in made},
         "source_dbm": {e.layer.name: source_power(e, planned) for e in planned.layers},
     }
 

@@ -21,8 +21,7 @@ from resonet.netlist.images import ImageSet
 from resonet.netlist.limits import Limits
 from resonet.netlist.neuron_options import NeuronOptions
 from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.programming import COMPILED, Method, Program
-from resonet.netlist.programming import program as make_program
+from resonet.netlist.programming import Method, Program, programs
 from resonet.netlist.scales import InputScale, bounded_scales, calibrated_scales
 
 __all__ = ["Design", "Parameters", "compile_cnn", "read_parameters"]
@@ -140,7 +139,6 @@ def compile_cnn(
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
-    programs: dict[Method, Program] = {method: make_program(planned, method) for method in COMPILED}
     if calibration is None:
         scales, source = (
             bounded_scales(cnn, *input_range),
@@ -153,4 +151,4 @@ def compile_cnn(
     if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
     rest = {name: getattr(parameters, name) for name in UNPROGRAMMED}
-    return Design(cnn, planned, programs, scales, source, **rest)
+    return Design(cnn, planned, programs(planned), scales, source, **rest)

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from resonet.models.neuron import Amplifier, DiodeMaximum, Transconductor
+from resonet.models.neuron import Amplifier, DiodeMaximum, NeuronSupply, Transconductor
 from resonet.models.parameters import check, parameter
 from resonet.models.starting_oscillator import StartingRelu, StartingThreeTerminal, StartingTwoTerminal
 
@@ -54,6 +54,10 @@ class NeuronOptions:
     def amplifier(self, impedance: float, gain: float = 1.0) -> Amplifier:
         """Amplifier of one neuron."""
         return Amplifier(gain, self.amplifier_bandwidth, self.p1db, self.noise_figure, impedance)
+
+    def supplies(self) -> NeuronSupply:
+        """What a neuron draws."""
+        return NeuronSupply(self.efficiency, self.supply)
 
     def maximum(self) -> DiodeMaximum:
         """Diode maximum of a pool."""

@@ -17,8 +17,7 @@ from resonet.netlist.design import Design
 from resonet.netlist.frequency_plan import FrequencyPlan, LayerPlan, plan
 from resonet.netlist.graph import combiner_gain
 from resonet.netlist.parallel import ParallelNetwork, Stage, parallel_network
-from resonet.netlist.programming import COMPILED, Method, Program
-from resonet.netlist.programming import program as make_program
+from resonet.netlist.programming import programs
 from resonet.netlist.scales import InputScale
 
 __all__ = ["ParallelDesign", "TonePaths", "all_paths", "parallel_design", "tone_paths"]
@@ -113,9 +112,10 @@ def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = T
     """
     network = parallel_network(cnn or design.cnn)
     planned = _parallel_plan(network, design.plan)
-    programs: dict[Method, Program] = {m: make_program(planned, m) for m in COMPILED} if programmed else {}
     scales = {stage.layer.name: design.scales[stage.layer.name] for stage in network.stages}
-    made = replace(design, cnn=network.copies, plan=planned, programs=programs, scales=scales)
+    made = replace(
+        design, cnn=network.copies, plan=planned, programs=programs(planned) if programmed else {}, scales=scales
+    )
     return ParallelDesign(network, made)
 
 

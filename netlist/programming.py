@@ -29,6 +29,7 @@ __all__ = [
     "largest_fill",
     "layer_unit",
     "program",
+    "programs",
     "solve_layer",
     "solver_chains",
 ]
@@ -175,10 +176,20 @@ def program(plan: FrequencyPlan, method: Method = "coupled") -> Program:
     scale lets every chain converge; both methods use the same scale. A layer that converges at no scale is programmed
     as well as it goes, and says so in its `residual`.
     """
-    if method not in COMPILED:
-        raise InputError(f"program method {method!r}: no such method; possible: {', '.join(COMPILED)}")
-    fill = plan.options.fill
-    return Program(
-        method,
-        tuple(_program_layer(e, method, largest_fill(e, plan.device, fill) or fill, plan.device) for e in plan.layers),
-    )
+    return programs(plan, (method,))[method]
+
+
+def programs(plan: FrequencyPlan, methods: Sequence[Method] = COMPILED) -> dict[Method, Program]:
+    """`program` by several methods; the scales, which are the same, are found once."""
+    unknown = [method for method in methods if method not in COMPILED]
+    if unknown:
+        raise InputError(f"program method {unknown[0]!r}: no such method; possible: {', '.join(COMPILED)}")
+    most, device = plan.options.fill, plan.device
+    fills = [largest_fill(entry, device, most) or most for entry in plan.layers]
+    return {
+        method: Program(
+            method,
+            tuple(_program_layer(e, method, fill, device) for e, fill in zip(plan.layers, fills, strict=True)),
+        )
+        for method in methods
+    }

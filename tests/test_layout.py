@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEVEL = {"models": 0, "spice_lib": 1, "netlist": 2, "cosim": 3, "sparams": 4, "report": 4, "cli": 5, "examples": 6}
-HEAVY = ("matplotlib", "torch", "onnx", "PySpice", "skrf", "xarray", "pandas", "scipy.integrate")
+HEAVY = ("matplotlib", "torch", "onnx", "PySpice", "skrf", "xarray", "pandas", "scipy.integrate", "numba")
 
 
 def imported(path: Path):
