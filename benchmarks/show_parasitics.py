@@ -7,26 +7,9 @@ Prints what, figure, bar and "holds" or "FALLS SHORT", then measurements without
 short. Nothing is stored between runs.
 """
 
-import argparse
-import importlib
-
-from _show import header, stop
+from _show import run_parts
 
 PARTS = ("strip", "strip_circuit", "attribution", "crossbar")
 
-
-def main() -> None:
-    """Run the claims."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="what ends within a minute")
-    parser.add_argument("--part", choices=PARTS, help="only this part")
-    given = parser.parse_args()
-    header("numpy", "scipy", "networkx", "scikit-rf", "badcrossbar")
-    for part in (given.part,) if given.part else PARTS:
-        print(f"\n{part.replace('_', ' ')}")
-        importlib.import_module(f"_parasitics_{part}").claims(given.quick)
-    stop()
-
-
 if __name__ == "__main__":
-    main()
+    run_parts(str(__doc__), "_parasitics_", PARTS, "numpy", "scipy", "networkx", "scikit-rf", "badcrossbar")
