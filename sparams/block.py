@@ -17,10 +17,10 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
-from resonet.models.lines import Line
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.models.line.lines import Line
 
 if TYPE_CHECKING:
     from resonet.sparams.measured import FittedPart
@@ -43,8 +43,7 @@ __all__ = [
     "with_impedance",
 ]
 
-Array = NDArray[np.float64]
-Nodes = NDArray[np.int64]
+Nodes = Ints
 MOST_PORTS = 128
 
 

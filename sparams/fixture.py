@@ -6,9 +6,9 @@ A two-port fixture to either side: measured = left ** device ** right, so device
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.core.types import Array
 from resonet.sparams.metrics import at_frequencies
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["deembed", "embed", "on_grid", "time_gate", "time_response"]
 
-Array = NDArray[np.float64]
 UNEVEN = 1e-6
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Complex
 from resonet.sparams.block import Block, Measured, Port
 from resonet.sparams.touchstone import read_touchstone
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FittedPart", "fit_part", "largest_gain", "measured_block", "one_thread", "part_from_file"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 MOST_PAIRS = 60  # of complex poles
 TARGET = 1e-4  # RMS error at which the search for poles ends
 USABLE = 0.05  # RMS error beyond which a fit is refused

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from resonet.cosim.ngspice import find_ngspice, ngspice_version
-from resonet.models.errors import InputError
-from resonet.netlist.folder import new_file
+from resonet.core.errors import InputError
+from resonet.core.files import new_file
+from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
 from resonet.sparams.block import MOST_PORTS
 from resonet.sparams.grid import MOST_POINTS
 
