@@ -30,6 +30,7 @@ from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear, ngspice
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.images import read_images
 from resonet.netlist.planning.frequency_plan import PlanOptions, channel_grid, plan
@@ -77,7 +78,7 @@ def bus_million(resonators: int) -> dict[str, float]:
         bus.frequencies * (1 + DEVICE.damping * rng.uniform(-1, 1, bus.size)) for bus in planned.layers[0].buses
     )
     program = Program("formula", (LayerProgram("dense", DEVICE.sensitivity, f_res, 0.0),))
-    design = Design(cnn, planned, {"formula": program}, {}, "")
+    design = Design(cnn, read_parameters(), planned, {"formula": program}, {}, "")
     effective_weights(design, "dense", "formula", engine=linear)
     taken = []
     for _ in range(9):

@@ -106,7 +106,7 @@ def _joule(value: float) -> str:
 
 
 def _assumptions(run: "ImageRun") -> None:
-    options, plan = run.hardware.levels.stages[0].options, run.hardware.design.design.plan
+    options, plan = run.hardware.levels.stages[0].options, run.hardware.design.plan
     numbers = {
         "oscillator": 1e6 * options.threshold_current,
         "resistance": options.resistance,

@@ -155,5 +155,5 @@ def _layer_sheet(
         rejection,
         max(gain_excess(network), gain_excess(window)),
         max(asymmetry(network), asymmetry(window)),
-        judge(channels, isolation, rejection, [network, window], design.limits),
+        judge(channels, isolation, rejection, [network, window], design.parameters.limits),
     )

@@ -112,5 +112,5 @@ class DcStack:
 
 def dc_stack(levels: Levels, number: int) -> DcStack:
     """DC side of a stage's neurons; all are alike."""
-    plan, bandwidth = levels.design.design.plan, levels.stages[number].options.bandwidth
-    return DcStack.of_tiles(levels.design.tile_sizes(number), plan.device.resistance, plan.circuit, bandwidth)
+    plan, bandwidth = levels.plan, levels.stages[number].options.bandwidth
+    return DcStack.of_tiles(levels.parallel.tile_sizes(number), plan.device.resistance, plan.circuit, bandwidth)

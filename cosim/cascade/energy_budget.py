@@ -87,8 +87,8 @@ class Energy:
 
 def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
     """RF power in all resonators of a stage, W [times], for tones [times, tones] in units of p_max."""
-    design, stage, entry = levels.design, levels.design.stages[number], levels.design.entry(number)
-    plan = design.design.plan
+    design, stage, entry = levels.parallel, levels.parallel.stages[number], levels.parallel.entry(number)
+    plan = design.plan
     padded, found = design.padded(number, tones), np.zeros(len(tones))
     for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
         per_watt = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)  # [tones]
@@ -99,14 +99,14 @@ def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
 def _source_power(levels: Levels, number: int, tones: Array) -> Array:
     """Available power of the sources of a stage's tones, W [times]."""
     paths, z0 = levels.stages[number].paths, levels.impedance
-    offset, full_scale = levels.design.scale(number)
+    offset, full_scale = levels.parallel.scale(number)
     dark = (paths.emf[paths.tone < 0] ** 2).sum() * offset / full_scale
     return np.asarray((tones @ paths.source**2 + dark) / (8 * z0))
 
 
 def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = None) -> Energy:
     """Energy of one image [*input_shape] in a run of the envelope engine, until `stop` (s, default the run's end)."""
-    design = levels.design
+    design = levels.parallel
     upto = len(run.time) if stop is None else max(2, int(np.searchsorted(run.time, stop, "right")))
     time = run.time[:upto]
     tones = np.broadcast_to(pixel_tones(design, image[None]), (upto, levels.stages[0].paths.tones))

@@ -62,7 +62,7 @@ def _tile_voltages(
     levels: Levels, number: int, passes: Sequence[RfPass], f_res: Sequence[Array], amplitudes: Array, grain: _Grain
 ) -> Array:
     """Rectified voltage of every tile of every chain, [times, chains, tiles], for amplitudes [times, tones] in √W."""
-    stage, entry, plan = levels.design.stages[number], levels.design.entry(number), levels.design.design.plan
+    stage, entry, plan = levels.parallel.stages[number], levels.parallel.entry(number), levels.plan
     tiles, outputs = 1 + max(bus.tile for bus in entry.buses), stage.chains // stage.copies.groups
     found = np.zeros((len(amplitudes), stage.chains, tiles))
     alike: dict[tuple[int, int], list[int]] = {}
@@ -90,8 +90,8 @@ def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Arr
     head's phasor V it is Re V/ω: it draws charge from the block capacitor through the chain to what is below it, and
     builds up current in the choke.
     """
-    design, stage, entry = levels.design, levels.design.stages[number], levels.design.entry(number)
-    resistance, circuit = design.design.plan.device.resistance, design.design.plan.circuit
+    design, stage, entry = levels.parallel, levels.parallel.stages[number], levels.parallel.entry(number)
+    resistance, circuit = design.plan.device.resistance, design.plan.circuit
     outputs = stage.chains // stage.copies.groups
     state = np.zeros((stage.chains, len(stack.matrix)))
     for bus, rf in zip(entry.buses, passes, strict=True):
@@ -114,7 +114,7 @@ def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, stat
         state = step(state, voltages[n - 1], voltages[n])
         found[n] = state[:, -1]
     pooled = pool(levels, number, found)
-    if levels.design.stages[number].pool == "max":  # its preamplifiers have the poles, and so has what is behind it
+    if levels.parallel.stages[number].pool == "max":  # its preamplifiers have the poles, and so has what is behind it
         for _ in range(POLES):
             pooled = low_pass(pooled, levels.stages[number].options.bandwidth, h)
     return pooled
@@ -169,7 +169,7 @@ def envelope(
     stop and step in s; tones within `reach` channels of a resonator are followed in it (`rectifier_dynamics`). `done`
     is called after each stage. Raises InputError.
     """
-    design = levels.design
+    design = levels.parallel
     if not (0 < step <= stop and stop / step <= MOST_STEPS and reach >= 0):
         raise InputError(
             f"envelope of {stop:g} s in steps of {step:g} s, {reach} channels wide; possible: 1 ... {MOST_STEPS:,} "
@@ -194,8 +194,8 @@ def envelope(
 
 def _stage(levels: Levels, number: int, f_res: Sequence[Array], tones: Array, grain: _Grain) -> Array:
     """What the transconductors of a stage see, [times, neurons], for tones [times, tones] in units of p_max."""
-    plan, entry = levels.design.design.plan, levels.design.entry(number)
-    amplitudes = np.sqrt(levels.design.padded(number, tones) * plan.options.p_max)
+    plan, entry = levels.plan, levels.parallel.entry(number)
+    amplitudes = np.sqrt(levels.parallel.padded(number, tones) * plan.options.p_max)
     passes, stack = linear(plan, entry, f_res).rf, dc_stack(levels, number)
     volts = _tile_voltages(levels, number, passes, f_res, amplitudes, grain)
     start = _kick(levels, number, passes, amplitudes[0], stack)

@@ -30,7 +30,7 @@ class Hardware:
     @property
     def design(self) -> ParallelDesign:
         """Stages and chains."""
-        return self.levels.design
+        return self.levels.parallel
 
 
 def parallel_hardware(
@@ -60,4 +60,6 @@ def parallel_hardware(
     targets = None
     if kind not in (None, "relu") and images is not None:
         targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
-    return Hardware(plan_levels(parallel, program, design.neuron, kind, sums, targets), held, cnn or design.cnn)
+    return Hardware(
+        plan_levels(parallel, program, design.parameters.neuron, kind, sums, targets), held, cnn or design.cnn
+    )

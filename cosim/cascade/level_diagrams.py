@@ -109,14 +109,14 @@ def dbm(watts: float) -> float:
 def _tones(levels: Levels, number: int, run: CascadeRun, images: Array) -> Array:
     """Powers of the tones into a stage, [n, tones], units of p_max."""
     if number == 0:
-        return pixel_tones(levels.design, images)
-    offset, full_scale = levels.design.scale(number)
+        return pixel_tones(levels.parallel, images)
+    offset, full_scale = levels.parallel.scale(number)
     return np.asarray((run.stages[number - 1].outputs + offset) / full_scale)
 
 
 def _per_part(levels: Levels, number: int) -> Array:
     """Power in the resonator that a branch is meant for, [branches], W at p_max."""
-    plan, entry, paths = levels.design.design.plan, levels.design.entry(number), levels.stages[number].paths
+    plan, entry, paths = levels.plan, levels.parallel.entry(number), levels.stages[number].paths
     found = np.zeros(len(paths.tone))
     for b, power in enumerate(bus_powers(plan, entry)):
         at = paths.bus == b
@@ -150,13 +150,13 @@ def _neuron(levels: Levels, number: int, tone: int, voltage: float) -> NeuronLev
 def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: Array) -> ToneLevel:
     """Levels of a tone of the part `part` from its source on, by its neediest branch."""
     (image, tone), paths, z0 = at, levels.stages[number].paths, levels.impedance
-    entry = levels.design.entry(number)
+    entry = levels.parallel.entry(number)
     branches = np.flatnonzero(paths.tone == tone)
     branch = int(branches[paths.emf[branches].argmax()])
     bus = entry.buses[paths.bus[branch]]
-    emf = bus.levels[paths.slot[branch]] ** 2 * levels.design.design.plan.options.p_max
+    emf = bus.levels[paths.slot[branch]] ** 2 * levels.plan.options.p_max
     return ToneLevel(
-        levels.design.stages[number].layer.name,
+        levels.parallel.stages[number].layer.name,
         which,
         image,
         tone,
@@ -180,8 +180,8 @@ def _layer(
     levels: Levels, number: int, tones: Array, following: Array | None, voltages: Array, per_part: Array, beyond: float
 ) -> LayerLevels:
     """Noise floors and headrooms of a stage; `following` are the tones into the next, None behind the last."""
-    design, own, stage = levels.design, levels.stages[number], levels.design.stages[number]
-    device, paths = design.design.plan.device, own.paths
+    design, own, stage = levels.parallel, levels.stages[number], levels.parallel.stages[number]
+    device, paths = design.plan.device, own.paths
     live = paths.tone >= 0
     largest = float((per_part[live] * tones.max(0)[paths.tone[live]]).max())
     trimmed = voltages - own.rest[stage.first]
@@ -200,7 +200,7 @@ def _layer(
         chain_noise_voltage(levels, number, TEMPERATURE),
         float(np.abs(trimmed).max()),
         beyond,
-        _decibel(design.design.plan.options.p_max / max(largest, 1e-300)),
+        _decibel(design.plan.options.p_max / max(largest, 1e-300)),
         overdrive,
         clamp,
         clipped,
@@ -212,7 +212,7 @@ def _layer(
 def _amplifier_noise(levels: Levels, number: int) -> float:
     """Largest noise of a stage's amplifiers at their outputs in a linewidth of the next stage's resonators, W."""
     own, paths = levels.stages[number], levels.stages[number + 1].paths
-    quality, live = levels.design.design.plan.device.quality, paths.ways > 0
+    quality, live = levels.plan.device.quality, paths.ways > 0
     one = own.options.amplifier(levels.impedance)
     density = one.noise_power(paths.frequency[live]) * (own.gain[live] / one.gain) ** 2
     return float((density * paths.frequency[live] / quality).max())
@@ -222,7 +222,7 @@ def _beyond(levels: Levels, number: int, tones: Array, images: Array) -> float:
     """Share of the tones that would be above p_max."""
     if number:
         return float((tones[:, levels.stages[number].paths.ways > 0] > LINEAR).mean())
-    offset, full_scale = levels.design.scale(0)
+    offset, full_scale = levels.parallel.scale(0)
     x = (images + offset) / full_scale
     return float(((x > LINEAR) | (x < 1 - LINEAR)).mean())
 
@@ -248,7 +248,7 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
         following = parts[number + 1] if number + 1 < len(parts) else None
         beyond = _beyond(levels, number, tones, images)
         layers.append(_layer(levels, number, tones, following, volts[number], per_part, beyond))
-    return LevelDiagram(len(images), levels.design.design.plan.options.p_max, tuple(shown), tuple(layers))
+    return LevelDiagram(len(images), levels.plan.options.p_max, tuple(shown), tuple(layers))
 
 
 def faults(diagram: LevelDiagram) -> list[str]:

@@ -59,8 +59,8 @@ def settling_time(time: Array, traces: Array, part: float) -> Array:
 
 def time_constants(levels: Levels, number: int) -> TimeConstants:
     """Analytic time constants of a stage."""
-    design, own = levels.design, levels.stages[number]
-    plan, entry = design.design.plan, levels.design.entry(number)
+    design, own = levels.parallel, levels.stages[number]
+    plan, entry = design.plan, levels.parallel.entry(number)
     stack = dc_stack(levels, number)
     f = min(float(bus.frequencies.min()) for bus in entry.buses)
     resonator = 1 / (2 * np.pi * plan.device.damping * f)
@@ -106,7 +106,7 @@ def settling(levels: Levels, run: EnvelopeRun, part: float = 0.01) -> list[Stage
     """Settling of every stage to `part` of its largest value."""
     return [
         StageSettling(
-            levels.design.stages[n].layer.name,
+            levels.parallel.stages[n].layer.name,
             float(settling_time(run.time, trace.sums, part).max()),
             float(settling_time(run.time, trace.outputs, part).max()),
             time_constants(levels, n),

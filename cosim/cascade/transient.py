@@ -66,7 +66,7 @@ def run_cascade(
 
     The deck is kept in `folder`, if given. Raises InputError, EngineError.
     """
-    deck = cascade_deck(levels, pixel_tones(levels.design, image[None])[0], timing, name)
+    deck = cascade_deck(levels, pixel_tones(levels.parallel, image[None])[0], timing, name)
     if folder:
         write_deck(deck, folder)
     return _read(levels, deck, timing, window, timeout)
@@ -77,11 +77,11 @@ def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: fl
     check_fixed_step(plot, round(timing.stop / timing.step))
     sums = tuple(_sums(levels, s, plot.columns(_nodes(levels, s)).real) for s in range(len(levels.stages)))
     settled = tuple(hann_mean(plot.axis, stage, window) for stage in sums)
-    return CascadeTransient(plot.axis, sums, settled, settled[-1][levels.design.network.outputs], timing.step, window)
+    return CascadeTransient(plot.axis, sums, settled, settled[-1][levels.parallel.network.outputs], timing.step, window)
 
 
 def _nodes(levels: Levels, s: int) -> list[str]:
-    return [f"v({DRIVE.format(s=s, n=n)})" for n in range(levels.design.stages[s].neurons)]
+    return [f"v({DRIVE.format(s=s, n=n)})" for n in range(levels.parallel.stages[s].neurons)]
 
 
 def _sums(levels: Levels, s: int, shown: Array) -> Array:

@@ -63,7 +63,7 @@ def pixel_tones(design: ParallelDesign, images: Array) -> Array:
 
 def pool(levels: Levels, number: int, voltages: Array) -> Array:
     """Voltages at the neurons' inputs, [..., neurons], from those of the chains [..., chains]."""
-    stage = levels.design.stages[number]
+    stage = levels.parallel.stages[number]
     if stage.pool == "none":
         return np.asarray(voltages[..., stage.members[:, 0]])
     if stage.pool == "average":
@@ -87,8 +87,8 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
 
 def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:
     """RMS noise at a neuron's input, V, behind its poles: Johnson noise of its chain, noise of the transconductor."""
-    options, device = levels.stages[number].options, levels.design.design.plan.device
-    resistance = device.resistance * np.array(levels.design.tile_sizes(number), float)
+    options, device = levels.stages[number].options, levels.plan.device
+    resistance = device.resistance * np.array(levels.parallel.tile_sizes(number), float)
     chain = dc_stack(levels, number).noise(johnson(resistance, temperature))
     return float(np.hypot(chain, options.transconductor().noise_voltage))
 
@@ -114,8 +114,8 @@ def cascade(
     if not len(images):
         raise InputError("no images; possible: at least one")
     weights = [
-        stage_weights(stage, held[stage.layer.name]) * (own.unit * levels.design.scale(n)[1])  # V per unit of p_max
-        for n, (stage, own) in enumerate(zip(levels.design.stages, levels.stages, strict=True))
+        stage_weights(stage, held[stage.layer.name]) * (own.unit * levels.parallel.scale(n)[1])  # V per unit of p_max
+        for n, (stage, own) in enumerate(zip(levels.parallel.stages, levels.stages, strict=True))
     ]
     rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(weights))]
     parts = []
@@ -127,14 +127,14 @@ def cascade(
         StageValues(np.concatenate([p[n].sums for p in parts]), np.concatenate([p[n].outputs for p in parts]))
         for n in range(len(levels.stages))
     )
-    return CascadeRun(stages[-1].sums[:, levels.design.network.outputs], stages)
+    return CascadeRun(stages[-1].sums[:, levels.parallel.network.outputs], stages)
 
 
 def _batch(
     levels: Levels, weights: Sequence[Array], images: Array, rms: Sequence[float], noise: np.random.Generator | None
 ) -> list[StageValues]:
     """One batch through all stages; weights [groups, outputs, taps] in V per unit of p_max, `rms` of the noise in V."""
-    design, found = levels.design, []
+    design, found = levels.parallel, []
     tones = pixel_tones(design, images)
     for number, stage in enumerate(design.stages):
         volts = _chains(stage, weights[number], design.padded(number, tones))

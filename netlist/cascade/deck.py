@@ -54,7 +54,7 @@ def _values(record: Any) -> str:
 
 def _bus_subcircuit(name: str, bus: Bus, f_res: Array, levels: Levels) -> list[str]:
     """One bus: inputs of the combiner, DC outputs, and the tails of its chains where another tile is below."""
-    plan = levels.design.design.plan
+    plan = levels.plan
     circuit, device = plan.circuit, plan.device
     chains, size = bus.size
     pins = [f"in{k}" for k in range(size)] + [f"d{j}" for j in range(chains)]
@@ -79,7 +79,7 @@ def _top(stage: Stage, s: int) -> list[str]:
 
 def _buses(levels: Levels, s: int, f_res: Sequence[Array], inputs: list[dict[int, str]]) -> list[str]:
     """Subcircuits and instances of a stage's buses; `inputs` [buses] holds the node of each combiner input."""
-    stage, entry = levels.design.stages[s], levels.design.entry(s)
+    stage, entry = levels.parallel.stages[s], levels.parallel.entry(s)
     tops, outputs = _top(stage, s), stage.chains // stage.copies.groups
     highest: dict[int, int] = {}
     for bus in entry.buses:
@@ -136,7 +136,7 @@ def _padded(
 
 def _pool(levels: Levels, s: int) -> list[str]:
     """Diode maxima of a stage."""
-    stage, lines = levels.design.stages[s], list[str]()
+    stage, lines = levels.parallel.stages[s], list[str]()
     if stage.pool != "max":
         return lines
     diodes = levels.stages[s].options.maximum()
@@ -153,7 +153,7 @@ def _pool(levels: Levels, s: int) -> list[str]:
 
 def _neurons(levels: Levels, s: int, step: float) -> list[str]:
     """Pools, transconductors, oscillators and amplifiers behind a stage; behind the last, low-pass readouts."""
-    stage, own, circuit = levels.design.stages[s], levels.stages[s], levels.design.design.plan.circuit
+    stage, own, circuit = levels.parallel.stages[s], levels.stages[s], levels.plan.circuit
     lines = [f"* stage {s}: neurons", *_pool(levels, s)]
     lines += [f"xro{s}_{node} {node} readout rin={circuit.readout_resistance:.12g}" for node in _read(stage, s)]
     for n in range(stage.neurons):
@@ -196,8 +196,8 @@ def cascade_deck(levels: Levels, tones: Array, timing: Timing, name: str, lib: s
     tones [pixels]: powers in units of p_max, from time zero on. The oscillators start from their rest at zero input.
     Leaves v(g<s>_<n>) of every neuron and logit. Raises InputError.
     """
-    design = levels.design
-    circuit, program = design.design.plan.circuit, design.design.program(levels.method)
+    design = levels.parallel
+    circuit, program = design.plan.circuit, design.design.program(levels.method)
     if tones.shape != (levels.stages[0].paths.tones,) or not np.all((tones >= 0) & (tones <= 1)):
         raise InputError(f"tones of shape {tones.shape}; possible: {levels.stages[0].paths.tones} powers of 0 ... 1")
     lines = title_lines(name, "transient of the whole network", lib, (*BUS_DEVICES, *NEURON_DEVICES))

@@ -25,6 +25,7 @@ from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
 from resonet.netlist.cascade.stages import Stage
 from resonet.netlist.design.neuron_options import Kind, NeuronOptions
 from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.planning.frequency_plan import FrequencyPlan
 from resonet.netlist.programming.methods import Method, Program
 
 __all__ = ["Levels", "StageLevels", "activate", "plan_levels", "sums_of", "tone_power", "voltages_of"]
@@ -56,14 +57,19 @@ class StageLevels:
 class Levels:
     """Levels of a network, stage by stage."""
 
-    design: ParallelDesign
+    parallel: ParallelDesign
     method: Method  # program of the chains that the levels are for
     stages: tuple[StageLevels, ...]
 
     @property
+    def plan(self) -> FrequencyPlan:
+        """Frequency plan of the chains, a layer for each stage."""
+        return self.parallel.plan
+
+    @property
     def impedance(self) -> float:
         """Of ports and lines, ohm."""
-        return self.design.design.plan.circuit.impedance
+        return self.plan.circuit.impedance
 
 
 def _kind(stage: Stage, wanted: Kind | None) -> Kind:
@@ -148,7 +154,7 @@ def _neurons(
         drive=drive,
         bias=ith * (1 + drive * (stage.bias + zero)) - gm * found.rest[stage.first],
         reference=reference,
-        gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.design.plan.circuit.impedance),
+        gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.plan.circuit.impedance),
     )
 
 
@@ -168,7 +174,7 @@ def plan_levels(
     amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
     """
     options, paths = options or NeuronOptions(), all_paths(design)
-    p_max = design.design.plan.options.p_max
+    p_max = design.plan.options.p_max
     stages = []
     for number, stage in enumerate(design.stages):
         offset, full_scale = design.scale(number)
@@ -184,13 +190,13 @@ def plan_levels(
 
 def sums_of(levels: Levels, number: int, voltage: Array) -> Array:
     """Weighted sums plus bias of the trained network that voltages at a stage's neurons [..., neurons] stand for."""
-    own, stage = levels.stages[number], levels.design.stages[number]
+    own, stage = levels.stages[number], levels.parallel.stages[number]
     return np.asarray((voltage - own.rest[stage.first]) / own.unit + stage.bias)
 
 
 def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
     """The inverse of `sums_of`, V."""
-    own, stage = levels.stages[number], levels.design.stages[number]
+    own, stage = levels.stages[number], levels.parallel.stages[number]
     return np.asarray((sums - stage.bias) * own.unit + own.rest[stage.first])
 
 

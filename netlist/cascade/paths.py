@@ -35,9 +35,14 @@ class ParallelDesign:
         """From the pixels on."""
         return self.network.stages
 
+    @property
+    def plan(self) -> FrequencyPlan:
+        """Frequency plan of the chains, a layer for each stage."""
+        return self.design.plan
+
     def entry(self, stage: int) -> LayerPlan:
         """Plan of a stage."""
-        return self.design.plan.layers[stage]
+        return self.plan.layers[stage]
 
     def tile_sizes(self, stage: int) -> list[int]:
         """Resonators of the tiles of a neuron, from ground up; all neurons of a stage are alike."""
@@ -141,6 +146,6 @@ def all_paths(design: ParallelDesign) -> Sequence[TonePaths]:
     """Tone paths into every stage."""
     tones = [int(np.prod(design.network.cnn.input_shape)), *(stage.neurons for stage in design.stages)]
     return [
-        tone_paths(stage, entry, design.design.plan, tones[n])
-        for n, (stage, entry) in enumerate(zip(design.stages, design.design.plan.layers, strict=True))
+        tone_paths(stage, entry, design.plan, tones[n])
+        for n, (stage, entry) in enumerate(zip(design.stages, design.plan.layers, strict=True))
     ]

@@ -1,16 +1,13 @@
 """The design: a network, its plan, its programs and its scales; and the compile verb that makes one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.models.line.strip_geometry import Geometry
 from resonet.netlist.bus.graph import HardwareGraph, build_graph
-from resonet.netlist.design.limits import Limits
-from resonet.netlist.design.neuron_options import NeuronOptions
-from resonet.netlist.design.parameters import UNPROGRAMMED, Parameters, read_parameters
+from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.network.onnx.read import read_cnn
@@ -26,13 +23,11 @@ class Design:
     """A compiled network."""
 
     cnn: Cnn
+    parameters: Parameters
     plan: FrequencyPlan
     programs: dict[Method, Program]
     scales: dict[str, InputScale]  # by layer name
     calibration: str  # what the scales come from, for people
-    geometry: Geometry = field(default_factory=Geometry)  # of a strip-line feed
-    limits: Limits = field(default_factory=Limits)  # that judge a design and change nothing in it
-    neuron: NeuronOptions = field(default_factory=NeuronOptions)  # of the cascade
 
     def fill(self, layer: str) -> float:
         """Largest weight of a layer as part of what a resonator can hold: plan.fill, or less if only less converges."""
@@ -78,5 +73,4 @@ def compile_cnn(
         scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
     if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    rest = {name: getattr(parameters, name) for name in UNPROGRAMMED}
-    return Design(cnn, planned, programs(planned), scales, source, **rest)
+    return Design(cnn, parameters, planned, programs(planned), scales, source)

@@ -114,7 +114,7 @@ def _tables(design: Design) -> dict[str, Any]:
         "input_scales_from": design.calibration,
         "notes": list(design.cnn.notes),
     }
-    unprogrammed = {name: table_from_record(getattr(design, name)) for name in UNPROGRAMMED}
+    unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
     return {"model": model, **_parameter_tables(design.plan), **unprogrammed, "layers": layers}
 
 
@@ -305,5 +305,4 @@ def load_design(folder: Path) -> Design:
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    rest = {name: getattr(parameters, name) for name in UNPROGRAMMED}
-    return Design(replace(cnn, file=name), planned, programs, scales, source, **rest)
+    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source)

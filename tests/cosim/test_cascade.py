@@ -39,7 +39,7 @@ def hardware(path, kind=None, images=IMAGES, settings=()):
 
 
 def program_of(levels):
-    return levels.design.design.program(levels.method)
+    return levels.parallel.design.program(levels.method)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_average_is_wiring_and_a_maximum_errs_by_its_diodes(tmp_path) -> None:
     assert cascade(levels, held, IMAGES).logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
     levels, held, cnn = hardware(tiny_model(tmp_path, "max"))
     run, diodes = cascade(levels, held, IMAGES), levels.stages[0].options.maximum()
-    error = run.stages[0].sums - trained_stages(levels.design.network, IMAGES)[0].sums
+    error = run.stages[0].sums - trained_stages(levels.parallel.network, IMAGES)[0].sums
     worst = diodes.width * np.log(2) / levels.stages[0].unit
     assert error.min() > -1e-6 * np.abs(run.stages[0].sums).max()
     assert 0.3 * worst < error.max() <= worst * (1 + 1e-9)
@@ -77,7 +77,7 @@ def test_a_network_trained_with_oscillators_is_what_the_hardware_does(tmp_path, 
     wanted = propagate(cnn, IMAGES)
     assert cascade(levels, held, IMAGES).logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
     with pytest.raises(InputError, match="trained with"):
-        plan_levels(levels.design, program_of(levels), kind="relu")
+        plan_levels(levels.parallel, program_of(levels), kind="relu")
 
 
 def test_levels_are_those_of_the_program_that_the_chains_have(tmp_path) -> None:
@@ -94,17 +94,19 @@ def test_levels_are_those_of_the_program_that_the_chains_have(tmp_path) -> None:
     levels = plan_levels(replace(parallel, design=design), design.program("calibrated"))
     held = {name: effective_weights(design, name, "calibrated", engine=linear) for name in layers}
     wanted = cascade(levels, held, IMAGES[:1]).logits[0]
-    assert wanted == pytest.approx(propagate(levels.design.network.cnn, IMAGES[:1])[0], abs=1e-3 * np.abs(wanted).max())
+    assert wanted == pytest.approx(
+        propagate(levels.parallel.network.cnn, IMAGES[:1])[0], abs=1e-3 * np.abs(wanted).max()
+    )
     assert envelope(levels, IMAGES[0], 600e-9).logits[-1] == pytest.approx(wanted, abs=1e-7 * np.abs(wanted).max())
 
 
 def test_an_oscillator_in_place_of_a_relu_is_fitted(tiny) -> None:
     levels, held, cnn = tiny
     wanted = propagate(cnn, IMAGES)
-    targets = [stage.outputs for stage in trained_stages(levels.design.network, IMAGES)]
+    targets = [stage.outputs for stage in trained_stages(levels.parallel.network, IMAGES)]
     found = {}
     for kind in ("relu", "three_terminal", "two_terminal"):
-        run = cascade(plan_levels(levels.design, program_of(levels), kind=kind, targets=targets), held, IMAGES)
+        run = cascade(plan_levels(levels.parallel, program_of(levels), kind=kind, targets=targets), held, IMAGES)
         found[kind] = np.abs(run.logits - wanted).max() / np.abs(wanted).max()
     assert found["relu"] < 1e-3 < found["three_terminal"] < found["two_terminal"] < 0.5
 
@@ -113,13 +115,13 @@ def test_an_amplifier_that_cannot_reach_its_level_is_named(tiny) -> None:
     levels, _, _ = tiny
     options = replace(levels.stages[0].options, p1db=1e-9)
     with pytest.raises(InputError, match=r"layer conv1: amplifier: .* p1db"):
-        plan_levels(levels.design, program_of(levels), options)
+        plan_levels(levels.parallel, program_of(levels), options)
 
 
 def test_noise_is_that_of_the_chain_and_its_bandwidth(tiny) -> None:
     levels, held, _ = tiny
     rms = chain_noise_voltage(levels, 0)
-    plan, f = levels.design.design.plan, np.geomspace(1e3, 1e10, 20001)
+    plan, f = levels.plan, np.geomspace(1e3, 1e10, 20001)
     density = chain_noise(f, chain_resistance([FullResonator()] * 4), plan.circuit).resonators
     poles = 1 / (1 + (f / 20e6) ** 2) ** 3
     wanted = np.trapezoid((density + 1e-18) * poles, f)
@@ -131,7 +133,7 @@ def test_noise_is_that_of_the_chain_and_its_bandwidth(tiny) -> None:
 
 def test_weights_of_sequential_hardware_stand_for_every_position(tiny) -> None:
     levels, held, cnn = tiny
-    stage = levels.design.stages[0]
+    stage = levels.parallel.stages[0]
     one_copy = replace(held["conv1"], values=cnn.synapses[0].matrix, trained=cnn.synapses[0].matrix)
     assert stage_weights(stage, one_copy) == pytest.approx(stage_weights(stage, held["conv1"]), abs=1e-6)
 
@@ -170,10 +172,10 @@ def test_energy_adds_up(tiny) -> None:
     total = energy(levels, run, IMAGES[0])
     first, last = total.stages
     assert (first.synapses, first.neurons, last.neurons) == (6 * 2 * 4, 12, 0)
-    p_max, entry = levels.design.design.plan.options.p_max, levels.design.entry(0)
+    p_max, entry = levels.plan.options.p_max, levels.parallel.entry(0)
     # A tone of power P in its own resonator has nearly P in each of the chain's: four taps, two chains a bus.
-    seen = sum(IMAGES[0].ravel()[levels.design.stages[0].wires[bus.group]].sum() for bus in entry.buses)
-    full = levels.design.scale(0)[1]
+    seen = sum(IMAGES[0].ravel()[levels.parallel.stages[0].wires[bus.group]].sum() for bus in entry.buses)
+    full = levels.parallel.scale(0)[1]
     assert first.resonators == pytest.approx(seen / full * p_max * 4 * 2 * 300e-9, rel=0.02)
     assert first.resonators < first.sources
     assert last.resonators < last.sources

@@ -15,6 +15,7 @@ from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.design import Design
+from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.planning.frequency_plan import PlanOptions, channel_grid, plan
 from resonet.netlist.programming.methods import program
@@ -192,7 +193,7 @@ def test_bus_answers_are_those_of_the_phasors():
     layer = Synapses("dense", "", "dense", weight, np.zeros(40), (70, 1, 1), (40, 1, 1), (1, 1))
     cnn = Cnn("random", "", (70, 1, 1), (layer,))
     planned = plan(cnn)
-    design = Design(cnn, planned, {"formula": program(planned, "formula")}, {}, "")
+    design = Design(cnn, read_parameters(), planned, {"formula": program(planned, "formula")}, {}, "")
     ours = effective_weights(design, "dense", "formula", engine=linear)
     theirs = effective_weights(design, "dense", "formula", engine=lambda *job: linear(*job))
     np.testing.assert_allclose(ours.values, theirs.values, atol=1e-13 * np.abs(theirs.values).max())

@@ -81,14 +81,14 @@ def test_a_value_wired_twice_is_refused(small_design) -> None:
 def test_tone_paths_put_p_max_into_every_resonator(small_design) -> None:
     """A tone's source, split and combined, is what the plan's levels ask for at every bus."""
     design = parallel_design(small_design)
-    for paths, entry in zip(all_paths(design), design.design.plan.layers, strict=True):
+    for paths, entry in zip(all_paths(design), design.plan.layers, strict=True):
         live = paths.tone >= 0
         assert live.sum() == sum(len(bus.taps) for bus in entry.buses) == paths.ways.sum()
         assert np.all(paths.share * np.sqrt(paths.ways[paths.tone]) <= 1 + 1e-12)
         for branch in np.flatnonzero(live):
             bus, slot = entry.buses[paths.bus[branch]], paths.slot[branch]
             emf = paths.source[paths.tone[branch]] * paths.share[branch]
-            from_combiner = emf / np.sqrt(len(bus.taps)) / np.sqrt(design.design.plan.options.p_max)
+            from_combiner = emf / np.sqrt(len(bus.taps)) / np.sqrt(design.plan.options.p_max)
             assert from_combiner == pytest.approx(bus.levels[slot], rel=1e-12)
             assert paths.frequency[paths.tone[branch]] == bus.frequencies[slot]
 

@@ -467,7 +467,7 @@ def test_mistakes_are_one_line(folder, monkeypatch, capsys, options, told):
 
 
 def test_geometry_in_the_design_file(folder, tmp_path):
-    assert load_design(folder).geometry == Geometry()
+    assert load_design(folder).parameters.geometry == Geometry()
     text = (folder / "design.toml").read_text()
     (tmp_path / "own.toml").write_text('[geometry]\npitch_x = "1.5 um"\nslope = "30e3 Hz m/A"\n')
     assert read_parameters(tmp_path / "own.toml").geometry == Geometry(pitch_x=1.5e-6, slope=30e3)
@@ -475,6 +475,6 @@ def test_geometry_in_the_design_file(folder, tmp_path):
     older = head + tail[tail.index("[layers") :]  # a design of before there was a geometry
     (folder / "design.toml").write_text(older)
     try:
-        assert load_design(folder).geometry == Geometry()
+        assert load_design(folder).parameters.geometry == Geometry()
     finally:
         (folder / "design.toml").write_text(text)

@@ -138,12 +138,12 @@ def folder(small_design, small_model, tmp_path_factory):
 
 
 def test_limits_are_kept_in_the_design(small_design, small_model, tmp_path):
-    assert small_design.limits == Limits()
+    assert small_design.parameters.limits == Limits()
     parameters = read_parameters(settings=["limits.insertion_loss=10 dB", "limits.next_level=-40 dB"])
     assert (parameters.limits.insertion_loss, parameters.limits.next_level) == (10.0, -40.0)
-    strict = replace(small_design, limits=parameters.limits)
+    strict = replace(small_design, parameters=parameters)
     write_design(strict, small_model, tmp_path / "b")
-    assert load_design(tmp_path / "b").limits == parameters.limits
+    assert load_design(tmp_path / "b").parameters.limits == parameters.limits
     with pytest.raises(InputError, match=r"limits.next_level = 3"):
         read_parameters(settings=["limits.next_level=3 dB"])
 
@@ -154,7 +154,10 @@ def test_data_sheet(small_design):
     assert sheet.resonances.loaded_q == pytest.approx(np.full(9, 50.0), rel=0.02)
     assert np.abs(sheet.resonances.centre / TONES - 1).max() < 0.011
     assert sheet.channels.insertion_loss.shape == sheet.isolation.shape == (9,)
-    strict = replace(small_design, limits=Limits(insertion_loss=1.0, isolation=60.0, rejection=10.0))
+    strict = replace(
+        small_design,
+        parameters=replace(small_design.parameters, limits=Limits(insertion_loss=1.0, isolation=60.0, rejection=10.0)),
+    )
     verdicts = {v.name: v.passed for v in layer_sheet(strict, "conv1", "coupled").verdicts}
     assert [name for name, passed in verdicts.items() if not passed] == ["insertion_loss", "isolation"]
 
