@@ -5,7 +5,7 @@ ARGS =
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly lint format bench clean
+.PHONY: help setup demo test nightly lint format bench lock wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
@@ -45,6 +45,15 @@ bench: ## run every benchmarks/show_*.py
 		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || rc=1; fi; \
 	done; \
 	exit $$rc
+
+lock: ## renew requirements/: the versions, with hashes, that tests and CI install
+	@sh bootstrap.sh release
+	@sh requirements/lock.sh $(BIN)/uv
+
+wheel: ## build the wheel and its bill of materials (CycloneDX) in dist/; the same commit gives the same bytes
+	@sh bootstrap.sh release
+	umask 022; SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --of JSON -o dist/sbom.cdx.json
 
 clean: ## remove .venv, the folder demo and the caches
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
