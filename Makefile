@@ -52,7 +52,9 @@ lock: ## renew requirements/: the versions, with hashes, that tests and CI insta
 
 wheel: ## build the wheel and its bill of materials (CycloneDX) in dist/; the same commit gives the same bytes
 	@sh bootstrap.sh release
-	umask 022; SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --wheel --outdir dist .
+	rm -rf build/source && mkdir -p build/source dist
+	umask 022; git archive HEAD | tar -x -C build/source; SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		$(BIN)/python -m build --wheel --outdir dist build/source
 	$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --of JSON -o dist/sbom.cdx.json
 
 clean: ## remove .venv, the folder demo and the caches
