@@ -132,7 +132,6 @@ def crossbar_command(
     from resonet.cosim.crossbar.crossbar import CROSSBAR_PROGRAMS, sneak
     from resonet.cosim.crossbar.studies import check_labels, crossbar_point, pooled_error
     from resonet.netlist.design.folder import load_design
-    from resonet.netlist.network.images import read_images
 
     design = load_design(folder)
     device = design.plan.device
@@ -145,7 +144,7 @@ def crossbar_command(
     layers = layer or [entry.layer.name for entry in design.plan.layers]
     for name in layers:
         design.plan.layer(name)
-    images = read_images(data, design.cnn.input_shape) if data else None
+    images = design.images(data) if data else None
     if images is not None:
         check_labels(images, layers, design)
     ideal = replace(array, word_resistance=0.0, bit_resistance=0.0, driver_resistance=0.0, sense_resistance=0.0)

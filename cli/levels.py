@@ -116,7 +116,7 @@ def levels_command(
     from resonet.report.style import save
 
     design = load_design(folder)
-    images = images_for(design.cnn.input_shape, data, "calibration")
+    images = images_for(design, data, "calibration")
     hardware = prepare(design, program, neurons, images.images, ("two-pass",))
     diagram = level_diagram(hardware, images.images)
     figures = save(level_figure(diagram), folder / "report", "levels")

@@ -80,7 +80,12 @@ def compile_command(
     input_shape: Annotated[
         str | None, typer.Option(help="Shape of one image where the file leaves it open, such as 1,28,28.")
     ] = None,
-    input_range: Annotated[str, typer.Option(help="Pixel range, used without --calibration.")] = "0,1",
+    input_range: Annotated[
+        str | None, typer.Option(help="Pixel range as the network takes it, without --calibration, such as 0,1.")
+    ] = None,
+    pixels: Annotated[
+        str | None, typer.Option(help="What the network takes: 0..1, 0..255, file, or MEAN/STD such as 0.1307/0.3081.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """CNN -> design folder: plan, program, graph, decks.
@@ -93,15 +98,19 @@ def compile_command(
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.network.images import read_images
     from resonet.netlist.network.onnx.read import read_cnn
+    from resonet.netlist.network.pixels import Pixels
 
     shape = _numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
-    low_high = _numbers(input_range, float, "--input-range", "0,1")
-    if len(low_high) != 2:
+    low_high = _numbers(input_range, float, "--input-range", "0,1") if input_range else None
+    if low_high and len(low_high) != 2:
         raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
     parameters = read_parameters(design, settings or (), preset)
     known_shape = tuple(int(n) for n in shape) if shape else None
-    images = read_images(calibration, read_cnn(model, known_shape).input_shape) if calibration else None
-    made = compile_cnn(model, parameters, images, known_shape, (low_high[0], low_high[1]))
+    cnn = read_cnn(model, known_shape)
+    taken = Pixels.parse(pixels, "--pixels") if pixels else cnn.pixels
+    images = read_images(calibration, cnn.input_shape, taken) if calibration else None
+    ends = (low_high[0], low_high[1]) if low_high else None
+    made = compile_cnn(model, parameters, images, known_shape, ends, taken)
     with progress("write decks", 2 * len(made.plan.layers)) as done:
         decks = write_design(made, model, folder, done)
     rows = summarise(made)
@@ -114,9 +123,11 @@ def compile_command(
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
-        print_json({"folder": folder, "decks": decks, "notes": made.cnn.notes, "layers": layers})
+        told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
+        print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
+    out.print(f"pixels: {made.pixels} ({made.pixels.source})", markup=False, soft_wrap=True)
     for note in made.cnn.notes:
         out.print(f"note: {note}", markup=False)
     for layer, fill in fills.items():
@@ -194,11 +205,11 @@ def accuracy(
     from resonet.cosim.weights.inference import accuracy as measure
     from resonet.cosim.weights.store import count_decks, stored_effective_weights
     from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.chance import check_chance
     from resonet.netlist.network.forward import propagate
-    from resonet.netlist.network.images import read_images
 
     design = load_design(folder)
-    images = read_images(data, design.cnn.input_shape)
+    images = design.images(data)
     methods = tuple(design.programs) if program == "all" else (program,)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("ngspice, RF and DC passes", len(methods) * count_decks(design, layers)) as done:
@@ -207,6 +218,7 @@ def accuracy(
         software = propagate(design.cnn, images.images, done=done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
     first = next(iter(found.values()))
+    check_chance(design.cnn, data, images, software)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     figures = accuracy_page(folder, shares, first.images)
     if as_json:
@@ -260,14 +272,13 @@ def transient(
     from resonet.cosim.referee.chain import patch_powers
     from resonet.cosim.referee.chain import transient as run
     from resonet.netlist.design.folder import load_design, write_deck
-    from resonet.netlist.network.images import read_images
 
     design = load_design(folder)
     size = design.plan.layer(layer).buses[0].size[1]
     if resonators is not None and resonators > size:
         raise InputError(f"layer {layer}: {resonators} resonators of a chain of {size}; possible: 1 ... {size}")
     if data:
-        images = read_images(data, design.cnn.input_shape).images[:16]
+        images = design.images(data).images[:16]
         powers = patch_powers(design, layer, images, resonators)
     else:
         powers = np.full(resonators or size, 0.5 * design.plan.options.p_max)

@@ -88,7 +88,6 @@ def quantise_command(
     from resonet.cosim.calibration.bits import bits_sweep
     from resonet.cosim.weights.engines import find_engine
     from resonet.netlist.design.folder import load_design
-    from resonet.netlist.network.images import read_images
     from resonet.report.quantised_figures import bits_figure
     from resonet.report.style import save
 
@@ -96,7 +95,7 @@ def quantise_command(
     settings = {"span": span, "grid": grid, "gain": gain, "spread": spread, "seed": seed}
     choices = _choices(bits, states, settings)
     design = load_design(folder)
-    images = read_images(data, design.cnn.input_shape) if data else None
+    images = design.images(data) if data else None
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     with progress("levels", len(choices)) as done:

@@ -239,7 +239,7 @@ def run_command(
     options = RunOptions(engines, _parse_stop(stop), points)
     design = load_design(folder)
     cut, what = _part(design.cnn, part)
-    images = images_for(design.cnn.input_shape, data, "test")
+    images = images_for(design, data, "test")
     if image >= len(images.images):
         raise InputError(f"{images.file}: no image {image}; possible: 0 ... {len(images.images) - 1}")
     start = time.perf_counter()

@@ -38,7 +38,6 @@ def share_command(
     from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared, parallel_accuracy
     from resonet.cosim.weights.engines import find_engine
     from resonet.netlist.design.folder import load_design
-    from resonet.netlist.network.images import read_images
     from resonet.report.sharing_figures import sharing_figure
     from resonet.report.style import save
 
@@ -53,7 +52,7 @@ def share_command(
     ]
     design = load_design(folder)
     entry = design.plan.layer(layer)
-    images = read_images(data, design.cnn.input_shape) if data else None
+    images = design.images(data) if data else None
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     with progress("tuning currents", 2 * len(spreads)) as done:

@@ -213,7 +213,6 @@ def sneak_command(
     from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.design.parameters import read_parameters
-    from resonet.netlist.network.images import read_images
     from resonet.netlist.strip.placement import place
     from resonet.netlist.strip.usage import layer_usage
     from resonet.report.sneak_figures import sneak_figure
@@ -225,7 +224,7 @@ def sneak_command(
     design = load_design(folder)
     geometry = read_parameters(folder / "design.toml", settings or ()).geometry
     synapses = design.plan.layer(layer).layer
-    images = read_images(data, design.cnn.input_shape) if data else None
+    images = design.images(data) if data else None
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     if images is not None and arrangement == "sequential":

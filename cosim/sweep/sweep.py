@@ -81,7 +81,7 @@ def _base(sweep: Sweep) -> tuple[Design, Parameters]:
     design = compile_cnn(Path(sweep.model), given)
     if sweep.calibration is None:
         return design, given
-    images = read_images(Path(sweep.calibration), design.cnn.input_shape)
+    images = read_images(Path(sweep.calibration), design.cnn.input_shape, design.cnn.pixels)
     return compile_cnn(Path(sweep.model), given, images), given
 
 
@@ -124,7 +124,7 @@ def _ground(sweep: Sweep, key: str) -> _Ground:
         return _Ground(design, given, sweep.points, None, None)
     if sweep.data is None:
         raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
-    images = read_images(Path(sweep.data), design.cnn.input_shape)
+    images = design.images(Path(sweep.data))
     if not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     return _Ground(design, given, sweep.points, images, propagate(design.cnn, images.images))

@@ -9,8 +9,9 @@ from resonet.core.errors import InputError
 from resonet.netlist.bus.graph import HardwareGraph, build_graph
 from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.cnn import Cnn
-from resonet.netlist.network.images import ImageSet
+from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.planning.scales import InputScale, bounded_scales, calibrated_scales
 from resonet.netlist.programming.methods import Method, Program, programs
@@ -28,6 +29,11 @@ class Design:
     programs: dict[Method, Program]
     scales: dict[str, InputScale]  # by layer name
     calibration: str  # what the scales come from, for people
+    pixels: Pixels = UNIT  # what the network takes its pixels to be
+
+    def images(self, path: Path) -> ImageSet:
+        """Images of a file as the network takes them. Raises InputError."""
+        return read_images(path, self.cnn.input_shape, self.pixels)
 
     def fill(self, layer: str) -> float:
         """Largest weight of a layer as part of what a resonator can hold: plan.fill, or less if only less converges."""
@@ -52,17 +58,21 @@ def compile_cnn(
     parameters: Parameters | None = None,
     calibration: ImageSet | None = None,
     input_shape: tuple[int, ...] | None = None,
-    input_range: tuple[float, float] = (0.0, 1.0),
+    input_range: tuple[float, float] | None = None,
+    pixels: Pixels | None = None,
 ) -> Design:
     """Read a trained CNN and design its hardware: channels, tone levels, resonance frequencies, input scales.
 
     With a calibration batch the input scales are those that the batch needs; without, a bound that holds for any image
-    with pixels in `input_range`. Raises InputError.
+    with pixels in `input_range` (default: what `pixels` may become). `pixels` is what the network takes; default: what
+    the calibration images were brought to, or else what the network's own operators say. Raises InputError.
     """
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
+    pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
     if calibration is None:
+        input_range = input_range or pixels.range
         scales, source = (
             bounded_scales(cnn, *input_range),
             f"any pixel within {input_range[0]:g} ... {input_range[1]:g}",
@@ -73,4 +83,4 @@ def compile_cnn(
         scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
     if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    return Design(cnn, parameters, planned, programs(planned), scales, source)
+    return Design(cnn, parameters, planned, programs(planned), scales, source, pixels)

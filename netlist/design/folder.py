@@ -34,6 +34,7 @@ from resonet.netlist.bus.graph import HardwareGraph, bus_names, write_graphml
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
 from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import COMPILED, LayerProgram, Method, Program
@@ -112,6 +113,9 @@ def _tables(design: Design) -> dict[str, Any]:
         "sha256": design.cnn.sha256,
         "input_shape": list(design.cnn.input_shape),
         "input_scales_from": design.calibration,
+        "pixels": str(design.pixels),
+        "pixels_from": design.pixels.source,
+        "pixels_guessed": design.pixels.guessed,
         "notes": list(design.cnn.notes),
     }
     unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
@@ -275,6 +279,15 @@ def _printable(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text)[:200])
 
 
+def _read_pixels(path: Path, model: dict[str, Any]) -> Pixels:
+    """What the network takes its pixels to be; designs of versions that did not say so took 0 ... 1."""
+    try:
+        pixels = Pixels.parse(str(model.get("pixels", UNIT)), _printable(model.get("pixels_from", "")))
+    except InputError as error:
+        raise InputError(f"{path}: [model] {error}") from None
+    return replace(pixels, guessed=model.get("pixels_guessed") is True)
+
+
 def load_design(folder: Path) -> Design:
     """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
     path = folder / "design.toml"
@@ -291,6 +304,7 @@ def load_design(folder: Path) -> Design:
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: incomplete ({error}); possible: compile again") from None
+    pixels = _read_pixels(path, tables["model"])
     cnn = read_cnn(folder / "model.onnx", shape)
     if cnn.sha256 != sha256:
         raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
@@ -305,4 +319,4 @@ def load_design(folder: Path) -> Design:
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source)
+    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels)

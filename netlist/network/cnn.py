@@ -12,6 +12,7 @@ import numpy as np
 
 from resonet.core.types import Array, Ints
 from resonet.netlist.network.activation import Activation
+from resonet.netlist.network.pixels import Pixels
 
 __all__ = ["Cnn", "Layer", "MaxPool", "Synapses", "Wiring", "apply_wiring", "max_pool", "patches", "pool_windows"]
 
@@ -94,6 +95,7 @@ class Cnn:
     input_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()  # what was folded or dropped on the way in, one line each
+    pixels: Pixels | None = None  # what it takes, where its own operators say so
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:

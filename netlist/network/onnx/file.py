@@ -97,6 +97,7 @@ class InputTensor:
     shape: tuple[int | None, ...] | None
     shown: str  # the shape as the file words it, for messages
     is_float: bool
+    is_byte: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +307,5 @@ def _real_input(graph: "onnx.GraphProto") -> InputTensor:
         # Some exporters write -1 or 0 for a size that is left open.
         shape = tuple(d.dim_value if d.dim_value > 0 else None for d in dims[:8])
         shown = _show(tuple(d.dim_value if d.dim_value > 0 else escape(d.dim_param or "?", 20) for d in dims[:8]))
-    return InputTensor(
-        value.name, shape, shown, onnx.TensorProto.DataType.Name(kind).endswith(("FLOAT", "DOUBLE", "16"))
-    )
+    is_float = onnx.TensorProto.DataType.Name(kind).endswith(("FLOAT", "DOUBLE", "FLOAT16"))
+    return InputTensor(value.name, shape, shown, is_float, kind == onnx.TensorProto.UINT8)

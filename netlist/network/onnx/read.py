@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import (
     MAX_ACTIVATION,
@@ -29,6 +29,7 @@ from resonet.netlist.network.onnx.file import (
 from resonet.netlist.network.onnx.fold import FOLDABLE, fold
 from resonet.netlist.network.onnx.neurons import DOMAIN
 from resonet.netlist.network.onnx.operators import ELEMENTWISE, HANDLERS, NEURONS, NEUTRAL, Handler
+from resonet.netlist.network.pixels import BYTE, Pixels, pixels_of_scale
 
 __all__ = ["read_cnn"]
 
@@ -44,7 +45,7 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
     try:
         model = read_onnx(path)
         shape = _image_shape(model.input, input_shape)
-        chain = _follow(model, shape)
+        chain, pixels = _follow(model, shape)
     except InputError as error:
         raise InputError(f"{file}: {_one_line(str(error))}") from error
     except Exception as error:  # the file is hostile until proven otherwise: no other error may leave
@@ -56,6 +57,7 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
         input_shape=shape,
         layers=tuple(chain.layers),
         notes=tuple(chain.notes),
+        pixels=pixels,
     )
 
 
@@ -100,12 +102,13 @@ class _Tensors:
     folded: int = 0  # values of all computed constants
 
 
-def _follow(model: OnnxModel, shape: tuple[int, ...]) -> Chain:
-    """Chain of layers from the input to the output."""
+def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | None]:
+    """Chain of layers from the input to the output, and what its first operators say of the pixels."""
     batch = (model.input.shape or (None,))[0] or 1
     chain = Chain(shape=shape, opset=model.opset, batch=batch)
     tensors = _Tensors(model.input.name, {model.input.name: shape}, dict(model.weights))
     is_float, is_over = model.input.is_float, False
+    pixels = Pixels(top=BYTE, source="the input is UINT8") if model.input.is_byte else None
     for node in model.nodes:
         try:
             dynamic = _dynamic_inputs(node, tensors)
@@ -118,13 +121,22 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> Chain:
             raise InputError(f"{node.label}: {error}") from error
         is_float = is_float or node.op == "Cast"
         is_over = is_over or "Softmax" in node.op
+        pixels = pixels if model.input.is_byte else _first_scale(chain, node) or pixels
         tensors.current = node.outputs[0]
         tensors.shapes[tensors.current] = chain.shape
         tensors.makers[tensors.current] = node
     _check_outputs(model, tensors)
     if not chain.synapses:
         raise InputError("holds no weighted layer; possible: Conv, Gemm, MatMul, average pools")
-    return chain
+    return chain, pixels
+
+
+def _first_scale(chain: Chain, node: Node) -> Pixels | None:
+    """Pixels that a network takes which begins by multiplying them; None where this is no such beginning."""
+    match chain.layers:
+        case [Synapses(kind="scale") as scale]:
+            return pixels_of_scale(float(np.median(scale.weight)), float(np.median(scale.bias)), node.label)
+    return None
 
 
 def _handlers(node: Node) -> dict[str, Handler]:
