@@ -23,8 +23,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
 from resonet.netlist.cascade.stages import Stage
-from resonet.netlist.design.neuron_options import Kind, NeuronOptions
-from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.design.neuron_options import IDEAL, Kind, NeuronOptions
 from resonet.netlist.planning.frequency_plan import FrequencyPlan
 from resonet.netlist.programming.methods import Method, Program
 
@@ -73,23 +72,28 @@ class Levels:
 
 
 def _kind(stage: Stage, wanted: Kind | None) -> Kind:
-    """Oscillator of a stage's neurons: that of its activation, or the wanted one behind a ReLU."""
+    """Oscillator of a stage's neurons: that of its activation, the wanted one where any may stand in, or the ideal."""
     activation = stage.copies.activation
-    if isinstance(activation, OscillatorActivation):
-        if wanted not in (None, activation.kind):
-            raise InputError(
-                f"layer {stage.layer.name}: trained with a {activation.kind} oscillator; possible: that one"
-            )
-        return activation.kind
-    return wanted or "relu"
+    neuron = activation.neuron()
+    if neuron.oscillator:
+        own = neuron.oscillator.kind
+        if wanted not in (None, own):
+            raise InputError(f"layer {stage.layer.name}: trained with a {own} oscillator; possible: that one")
+        return own
+    if wanted not in (None, IDEAL) and not neuron.any_oscillator:
+        raise InputError(
+            f"layer {stage.layer.name}: {activation}; possible: neurons of kind {IDEAL}, or a network trained with "
+            "oscillators"
+        )
+    return wanted or IDEAL
 
 
 def _own_options(stage: Stage, options: NeuronOptions) -> NeuronOptions:
     """Options with what a trained activation says of its oscillator."""
-    activation = stage.copies.activation
-    if not isinstance(activation, OscillatorActivation):
+    own = stage.copies.activation.neuron().oscillator
+    if own is None:
         return options
-    return replace(options, clamp=activation.clamp, nonlinear_damping=activation.qnl, seed=max(activation.seed, 1e-9))
+    return replace(options, clamp=own.clamp, nonlinear_damping=own.qnl, seed=max(own.seed, 1e-9))
 
 
 def _reference(
@@ -97,14 +101,14 @@ def _reference(
 ) -> float:
     """Oscillator power, W, that stands for the next stage's full scale.
 
-    Of a trained activation and of the ideal ReLU it is exact. An oscillator in the place of a ReLU is fitted: least
-    squares of P(ξ) / reference against the ReLU's output, over `targets` (outputs of the trained neurons) or evenly.
+    Of a trained oscillator and of the ideal one it is exact. Another one that stands in is fitted: least squares of
+    P(ξ) / reference against the trained output, over `targets` (outputs of the trained neurons) or evenly.
     """
     oscillator, ith = options.oscillator(kind, 50.0), options.threshold_current
-    activation = stage.copies.activation
-    if isinstance(activation, OscillatorActivation):
-        return float(oscillator.power(options.clamp * ith) * full_scale / activation.scale)
-    if kind == "relu":
+    own = stage.copies.activation.neuron().oscillator
+    if own:
+        return float(oscillator.power(options.clamp * ith) * full_scale / own.scale)
+    if kind == IDEAL:
         return float(oscillator.power((1 + drive * full_scale) * ith))
     wanted = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
     given = oscillator.power((1 + drive * wanted) * ith)
@@ -136,11 +140,9 @@ def _neurons(
     stage, options = design.stages[number], _own_options(design.stages[number], found.options)
     kind = _kind(stage, wanted)
     zero, full_scale = design.scale(number + 1)
-    activation = stage.copies.activation
-    if activation == "linear" and kind != "relu":
-        raise InputError(f"layer {stage.layer.name}: linear; possible: neurons of kind relu, or an activation")
-    if isinstance(activation, OscillatorActivation):
-        drive, zero = activation.drive, 0.0
+    own = stage.copies.activation.neuron().oscillator
+    if own:
+        drive, zero = own.drive, 0.0
     else:
         drive = options.headroom * (options.clamp - 1) / full_scale
     ith = options.threshold_current

@@ -14,6 +14,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
+from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import Cnn, MaxPool, Synapses, Wiring, apply_wiring, patches, pool_windows
 
 __all__ = ["ParallelNetwork", "Pool", "Stage", "network_slice", "parallel_network"]
@@ -119,7 +120,7 @@ def _is_wired_average(before: Synapses, layer: Synapses) -> bool:
     """
     reach = ((k - 1) * d + 1 for k, d in zip(layer.weight.shape[2:], layer.dilation, strict=True))
     alone = all(n == 1 or step >= size for n, step, size in zip(layer.out_shape[1:], layer.stride, reach, strict=True))
-    return layer.kind == "average_pool" and before.activation == "linear" and not any(layer.padding) and alone
+    return layer.kind == "average_pool" and before.activation == LINEAR and not any(layer.padding) and alone
 
 
 class _Builder:
@@ -269,6 +270,6 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
         bias=second.bias[:outputs],
         in_shape=first.out_shape,
         out_shape=(outputs, 1, 1),
-        activation="linear",
+        activation=LINEAR,
     )
     return replace(cnn, layers=(crop, first, second), notes=(*cnn.notes, "a slice of two convolutions"))

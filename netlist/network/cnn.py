@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 from resonet.core.types import Array, Ints
-from resonet.netlist.network.activation import Activation
+from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.pixels import Pixels
 
 __all__ = ["Cnn", "Layer", "MaxPool", "Synapses", "Wiring", "apply_wiring", "max_pool", "patches", "pool_windows"]
@@ -36,7 +37,7 @@ class Synapses:
     dilation: Pair = (1, 1)
     padding: Sides = (0, 0, 0, 0)  # top, left, bottom, right; padded pixels are zero
     groups: int = 1
-    activation: Activation = "linear"
+    activation: Activation = LINEAR
 
     @property
     def matrix(self) -> Array:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from resonet.core.types import Array, Done
-from resonet.netlist.network.activation import apply_activation
 from resonet.netlist.network.cnn import Cnn, MaxPool, Synapses, Wiring, apply_wiring, max_pool, patches
 
 __all__ = ["activate", "propagate", "software_layer"]
@@ -16,7 +15,7 @@ Weighted = Callable[[Synapses, Array], Array]
 def activate(layer: Synapses, sums: Array) -> Array:
     """Bias and activation on the sums [groups, n, outputs per group, positions] -> [n, *out_shape]."""
     out = sums.transpose(1, 0, 2, 3).reshape(sums.shape[1], *layer.out_shape) + layer.bias[:, None, None]
-    return apply_activation(layer.activation, out)
+    return layer.activation(out)
 
 
 def software_layer(layer: Synapses, x: Array) -> Array:

@@ -10,7 +10,6 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.netlist.network.activation import OscillatorActivation
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.forward import propagate, software_layer
 
@@ -62,8 +61,5 @@ def bounded_scales(cnn: Cnn, low: float = 0.0, high: float = 1.0) -> dict[str, I
         with np.errstate(all="ignore"):  # an overflow is found by the check for finite scales
             ends = layer.bias + up * low + down * high, layer.bias + up * high + down * low
         low, high = float(ends[0].min()), float(ends[1].max())
-        if layer.activation == "relu":
-            low, high = max(low, 0.0), max(high, 0.0)
-        elif isinstance(layer.activation, OscillatorActivation):  # it rises, so the ends stay the ends
-            low, high = map(float, layer.activation([low, high]))
+        low, high = layer.activation.range(low, high)
     return scales

@@ -24,7 +24,7 @@ from resonet.netlist.cascade.levels import plan_levels
 from resonet.netlist.cascade.paths import parallel_design
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
-from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.network.activations.oscillator import OscillatorActivation
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 

@@ -1,8 +1,8 @@
 """The chain of layers while it grows, operator by operator, and what can be folded into the layers before.
 
-An elementwise `scale * x + offset` disappears into the weighted layer before it if only wires lie between; a Relu
-moves back over wires and maximum pools, with which it commutes. So does an oscillator neuron, which rises like it, but
-for wires that add zeros: its output at zero is not zero.
+An elementwise `scale * x + offset` disappears into the weighted layer before it if only wires lie between. An
+activation moves back over wires (but for wires that add zeros, where its output at zero is not zero), and over maximum
+pools if it never falls.
 """
 
 import math
@@ -12,9 +12,11 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
-from resonet.netlist.network.activation import Activation, OscillatorActivation
+from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import Layer, MaxPool, Shape, Synapses, Wiring
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, Node
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS
+from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.window import Windows
 
 __all__ = ["Chain"]
@@ -103,7 +105,7 @@ class Chain:
         wiring = self.layers[-1] if self.layers and isinstance(self.layers[-1], Wiring) else None
         place = len(self.layers) - (1 if wiring is None else 2)
         before = self.layers[place] if place >= 0 else None
-        if isinstance(before, Synapses) and before.activation == "linear":
+        if isinstance(before, Synapses) and before.activation == LINEAR:
             index = np.arange(scale.size) if wiring is None else wiring.index
             folded = _fold_affine(before, index, scale, offset)
             if folded is not None:
@@ -112,30 +114,22 @@ class Chain:
                 return
         self._add_scale(node, scale, offset)
 
-    def add_relu(self, node: Node) -> None:
-        """Give the last weighted layer a Relu; wires and maximum pools after it commute with that."""
+    def add_activation(self, node: Node, activation: Activation) -> None:
+        """Give the last weighted layer an activation, if it may have this one, or else add a layer of weights 1."""
         for place in reversed(range(len(self.layers))):
             layer = self.layers[place]
-            if isinstance(layer, Synapses):
-                if layer.activation == "relu":
-                    self.notes.append(f"{node.op} dropped: {layer.name} already ends in one")
-                elif isinstance(layer.activation, OscillatorActivation):
-                    self.notes.append(f"{node.op} dropped: {layer.name} gives no negative output")
-                else:
-                    self.layers[place] = layer.with_activation("relu")
-                return
-        self._add_neurons(node, "relu")
-
-    def add_oscillator(self, node: Node, activation: OscillatorActivation) -> None:
-        """Give the last weighted layer oscillator neurons, if it has none yet, or else add a layer of weights 1."""
-        for place in reversed(range(len(self.layers))):
-            layer = self.layers[place]
-            if isinstance(layer, Wiring) and (layer.index < 0).any():
+            if isinstance(layer, Wiring) and (layer.index < 0).any() and activation.at_zero != 0:
+                break
+            if isinstance(layer, MaxPool) and not activation.rises:
                 break
             if isinstance(layer, Synapses):
-                if layer.activation != "linear":
+                both = activation if layer.activation == LINEAR else activation.after(layer.activation)
+                if both is None:
                     break
-                self.layers[place] = layer.with_activation(activation)
+                if both == layer.activation:
+                    why = "already ends in one" if both == activation else activation.IDLE
+                    self.notes.append(f"{node.op} dropped: {layer.name} {why}")
+                self.layers[place] = layer.with_activation(both)
                 return
         self._add_neurons(node, activation)
 
@@ -207,7 +201,7 @@ def _fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
 
     Spares the hardware a layer, and an input that the scale layer would make negative.
     """
-    if scale.kind != "scale" or scale.activation != "linear" or scale.out_shape != layer.in_shape:
+    if scale.kind != "scale" or scale.activation != LINEAR or scale.out_shape != layer.in_shape:
         return None
     if any(layer.padding) and scale.bias.any():
         return None  # padded pixels are zero after the offset, not before

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, Array, Node, decode_tensor
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, Array, decode_tensor
+from resonet.netlist.network.onnx.node import Node
 
 if TYPE_CHECKING:
     import onnx

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -21,14 +22,13 @@ from resonet.netlist.network.onnx.file import (
     MAX_ELEMENTS,
     Array,
     InputTensor,
-    Node,
     OnnxModel,
-    escape,
     read_onnx,
 )
 from resonet.netlist.network.onnx.fold import FOLDABLE, fold
-from resonet.netlist.network.onnx.neurons import DOMAIN
-from resonet.netlist.network.onnx.operators import ELEMENTWISE, HANDLERS, NEURONS, NEUTRAL, Handler
+from resonet.netlist.network.onnx.node import Node, escape
+from resonet.netlist.network.onnx.operators.base import Operator
+from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
 from resonet.netlist.network.pixels import BYTE, Pixels, pixels_of_scale
 
 __all__ = ["read_cnn"]
@@ -115,12 +115,12 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | N
             if not dynamic or node.op in ("Shape", "Size"):
                 _constant(node, tensors, chain)
                 continue
-            _check_step(node, dynamic, tensors, is_float, is_over)
-            _handlers(node)[node.op](chain, node, [tensors.constants.get(name) for name in node.inputs])
+            operator = _check_step(node, dynamic, tensors, is_float, is_over)
+            operator.handle(chain, node, [tensors.constants.get(name) for name in node.inputs])
         except InputError as error:
             raise InputError(f"{node.label}: {error}") from error
         is_float = is_float or node.op == "Cast"
-        is_over = is_over or "Softmax" in node.op
+        is_over = is_over or operator.last
         pixels = pixels if model.input.is_byte else _first_scale(chain, node) or pixels
         tensors.current = node.outputs[0]
         tensors.shapes[tensors.current] = chain.shape
@@ -139,9 +139,9 @@ def _first_scale(chain: Chain, node: Node) -> Pixels | None:
     return None
 
 
-def _handlers(node: Node) -> dict[str, Handler]:
-    """What is known of the operators of the node's domain."""
-    return NEURONS if node.domain == DOMAIN else HANDLERS
+def _operator(node: Node) -> Operator | None:
+    """What is known of a node's operator."""
+    return operators().get(("" if node.domain in STANDARD else node.domain, node.op))
 
 
 def _dynamic_inputs(node: Node, tensors: _Tensors) -> list[int]:
@@ -153,10 +153,11 @@ def _dynamic_inputs(node: Node, tensors: _Tensors) -> list[int]:
         raise InputError("is needed for an output other than its first; possible: operators with one output")
     if node.outputs[0] in tensors.constants or node.outputs[0] in tensors.shapes:
         raise InputError(f"gives the tensor '{escape(node.outputs[0])}' a second time")
-    if node.domain not in ("", "ai.onnx", DOMAIN):
+    if node.domain not in STANDARD and node.domain not in {domain for domain, _ in operators()}:
+        others = [domain for domain in dict.fromkeys(domain for domain, _ in operators()) if domain]
+        listed = ", ".join(f"{possible(domain)} of the domain '{domain}'" for domain in others)
         raise InputError(
-            f"is of the domain '{escape(node.domain)}'; possible: standard operators (export without them), "
-            f"{' and '.join(NEURONS)} of the domain '{DOMAIN}'"
+            f"is of the domain '{escape(node.domain)}'; possible: standard operators (export without them), {listed}"
         )
     return [i for i, name in enumerate(node.inputs) if name in tensors.shapes]
 
@@ -168,7 +169,7 @@ def _constant(node: Node, tensors: _Tensors, chain: Chain) -> None:
     if name in tensors.shapes:
         shape = (chain.batch, *tensors.shapes[name])
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
-    elif node.op not in FOLDABLE and node.op not in HANDLERS:
+    elif node.op not in FOLDABLE and _operator(node) is None:
         _unsupported()
     result = fold(node, chain.opset, inputs)
     tensors.folded += result.size
@@ -177,22 +178,24 @@ def _constant(node: Node, tensors: _Tensors, chain: Chain) -> None:
     tensors.constants[node.outputs[0]] = result
 
 
-def _check_step(node: Node, dynamic: list[int], tensors: _Tensors, is_float: bool, is_over: bool) -> None:
+def _check_step(node: Node, dynamic: list[int], tensors: _Tensors, is_float: bool, is_over: bool) -> Operator:
     """Check that this operator may follow on the running tensor."""
     if len(dynamic) > 1 or node.inputs[dynamic[0]] != tensors.current:
         raise InputError("uses a branch of the network; possible: a straight chain, each layer used by the next only")
-    if node.op not in _handlers(node):
+    operator = _operator(node)
+    if operator is None:
         _unsupported()
-    if dynamic != [0] and node.op not in ELEMENTWISE:
+    if dynamic != [0] and not operator.any_input:
         raise InputError("has weights that depend on the image; possible: the running tensor as first input only")
-    if is_over and node.op not in NEUTRAL:
+    if is_over and not operator.neutral:
         raise InputError("comes after a Softmax; possible: a Softmax at the end only")
-    if not is_float and node.op not in NEUTRAL:
+    if not is_float and not operator.neutral:
         raise InputError("computes with integers; possible: floating point, or a Cast of the input before")
+    return operator
 
 
-def _unsupported() -> None:
-    raise InputError(f"is not supported; possible: {', '.join(sorted(HANDLERS))}; {', '.join(NEURONS)} of '{DOMAIN}'")
+def _unsupported() -> NoReturn:
+    raise InputError(f"is not supported; possible: {possible()}")
 
 
 def _check_outputs(model: OnnxModel, tensors: _Tensors) -> None:

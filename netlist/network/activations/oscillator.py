@@ -1,4 +1,4 @@
-"""What a neuron does to its weighted sum: nothing, a ReLU, or the power law of a spintronic oscillator.
+"""The power law of a spintronic oscillator, for networks that were trained with it.
 
 The sum z drives the oscillator around its threshold, ξ = I/I_th = 1 + drive z, held within 0 ... clamp, and the power
 of its tone is the output, in units of what it gives at the clamp:
@@ -13,8 +13,8 @@ A largest value may therefore be taken before or after it. The thermal seed η l
 before it is not a zero after it.
 """
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,20 +23,29 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array
 from resonet.models.neuron.startup import stationary_power
+from resonet.netlist.network.activations.base import KINDS, Activation, Inputs, Kind, Neuron, TrainedOscillator
+from resonet.netlist.network.onnx.node import Node, escape
 
-__all__ = ["KINDS", "Activation", "Kind", "OscillatorActivation", "apply_activation"]
+if TYPE_CHECKING:
+    import onnx
 
-Kind = Literal["three_terminal", "two_terminal"]
-KINDS: tuple[Kind, ...] = ("three_terminal", "two_terminal")
+__all__ = ["ATTRIBUTES", "DOMAIN", "KINDS", "OPERATORS", "Kind", "OscillatorActivation"]
+
+DOMAIN = "resonet"
+OPERATORS: dict[str, Kind] = {"ThreeTerminal": "three_terminal", "TwoTerminal": "two_terminal"}
+ATTRIBUTES = ("drive", "scale", "qnl", "clamp", "seed")
 THEORY = "Slavin and Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009)"
 
 
 @dataclass(frozen=True, slots=True)
-class OscillatorActivation:
+class OscillatorActivation(Activation):
     """Activation of an oscillator neuron; a call maps the sums z (weights and bias), of any shape, to y.
 
     Raises InputError for parameters out of range. `models.oscillator` has the devices that work so.
     """
+
+    DOMAIN: ClassVar[str] = DOMAIN
+    OPERATORS: ClassVar[tuple[str, ...]] = tuple(OPERATORS)
 
     kind: Kind
     drive: float = parameter(1.0, "", 1e-30, 1e30, "overdrive, in threshold currents, of a sum of 1")
@@ -71,16 +80,36 @@ class OscillatorActivation:
         y = self.scale * (self._power(xi) / self._power(np.asarray(self.clamp)))
         return np.where(np.isnan(xi), np.nan, y)  # the stationary power of NaN is 0
 
+    @property
+    def rises(self) -> bool:
+        """It does: see above."""
+        return True
 
-Activation: TypeAlias = Literal["relu", "linear"] | OscillatorActivation
+    def range(self, low: float, high: float) -> tuple[float, float]:
+        """The outputs at both ends."""
+        least, largest = map(float, self([low, high]))
+        return least, largest
 
+    def neuron(self) -> Neuron:
+        """That oscillator."""
+        return Neuron(TrainedOscillator(*(getattr(self, spec.name) for spec in fields(self))))
 
-def apply_activation(activation: Activation, sums: Array) -> Array:
-    """Outputs of neurons for their sums, bias included, of any shape."""
-    match activation:
-        case OscillatorActivation():
-            return activation(sums)
-        case "relu":
-            return np.maximum(sums, 0)
-        case "linear":
-            return sums
+    @classmethod
+    def read(cls, node: Node, inputs: Inputs) -> Activation:
+        """A call of one of our functions; that the function in the file is ours was checked when the file was read."""
+        if sorted(node.attributes) != sorted(ATTRIBUTES) or len(inputs) != 1:
+            given = ", ".join(escape(name, 20) for name in list(node.attributes)[:8]) or "none"
+            raise InputError(
+                f"has {len(inputs)} inputs and the attributes {given}; possible: 1, {', '.join(ATTRIBUTES)}"
+            )
+        # The shortest decimal that stands for the file's 32 bits: 0.1, not 0.10000000149.
+        numbers = {name: float(str(np.float32(node.get(name, 0.0)))) for name in ATTRIBUTES}
+        return cls(OPERATORS[node.op], **numbers)
+
+    def write(self, source: str, result: str, name: str = "") -> "list[onnx.NodeProto]":
+        """A call of the function of its kind, which `onnx.neurons.add_activations` adds to the model."""
+        import onnx
+
+        operator = next(name for name, kind in OPERATORS.items() if kind == self.kind)
+        numbers: dict[str, Any] = {attribute: float(getattr(self, attribute)) for attribute in ATTRIBUTES}
+        return [onnx.helper.make_node(operator, [source], [result], name=name, domain=DOMAIN, **numbers)]

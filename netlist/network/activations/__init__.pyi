@@ -1,0 +1,9 @@
+from .base import Activation as Activation
+from .base import Neuron as Neuron
+from .base import TrainedOscillator as TrainedOscillator
+from .linear import LINEAR as LINEAR
+from .linear import Linear as Linear
+from .oscillator import OscillatorActivation as OscillatorActivation
+from .registry import activations as activations
+from .relu import RELU as RELU
+from .relu import Relu as Relu
