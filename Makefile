@@ -1,4 +1,4 @@
-# Everything a user or developer runs. Each target first sets up what it needs (bootstrap.sh; docs/setup.md).
+# Everything a user or developer runs. Each target first sets up what it needs (bootstrap.sh; docs/start/setup.md).
 # Extra arguments: make test ARGS="-k touchstone", make demo ARGS="--help".
 
 ARGS =
