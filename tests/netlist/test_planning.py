@@ -142,7 +142,7 @@ def test_series_transfer_against_the_ladder(below):
     circuit, f = BusCircuit(node_capacitance=2e-16), np.geomspace(20e9, 1e9, 7)
     matrix = series_transfer(f, 1e3, 7, 3, circuit, below)
     assert matrix == pytest.approx(matrix.swapaxes(1, 2), rel=1e-9)
-    own = series_transfer(f, 1e3, 7, 3, circuit, below, own=True)
+    own = series_transfer(f, 1e3, 7, 3, circuit, below, diagonal=True)
     assert own == pytest.approx(np.array([matrix[n, n] for n in range(7)]), rel=1e-9)
     # Beyond the first node the ratios of currents are those of the ladder driven from the head.
     ladder = bus_currents(f, 1e3, 7, 3, circuit, below)
