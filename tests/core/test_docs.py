@@ -77,10 +77,12 @@ def test_every_path_exists(page):
         for path in re.findall(rf"(?<![\w/.\-])(?:{'|'.join(FOLDERS)})/[\w./*\-]*", span):
             if not is_of_a_design(path):
                 assert any(ROOT.glob(path.rstrip("."))), path
+        for file in re.findall(r"(?<![\w/.\-])\w+\.py$", span):
+            assert any(source.name == file for source in SOURCES), file
 
 
 def test_pages_named_in_the_code_exist():
-    for path in SOURCES:
+    for path in [*SOURCES, *PAGES]:
         for page in re.findall(r"\bdocs/[\w/]+\.(?:md|png)", path.read_text(encoding="utf-8")):
             assert (ROOT / page).is_file(), f"{path}: {page}"
 
