@@ -1,11 +1,11 @@
-# Everything a user or developer runs. Each target first sets up what it needs (bootstrap.sh; docs/setup.md).
+# Everything a user or developer runs. Each target first sets up what it needs (bootstrap.sh; docs/start/setup.md).
 # Extra arguments: make test ARGS="-k touchstone", make demo ARGS="--help".
 
 ARGS =
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly lint format bench lock wheel clean
+.PHONY: help setup demo check test nightly lint format bench lock wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
@@ -16,6 +16,10 @@ setup: ## set up .venv and ngspice for all of the below, and run nothing
 demo: ## run the demonstration, which writes the folder demo
 	@sh bootstrap.sh ngspice
 	$(BIN)/resonet demo $(ARGS)
+
+check: lint ## check style and types, and run the fast tests: within a minute
+	@sh bootstrap.sh test ngspice
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m fast --numprocesses auto --dist loadfile $(ARGS)
 
 test: ## run the tests (where CI is set, those of the Verilog-A files too: a large download)
 	@sh bootstrap.sh test $(if $(CI),va) ngspice

@@ -44,8 +44,8 @@ def _quantised(design: Design, data: ImageSet, quick: bool) -> None:
     began = time.perf_counter()
     sweep = bits_sweep(design, linear, choices, data, start)
     seconds = time.perf_counter() - began
-    layers = [one for point in sweep.points for one in point.layers.values()]
-    worse = max(one.rms / one.rms_nearest for one in layers)
+    layers = [layer for point in sweep.points for layer in point.layers.values()]
+    worse = max(layer.rms / layer.rms_nearest for layer in layers)
     show("coordinate descent against the nearest levels, worst layer", f"x {worse:.4f}", "<= 1", worse <= 1)
     fine = next(point for point in sweep.points if point.label == "8-bit")
     lost = 100 * ((sweep.software or 0) - (fine.accuracy or 0))
@@ -74,12 +74,12 @@ def _prediction() -> float:
     unknown = np.tile(np.arange(kernels * taps).reshape(kernels, taps), (positions, 1))
     nominal = solve_shared(SharedProblem(target, chains, unknown), np.zeros(kernels * taps)).x
     offset = 1e-6 * rng.standard_normal(target.shape)
-    found = solve_shared(SharedProblem(target, chains, unknown, offset), nominal)
+    shared = solve_shared(SharedProblem(target, chains, unknown, offset), nominal)
     around = offset.reshape(positions, kernels, taps)
     u = nominal[unknown] / (1 - chains.damping * nominal[unknown])
     jacobian = chain_response(u, chains)[1] * (1 + chains.damping * u)[:, None] ** 2  # du/dδ = -(f_k / f_res)²
     left = (np.einsum("nak,nk->na", jacobian, (around - around.mean(0)).reshape(-1, taps)) ** 2).sum(1)
-    return float(np.abs(found.squares / left - 1).max())
+    return float(np.abs(shared.squares / left - 1).max())
 
 
 def _sharing(design: Design, data: ImageSet, quick: bool) -> None:

@@ -128,11 +128,11 @@ def _after(folder: Path, points: int, act: Callable[[], None]) -> threading.Thre
     return thread
 
 
-def _verdict(what: str, folder: Path, found: dict[int, object], wanted: dict[int, object]) -> None:
+def _verdict(what: str, folder: Path, results: dict[int, object], wanted: dict[int, object]) -> None:
     """Every point ended once, and gave what it gives undisturbed."""
     ends = Counter(line["end"] for line in _journal(folder) if "end" in line)
     twice, lost = sum(n > 1 for n in ends.values()), len(wanted) - len(ends)
-    same = found == wanted and None not in found.values()
+    same = results == wanted and None not in results.values()
     told = f"{twice} twice, {lost} lost, {'same' if same else 'OTHER'}"
     show(f"{what}: {len(wanted)} points", told, "none, none, same bits", not twice and not lost and same)
 
@@ -222,15 +222,15 @@ def _with_pyspice(graph: HardwareGraph) -> float:
     shared = {"q": device.quality, "k": device.transduction, "r0": device.resistance, "cnode": circuit.node_capacitance}
     taken = []
     for _ in range(3):
-        begin, made = time.perf_counter(), Circuit("big")
+        begin, pyspice = time.perf_counter(), Circuit("big")
         for j, chain in enumerate(bus_chains(graph, "big", "t0")):
-            made.X(f"bt{j}", "bias_tee", "bus", f"dc{j}", f"h{j}_0", **tee)
+            pyspice.X(f"bt{j}", "bias_tee", "bus", f"dc{j}", f"h{j}_0", **tee)
             values = chain["f_res"].tolist()
             for n, f_res in enumerate(values):
                 ends = [f"h{j}_{n}", "0" if n == len(values) - 1 else f"h{j}_{n + 1}"]
-                made.X(f"r{j}_{n}", "resonator", *(ends[::-1] if n % 2 else ends), f"x{j}_{n}", f0=f_res, **shared)
-            made.X(f"ro{j}", "readout", f"dc{j}", rin=circuit.readout_resistance)
-        str(made)
+                pyspice.X(f"r{j}_{n}", "resonator", *(ends[::-1] if n % 2 else ends), f"x{j}_{n}", f0=f_res, **shared)
+            pyspice.X(f"ro{j}", "readout", f"dc{j}", rin=circuit.readout_resistance)
+        str(pyspice)
         taken.append(time.perf_counter() - begin)
     return min(taken)
 

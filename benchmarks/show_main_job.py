@@ -73,11 +73,16 @@ def demo(folder: Path) -> dict[str, object]:
             "< formula",
             coupled < formula,
         )
-    found = result["accuracy"]
-    show("software accuracy, 10,000 test images", f"{found['software']:.2%}", ">= 99.00 %", found["software"] >= 0.99)
-    show("  images", str(found["images"]), "10000", found["images"] == 10_000)
-    info("circuit accuracy, formula", f"{found['circuit_formula']:.2%}")
-    info("circuit accuracy, coupled", f"{found['circuit_coupled']:.2%}")
+    accuracy = result["accuracy"]
+    show(
+        "software accuracy, 10,000 test images",
+        f"{accuracy['software']:.2%}",
+        ">= 99.00 %",
+        accuracy["software"] >= 0.99,
+    )
+    show("  images", str(accuracy["images"]), "10000", accuracy["images"] == 10_000)
+    info("circuit accuracy, formula", f"{accuracy['circuit_formula']:.2%}")
+    info("circuit accuracy, coupled", f"{accuracy['circuit_coupled']:.2%}")
     for row in result["transient"]:
         off = row["difference_of_full_scale"]
         show(
@@ -99,9 +104,9 @@ def second_opinion(folder: Path, result: dict[str, object]) -> None:
     data = read_images(MNIST / "mnist_test.npz", design.cnn.input_shape)
     worst = 0.0
     for method in COMPILED:
-        for layer, found in stored_effective_weights(folder, design, method).items():
-            off = found.values - effective_weights(design, layer, method, engine=linear).values
-            worst = max(worst, float(np.abs(off).max() / np.abs(found.trained).max()))
+        for layer_name, weights in stored_effective_weights(folder, design, method).items():
+            off = weights.values - effective_weights(design, layer_name, method, engine=linear).values
+            worst = max(worst, float(np.abs(off).max() / np.abs(weights.trained).max()))
     show("effective weights, ngspice vs numpy closed form, of full scale", f"{worst:.1e}", "<= 1e-6", worst <= 1e-6)
     for store in (folder / "results").glob("effective_*.nc"):
         store.unlink()
@@ -174,10 +179,10 @@ def prewarps(design: Design) -> None:
     for size in (9, 25):
         powers = patch_powers(design, "conv1", images, size)
         for prewarp in ("tank", "none"):
-            found, _ = transient(design, "conv1", "coupled", powers, prewarp=prewarp)  # type: ignore[arg-type]
+            result, _ = transient(design, "conv1", "coupled", powers, prewarp=prewarp)  # type: ignore[arg-type]
             info(
                 f"transient, {size} resonators, pre-warp {prewarp}, off by, of full scale",
-                f"{found.difference_of_full_scale:.3%}",
+                f"{result.difference_of_full_scale:.3%}",
             )
 
 
@@ -186,8 +191,8 @@ def power_range(design: Design) -> None:
     for size in (9, 25):
         for watts in (0.5e-9, 5e-9, 50e-9, 200e-9, 1e-6):
             powers = np.full(size, watts)
-            found, _ = transient(design, "conv1", "coupled", powers)
-            off = found.transient / found.two_pass - 1
+            result, _ = transient(design, "conv1", "coupled", powers)
+            off = result.transient / result.two_pass - 1
             info(f"transient / two-pass - 1, {size} tones of {watts * 1e9:g} nW each", f"{off:.3%}")
 
 
@@ -202,9 +207,9 @@ def programs_cost(design: Design) -> None:
     single = "\n".join(f"ac lin 1 {float(f)!r} {float(f)!r}\nwrite {deck.raw}\nset appendwrite" for f in channels)
     slow = Deck(deck.name, deck.text.replace(f"{sweep}\nwrite {deck.raw}", single))
     took = {}
-    for name, one in (("sweep", deck), ("single", slow)):
+    for name, played_deck in (("sweep", deck), ("single", slow)):
         start = time.perf_counter()
-        run_decks([one], 1)
+        run_decks([played_deck], 1)
         took[name] = time.perf_counter() - start
     info("conv1 RF pass: one sweep against one .ac a channel, ratio", f"{took['single'] / took['sweep']:.0f} x")
 

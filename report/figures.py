@@ -29,11 +29,11 @@ def _thinned(size: int) -> Ints:
     return np.unique(np.linspace(0, size - 1, min(size, MOST_POINTS)).astype(np.int64))
 
 
-def draw_weights(axes: Axes, layer: str, effective: Effective, legend: bool = True) -> None:
+def draw_weights(axes: Axes, name: str, effective: Effective, legend: bool = True) -> None:
     """Trained against effective weights of a layer, both in units of the largest trained weight."""
     axes.axline((0, 0), slope=1, color=INK, linewidth=0.8, zorder=1)
     for method, results in effective.items():
-        result = results[layer]
+        result = results[name]
         full = np.abs(result.trained).max() or 1.0
         pick = _thinned(result.trained.size)
         label = f"{method}, RMS error {100 * result.rms_error:.2g} %"
@@ -49,7 +49,7 @@ def draw_weights(axes: Axes, layer: str, effective: Effective, legend: bool = Tr
             rasterized=True,
         )
     axes.grid(visible=True)
-    finish(axes, f"{layer}: weights in the circuit", "trained weight / largest", "effective weight / largest")
+    finish(axes, f"{name}: weights in the circuit", "trained weight / largest", "effective weight / largest")
     if legend:
         axes.legend(loc="upper left", markerscale=3, fontsize=8, handletextpad=0.2)
 
@@ -128,8 +128,8 @@ def weight_figure(effective: Effective) -> Figure:
     layers = list(next(iter(effective.values())))[:MOST_PANELS]
     with rc_context(STYLE):
         drawn, axes = _grid(len(layers), 4.2, 4.0)
-        for panel, layer in zip(axes, layers, strict=True):
-            draw_weights(panel, layer, effective)
+        for panel, name in zip(axes, layers, strict=True):
+            draw_weights(panel, name, effective)
     return drawn
 
 
@@ -179,9 +179,9 @@ def overview_figure(
     layers = list(next(iter(effective.values())))[:3]
     with rc_context(STYLE):
         drawn = figure(13.5, 11.5)
-        for n, layer in enumerate(layers):
-            draw_weights(drawn.add_subplot(3, 3, n + 1), layer, effective)
-            draw_crosstalk(drawn.add_subplot(3, 3, n + 4), list(effective.values())[-1][layer])
+        for n, name in enumerate(layers):
+            draw_weights(drawn.add_subplot(3, 3, n + 1), name, effective)
+            draw_crosstalk(drawn.add_subplot(3, 3, n + 4), list(effective.values())[-1][name])
         draw_s21(drawn.add_subplot(3, 3, 7), networks[0], channels, f"{layers[0]}: |S21| of chain 0, no bias")
         draw_bias_effect(drawn.add_subplot(3, 3, 8), *networks, resonances, bias)
         draw_accuracy(drawn.add_subplot(3, 3, 9), shares, images)

@@ -1,4 +1,4 @@
-"""The two-pass method: RF pass, rectification, DC pass (docs/method.md).
+"""The two-pass method: RF pass, rectification, DC pass (docs/theory/method.md).
 
 The rectified voltage is second order in the RF amplitude and RF propagation is linear, so two linear simulations and
 one product give the effective weights exactly to second order, without a transient.

@@ -7,7 +7,7 @@ Every bus is a subcircuit (combiner, bias tees, chains). Stage s, neuron n and t
     o<s>_<n>   port of its oscillator,  a<s>_<n> output of its amplifier
     p<t>       source of a pixel's tone
 
-Time domain only: all oscillators run at once, each tone at its pre-warped frequency (docs/method.md).
+Time domain only: all oscillators run at once, each tone at its pre-warped frequency (docs/theory/method.md).
 """
 
 from collections.abc import Sequence

@@ -125,25 +125,25 @@ def channel_grid(resonators: int, options: PlanOptions) -> Array:
 
 
 def _fitted_taps(
-    layer: Synapses,
+    synapses: Synapses,
     group: int,
     bank: Ints,
     tile: Ints,
     grid: Array,
-    made: _Made,
+    made_for: _Made,
 ) -> Ints:
     """Inputs of a tile in the order of its channels."""
-    device, options = made
-    largest = float(np.abs(layer.matrix).max())
+    device, options = made_for
+    largest = float(np.abs(synapses.matrix).max())
     if not options.assign or largest == 0 or len(tile) == 1:
         return tile
-    weights = layer.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
+    weights = synapses.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
     return tile[assign_taps(weights, grid, device.damping)]
 
 
-def _buses(layer: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> list[Bus]:
+def _buses(synapses: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> list[Bus]:
     """Buses of a layer, group by group, bank by bank, from the grounded tile up."""
-    groups, outputs, taps = layer.matrix.shape
+    groups, outputs, taps = synapses.matrix.shape
     tiles = np.array_split(np.arange(taps), -(-taps // options.tile))
     banks = np.array_split(np.arange(outputs), -(-outputs // options.fanout))
     below = np.cumsum([0] + [len(tile) for tile in tiles])
@@ -157,8 +157,8 @@ def _buses(layer: Synapses, device: SpinDiode, circuit: BusCircuit, options: Pla
                     grid = channel_grid(len(tile), options)
                     shared[key] = grid, tone_levels(grid, device.resistance, len(bank), circuit, int(below[t]))
                 name = (f"g{group}" if groups > 1 else "") + (f"b{b}" if len(banks) > 1 else "") + f"t{t}"
-                taps = _fitted_taps(layer, group, bank, tile, shared[key][0], (device, options))
-                buses.append(Bus(layer.name, name, group, t, b, bank, taps, *shared[key], int(below[t])))
+                taps = _fitted_taps(synapses, group, bank, tile, shared[key][0], (device, options))
+                buses.append(Bus(synapses.name, name, group, t, b, bank, taps, *shared[key], int(below[t])))
     return buses
 
 
@@ -171,23 +171,23 @@ def plan(
     """
     device, circuit, options = device or SpinDiode(), circuit or BusCircuit(), options or PlanOptions()
     total = 0
-    for layer in cnn.synapses:
-        total += layer.weight.size
+    for synapses in cnn.synapses:
+        total += synapses.weight.size
         if total > MAX_RESONATORS:
             raise InputError(
-                f"layer {layer.name}: {total:,} resonators so far; possible: {MAX_RESONATORS:,} in one design"
+                f"layer {synapses.name}: {total:,} resonators so far; possible: {MAX_RESONATORS:,} in one design"
             )
     layers = []
-    for layer in cnn.synapses:
-        buses = _buses(layer, device, circuit, options)
+    for synapses in cnn.synapses:
+        buses = _buses(synapses, device, circuit, options)
         for bus in buses:
             if not np.all(np.isfinite(bus.levels)) or bus.levels.max() > 1e9:
                 raise InputError(
-                    f"layer {layer.name}, bus {bus.name}: the parasitics leave a tone no current at its own resonator; "
-                    f"possible: plan.tile below {options.tile}, bus.node_capacitance below "
+                    f"layer {synapses.name}, bus {bus.name}: the parasitics leave a tone no current at its own "
+                    f"resonator; possible: plan.tile below {options.tile}, bus.node_capacitance below "
                     f"{circuit.node_capacitance:g} F"
                 )
-        layers.append(LayerPlan(layer, tuple(buses)))
+        layers.append(LayerPlan(synapses, tuple(buses)))
     return FrequencyPlan(device, circuit, options, tuple(layers))
 
 

@@ -14,7 +14,7 @@ the connection, which is short against a wavelength. The tee is a choke whose ow
 through to a DC side of 50 ohm.
 
 **Windows.** A window holds some chains and the pieces of line over them. Each piece is closed by what the line alone
-presents there: a Thevenin source towards the source, an impedance towards the termination (`strip_ends`).
+presents there: a Thevenin source towards the source, an impedance towards the termination (`ends`).
 
 Node 0 is ground. The linear engine and the deck read the same arrays.
 """

@@ -1,9 +1,9 @@
-"""Strip-line circuit -> SPICE deck of the RF pass. Everything is decided before; `strip_tuned_deck` has the others.
+"""Strip-line circuit -> SPICE deck of the RF pass. Everything is decided before; `tuned_deck` has the others.
 
 Names are made of counters. Resonator n is `xr<n>`, with its junction current on `u<n>` and its precession on `x<n>`;
 its stub is `xs<n>` with its current on `s<n>`; chain j is read at the node `n<head>`; node 0 is ground.
 
-A line ends in what the rest of it presents at the frequency played (`strip_ends`), set anew for each.
+A line ends in what the rest of it presents at the frequency played (`ends`), set anew for each.
 """
 
 from collections.abc import Sequence

@@ -53,6 +53,7 @@ def demo(tmp_path_factory) -> tuple[Path, dict]:
     return cwd / "my demo", json.loads(result.out)
 
 
+@pytest.mark.slow
 def test_demo_result(demo):
     _, found = demo
     assert set(found) >= {"layers", "accuracy", "transient"}
@@ -75,6 +76,7 @@ def test_demo_result(demo):
     assert all(0 <= abs(row["difference_of_full_scale"]) <= 0.005 for row in found["transient"])
 
 
+@pytest.mark.slow
 def test_demo_files(demo):
     folder, _ = demo
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -92,6 +94,7 @@ def test_demo_files(demo):
         assert np.all(np.isfinite(network.s))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["formula", "coupled"])
 @pytest.mark.parametrize("name", ["conv1_t0_rf", "dense1_t16_rf", "conv2_dc1", "conv1_t0_n0_sp"])
 def test_demo_decks_run_bare(demo, tmp_path, program, name):
@@ -100,6 +103,7 @@ def test_demo_decks_run_bare(demo, tmp_path, program, name):
     bare_run(Path(deck.name), deck.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [9, 25])
 def test_demo_transients_run_bare(demo, tmp_path, size):
     deck = demo[0] / "decks" / "coupled" / f"conv1_t0n0k{size}_tran.cir"
@@ -193,6 +197,7 @@ def test_compile_says_where_it_uses_less_of_the_range(resonet, tmp_path, small_m
     assert [row["fill"] for row in found["layers"]] == pytest.approx([0.8, 0.8])
 
 
+@pytest.mark.slow
 def test_crosstalk(resonet, build):
     result = resonet("crosstalk", build, "--json")
     assert (result.code, result.err) == (0, "")
@@ -211,6 +216,7 @@ def test_crosstalk(resonet, build):
     assert [(row["name"], row["rms_error_coupled"]) for row in one["layers"]] == [("conv1", None)]
 
 
+@pytest.mark.slow
 def test_sparams(resonet, build):
     arguments = ("sparams", build, "--layer", "conv1", "--chain", "2", "--bias", "5uA", "--points", "200")
     result = resonet(*arguments, "--json")
@@ -256,6 +262,7 @@ def test_accuracy(resonet, build, data):
     assert "formula" not in text.out
 
 
+@pytest.mark.slow
 def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small_model):
     signed = tmp_path / "signed.npz"
     np.savez(signed, images=RNG(7).uniform(-1, 1, (30, 1, 8, 8)), labels=np.zeros(30, int))
@@ -278,6 +285,7 @@ def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small
         assert found["accuracy"]["same_class_coupled"] >= 0.9
 
 
+@pytest.mark.slow
 def test_transient(resonet, build, data):
     arguments = ("transient", build, "--layer", "conv1", "--resonators", "2", "--chain", "1")
     result = resonet(*arguments, "--json", "--data", data)
@@ -557,6 +565,7 @@ def test_missing_ngspice(resonet, build, monkeypatch, arguments):
     assert "no program '/nonexistent/ngspice' here; install it with: apt-get install ngspice" in line
 
 
+@pytest.mark.slow
 def test_missing_ngspice_stops_the_demo_before_any_work(tmp_path):
     (tmp_path / "bin").mkdir()
     result = command("demo", "-o", "demo", cwd=tmp_path, PATH=str(tmp_path / "bin"), RESONET_NGSPICE="")
@@ -590,6 +599,7 @@ def test_a_full_disk_is_one_line(resonet, tmp_path, monkeypatch, small_model):
 EVIL = "a\n.control\nshell touch pwned\n.endc\n../../../x;`touch pwned`$(touch pwned)\u2028\x1b[2J</graph>'''\"\"\""
 
 
+@pytest.mark.slow
 def test_hostile_names_go_nowhere(tmp_path, monkeypatch, resonet):
     monkeypatch.chdir(tmp_path)
     nodes = [
@@ -635,6 +645,7 @@ def test_hostile_names_go_nowhere(tmp_path, monkeypatch, resonet):
     assert len(tables["layers"]["conv1"]["source"]) <= 60
 
 
+@pytest.mark.slow
 def test_names_in_tables_are_no_markup(resonet, tmp_path, monkeypatch, small_model):
     monkeypatch.chdir(tmp_path)
     model = shutil.copy(small_model, "net[red]:smile:.onnx")
@@ -646,6 +657,7 @@ def test_names_in_tables_are_no_markup(resonet, tmp_path, monkeypatch, small_mod
     assert "[/red]:smile:.onnx: weights" in resonet("crosstalk", "a[/b]c").out
 
 
+@pytest.mark.slow
 def test_paths_with_spaces_and_unicode(tmp_path, small_model, data):
     cwd = tmp_path / "Mein Ordner µ 設計"
     (cwd / "tmp räum").mkdir(parents=True)
@@ -664,6 +676,7 @@ def test_paths_with_spaces_and_unicode(tmp_path, small_model, data):
     bare_run(cwd / "Ergebnis [1] é" / "decks" / "coupled" / "dense1_t0_rf.cir", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_traceback(compiled):
     script = f"{sys.executable} -m resonet.cli.main sparams {compiled} --layer dense1 --points 50 --json | head -c 10"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=False)

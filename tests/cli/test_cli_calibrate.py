@@ -27,6 +27,7 @@ def build(tmp_path, written) -> Path:
     return shutil.copytree(written, tmp_path / "build")
 
 
+@pytest.mark.slow
 def test_calibrate_then_everything_knows_the_program(build, resonet, tmp_path):
     told = resonet("calibrate", build)
     assert (told.code, told.err) == (0, "")
@@ -49,6 +50,7 @@ def test_calibrate_json(build, resonet):
         assert row["fill"] == pytest.approx(0.8)
 
 
+@pytest.mark.slow
 def test_weights_out_of_range_end_in_status_one_and_the_best_is_kept(tmp_path, small_model, resonet):
     design = compile_cnn(small_model, read_parameters(settings=["plan.f_min=8 GHz", "plan.f_max=10 GHz"]))
     write_design(design, small_model, tmp_path / "build")

@@ -59,6 +59,7 @@ def tiny(tmp_path_factory) -> tuple[Path, Path]:
     return folder / "build", data
 
 
+@pytest.mark.slow
 def test_run_agrees_with_the_trained_network_and_draws(build, resonet):
     told = resonet("run", build, "--image", 3, "--json")
     assert (told.code, told.err) == (0, "")
@@ -81,6 +82,7 @@ def test_run_agrees_with_the_trained_network_and_draws(build, resonet):
     ]
 
 
+@pytest.mark.slow
 def test_run_tells_latency_and_energy(build, resonet):
     found = json.loads(resonet("run", build, "--json").out)
     first, last = found["settling"]
@@ -99,12 +101,14 @@ def test_run_tells_latency_and_energy(build, resonet):
         assert part in text
 
 
+@pytest.mark.slow
 def test_a_run_that_is_too_short_says_so(build, resonet):
     told = resonet("run", build, "--stop", "60 ns")
     assert told.code == 0
     assert "may not have settled" in told.err
 
 
+@pytest.mark.slow
 def test_the_two_passes_alone_take_the_weights_of_one_copy(build, resonet):
     alone = json.loads(resonet("run", build, "--engine", "two-pass", "--json").out)
     both = json.loads(resonet("run", build, "--stop", "20 ns", "--json").out)
@@ -121,6 +125,7 @@ def test_other_neurons_in_the_place_of_relus(build, resonet):
     assert "three_terminal neurons" in resonet(*arguments).out
 
 
+@pytest.mark.slow
 def test_the_transient_of_a_tiny_network_agrees_with_its_envelope(tiny):
     folder, _ = tiny
     hardware = prepare(load_design(folder), images=TINY)
@@ -145,6 +150,7 @@ def test_a_transient_leaves_its_deck(tiny, resonet, tmp_path):
     bare_run(deck, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_slice_of_two_convolutions(resonet, tmp_path):
     rng = RNG(3)
     weights = {"w1": rng.normal(0, 0.5, (3, 1, 3, 3)), "w2": rng.normal(0, 0.5, (4, 3, 2, 2))}
@@ -181,6 +187,7 @@ def test_users_mistakes(build, resonet, monkeypatch):
     assert not (build / "report").exists()
 
 
+@pytest.mark.slow
 def test_levels_of_the_digits(build, resonet):
     told = resonet("levels", build)
     assert told.code == 0

@@ -40,6 +40,7 @@ def two_chains(geometry=None):
     return placement, tones, weights, strip_program(placement, weights, tones, DEVICE)
 
 
+@pytest.mark.slow
 def test_fields_of_a_neighbour_by_hand():
     placement, tones, weights, f_res = two_chains()
     found = attribute(placement, tones, f_res, weights, parts={"field": ("line_field",)}, device=DEVICE)
@@ -79,6 +80,7 @@ def small():
     return placement, tones, weights, strip_program(placement, weights, tones, DEVICE)
 
 
+@pytest.mark.slow
 def test_parts_and_interaction_are_the_whole_error(small):
     placement, tones, weights, f_res = small
     found = attribute(placement, tones, f_res, weights, device=DEVICE)
@@ -272,6 +274,7 @@ def test_what_is_not_possible(small):
         strip_pass(placement, tones, engine="ngspice")
 
 
+@pytest.mark.slow
 def test_the_command(small_design, small_model, small_images, tmp_path, resonet):
     folder = tmp_path / "build"
     write_design(small_design, small_model, folder)

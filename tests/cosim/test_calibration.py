@@ -153,6 +153,7 @@ def test_a_scale_that_does_not_fit_is_lowered_until_it_does(crowded):
     )
 
 
+@pytest.mark.slow
 def test_weights_beyond_the_range_are_reported_chain_by_chain(crowded):
     entry, start = crowded.layers[0], program(crowded, "formula").layers[0]
     found = calibrate_layer(crowded, entry, start, linear, CalibrationOptions(fill=0.8))

@@ -348,6 +348,7 @@ def run(monkeypatch, capsys, *arguments):
     return caught.value.code or 0, told.out, told.err
 
 
+@pytest.mark.slow
 def test_command(monkeypatch, capsys, build):
     data = build.parent / "test.npz"
     code, out, _ = run(monkeypatch, capsys, build, "--data", data, "--wire", "5 Ohm", "--size", "16", "--json")

@@ -88,6 +88,7 @@ def test_broken_decks(runs, broken, words):
     assert "Note: " in error.log
 
 
+@pytest.mark.slow
 def test_a_run_without_end_is_stopped(runs):
     endless = deck("endless", "v1 a 0 sin(0 1 1g)\nr1 a b 1k\nc1 b 0 1p", ".tran 1p 1 0 1p")
     start = time.monotonic()

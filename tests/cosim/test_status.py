@@ -74,6 +74,7 @@ def test_sweeps_tell_how_far_they_are(build, status, small_model):
     assert status("sweeps")[path.name] == ("damaged", "delete it")
 
 
+@pytest.mark.slow
 def test_commands_are_fresh_or_stale(build, status, small_model, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["resonet", "crosstalk", str(build), "--layer", "conv1"])
     with pytest.raises(SystemExit):

@@ -84,6 +84,7 @@ def test_a_second_run_prints_the_same_and_runs_nothing(copy, resonet):
     assert resonet("crosstalk", copy)[3] == 0
 
 
+@pytest.mark.slow
 def test_a_second_run_imports_nothing_heavy(small_model, tmp_path):
     code = (
         "import sys; from resonet.cli import entry; entry.SELDOM = 0\n"
@@ -155,6 +156,7 @@ def test_the_hash_of_the_sources_sees_every_file(tmp_path, monkeypatch):
     assert plain("models", "spice_lib") not in seen
 
 
+@pytest.mark.slow
 def test_calibrate_is_the_same_the_second_time_but_not_from_its_own_result(copy, resonet):
     assert resonet("calibrate", copy)[3] == 1
     program = (copy / "calibrated.npz").read_bytes()

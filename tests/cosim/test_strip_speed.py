@@ -42,6 +42,7 @@ def test_a_ring_is_no_forest():
     assert grow_forest(np.array([0, 1, 2]), np.array([1, 2, 0]), 4) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "tolerance", "off"), [("float64", 1e-15, 1e-13), ("float32", 1e-6, 2e-6)])
 def test_forest_solves_a_coupled_system(kind, tolerance, off):
     rng = np.random.default_rng(1)

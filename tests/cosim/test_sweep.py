@@ -185,6 +185,7 @@ def undisturbed(built, tmp_path_factory):
     return sweep, computed(sweep, tmp_path_factory.mktemp("undisturbed"), jobs=1)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_killed_sweep_goes_on_where_it_was(built, tmp_path, undisturbed, jobs):
     sweep, wanted = undisturbed
@@ -232,6 +233,7 @@ def test_a_worker_process_that_is_killed_is_replaced(built, tmp_path, undisturbe
     assert set(ends(journal).values()) == {1}
 
 
+@pytest.mark.slow
 def test_two_processes_may_run_one_sweep(built, tmp_path, undisturbed):
     sweep, wanted = undisturbed
     other = started(tmp_path, built, tmp_path, 1)
@@ -254,6 +256,7 @@ def cluster():
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(built, tmp_path, undisturbed, cluster):
     sweep, wanted = undisturbed
@@ -302,6 +305,7 @@ def test_points_that_fail_are_outcomes():
 # The command
 
 
+@pytest.mark.slow
 def test_command_writes_rows_and_a_figure(built, resonet, tmp_path):
     arguments = ("sweep", built, "--over", "device.damping=0.005:0.02:3", "--over", "plan.tile=9,36", "--jobs", 1)
     shown = json.loads(resonet(*arguments, "-o", tmp_path, "--json").out)
@@ -339,6 +343,7 @@ def test_a_parameter_file_and_a_model(small_model, resonet, tmp_path):
     assert shown["points"][1]["rms_error"]["coupled"]["dense1"] == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -106,6 +106,7 @@ def test_forced_response_is_that_of_the_equation_of_motion(shift, psi, bias):
     assert forced_power(device, f, power, bias) == pytest.approx(np.mean(np.abs(c) ** 2), rel=2e-4)
 
 
+@pytest.mark.slow
 @given(
     detuning=st.floats(-30, 30),
     shift=st.floats(-3e9, 3e9),
@@ -247,6 +248,7 @@ def test_the_kick_in_ngspice_has_the_power_asked_for():
     assert after == pytest.approx(expected, rel=0.03)
 
 
+@pytest.mark.slow
 def test_benchmark_lines_hold():
     found = list(runpy.run_path(str(BENCHMARK))["lines"]())
     assert len(found) >= 4

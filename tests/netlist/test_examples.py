@@ -64,6 +64,7 @@ def test_a_digit_network_compiles():
     assert [(entry.chains, entry.layer.taps) for entry in design.plan.layers] == [(4, 9), (10, 36)]
 
 
+@pytest.mark.slow
 def test_mnist_with_three_terminal_neurons():
     path = EXAMPLES / "mnist" / "mnist_three_terminal.onnx"
     cnn, data = read_cnn(path), read_images(EXAMPLES / "mnist" / "mnist_test.npz", (1, 28, 28))

@@ -197,6 +197,7 @@ def _crossings_by_force(layout) -> int:
     return int((crosses & (own[:, None] < own)).sum())
 
 
+@pytest.mark.slow
 @ALL
 def test_crossings_of_lines(layer):
     layout = place(layer_usage(layer), "planar")
@@ -414,6 +415,7 @@ def command(monkeypatch, capsys, *arguments):
     return end.value.code or 0, told.out, told.err
 
 
+@pytest.mark.slow
 def test_command(folder, monkeypatch, capsys):
     code, out, _ = command(
         monkeypatch,

@@ -188,6 +188,7 @@ def resonet(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_command_on_a_bus(resonet, folder, tmp_path):
     part = tmp_path / "tee.s3p"
     tee = extract(tee_block(STAND.circuit), np.linspace(0.4e9, 30e9, 101))
@@ -210,6 +211,7 @@ def test_command_on_a_bus(resonet, folder, tmp_path):
     assert again["compare"]["frequencies"] == len(network.f)
 
 
+@pytest.mark.slow
 def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
     options = ["--layer", "conv1", "--bias", "5uA", "--engine", "linear", "--points", "50"]
     code, out, err = resonet(folder, *options, "--metrics", "--sweep", "tuning=0:20mA:5", "--plot", "waterfall")
@@ -264,6 +266,7 @@ def test_figures_are_drawn(kind, tmp_path):
     PLOTS[kind](single, None).savefig(tmp_path / "y.png")
 
 
+@pytest.mark.slow
 def test_swept_figures(tmp_path):
     f, values = np.linspace(1e9, 2e9, 20), np.array([0.0, 1.0, 2.0])
     networks = [extract(chain_block(TONES * (1 + 0.01 * v), STAND, 5e-6), f) for v in values]

@@ -1,7 +1,7 @@
 """Read a trained CNN from an ONNX file.
 
-The operators are followed from the input to the output: what depends on constants only is computed (`onnx_fold`),
-every other operator adds to the chain of layers (`onnx_layers`), folds into it, or is refused with a word on what is
+The operators are followed from the input to the output: what depends on constants only is computed (`fold`),
+every other operator adds to the chain of layers (`operators`), folds into it, or is refused with a word on what is
 possible. `onnx` is imported only when a file is read.
 """
 
