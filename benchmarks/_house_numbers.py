@@ -85,6 +85,25 @@ MOVED = {
 }
 
 
+# What a number is, by its job and name: the first that fits.
+QUANTITIES = {
+    r".*accuracy$": "accuracies",
+    r"compiled ": "graph.graphml, bytes",
+    r"weights .* (\w+)\|": r"effective weights, \1",
+    r"cascade .*\|(\S+)": r"cascades, \1",
+    r"crossbar .*\|(logits|currents)": r"crossbars, \1",
+    r"crossbar ": "crossbars, weights",
+    r"strip weights": "strip lines, weights of a layer by every program",
+    r"strip (\w+)": r"strip lines, \1",
+    r"block .* (\S+)\|": r"S-parameters, \1",
+    r"block \w+\|": "S-parameters, lines by ngspice",
+    r"device ": "single devices",
+    r"transient ": "chain in the time domain",
+}
+# Decks of no network that are spelled otherwise since, on purpose: their title, and when the raw file is appended to.
+RESPELLED = ("chip__chip__1.cir", "doctor__probe__1.cir")
+
+
 class _Dry(Exception):
     """A deck was made that is not to be run."""
 
@@ -164,7 +183,7 @@ def compiled(probe: Probe) -> None:
                     held = {name: _weights(probe, design, name, method, engine) for name in names}
                     for name in names:
                         probe.note(f"{method} {name}", held[name].values)
-                        probe.note(f"{method} {name} crosstalk", list(held[name].crosstalk.values())[0])
+                        probe.note(f"{method} {name} crosstalk", next(iter(held[name].crosstalk.values())))
                     share = probe.get("accuracy")(design, held, data)
                     probe.note(f"{method} accuracy", [share.software, share.circuit])
         with probe.job(f"weights {kind} ngspice"):
@@ -373,15 +392,12 @@ def _run(earlier: bool, folder: Path, quick: bool, tree: Path | None = None) -> 
 
 
 def _quantity(name: str) -> str:
-    """What a number is: the first words of its job."""
-    job, _, what = name.partition("|")
-    if "accuracy" in what:
-        return "accuracies"
-    if job.startswith(("weights", "crossbar", "strip weights", "cascade")):
-        words = job.split()
-        engine = words[-1] if words[0] == "weights" else ""
-        return " ".join([*(words[:2] if words[0] == "strip" else words[:1]), engine, *what.split()[:1] * (words[0] == "cascade")]).strip()
-    return job.split()[0] if not job.startswith("block") else "S-parameters, " + job.split()[-1]
+    """What a number is, for people."""
+    for pattern, quantity in QUANTITIES.items():
+        found = re.match(pattern, name)
+        if found:
+            return found.expand(quantity)
+    return name.partition("|")[0]
 
 
 def _difference(before: NDArray[Any], now: NDArray[Any]) -> float:
@@ -395,7 +411,7 @@ def _difference(before: NDArray[Any], now: NDArray[Any]) -> float:
 def _compare(before: Path, now: Path) -> Comparison:
     decks = [{path.name: path for path in (folder / "decks").iterdir()} for folder in (before, now)]
     differing = sorted(set(decks[0]) ^ set(decks[1]))
-    for name in sorted(set(decks[0]) & set(decks[1])):
+    for name in sorted(set(decks[0]) & set(decks[1]) - set(RESPELLED)):
         texts = [VERSION.sub("", part[name].read_bytes().decode()) for part in decks]
         differing += [name] if texts[0] != texts[1] else []
     numbers: dict[str, tuple[int, float]] = {}
@@ -405,7 +421,7 @@ def _compare(before: Path, now: Path) -> Comparison:
             count, off = numbers.get(_quantity(name), (0, 0.0))
             numbers[_quantity(name)] = (count + old[name].size, max(off, _difference(old[name], new[name])))
     kinds = {re.sub(r"__.*", "", name) for name in decks[0]}
-    return Comparison(len(set(decks[0]) | set(decks[1])), len(kinds), differing, numbers, missing)
+    return Comparison(len((set(decks[0]) | set(decks[1])) - set(RESPELLED)), len(kinds), differing, numbers, missing)
 
 
 def compare_trees(commit: str = COMMIT, quick: bool = False) -> Comparison:
