@@ -201,7 +201,7 @@ def programs_cost(design: Design) -> None:
     from resonet.netlist.bus.deck import rf_deck
     from resonet.netlist.spice.deck import Deck
 
-    deck = rf_deck(design.graph("coupled"), "conv1", "t0")
+    deck = rf_deck(design.hardware("conv1", "coupled")[0])
     sweep = next(line for line in deck.text.splitlines() if line.startswith("ac dec"))
     channels = design.plan.layer("conv1").buses[0].frequencies
     single = "\n".join(f"ac lin 1 {float(f)!r} {float(f)!r}\nwrite {deck.raw}\nset appendwrite" for f in channels)
@@ -216,9 +216,9 @@ def programs_cost(design: Design) -> None:
 
 def linearity(design: Design) -> None:
     """The two passes must be linear in the tone powers."""
-    bus, graph = chain_bus(design, "conv1", "coupled")
+    alone = chain_bus(design, "conv1", "coupled")
     a, b = np.random.default_rng(0).uniform(0, 50e-9, (2, 25))
-    v = [two_pass_voltage(graph, bus, p) for p in (a, b, a + b)]
+    v = [two_pass_voltage(alone, p) for p in (a, b, a + b)]
     off = abs(v[2] - v[0] - v[1]) / abs(v[2])
     show("two-pass output is linear in the tone powers, relative", f"{off:.1e}", "<= 1e-9", off <= 1e-9)
 

@@ -56,7 +56,8 @@ def chain_deck(
     limit = 10 * design.plan.device.threshold_current
     if not abs(bias) <= limit:
         raise InputError(f"bias {bias:g} A; possible: -{limit:g} ... {limit:g} A (ten times the threshold current)")
-    return sparam_deck(design.graph(method), layer, chosen.name, chain, bias, (start, stop, points))
+    number = design.plan.layer(layer).buses.index(chosen)
+    return sparam_deck(design.hardware(layer, method)[number], chain, bias, (start, stop, points))
 
 
 def chain_sparams(deck: Deck, impedance: float = 50.0) -> "Network":

@@ -8,7 +8,7 @@ ngspice  the decks of the layer, `.ac` and `.op`
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.linear import SpinDiode, susceptibility
-from resonet.netlist.bus.graph import build_graph
+from resonet.netlist.bus.hardware import layer_hardware
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
-from resonet.netlist.programming.methods import LayerProgram, Program
 
 __all__ = ["ENGINES", "Engine", "Passes", "Response", "find_engine", "layer_response", "linear", "readout_divider"]
 
@@ -87,11 +86,8 @@ def ngspice(
     done: Done = nothing,
 ) -> Passes:
     """The layer's decks; `done` is called after each. Raises EngineError."""
-    name = entry.layer.name
-    given = Program("calibrated", (LayerProgram(name, 1.0, tuple(f_res), 0.0),))
-    graph = build_graph(replace(plan, layers=(entry,)), given)
-    rf = rf_pass(graph, name, [bus.name for bus in entry.buses], jobs, done)
-    found = dc_gains(graph, name, jobs, done)
+    buses = layer_hardware(plan, entry, f_res)
+    rf, found = rf_pass(buses, jobs, done), dc_gains(buses, jobs, done)
     gains = (np.array([found[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
     return Passes(tuple(rf), tuple(gains))
 

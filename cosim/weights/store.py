@@ -19,7 +19,6 @@ from resonet.core.types import Done, nothing
 from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
 from resonet.cosim.weights.effective import Aggressor, EffectiveWeights, effective_weights
 from resonet.netlist.bus.deck import stack_batches
-from resonet.netlist.bus.graph import bus_names
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method
 from resonet.spice_lib.library import library_text
@@ -32,8 +31,8 @@ TEXTS = ("layer", "method", "depends_on", "buses", "worst")  # attributes
 
 def count_decks(design: Design, layers: list[str]) -> int:
     """Decks that the effective weights of some layers take, for a progress bar."""
-    graph = design.graph("coupled")
-    return sum(len(bus_names(graph, layer)) + len(stack_batches(graph, layer)) for layer in layers)
+    built = [design.hardware(layer, "coupled") for layer in layers]
+    return sum(len(buses) + len(stack_batches(buses)) for buses in built)
 
 
 def effective_path(folder: Path, layer: str, method: Method) -> Path:

@@ -7,6 +7,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.netlist.bus.graph import HardwareGraph, build_graph
+from resonet.netlist.bus.hardware import BusHardware, layer_hardware
 from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.network.images import ImageSet, read_images
@@ -47,6 +48,10 @@ class Design:
             known = ", ".join(self.programs)
             raise InputError(f"{self.cnn.file}: no {method} program yet; possible: {known}, or resonet calibrate first")
         return self.programs[method]
+
+    def hardware(self, layer: str, method: Method) -> tuple[BusHardware, ...]:
+        """Buses of a layer with the resonators programmed by `method`: what its decks are written from."""
+        return layer_hardware(self.plan, self.plan.layer(layer), self.program(method).layer(layer).f_res)
 
     def graph(self, method: Method) -> HardwareGraph:
         """Hardware graph with the resonators programmed by `method`."""

@@ -16,7 +16,7 @@ import math
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,8 @@ from resonet.core.npz import read_array
 from resonet.core.parameters import table_from_record
 from resonet.core.types import Done, nothing
 from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
-from resonet.netlist.bus.graph import HardwareGraph, bus_names, write_graphml
+from resonet.netlist.bus.graph import write_graphml
+from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
 from resonet.netlist.network.onnx.read import read_cnn
@@ -66,19 +67,14 @@ def stream_deck(name: str, blocks: Iterable[str], folder: Path) -> Path:
     return path
 
 
-def write_decks(graph: HardwareGraph, layers: list[str], folder: Path) -> int:
-    """Write all decks of some layers: RF pass of every bus, DC gains, S-parameters of the first chain; their number."""
-    count = 0
-    for layer in layers:
-        buses = bus_names(graph, layer)
-        channels = graph.nodes[f"{layer}/{buses[0]}/combiner"]["frequencies"]
-        sweep = (0.5 * float(channels.min()), 1.25 * float(channels.max()), SPARAM_SWEEP)
-        decks = [rf_deck(graph, layer, bus) for bus in buses]
-        decks += [*dc_gain_decks(graph, layer), sparam_deck(graph, layer, buses[0], 0, 0.0, sweep)]
-        for deck in decks:
-            write_deck(deck, folder)
-        count += len(decks)
-    return count
+def write_decks(buses: Sequence[BusHardware], folder: Path) -> int:
+    """Write all decks of a layer: RF pass of every bus, DC gains, S-parameters of the first chain; their number."""
+    channels = buses[0].bus.frequencies
+    sweep = (0.5 * float(channels.min()), 1.25 * float(channels.max()), SPARAM_SWEEP)
+    decks = [*(rf_deck(hardware) for hardware in buses), *dc_gain_decks(buses), sparam_deck(buses[0], 0, 0.0, sweep)]
+    for deck in decks:
+        write_deck(deck, folder)
+    return len(decks)
 
 
 def _parameter_tables(plan: FrequencyPlan) -> dict[str, Any]:
@@ -154,9 +150,9 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
     arrays |= _resonances(design, "calibrated")
     for entry in design.program("calibrated").layers:
         arrays[f"{entry.layer}/calibrated/weight_scale"] = np.array(entry.weight_scale)
-    graph, count = design.graph("calibrated"), 0
+    count = 0
     for layer in layers:
-        count += write_decks(graph, [layer], folder / "decks" / "calibrated")
+        count += write_decks(design.hardware(layer, "calibrated"), folder / "decks" / "calibrated")
         done()
     with new_file(folder / CALIBRATED) as temporary:
         np.savez_compressed(temporary, **arrays)
@@ -189,9 +185,8 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         write_graphml(design.graph("coupled"), draft / "graph.graphml")
         decks = 0
         for method in COMPILED:
-            graph = design.graph(method)
             for entry in design.plan.layers:
-                decks += write_decks(graph, [entry.layer.name], draft / "decks" / method)
+                decks += write_decks(design.hardware(entry.layer.name, method), draft / "decks" / method)
                 done()
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))

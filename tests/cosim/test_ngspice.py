@@ -264,4 +264,4 @@ def test_a_missing_vector_is_an_engine_error(small_design, monkeypatch):
 
     monkeypatch.setattr(passes, "run_decks", renamed)
     with pytest.raises(EngineError, match=r"no i\(v\.xr0_0\.vdc\) in the plot"):
-        passes.dc_gains(small_design.graph("coupled"), "conv1")
+        passes.dc_gains(small_design.hardware("conv1", "coupled"))
