@@ -247,6 +247,7 @@ def test_sparams(resonet, build):
     assert "Touchstone: " in text.out
 
 
+@pytest.mark.slow
 def test_accuracy(resonet, build, data):
     result = resonet("accuracy", build, "--data", data, "--json")
     assert (result.code, result.err) == (0, "")

@@ -41,6 +41,7 @@ def test_calibrate_then_everything_knows_the_program(build, resonet, tmp_path):
         assert resonet(command[0], build, *command[1:], "--program", "calibrated").code == 0
 
 
+@pytest.mark.slow
 def test_calibrate_json(build, resonet):
     found = json.loads(resonet("calibrate", build, "--engine", "ngspice", "--start", "formula", "--json").out)
     assert found["engine"] == "ngspice"
@@ -98,6 +99,7 @@ def test_a_program_that_is_not_there(build, resonet):
     assert "no calibrated program yet" in complaint(resonet("crosstalk", build, "--program", "calibrated"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "text", "scale"])
 def test_a_damaged_calibration_is_one_error(build, resonet, damage):
     resonet("calibrate", build)

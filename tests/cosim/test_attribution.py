@@ -124,6 +124,7 @@ def test_linear_response_is_switching_for_small_magnitudes(part):
     assert gone[1] / gone[0] == pytest.approx(4, rel=0.5)  # what linear response misses is of second order
 
 
+@pytest.mark.slow
 def test_pairs_are_sorted_and_those_of_brute_force(small):
     placement, tones, weights, f_res = small
     found = attribute(placement, tones, f_res, weights, most_pairs=30, device=DEVICE)

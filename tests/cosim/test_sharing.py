@@ -211,6 +211,7 @@ def test_weights_alike_at_all_positions_are_the_circuit_of_one_copy(small_design
     )
 
 
+@pytest.mark.slow
 def test_command(small_model, tmp_path: Path):
     run, folder = CliRunner().invoke, tmp_path / "build"
     assert run(app, ["compile", str(small_model), "-o", str(folder)]).exit_code == 0

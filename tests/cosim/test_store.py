@@ -112,6 +112,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changed_is_run_again(copy, resonet, small_model, change):
     first = resonet("crosstalk", copy)
@@ -189,6 +190,7 @@ def test_verdicts_with_status_1_are_stored(copy, resonet):
     assert second[2] == first[2] != ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"out": "\x1b]0;title\x07"}, {"err": "\x1b[2J"}, {"arguments": ["\x1b[2J"]}, {"files": 3}, {"status": "0"}],

@@ -111,6 +111,7 @@ def test_a_point_is_the_compiled_network(built, small_model):
             assert found[7][0]["fill"][method][layer] == pytest.approx(design.fill(layer), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_ngspice_and_the_linear_engine_agree(built):
     axes = (Axis("device.damping", (0.008, 0.012)),)
     found = [
@@ -216,6 +217,7 @@ def test_a_journal_that_was_cut_off_anywhere_is_taken_up(built, tmp_path):
     assert computed(sweep, tmp_path, jobs=1)[0] == wanted
 
 
+@pytest.mark.slow
 def test_a_worker_process_that_is_killed_is_replaced(built, tmp_path, undisturbed):
     sweep, wanted = undisturbed
 

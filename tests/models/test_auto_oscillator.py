@@ -93,6 +93,7 @@ def test_the_scale_is_that_of_the_spin_torque():
     assert -device.k * device.x1 == pytest.approx(0.5 * 0.4 * diode.resistance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "psi", "bias"), [(0.0, 0.0, 0.0), (-1e8, 0.4, 4e-6), (1e8, -1.2, -5e-6)])
 def test_forced_response_is_that_of_the_equation_of_motion(shift, psi, bias):
     device = AutoOscillator(nshift=shift, psi=psi)

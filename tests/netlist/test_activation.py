@@ -97,6 +97,7 @@ def test_it_stays_exact_far_below_threshold():
     assert p == pytest.approx(1e-9 / 0.5, rel=1e-7)  # first order in the seed: η / (1 - ξ)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("opset", [15, 17, 18, 21, onnx.defs.onnx_opset_version() - 4])
 @pytest.mark.parametrize("real", ["float32", "float64"])

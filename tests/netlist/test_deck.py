@@ -24,6 +24,7 @@ def swept(sweep):
     return points[: sweep.stride * (sweep.points - 1) + 1 : sweep.stride]
 
 
+@pytest.mark.slow
 @given(low=st.floats(1e6, 1e10), ratio=st.floats(1.001, 1001), points=st.integers(1, 200))
 @settings(derandomize=True, deadline=None, max_examples=300)
 def test_sweeps_hit_every_channel(low, ratio, points):

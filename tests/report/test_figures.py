@@ -106,6 +106,7 @@ def panels(drawn) -> list[str]:
     return [title for axes in drawn.axes if (title := axes.get_title(loc="left"))]
 
 
+@pytest.mark.slow
 def test_a_deep_network_shows_its_first_layers():
     deep = NETWORKS["ten layers"]
     assert panels(weight_figure(deep)) == [f"conv{n}: weights in the circuit" for n in range(1, 7)]

@@ -254,6 +254,7 @@ def test_what_a_user_gets_wrong(resonet, folder, options, code, message):
     assert sorted(folder.rglob("*")) == before  # nothing half-done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PLOTS)
 def test_figures_are_drawn(kind, tmp_path):
     f = np.geomspace(0.5e9, 25e9, 30)
