@@ -59,7 +59,7 @@ def formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Pa
 def readout_divider(plan: FrequencyPlan, entry: LayerPlan) -> float:
     """Part of a chain's DC voltage that the readout sees."""
     circuit, tiles = plan.circuit, len({bus.tile for bus in entry.buses})
-    series = entry.layer.taps * plan.device.resistance + tiles * circuit.choke_resistance
+    series = entry.layer.series * plan.device.resistance + tiles * circuit.choke_resistance
     return circuit.readout_resistance / (circuit.readout_resistance + series)
 
 

@@ -97,7 +97,7 @@ def _tables(design: Design) -> dict[str, Any]:
             "activation": str(layer.activation),
             "source": layer.source,
             "chains": entry.chains,
-            "resonators_per_chain": layer.taps,
+            "resonators_per_chain": layer.series,
             "buses": len(entry.buses),
             "positions": layer.positions,
             "weight_scale": design.programs["coupled"].layers[number].weight_scale,

@@ -10,7 +10,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses
 from resonet.netlist.network.forward import propagate, software_layer
 
 __all__ = ["InputScale", "bounded_scales", "calibrated_scales"]
@@ -51,15 +51,17 @@ def bounded_scales(cnn: Cnn, low: float = 0.0, high: float = 1.0) -> dict[str, I
     """Scales that hold any image with pixels within low ... high: interval arithmetic, so on the safe side."""
     if not -np.inf < low < high < np.inf:
         raise InputError(f"input range {low:g} ... {high:g}: possible: two finite numbers, the lower one first")
-    scales = {}
-    for layer in cnn.layers:
-        low, high = min(low, 0.0), max(high, 0.0)  # padding and pooling may bring in zeros
+    scales, ranges = {}, {IMAGE: (low, high)}
+    for number, (layer, sources) in enumerate(zip(cnn.layers, cnn.inputs, strict=True)):
+        ends = [ranges[source] for source in sources]
+        # Padding and pooling may bring in zeros.
+        low, high = min(0.0, *(end[0] for end in ends)), max(0.0, *(end[1] for end in ends))
+        ranges[number] = low, high
         if not isinstance(layer, Synapses):
             continue
         scales[layer.name] = InputScale.of_range(low, high)
         up, down = np.maximum(layer.matrix, 0).sum(2).ravel(), np.minimum(layer.matrix, 0).sum(2).ravel()
         with np.errstate(all="ignore"):  # an overflow is found by the check for finite scales
-            ends = layer.bias + up * low + down * high, layer.bias + up * high + down * low
-        low, high = float(ends[0].min()), float(ends[1].max())
-        low, high = layer.activation.range(low, high)
+            lows, highs = layer.bias + up * low + down * high, layer.bias + up * high + down * low
+        ranges[number] = layer.activation.range(float(lows.min()), float(highs.max()))
     return scales

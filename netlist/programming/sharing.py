@@ -68,6 +68,11 @@ def share_conv(synapses: Synapses) -> Colouring:
 
     The tuning of (kernel j, phase φ, class c) moves tap `taps[φ, c]` of kernel j at all positions of that phase.
     """
+    if synapses.addends:
+        raise InputError(
+            f"layer {synapses.name}: adds up {1 + len(synapses.addends)} inputs; possible with shared tuning lines: "
+            "layers of one input"
+        )
     channels, *kernel = synapses.weight.shape[1:]
     row, column = (
         np.arange(size) * stride // dilation % k
