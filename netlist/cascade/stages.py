@@ -209,6 +209,11 @@ def _check_colours(stage: Stage) -> None:
 
 def parallel_network(cnn: Cnn) -> ParallelNetwork:
     """Stages of a network. Raises InputError where the layers cannot follow each other without memory."""
+    if not cnn.is_chain:
+        raise InputError(
+            f"{cnn.file}: layers branch or add up; possible as parallel hardware of this version: a chain of layers "
+            "(all other commands take branches)"
+        )
     builder = _Builder(int(np.prod(cnn.input_shape)))
     for layer in cnn.layers:
         match layer:

@@ -187,6 +187,16 @@ class Cnn:
         return self.sources or tuple((number - 1,) for number in range(len(self.layers)))
 
     @property
+    def is_chain(self) -> bool:
+        """Whether each layer takes the one before, and nothing else."""
+        alone = all(not layer.addends for layer in self.synapses)
+        return (
+            alone
+            and all(taken == (n - 1,) for n, taken in enumerate(self.inputs))
+            and self.last == len(self.layers) - 1
+        )
+
+    @property
     def last(self) -> int:
         """Number of the layer whose output is the network's."""
         return len(self.layers) - 1 if self.output == IMAGE else self.output
@@ -240,7 +250,8 @@ def patches(x: Array, layer: Synapses) -> Array:
     Of a layer with addends, x [n, ...] holds all inputs, one behind the other.
     """
     found = []
-    for part, of in zip(split_inputs(x, layer), (layer, *layer.addends), strict=True):
+    kernels: list[Synapses | Addend] = [layer, *layer.addends]
+    for part, of in zip(split_inputs(x, layer), kernels, strict=True):
         kernel = (of.weight.shape[2], of.weight.shape[3])
         view = _windows(part, kernel, of, layer.out_shape[1:], 0.0)
         n, channels, out_h, out_w = view.shape[:4]

@@ -147,7 +147,9 @@ def _cells(synapses: Synapses, options: PlanOptions) -> list[tuple[int, int, str
     What all outputs see is cut into tiles; of a diagonal addend each output has a tile of its own, with its taps alone.
     """
     outputs = np.arange(synapses.outputs)
-    dense, diagonal, first = [], [], 0
+    dense: list[Ints] = []
+    diagonal: list[Ints] = []
+    first = 0
     for count, of_one in synapses.blocks:
         taps = np.arange(first, first + count)
         (diagonal if of_one else dense).append(taps)
