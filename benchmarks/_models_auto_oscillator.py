@@ -10,15 +10,17 @@ import numpy as np
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.presets.preset import list_presets, load_preset
 from resonet.models.resonator.auto_oscillator import (
-    ONE_DECIBEL,
     AutoOscillator,
-    compression_power,
-    forced_voltage_per_watt,
     free_frequency,
     free_power,
     growth_rate,
-    linear_power,
     start_up_time,
+)
+from resonet.models.resonator.forced_oscillation import (
+    ONE_DECIBEL,
+    compression_power,
+    forced_voltage_per_watt,
+    linear_power,
 )
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
 from resonet.netlist.spice.deck import Deck

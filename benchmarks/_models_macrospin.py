@@ -15,7 +15,8 @@ from scipy.interpolate import CubicSpline
 from resonet.core.types import Array
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.presets.preset import list_presets, load_preset
-from resonet.models.resonator.macrospin import MU0, Macrospin, linear_map, linearise, terms
+from resonet.models.resonator.macrospin import MU0, Macrospin, terms
+from resonet.models.resonator.macrospin_linear import linear_map, linearise
 from resonet.models.resonator.macrospin_time import (
     compression,
     integrate,

@@ -1,20 +1,16 @@
 """`resonet sparams`: S-parameters of a layer's blocks, their figures, metrics and comparison with measurements."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from resonet.cli.show import err, out, print_json, print_table
 
 if TYPE_CHECKING:
-    from skrf import Network
-
-    from resonet.cli.sparam_page import Options
+    from resonet.cli.sparam_page import BlockPage, Options
     from resonet.netlist.design.design import Design
-    from resonet.netlist.programming.methods import Method
     from resonet.sparams.build import Stand
     from resonet.sparams.measured import FittedPart
     from resonet.sparams.sheet import LayerSheet
@@ -22,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["sparams_command"]
 
 PANEL = "Beyond the chain's two-port"
+ENGINE = "Who computes (default: ngspice up to 5 ports, linear beyond and for sweeps and metrics)."
 
 
 def _files(title: str, paths: list[Path]) -> None:
@@ -50,7 +47,7 @@ def _parts_table(parts: "list[FittedPart]") -> None:
     print_table("measured parts: rational models", columns, rows)
 
 
-def _sheet_table(sheet: "LayerSheet") -> None:
+def _sheet_table(sheet: "LayerSheet", solver: str) -> None:
     c, r = sheet.channels, sheet.resonances
     number = range(len(c.frequency))
     heads = dict.fromkeys(("channel", "insertion loss", "return loss", "group delay", "isolation"), "right")
@@ -64,7 +61,8 @@ def _sheet_table(sheet: "LayerSheet") -> None:
         )
         for k in number
     )
-    print_table(f"{sheet.layer}, bus {sheet.bus}: channels (isolation: of adjacent inputs)", heads, rows)
+    title = f"{sheet.layer}, bus {sheet.bus}, by {solver}: channels (isolation: of adjacent inputs)"
+    print_table(title, heads, rows)
     heads = dict.fromkeys(("channel", "centre", "-3 dB width", "Q_L", "depth", "rejection"), "right")
     lines = (
         (
@@ -117,42 +115,14 @@ class _Sweep:
 class _Result:
     """What was computed and written, for the table or the JSON object."""
 
-    network: "Network"
-    touchstone: list[Path]
+    page: "BlockPage"
     figures: list[Path]
     notes: list[str]
-    rows: list[tuple[float, float, float, float]] = field(default_factory=list)  # of the plain chain
-    ports: list[dict[str, Any]] = field(default_factory=list)
-    parts: "list[FittedPart]" = field(default_factory=list)
+    parts: "list[FittedPart]"
+    stand: "Stand"
     compared: dict[str, Any] | None = None
     sheet: "LayerSheet | None" = None
-    stand: "Stand | None" = None
-
-
-def _plain(
-    design: "Design",
-    folder: Path,
-    layer: str,
-    method: "Method",
-    chain: int,
-    bus: str | None,
-    bias: float,
-    limits: tuple[float | None, float | None, int],
-) -> _Result:
-    """The chain's two-port by ngspice `.sp`, without and with bias."""
-    from resonet.cli.pages import chain_page
-    from resonet.sparams.chain import find_bus
-
-    channels = find_bus(design, layer, bus).frequencies
-    sweep = limits[0] or 0.5 * float(channels.min()), limits[1] or 1.25 * float(channels.max()), limits[2]
-    page = chain_page(design, folder, layer, method, chain, bus, bias, sweep)
-    level = 20 * np.log10(np.abs(page.network.s))
-    at = [int(np.abs(page.network.f - f).argmin()) for f in page.channels]
-    rows = [
-        (float(f), float(r), float(level[n, 1, 0]), float(level[n, 0, 0]))
-        for f, r, n in zip(page.channels, page.resonances, at, strict=True)
-    ]
-    return _Result(page.network, list(page.touchstone), list(page.figures), list(page.notes), rows)
+    solver: str = ""  # of the sheet
 
 
 def _block(
@@ -164,51 +134,50 @@ def _block(
     sweep: _Sweep,
 ) -> _Result:
     """Any block, by any engine, with measured parts in it."""
-    from resonet.cli.sparam_page import block_page, layer_parts, sweep_page
+    from resonet.cli.sparam_page import block_page, layer_parts
+    from resonet.cli.sparam_sweep import sweep_page
 
     stand, fitted = layer_parts(design, options.layer, options.bus, parts)
     page = block_page(design, folder, options, stand, limits)
-    figures = []
+    figures, notes = list(page.figures), list(page.notes)
     if sweep.text:
-        figures = sweep_page(design, folder, page, options, stand, sweep.text, sweep.width, sweep.drift)
-    named = [{"name": port.name, "impedance": port.impedance} for port in page.block.ports]
-    return _Result(page.network, page.touchstone, figures, page.notes, ports=named, parts=fitted, stand=stand)
+        figures += sweep_page(design, folder, page, options, stand, sweep.text, sweep.width, sweep.drift)
+        notes.append("the sweep is computed by the linear engine")
+    return _Result(page, figures, notes, fitted, stand)
 
 
 def _print_json(result: _Result) -> None:
     from resonet.cli.sparam_page import sheet_json
 
-    shown: dict[str, Any] = {"name": result.network.name}
-    if result.rows:
-        keys = ("channel_hz", "resonance_hz", "s21_db", "s11_db")
-        shown["channels"] = [dict(zip(keys, row, strict=True)) for row in result.rows]
-    else:
-        numbers = ("name", "rms_error", "max_error", "fit_error", "passive_before")
-        shown["ports"] = result.ports
-        shown["parts"] = [{key: getattr(part, key) for key in numbers} for part in result.parts]
-    shown |= {"touchstone": result.touchstone, "figures": result.figures, "notes": result.notes}
+    page, numbers = result.page, ("name", "rms_error", "max_error", "fit_error", "passive_before")
+    shown: dict[str, Any] = {"name": page.network.name, "engine": page.engine}
+    shown["ports"] = [{"name": port.name, "impedance": port.impedance} for port in page.block.ports]
+    shown["parts"] = [{key: getattr(part, key) for key in numbers} for part in result.parts]
+    keys = ("channel_hz", "resonance_hz", "s21_db", "s11_db")
+    shown["channels"] = [dict(zip(keys, row, strict=True)) for row in page.rows]
+    shown |= {"touchstone": page.touchstone, "figures": result.figures, "notes": result.notes}
     if result.compared:
         shown["compare"] = result.compared
     if result.sheet:
-        shown["metrics"] = sheet_json(result.sheet)
+        shown["metrics"] = {"engine": result.solver, **sheet_json(result.sheet)}
     print_json(shown)
 
 
 def _print_tables(result: _Result) -> None:
-    network = result.network
-    if result.rows:
-        _chain_table(network.name or "", result.rows)
-    else:
-        out.print(f"{network.name}: {network.nports} ports, {len(network.f)} frequencies", markup=False)
+    page = result.page
+    size = f"{page.network.nports} ports, {len(page.network.f)} frequencies"
+    out.print(f"{page.network.name}: {size}, by {page.engine} (--engine)", markup=False, soft_wrap=True)
+    if page.rows:
+        _chain_table(page.network.name or "", page.rows)
     if result.parts:
         _parts_table(result.parts)
     if result.compared:
         _compare_table(result.compared)
     if result.sheet:
-        _sheet_table(result.sheet)
+        _sheet_table(result.sheet, result.solver)
     for note in result.notes:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
-    _files("Touchstone", result.touchstone)
+    _files("Touchstone", page.touchstone)
     _files("figures", result.figures)
 
 
@@ -237,7 +206,7 @@ def sparams_command(
         typer.Option("--z0", help="Reference impedance: 75Ohm, or of one port: in0=75Ohm.", rich_help_panel=PANEL),
     ] = None,
     engine: Annotated[
-        Literal["linear", "ngspice", "scikit-rf"] | None, typer.Option(help="Who computes.", rich_help_panel=PANEL)
+        Literal["linear", "ngspice", "scikit-rf"] | None, typer.Option(help=ENGINE, rich_help_panel=PANEL)
     ] = None,
     touchstone: Annotated[
         Literal["1", "2"], typer.Option(help="Version of the Touchstone file.", rich_help_panel=PANEL)
@@ -276,44 +245,39 @@ def sparams_command(
 ) -> None:
     """S-parameters of a chain or another block, as Touchstone and figures; metrics; measured parts; comparison.
 
-    Without --block, --engine, --ports, --z0, --part and --sweep: the chain's two-port by ngspice. Exit status 1 if a
-    limit of --metrics fails. Example: resonet sparams build --layer conv1 --bias 5uA --plot smith --metrics
+    By default the chain's two-port, without and with the bias. Exit status 1 if a limit of --metrics fails.
+
+    Example: resonet sparams build --layer conv1 --bias 5uA --plot smith --metrics
     """
-    from resonet.cli.sparam_page import Units, check_request, compare_page, plot_page, readable
+    from resonet.cli.sparam_page import Options, Units, compare_page, plot_page, readable
+    from resonet.cli.sparam_sweep import check_request
     from resonet.netlist.design.folder import load_design
-    from resonet.sparams.chain import find_bus
 
     design = load_design(folder)
-    channels = np.asarray(find_bus(design, layer, bus).frequencies, float)
     if plot and "waterfall" in plot and not sweep:
         raise typer.BadParameter("a waterfall needs --sweep, such as --sweep tuning=0:20mA:41", param_hint="--plot")
     current = Units.si("bias", bias)
     limits = Units.si("start", start) if start else None, Units.si("stop", stop) if stop else None, points
-    plain = not (block or engine or ports or z0 or part or sweep) and touchstone == "1"
     kinds = tuple(kind for kind in plot or () if kind != "waterfall")
     check_request(kinds, sweep, tuple(drift or ()), tuning_width)
     measured = readable(compare) if compare else None
-    if plain:
-        result = _plain(design, folder, layer, program, chain, bus, current, limits)
-    else:
-        from resonet.cli.sparam_page import Options
-
-        names = tuple(name.strip() for name in ports.split(",")) if ports else ()
-        kind, solver = block or "chain", engine or "linear"
-        options = Options(layer, program, kind, bus, chain, current, solver, names, tuple(z0 or ()), touchstone)
-        result = _block(
-            design, folder, options, tuple(part or ()), limits, _Sweep(sweep, tuning_width, tuple(drift or ()))
-        )
-        kinds = kinds or (() if sweep else ("db",))
-    result.figures += plot_page(result.network, channels, kinds, folder)
+    names = tuple(name.strip() for name in ports.split(",")) if ports else ()
+    kind = block or "chain"
+    options = Options(layer, program, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone)
+    asked = _Sweep(sweep, tuning_width, tuple(drift or ()))
+    result = _block(design, folder, options, tuple(part or ()), limits, asked)
+    page = result.page
+    kinds = kinds or (() if result.figures else ("db",))
+    result.figures += plot_page(page.network, page.channels, kinds, folder)
     if compare and measured is not None:
-        result.compared, overlay = compare_page(result.network, measured, compare, folder)
+        result.compared, overlay = compare_page(page.network, measured, compare, folder)
         result.figures += overlay
     if metrics:
         from resonet.sparams.sheet import layer_sheet
 
-        stand = result.stand
-        result.sheet = layer_sheet(design, layer, program, bus, chain, current or None, engine or "linear", stand)
+        solver = engine or "linear"
+        result.sheet = layer_sheet(design, layer, program, bus, chain, current or None, solver, result.stand)
+        result.solver = solver
     if as_json:
         _print_json(result)
     else:

@@ -8,6 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from resonet.core.decibel import level
 from resonet.core.types import Array, Ints
 from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.netlist.programming.methods import METHODS, Method
@@ -58,8 +59,7 @@ def draw_crosstalk(axes: Axes, result: EffectiveWeights, colorbar: bool = True) 
     """Crosstalk matrix of the bus that holds the layer's worst aggressor, in dB."""
     worst = result.worst
     bus = worst.bus if worst else next(iter(result.crosstalk))
-    level = 20 * np.log10(np.maximum(result.crosstalk[bus], 1e-6))
-    drawn = axes.imshow(level, cmap="magma", vmin=-60, vmax=0, interpolation="nearest")
+    drawn = axes.imshow(level(result.crosstalk[bus], 1e-6), cmap="magma", vmin=-60, vmax=0, interpolation="nearest")
     title = f"{result.layer}, bus {bus}: crosstalk"
     if worst:
         axes.scatter([worst.aggressor], [worst.victim], s=26, facecolors="none", edgecolors="#35d0ff", linewidths=1.2)
@@ -73,12 +73,12 @@ def draw_crosstalk(axes: Axes, result: EffectiveWeights, colorbar: bool = True) 
 def draw_s21(axes: Axes, network: "Network", channels: Array, title: str) -> None:
     """|S21| of a chain in dB with its channels marked."""
     f = network.f / 1e9
-    level = 20 * np.log10(np.maximum(np.abs(network.s[:, 1, 0]), 1e-20))
-    axes.plot(f, level, color=COUPLED, linewidth=1.3)
-    marks = np.interp(channels / 1e9, f, level)
+    s21 = level(network.s[:, 1, 0], 1e-20)
+    axes.plot(f, s21, color=COUPLED, linewidth=1.3)
+    marks = np.interp(channels / 1e9, f, s21)
     axes.plot(channels / 1e9, marks, "v", color=AGGRESSOR, markersize=4, label="channels")
-    span = max(1.0, float(np.ptp(level)))
-    axes.set_ylim(level.min() - 0.3 * span, level.max() + 0.3 * span)
+    span = max(1.0, float(np.ptp(s21)))
+    axes.set_ylim(s21.min() - 0.3 * span, s21.max() + 0.3 * span)
     axes.set_xscale("log")
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if f[0] <= t <= f[-1]]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])

@@ -38,7 +38,8 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
 from resonet.models.line.lines import MU0, skin_depth, strip_field
-from resonet.models.resonator.macrospin import GAMMA0, Macrospin, linearise, terms
+from resonet.models.resonator.macrospin import GAMMA0, Macrospin, terms
+from resonet.models.resonator.macrospin_linear import linearise
 
 __all__ = [
     "COLLINEAR_SLOPE",

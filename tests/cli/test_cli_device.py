@@ -12,7 +12,7 @@ from resonet.cli.device_sheet import TunedDiode, device_kinds, device_record, fi
 from resonet.cli.main import main
 from resonet.models.fit.fit import fit_rectification, one_port, rectification
 from resonet.models.presets.preset import load_preset
-from resonet.models.resonator.auto_oscillator import forced_voltage_per_watt
+from resonet.models.resonator.forced_oscillation import forced_voltage_per_watt
 from resonet.netlist.design.parameters import read_parameters
 from resonet.report.device_curves import characteristic
 

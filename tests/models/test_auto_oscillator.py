@@ -19,12 +19,7 @@ from resonet.core.errors import InputError
 from resonet.cosim.ngspice.raw import read_raw
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.resonator.auto_oscillator import (
-    ONE_DECIBEL,
     AutoOscillator,
-    compression_power,
-    forced_power,
-    forced_voltage,
-    forced_voltage_per_watt,
     free_frequency,
     free_power,
     growth_rate,
@@ -32,6 +27,13 @@ from resonet.models.resonator.auto_oscillator import (
     power_after,
     start_up_time,
     thermal_power,
+)
+from resonet.models.resonator.forced_oscillation import (
+    ONE_DECIBEL,
+    compression_power,
+    forced_power,
+    forced_voltage,
+    forced_voltage_per_watt,
 )
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt, susceptibility
 from resonet.netlist.spice.deck import Deck

@@ -22,16 +22,18 @@ from resonet.models.resonator.macrospin import (
     MU0,
     Macrospin,
     cross,
-    diode_response,
     effective_field,
-    equilibrium,
-    kittel_frequency,
-    linear_map,
-    linearise,
     llgs,
     resistance,
     rotation_rate,
     terms,
+)
+from resonet.models.resonator.macrospin_linear import (
+    diode_response,
+    equilibrium,
+    kittel_frequency,
+    linear_map,
+    linearise,
 )
 from resonet.models.resonator.macrospin_time import (
     compression,

@@ -34,7 +34,8 @@ from resonet.models.line.strip_matrix import (
     inductance_matrix,
     mutual_capacitance,
 )
-from resonet.models.resonator.macrospin import Macrospin, equilibrium, linearise, llgs, resistance, terms
+from resonet.models.resonator.macrospin import Macrospin, llgs, resistance, terms
+from resonet.models.resonator.macrospin_linear import equilibrium, linearise
 
 ROOT = Path(__file__).parents[2]
 W, H = 300e-9, 250e-9

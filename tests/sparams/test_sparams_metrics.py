@@ -211,6 +211,33 @@ def test_command_on_a_bus(resonet, folder, tmp_path):
     assert again["compare"]["frequencies"] == len(network.f)
 
 
+def test_one_rule_says_which_engine(resonet, folder):
+    # Who computes depends on the number of ports, never on what else is asked for, and is always said.
+    def engine(*options):
+        code, out, err = resonet(folder, "--layer", "conv1", "--points", "20", "--json", *options)
+        assert (code, err) == (0, "")
+        found = json.loads(out)
+        assert f"_{found['engine']}_" in found["name"]
+        return found["engine"]
+
+    chains = (
+        [],
+        ["--z0", "75Ohm"],
+        ["--touchstone", "2"],
+        ["--plot", "smith"],
+        ["--block", "chain"],
+        ["--bias", "5uA"],
+    )
+    assert {engine(*options) for options in (*chains, ["--block", "tee"])} == {"ngspice"}
+    assert {engine("--block", block) for block in ("bus", "combiner")} == {"linear"}
+    assert engine("--block", "bus", "--ports", "in0,in1") == "ngspice"
+    assert engine("--engine", "linear") == "linear"
+    text = resonet(folder, "--layer", "conv1", "--points", "20", "--metrics")[1]
+    assert "conv1_t0_chain0_ngspice_coupled: 2 ports" in text
+    assert "by ngspice (--engine)" in " ".join(text.split())
+    assert "bus t0, by linear" in text
+
+
 @pytest.mark.slow
 def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
     options = ["--layer", "conv1", "--bias", "5uA", "--engine", "linear", "--points", "50"]
@@ -236,6 +263,7 @@ def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
         (["--block", "bus", "--ports", "in0,in77"], 1, "no port 'in77'; possible: in0"),
         (["--part", "tee=/nowhere/x.s3p"], 1, "no such file"),
         (["--part", "tee"], 1, "possible: tee=FILE"),
+        (["--block", "chain", "--program", "calibrated"], 1, "no calibrated program yet; possible: formula, coupled"),
         (["--part", "antenna=x.s2p"], 1, "part 'antenna': unknown"),
         (["--compare", "/nowhere/x.s2p", "--engine", "linear"], 1, "no such file"),
         (["--plot", "pie", "--engine", "linear"], 1, "plot 'pie': unknown; possible: db, phase, smith"),
