@@ -220,8 +220,8 @@ def _compute(
     for _ in range(MOST_BREAKS):
         left = [number for number in missing if number not in journal.outcomes]
         try:
-            with open_executor(*workers) as (executor, width):
-                run_points(left, work, executor, width, journal.begin, ended)
+            with open_executor(*workers) as (executor, width, check):
+                run_points(left, work, executor, width, journal.begin, ended, check)
             return
         except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
             continue
