@@ -1,4 +1,4 @@
-"""Programs that are run to their end: in a process group of their own, with bounds on time and output, never left behind.
+"""Programs that are run to their end: in process groups of their own, bounded in time and output, never left behind.
 
 A guard, a shell that reads from a pipe, ends the groups of a process that was killed: the pipe closes with it. (The
 kernel's parent-death signal would reach the program alone, not what a wrapper script has started, and asking for it
@@ -129,7 +129,7 @@ class _Children:
 
 
 def _await_end() -> NoReturn:
-    """This process is about to end: say nothing of what became of a program that was ended for that."""
+    """Wait for the end of this process: nothing is to be said of a program that was ended for that."""
     time.sleep(10)
     raise ChildEnded
 

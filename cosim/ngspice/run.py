@@ -2,8 +2,8 @@
 
 import os
 import re
-import signal
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -34,7 +34,9 @@ def _complaint(stderr: str) -> str:
     return next((line for line in lines if re.match(r"(fatal )?error|.*(singular matrix|aborted)", line, re.I)), "")
 
 
-def _ended(folder: Path, deck: Deck, program: str, timeout: float, stop: threading.Event | None) -> tuple[Finished, str]:
+def _ended(
+    folder: Path, deck: Deck, program: str, timeout: float, stop: threading.Event | None
+) -> tuple[Finished, str]:
     """The engine's end, and what it said. Raises EngineError, KeyboardInterrupt."""
     path = Path("decks", f"{deck.name}.cir")  # relative: no blank or quote of the folder's own path reaches ngspice
     texts = {path: deck.text} | {Path("lib", name): text for name, text in library_text().items()}

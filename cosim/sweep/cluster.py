@@ -28,8 +28,10 @@ async def _identity(address: str) -> dict[str, Any]:
     """What a dask server says that it is."""
     from distributed.core import rpc
 
+    server_at: Any = rpc  # has no types
+
     async def ask() -> dict[str, Any]:
-        async with rpc(address, timeout=ANSWER) as server:
+        async with server_at(address, timeout=ANSWER) as server:
             found: dict[str, Any] = await server.identity(n_workers=-1)
             return found
 
@@ -71,7 +73,9 @@ class _Watch:
             self.seen = time.monotonic()
         except EngineError as error:
             if time.monotonic() - self.seen > PATIENCE:
-                raise EngineError(f"{error}, for {PATIENCE:g} s; what is done is kept, the same command goes on") from None
+                raise EngineError(
+                    f"{error}, for {PATIENCE:g} s; what is done is kept, the same command goes on"
+                ) from None
         self.asked = time.monotonic()
 
 

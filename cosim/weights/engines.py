@@ -15,6 +15,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
+from resonet.cosim.weights.witness import witness
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 from resonet.netlist.bus.graph import build_graph
@@ -86,14 +87,16 @@ def ngspice(
     jobs: int | None = None,
     done: Done = nothing,
 ) -> Passes:
-    """The layer's decks; `done` is called after each. Raises EngineError."""
+    """The layer's decks; `done` is called after each. Raises EngineError, also where `linear` says otherwise."""
     name = entry.layer.name
     given = Program("calibrated", (LayerProgram(name, 1.0, tuple(f_res), 0.0),))
     graph = build_graph(replace(plan, layers=(entry,)), given)
     rf = rf_pass(graph, name, [bus.name for bus in entry.buses], jobs, done)
     found = dc_gains(graph, name, jobs, done)
     gains = (np.array([found[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
-    return Passes(tuple(rf), tuple(gains))
+    passes = Passes(tuple(rf), tuple(gains))
+    witness(plan, entry, linear(plan, entry, f_res), passes)
+    return passes
 
 
 ENGINES: dict[str, Engine] = {"formula": formula, "linear": linear, "ngspice": ngspice}
