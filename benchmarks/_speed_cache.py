@@ -55,7 +55,7 @@ def _run(folder: Path, command: tuple[str, ...]) -> tuple[float, int, str]:
     words = [word.format(folder) for word in command]
     begin = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "resonet.cli.entry", *words],
+        [sys.executable, "-m", "resonet.cli.start", *words],
         capture_output=True,
         text=True,
         cwd=folder.parent,
@@ -142,7 +142,7 @@ def killed(quick: bool) -> None:
     sweep = _sweep(quick)
     count = len(sweep.points)
     words = [f"--over={a.name}=" + ",".join(map(repr, a.values)) for a in sweep.axes]
-    command = [sys.executable, "-m", "resonet.cli.entry", "sweep", sweep.source, *words, "--program=coupled"]
+    command = [sys.executable, "-m", "resonet.cli.start", "sweep", sweep.source, *words, "--program=coupled"]
     with tempfile.TemporaryDirectory() as scratch:
         alone, again, pool, dask = (Path(scratch) / name for name in ("alone", "again", "pool", "dask"))
         begin = time.perf_counter()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from resonet.core.errors import InputError
+from resonet.core.files import new_file
 from resonet.models.device.registry import plugged_devices
 
 __all__ = ["Subcircuit", "copy_library", "library", "library_text"]
@@ -98,7 +99,7 @@ def library() -> dict[str, Subcircuit]:
 
 
 def copy_library(folder: Path) -> None:
-    """Write the .lib files into a folder, which is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the .lib files into a folder, which is made if need be; each whole or not at all."""
     for name, text in library_text().items():
-        (folder / name).write_text(text, encoding="utf-8")
+        with new_file(folder / name) as draft:
+            draft.write_text(text, encoding="utf-8")

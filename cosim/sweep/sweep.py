@@ -21,7 +21,7 @@ from resonet.core.sources import PHYSICS, file_hash, source_hash
 from resonet.core.types import Done, nothing
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
 from resonet.cosim.calibration.quantised import fabrication_offsets
-from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
+from resonet.cosim.ngspice.program import engine_identity
 from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
 from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.points import Outcome, open_executor, run_points
@@ -99,7 +99,7 @@ def _files(sweep: Sweep) -> dict[str, str]:
 def sweep_key(sweep: Sweep) -> str:
     """Hash of everything that the results depend on. Raises InputError, EngineError."""
     what = asdict(replace(sweep, source="", data=None, model=None, calibration=None)) | _files(sweep)
-    engine = ngspice_version(find_ngspice()) if sweep.engine == "ngspice" else ""
+    engine = engine_identity() if sweep.engine == "ngspice" else ""
     text = json.dumps([what, engine, source_hash(*PHYSICS), np.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -220,8 +220,8 @@ def _compute(
     for _ in range(MOST_BREAKS):
         left = [number for number in missing if number not in journal.outcomes]
         try:
-            with open_executor(*workers) as (executor, width):
-                run_points(left, work, executor, width, journal.begin, ended)
+            with open_executor(*workers) as (executor, width, check):
+                run_points(left, work, executor, width, journal.begin, ended, check)
             return
         except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
             continue

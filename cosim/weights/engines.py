@@ -15,6 +15,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
+from resonet.cosim.weights.witness import witness
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 from resonet.netlist.bus.hardware import layer_hardware
@@ -85,11 +86,13 @@ def ngspice(
     jobs: int | None = None,
     done: Done = nothing,
 ) -> Passes:
-    """The layer's decks; `done` is called after each. Raises EngineError."""
+    """The layer's decks; `done` is called after each. Raises EngineError, also where `linear` says otherwise."""
     buses = layer_hardware(plan, entry, f_res)
     rf, found = rf_pass(buses, jobs, done), dc_gains(buses, jobs, done)
     gains = (np.array([found[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
-    return Passes(tuple(rf), tuple(gains))
+    passes = Passes(tuple(rf), tuple(gains))
+    witness(plan, entry, linear(plan, entry, f_res), passes)
+    return passes
 
 
 ENGINES: dict[str, Engine] = {"formula": formula, "linear": linear, "ngspice": ngspice}

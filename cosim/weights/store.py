@@ -16,7 +16,7 @@ from resonet.core.files import new_file
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, source_hash
 from resonet.core.types import Done, nothing
-from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
+from resonet.cosim.ngspice.program import engine_identity
 from resonet.cosim.weights.effective import Aggressor, EffectiveWeights, effective_weights
 from resonet.netlist.bus.deck import stack_batches
 from resonet.netlist.design.design import Design
@@ -60,7 +60,7 @@ def result_parts(design: Design, layer: str, method: Method) -> dict[str, str]:
     ]
     return {
         "code": _hash(source_hash(*PHYSICS), library_text()),
-        "ngspice": ngspice_version(find_ngspice()),
+        "ngspice": engine_identity(),
         "device": _hash(table_from_record(design.plan.device)),
         "bus": _hash(table_from_record(design.plan.circuit)),
         "channels": _hash(*channels, design.plan.options.p_max),

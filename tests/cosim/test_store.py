@@ -240,9 +240,9 @@ def test_results_can_be_read_with_xarray(copy):
 def test_two_that_want_one_result_compute_it_once(copy, monkeypatch):
     decks, real = [], ngspice.run_deck
 
-    def counted(deck, *arguments):
+    def counted(deck, *arguments, **options):
         decks.append(deck.name)
-        return real(deck, *arguments)
+        return real(deck, *arguments, **options)
 
     monkeypatch.setattr(ngspice, "run_deck", counted)
     designs = [load_design(copy) for _ in range(3)]
