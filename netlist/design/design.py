@@ -12,6 +12,7 @@ from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
+from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale, bounded_scales, calibrated_scales
 from resonet.netlist.programming.methods import Method, Program, programs
 
@@ -62,6 +63,7 @@ def compile_cnn(
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
+    check_powers(planned, parameters.neuron.p1db)
     if calibration is None:
         scales, source = (
             bounded_scales(cnn, *input_range),
