@@ -24,6 +24,7 @@ from resonet.models.circuit.noise import BOLTZMANN
 from resonet.netlist.cascade.levels import Levels, voltages_of
 
 __all__ = [
+    "MUCH_NOISE",
     "TEMPERATURE",
     "LayerLevels",
     "LevelDiagram",
@@ -269,11 +270,14 @@ def faults(diagram: LevelDiagram) -> list[str]:
     return found
 
 
-def noisy(diagram: LevelDiagram) -> list[str]:
-    """Layers whose noise at the transconductors is more than a tenth of full scale, a line each."""
+def noisy(diagram: LevelDiagram) -> list[tuple[str, float]]:
+    """Layers whose noise at the transconductors is more than a tenth of full scale: a line, and the part of it."""
     return [
-        f"layer {layer.layer}: chain noise of {1e6 * layer.chain_noise:.3g} uV rms at a full scale of "
-        f"{1e6 * layer.full_scale:.3g} uV; possible: more plan.p_max, less neuron.bandwidth"
+        (
+            f"layer {layer.layer}: chain noise of {1e6 * layer.chain_noise:.3g} uV rms at a full scale of "
+            f"{1e6 * layer.full_scale:.3g} uV; possible: more plan.p_max, less neuron.bandwidth",
+            layer.chain_noise / layer.full_scale if layer.full_scale else float("inf"),
+        )
         for layer in diagram.layers
         if layer.chain_noise > MUCH_NOISE * layer.full_scale
     ]

@@ -8,7 +8,7 @@ everything that they depend on; as long as points are missing, `results/sweep_<k
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from resonet.core.errors import EngineError, InputError
 from resonet.core.sources import PHYSICS, file_hash, source_hash
 from resonet.core.types import Done, nothing
+from resonet.core.validity import Warned, collected, warn
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
 from resonet.cosim.calibration.quantised import fabrication_offsets
 from resonet.cosim.ngspice.program import engine_identity
@@ -34,6 +35,7 @@ from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan, source_power
+from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.programming.methods import COMPILED, METHODS, LayerProgram, Method, Program, programs
 
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
@@ -168,11 +170,14 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     worst_aggressor  {program: {layer: x}} dB
     fill             {program: {layer: x}} largest weight as part of a resonator's range
     source_dbm       {layer: x} largest power of a tone source
+    warnings         those of validity, as records, where there are any
     accuracy         {program: share}, and `software`, the trained network's: where there are images
     """
     ground = _ground(sweep, key)
     given, spread = at_point(ground.given, sweep.spread, ground.points[number])
     planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
+    with collected() as warnings:
+        check_powers(planned, given.neuron.p1db)
     engine = _engine(sweep)
     known = _programs(planned, sweep.programs, engine)
     made = {m: _fabricated(planned, p, spread) for m, p in known.items() if m in sweep.programs}
@@ -186,7 +191,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
         shares = {m: accuracy(design, held[m], ground.images, None, ground.software) for m in made}
         found["accuracy"] = {str(m): share.circuit for m, share in shares.items()}
         found["software"] = next(iter(shares.values())).software
-    return found
+    return found | {"warnings": [asdict(entry) for entry in warnings]} if warnings else found
 
 
 def _weight_values(
@@ -202,6 +207,16 @@ def _weight_values(
         "fill": {str(m): {p.layer: p.weight_scale * top[p.layer] for p in made[m].layers} for m in made},
         "source_dbm": {e.layer.name: source_power(e, planned) for e in planned.layers},
     }
+
+
+def _warn_again(outcomes: Iterable[Outcome]) -> None:
+    """Warnings of the points, wherever they were computed: of each kind the one that is furthest off."""
+    given = [Warned(**entry) for outcome in outcomes for entry in (outcome.values or {}).get("warnings", [])]
+    for code in dict.fromkeys(entry.code for entry in given):
+        alike = [entry for entry in given if entry.code == code]
+        worst = max(alike, key=lambda entry: entry.value / entry.limit)
+        more = f" (and at {len(alike) - 1} other points)" if len(alike) > 1 else ""
+        warn(code, worst.text + more, worst.value, worst.limit, worst.unit)
 
 
 def _compute(
@@ -251,4 +266,6 @@ def run_sweep(
         if missing:
             _ground(sweep, key)  # what is wrong for all points is told before the first
         _compute(journal, missing, functools.partial(measure_point, sweep, key), (jobs, scheduler), done)
-        return path, dict(sorted(journal.outcomes.items()))
+        outcomes = dict(sorted(journal.outcomes.items()))
+    _warn_again(outcomes.values())
+    return path, outcomes

@@ -14,6 +14,7 @@ from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
+from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale, bounded_scales, calibrated_scales
 from resonet.netlist.programming.methods import Method, Program, programs
 
@@ -76,6 +77,7 @@ def compile_cnn(
     cnn = read_cnn(model, input_shape)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
+    check_powers(planned, parameters.neuron.p1db)
     if calibration is None:
         input_range = input_range or pixels.range
         scales, source = (

@@ -37,6 +37,7 @@ from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_param
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
+from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import COMPILED, LayerProgram, Method, Program
 from resonet.netlist.spice.deck import Deck
@@ -310,6 +311,7 @@ def load_design(folder: Path) -> Design:
             raise InputError(
                 f"{path}: layers.{entry.layer.name}: scales missing or impossible; possible: compile again"
             )
+    check_powers(planned, parameters.neuron.p1db)
     fingerprint = _fingerprint(sha256, _parameter_tables(planned))
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)

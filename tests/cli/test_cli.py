@@ -159,7 +159,8 @@ def test_compile(resonet, tmp_path, small_model, data):
         *("compile", small_model, "-o", tmp_path / "b", "--json", "--calibration", data),
         *("--set", "plan.tile=16", "--set", "bus.node_capacitance=0.1 fF", "--set", "plan.p_max = 20nW"),
     )
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert re.fullmatch(r"resonet: warning \[tone-power\] plan\.p_max: .* \(20 nW, limit 2\.099 nW\)\n", result.err)
     found = json.loads(result.out)
     assert found["folder"] == str(tmp_path / "b")
     assert [(row["name"], row["channels"], row["buses"]) for row in found["layers"]] == [
@@ -177,7 +178,9 @@ def test_compile(resonet, tmp_path, small_model, data):
 def test_compile_warns_where_a_chain_cannot_hold_its_weights(resonet, tmp_path, small_model):
     result = resonet("compile", small_model, "-o", tmp_path / "b", "--set", "plan.f_max=1.1GHz")
     assert result.code == 0
-    assert re.search(r"warning: layer dense1: some chains cannot hold their weights \(off by up to \d", result.err)
+    assert re.search(
+        r"warning \[weights-held\] layer dense1: some chains cannot hold their weights \(off by up to \d", result.err
+    )
     assert "possible: smaller plan.tile" in result.err
 
 
@@ -270,7 +273,8 @@ def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small
     result = resonet("accuracy", build, "--data", signed)
     assert result.code == 0
     warned = (
-        r"warning: layer conv1: 50\.62 % of its inputs lie beyond 0 \.\.\. 1, which its tones carry, and are cut off"
+        r"resonet: warning \[inputs-clipped\] layer conv1: 50\.62 % of its inputs lie beyond 0 \.\.\. 1, which its "
+        r"tones carry, and are cut off"
     )
     assert re.match(warned, result.err)
     assert "possible: compile with --calibration, or with --input-range" in result.err

@@ -193,7 +193,7 @@ def test_levels_of_the_digits(build, resonet):
     assert told.code == 0
     for part in ("largest", "median", "smallest", "behind", "noise floors", "headroom", "to P1dB"):
         assert part in told.out
-    assert told.err.count("warning: layer") == 2  # noise
+    assert told.err.count("warning [noise] layer") == 2
     found = json.loads(resonet("levels", build, "--json").out)
     assert found["faults"] == []
     assert found["levels"]["layers"][1]["clipped"] is None

@@ -62,7 +62,7 @@ def test_round_trip(small_design, written):
 
 def test_round_trip_of_other_parameters_and_a_calibration(tmp_path, small_model, small_images):
     settings = ["bus.node_capacitance=0.1 fF", "plan.tile=16", "plan.fanout=2", "device.torque_angle=0.3 rad"]
-    settings += ["plan.f_min=1.1GHz", "plan.p_max=33.3nW", "bus.combiner_loss=0.7 dB", "device.damping=0.0123456789"]
+    settings += ["plan.f_min=1.1GHz", "plan.p_max=13.3nW", "bus.combiner_loss=0.7 dB", "device.damping=0.0123456789"]
     data = ImageSet("c.npz", small_images, np.empty(0, np.int64))
     design = compile_cnn(small_model, read_parameters(settings=settings), data)
     write_design(design, small_model, tmp_path / "d")

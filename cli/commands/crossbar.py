@@ -2,15 +2,19 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
+from resonet.cli.options import Data, Folder, Jobs, Json, unless
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.parameters import parse, table_from_record
-from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell, Drive, Sums, Unselected
 
-__all__ = ["crossbar_command"]
+if TYPE_CHECKING:
+    from resonet.models.circuit.crossbar import CrossbarArray
+
+__all__ = ["COMMAND"]
 
 BATCH = 500  # images
 
@@ -24,9 +28,11 @@ class _Chains:
     accuracy: dict[str, float]  # "software" and by program; empty without images
 
 
-def _value(name: str, text: str | None, kind: Any = CrossbarArray) -> dict[str, Any]:
+def _value(name: str, text: str | None, section: str = "crossbar") -> dict[str, Any]:
     """One parameter of the array, or of its cells, if somebody wrote a value for it."""
-    section = "crossbar" if kind is CrossbarArray else "crossbar_cell"
+    from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell
+
+    kind = CrossbarArray if section == "crossbar" else CrossbarCell
     return {} if text is None else {name: parse(text, kind.__dataclass_fields__[name], section)}
 
 
@@ -61,7 +67,7 @@ def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: 
     return _Chains({str(m): error for m, error in errors.items()}, by_layer, shares)
 
 
-def _decks(folder: Path, design: Any, layers: list[str], array: CrossbarArray) -> tuple[list[Path], list[str]]:
+def _decks(folder: Path, design: Any, layers: list[str], array: "CrossbarArray") -> tuple[list[Path], list[str]]:
     """Decks of the first array of each layer, every input at its largest; what is too large for ngspice is told."""
     import numpy as np
 
@@ -89,7 +95,7 @@ def _decks(folder: Path, design: Any, layers: list[str], array: CrossbarArray) -
 
 
 def _sweeps(
-    folder: Path, design: Any, layers: list[str], array: CrossbarArray, images: Any, chains: _Chains
+    folder: Path, design: Any, layers: list[str], array: "CrossbarArray", images: Any, chains: _Chains
 ) -> tuple[list[Any], list[Path]]:
     """Points of the study, and its figure."""
     from resonet.cosim.crossbar.studies import CURVES, SWEEPS, Axis, study, sweep_axes
@@ -107,9 +113,11 @@ def _sweeps(
 
 
 def crossbar_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
-    data: Annotated[Path | None, typer.Option("--data", help="Labelled images, for the accuracy: .npz.")] = None,
-    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers (without --data).")] = None,
+    folder: Folder,
+    data: Data = None,
+    layer: Annotated[
+        list[str] | None, typer.Option("--layer", help="Only these layers (without --data)."), unless("data")
+    ] = None,
     size: Annotated[str | None, typer.Option(help="Largest array, word x bit lines: 128 or 256x64.")] = None,
     ron: Annotated[str | None, typer.Option(help="ON resistance (default: R0 of the design's device).")] = None,
     ratio: Annotated[str | None, typer.Option(help="OFF/ON ratio (default: 1 + Delta R / R of the device).")] = None,
@@ -118,12 +126,16 @@ def crossbar_command(
     amplifier: Annotated[str | None, typer.Option(help="Input resistance of a sense amplifier.")] = None,
     read_noise: Annotated[str | None, typer.Option(help="Noise of a cell's conductance, such as 0.01.")] = None,
     levels: Annotated[str | None, typer.Option(help="States of a cell (default 0: any).")] = None,
-    unselected: Annotated[Unselected, typer.Option(help="Bit lines that are not being read.")] = "grounded",
-    drive: Annotated[Drive, typer.Option(help="Ends of a word line with a driver.")] = "one",
-    sums: Annotated[Sums, typer.Option(help="How arrays that share a neuron are added.")] = "digital",
+    unselected: Annotated[
+        Literal["grounded", "floating"], typer.Option(help="Bit lines that are not being read.")
+    ] = "grounded",
+    drive: Annotated[Literal["one", "both"], typer.Option(help="Ends of a word line with a driver.")] = "one",
+    sums: Annotated[
+        Literal["digital", "current"], typer.Option(help="How arrays that share a neuron are added.")
+    ] = "digital",
     sweep: Annotated[bool, typer.Option(help="Figure over size, ratio, wire and noise.")] = True,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="ngspice processes at once.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    jobs: Jobs = None,
+    as_json: Json = False,
 ) -> None:
     """The same weights in resistive crossbars: error and accuracy next to the RF chains.
 
@@ -131,12 +143,13 @@ def crossbar_command(
     """
     from resonet.cosim.crossbar.crossbar import CROSSBAR_PROGRAMS, sneak
     from resonet.cosim.crossbar.studies import check_labels, crossbar_point, pooled_error
+    from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell
     from resonet.netlist.design.folder import load_design
 
     design = load_design(folder)
     device = design.plan.device
     cell = CrossbarCell(device.resistance, 1 + device.magnetoresistance)
-    cell = replace(cell, **_value("ron", ron, CrossbarCell), **_value("ratio", ratio, CrossbarCell))
+    cell = replace(cell, **_value("ron", ron, "crossbar_cell"), **_value("ratio", ratio, "crossbar_cell"))
     wires = _value("word_resistance", wire) | _value("bit_resistance", wire)
     ends = _value("driver_resistance", driver) | _value("sense_resistance", amplifier)
     more = _value("read_noise", read_noise) | _value("levels", levels) | _size(size)
@@ -190,14 +203,13 @@ def crossbar_command(
         return
     _show(table, rows, chains, array, len(images.images) if images else 0)
     for note in notes:
-        out.print(f"note: {note}", markup=False, soft_wrap=True)
+        say(f"note: {note}")
     for title, paths in (("decks", decks), ("figures", files)):
-        if paths:
-            out.print(f"{title}: " + ", ".join(map(str, paths)), soft_wrap=True, markup=False)
+        print_files(title, paths)
 
 
 def _show(
-    table: list[dict[str, Any]], rows: list[dict[str, Any]], chains: _Chains, array: CrossbarArray, images: int
+    table: list[dict[str, Any]], rows: list[dict[str, Any]], chains: _Chains, array: "CrossbarArray", images: int
 ) -> None:
     """The tables."""
     cell = table_from_record(array.cell)
@@ -214,13 +226,15 @@ def _show(
     title = f"arrays of at most {array.rows} x {array.columns}, {what}: RMS errors of the weights, part of the largest"
     print_table(title, columns, cells)
     told = ", ".join(f"{row['layer']} {percent(row['sneak'], 0)}" for row in table)
-    out.print(
+    say(
         f"one cell read alone, other lines {array.unselected}: {told} of its current "
-        "(above 0: came through other cells; below: lost to other lines)\n",
-        soft_wrap=True,
+        "(above 0: came through other cells; below: lost to other lines)\n"
     )
     networks = [(row["network"], small_percent(row["rms_error"]), percent(row["accuracy"])) for row in rows]
     if images:
         networks.insert(0, ("software", "-", percent(chains.accuracy["software"])))
     heading = f"{images:,} images" if images else "all weights"
     print_table(heading, {"network": "left", "RMS error": "right", "accuracy": "right"}, networks)
+
+
+COMMAND = Command("simulate", crossbar_command)

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
+from resonet.cli.options import Data, Folder, Json, only
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.calibration.bits import BitsSweep
     from resonet.cosim.calibration.quantised import QuantisationOptions
 
-__all__ = ["quantise_command"]
+__all__ = ["COMMAND"]
 
 
 def _list(text: str, option: str, kind: type, example: str) -> list[Any]:
@@ -67,19 +69,19 @@ def _json(sweep: "BitsSweep", files: dict[str, list[Path]]) -> dict[str, Any]:
 
 
 def quantise_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
+    folder: Folder,
     bits: Annotated[str, typer.Option(help="Bits of the tuning DACs, one number or several.")] = "1,2,3,4,5,6,7,8",
     states: Annotated[
         str | None, typer.Option(help="Detunings of resonators with a few states, such as -1,1, in half-widths.")
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Labelled images (.npz): also the accuracy.")] = None,
+    data: Data = None,
     span: Annotated[float, typer.Option(help="Ends of a DAC's range, half-widths either side of the tone.")] = 1.0,
     grid: Annotated[str, typer.Option(help="Levels: at both ends, or one at zero weight (ends, zero).")] = "ends",
     gain: Annotated[str, typer.Option(help="What the readout trims: fixed, layer or chain.")] = "layer",
     spread: Annotated[float, typer.Option(help="Fabrication spread of f_res, half-widths, known to the solver.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the spread.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the spread."), only("spread")] = 1,
     engine: Annotated[str, typer.Option(help="formula, linear or ngspice.")] = "linear",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Tuning DACs of a few bits, or resonators with two states: weight error and accuracy.
 
@@ -120,4 +122,7 @@ def quantise_command(
     rows.append(("calibrated", "-", small_percent(sweep.rms_start), "-", percent(sweep.accuracy_start)))
     rows.append(("software", "-", "-", "-", percent(sweep.software)))
     print_table(f"{design.cnn.file}: weights out of a few levels (errors: part of the largest weight)", columns, rows)
-    out.print("files: " + ", ".join(str(path) for path in [*files, *figures]), soft_wrap=True, markup=False)
+    print_files("files", [*files, *figures])
+
+
+COMMAND = Command("design", quantise_command)

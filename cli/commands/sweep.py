@@ -5,16 +5,26 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.show import err, out, percent, print_json, print_table, progress, small_percent
+from resonet.cli.faults import complain
+from resonet.cli.options import Json, only, unless, when
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.sweep.points import Outcome
     from resonet.cosim.sweep.sweep import Sweep
 
-__all__ = ["sweep_command"]
+__all__ = ["COMMAND"]
 
 SHOWN = 40  # points in the table
+TABLE = when(lambda values: not values["source"].is_dir(), "where the source is a TOML file of parameters")
+SPREAD = when(
+    lambda values: (
+        values["spread"] or any(text.partition("=")[0].strip() in ("spread", "seed") for text in values["over"])
+    ),
+    "with --spread, or --over spread=...",
+)
 
 
 def _chosen(text: str) -> tuple[Any, ...]:
@@ -63,24 +73,32 @@ def sweep_command(
         Literal["weights", "accuracy"], typer.Option(help="What is measured at each point.")
     ] = "weights",
     program: Annotated[str, typer.Option(help="formula, coupled, calibrated, several with commas, or all.")] = "all",
-    data: Annotated[Path | None, typer.Option("--data", help="Labelled images (.npz), for the accuracy.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Trained CNN (ONNX), where the source is a TOML file.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Labelled images (.npz), for the accuracy."),
+        only("measure", "accuracy"),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Trained CNN (ONNX), where the source is a TOML file."), TABLE
+    ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="Images that set the input scales, where the source is a TOML file.")
+        Path | None, typer.Option(help="Images that set the input scales, where the source is a TOML file."), TABLE
     ] = None,
     spread: Annotated[
         float, typer.Option(help="Fabrication spread of f_res that no program knows, half-widths.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the spread.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the spread."), SPREAD] = 1,
     engine: Annotated[Literal["linear", "ngspice"], typer.Option(help="What says what the circuit holds.")] = "linear",
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core).")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, instead of --jobs.")
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go (default: the design folder).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Weight errors and accuracy over a range of parameters; goes on where it was when it was killed.
 
@@ -123,12 +141,12 @@ def sweep_command(
         print_json({"points": rows, "failed": len(failed), "results": path, "journal": journal, "figures": figures})
     else:
         _table(sweep, outcomes, points)
-        out.print("results: " + ", ".join(map(str, [path, *figures])), soft_wrap=True, markup=False)
+        print_files("results", [path, *figures])
     if failed:
         number, first = next(iter(failed.items()))
         told = ", ".join(f"{name} {value:g}" for name, value in points[number].items())
-        err.print(
-            f"resonet: {len(failed)} of {len(points)} points failed, the first ({told}): {first.error}",
-            style="red", markup=False, soft_wrap=True,
-        )  # fmt: skip
+        complain(f"{len(failed)} of {len(points)} points failed, the first ({told}): {first.error}")
         raise typer.Exit(1)
+
+
+COMMAND = Command("tools", sweep_command)

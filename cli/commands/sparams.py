@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resonet.cli.options import Chosen, Folder, Json, Layer
+from resonet.cli.registry import Command
 from resonet.cli.show import err, out, print_json, print_table
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from resonet.sparams.measured import FittedPart
     from resonet.sparams.sheet import LayerSheet
 
-__all__ = ["sparams_command"]
+__all__ = ["COMMAND"]
 
 PANEL = "Beyond the chain's two-port"
 ENGINE = "Who computes (default: ngspice up to 5 ports, linear beyond and for sweeps and metrics)."
@@ -182,18 +184,15 @@ def _print_tables(result: _Result) -> None:
 
 
 def sparams_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
-    layer: Annotated[str, typer.Option("--layer", help="Layer, as `resonet compile` names it: conv1, dense1, ...")],
+    folder: Folder,
+    layer: Layer,
     chain: Annotated[int, typer.Option(min=0, help="Chain on its bus.")] = 0,
     bus: Annotated[str | None, typer.Option(help="Bus, such as t0 (default: the layer's first).")] = None,
     bias: Annotated[str, typer.Option(help="DC current through the chain, such as 5uA.")] = "0 A",
     start: Annotated[str | None, typer.Option(help="Lowest frequency, such as 0.5GHz.")] = None,
     stop: Annotated[str | None, typer.Option(help="Highest frequency, such as 25GHz.")] = None,
     points: Annotated[int, typer.Option(min=1, help="Frequencies per decade.")] = 1000,
-    program: Annotated[
-        Literal["coupled", "formula", "calibrated"],
-        typer.Option("--program", help="How the resonators are programmed."),
-    ] = "coupled",
+    program: Chosen = "coupled",
     block: Annotated[
         Literal["chain", "bus", "combiner", "tee"] | None,
         typer.Option(help="Block: chain, whole bus, its combiner, a bias tee.", rich_help_panel=PANEL),
@@ -241,7 +240,7 @@ def sparams_command(
             rich_help_panel=PANEL,
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    as_json: Json = False,
 ) -> None:
     """S-parameters of a chain or another block, as Touchstone and figures; metrics; measured parts; comparison.
 
@@ -285,3 +284,6 @@ def sparams_command(
     if result.sheet and not result.sheet.passed:
         err.print(f"resonet: layer {layer}: outside its limits", style="red", markup=False)
         raise typer.Exit(1)
+
+
+COMMAND = Command("look", sparams_command)

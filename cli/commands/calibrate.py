@@ -2,20 +2,25 @@
 
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.show import err, out, print_json, print_table, progress, small_percent
-from resonet.cosim.calibration.newton import Calibration, CalibrationOptions, LayerCalibration, Status
-from resonet.netlist.programming.methods import Method
+from resonet.cli.options import Folder, Json, Layers, only
+from resonet.cli.registry import Command
+from resonet.cli.show import print_json, print_table, progress, say, small_percent, warning
 
-__all__ = ["calibrate_command"]
+if TYPE_CHECKING:
+    from resonet.cosim.calibration.newton import Calibration, LayerCalibration
+    from resonet.netlist.programming.methods import Method
+
+__all__ = ["COMMAND"]
 
 
-def _row(result: LayerCalibration) -> dict[str, Any]:
+def _row(result: "LayerCalibration") -> dict[str, Any]:
     """A layer for scripts."""
+    from resonet.cosim.calibration.newton import Status
+
     table = {
         "name": result.layer,
         "status": result.status.name.lower(),
@@ -27,7 +32,7 @@ def _row(result: LayerCalibration) -> dict[str, Any]:
     return table | {key: getattr(result, key) for key in keys}
 
 
-def _show(found: Calibration, title: str, start: Method) -> None:
+def _show(found: "Calibration", title: str, start: "Method") -> None:
     columns = {"layer": "left"} | dict.fromkeys(
         (f"RMS\n{start}", "RMS\ncalibrated", "worst\nweight", "passes", "of\nrange", "chains\noff"), "right"
     )
@@ -46,25 +51,25 @@ def _show(found: Calibration, title: str, start: Method) -> None:
     print_table(title, columns, rows)
 
 
-def _complain(found: Calibration) -> bool:
+def _complain(found: "Calibration") -> bool:
     """One warning a layer that did not converge, with its worst chain; whether there was any."""
+    from resonet.cosim.calibration.newton import Status
+
     bad = [one for one in found.layers if one.status is not Status.CONVERGED]
     for one in bad:
         worst = one.failures[0]
-        err.print(
+        warning(
             f"warning: layer {one.layer}: {one.failing} chains are off, the worst (bus {worst.bus}, chain "
-            f"{worst.chain}) by {small_percent(worst.residual)} of the largest weight: {one.status.value}",
-            soft_wrap=True,
-            markup=False,
+            f"{worst.chain}) by {small_percent(worst.residual)} of the largest weight: {one.status.value}"
         )
         for remedy in one.remedies:
-            err.print(f"  {remedy.text} ({remedy.setting} = {remedy.value:.4g})", soft_wrap=True, markup=False)
+            warning(f"  {remedy.text} ({remedy.setting} = {remedy.value:.4g})")
     return bool(bad)
 
 
 def calibrate_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
-    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers.")] = None,
+    folder: Folder,
+    layer: Layers = None,
     engine: Annotated[
         Literal["linear", "ngspice", "formula"], typer.Option("--engine", help="What says what the circuit holds.")
     ] = "linear",
@@ -79,8 +84,12 @@ def calibrate_command(
     ] = "near",
     tolerance: Annotated[float, typer.Option(help="Largest error left, as part of the largest weight.")] = 1e-6,
     passes: Annotated[int, typer.Option(help="Most measurements after the first.")] = 6,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="ngspice processes (default: one a core).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="ngspice processes (default: one a core)."),
+        only("engine", "ngspice"),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Reprogram the resonators so that the circuit, parasitics included, holds the trained weights.
 
@@ -89,7 +98,7 @@ def calibrate_command(
 
     Example: resonet calibrate build --engine ngspice --layer conv1
     """
-    from resonet.cosim.calibration.newton import calibrate
+    from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
     from resonet.cosim.weights.effective import effective_weights
     from resonet.cosim.weights.engines import find_engine, ngspice
     from resonet.netlist.design.folder import load_design, write_calibrated
@@ -116,8 +125,9 @@ def calibrate_command(
         )
     else:
         _show(found, f"{design.cnn.file}: weights that the circuit holds, by {engine}", start)
-        out.print(
-            f"{decks} decks in {folder / 'decks' / 'calibrated'}; figure: {figures[0]}", soft_wrap=True, markup=False
-        )
+        say(f"{decks} decks in {folder / 'decks' / 'calibrated'}; figure: {figures[0]}")
     if _complain(found):
         raise typer.Exit(1)
+
+
+COMMAND = Command("design", calibrate_command)

@@ -3,16 +3,20 @@
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resonet.cli.show import err, out, percent, print_json, print_table
+from resonet.cli.faults import complain
+from resonet.cli.options import Chosen, Folder, Json, Neurons
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table
+from resonet.core.validity import warn
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel
 
-__all__ = ["levels_command"]
+__all__ = ["COMMAND"]
 
 
 def _plain(value: float, unit: str) -> str:
@@ -88,18 +92,13 @@ def _show(diagram: "LevelDiagram", title: str) -> None:
 
 
 def levels_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
-    neurons: Annotated[
-        Literal["relu", "two_terminal", "three_terminal"] | None,
-        typer.Option("--neurons", help="Oscillators in the place of ReLUs (default: what it was trained with)."),
-    ] = None,
+    folder: Folder,
+    neurons: Neurons = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Calibration images (default: shipped ones that fit).")
     ] = None,
-    program: Annotated[
-        Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How resonators are programmed.")
-    ] = "calibrated",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    program: Chosen = "calibrated",
+    as_json: Json = False,
 ) -> None:
     """Level diagram of the cascade: power of a tone stage by stage, noise floors, headrooms.
 
@@ -110,7 +109,7 @@ def levels_command(
     """
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import prepare
-    from resonet.cosim.cascade.level_diagrams import faults, level_diagram, noisy
+    from resonet.cosim.cascade.level_diagrams import MUCH_NOISE, faults, level_diagram, noisy
     from resonet.netlist.design.folder import load_design
     from resonet.report.neuron_figures import level_figure
     from resonet.report.style import save
@@ -121,18 +120,17 @@ def levels_command(
     diagram = level_diagram(hardware, images.images)
     figures = save(level_figure(diagram), folder / "report", "levels")
     wrong = faults(diagram)
+    for line, part in noisy(diagram):
+        warn("noise", line, part, MUCH_NOISE)
     if as_json:
-        layers = [
-            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(layer).items()}
-            for layer in diagram.layers
-        ]
-        print_json({"levels": asdict(diagram) | {"layers": layers}, "faults": wrong, "figures": figures})
+        print_json({"levels": asdict(diagram), "faults": wrong, "figures": figures})
     else:
         _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}")
-        out.print("figures: " + ", ".join(map(str, figures)), soft_wrap=True, markup=False)
-    for line in noisy(diagram):
-        err.print(f"warning: {line}", markup=False, soft_wrap=True)
+        print_files("figures", figures)
     for line in wrong:
-        err.print(f"resonet: {line}", style="red", markup=False, soft_wrap=True)
+        complain(line)
     if wrong:
         raise typer.Exit(1)
+
+
+COMMAND = Command("simulate", levels_command)

@@ -6,11 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
-from resonet.cli.show import engineering, err, out, print_json, print_table
+from resonet.cli.options import Json, Preset, only, when
+from resonet.cli.registry import Command
+from resonet.cli.show import engineering, print_files, print_json, print_table, say, warning
 from resonet.core.errors import InputError
 from resonet.core.parameters import parameter, parse
 
-__all__ = ["device_command"]
+__all__ = ["COMMAND"]
+
+ONE = when(lambda values: values["name"] != "list", "with one device, not the list of all")
+CURVE = when(lambda values: not _is_reflection(values["fit"]), "with a measurement of the rectification (.csv)")
+REFLECTION = when(lambda values: _is_reflection(values["fit"]), "with a measurement of S11 (.s1p)")
+
+
+def _is_reflection(path: Path | None) -> bool:
+    return path is not None and path.suffix.lower() == ".s1p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +86,29 @@ def _show_fit(found: Any) -> None:
         if i < j and abs(found.correlation[i, j]) > 0.5
     ]
     if strong:
-        out.print(f"correlations: {', '.join(strong)}", markup=False, soft_wrap=True)
+        say(f"correlations: {', '.join(strong)}")
 
 
 def device_command(
     name: Annotated[
         str, typer.Argument(help="Device, such as resonator, auto_oscillator, macrospin; `list` names all.")
     ],
-    preset: Annotated[str | None, typer.Option(help="Device from the literature, such as vortex_mtj.")] = None,
+    preset: Annotated[Preset, ONE] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help='One parameter, such as --set f0="8 GHz".')
+        list[str] | None, typer.Option("--set", help='One parameter, such as --set f0="8 GHz".'), ONE
     ] = None,
     fit: Annotated[
-        Path | None, typer.Option(help="Measurement: rectification (.csv) or S11 under bias (.s1p).")
+        Path | None, typer.Option(help="Measurement: rectification (.csv) or S11 under bias (.s1p)."), ONE
     ] = None,
-    power: Annotated[str | None, typer.Option(help="RF power of a .csv that has none, such as 1uW.")] = None,
-    bias: Annotated[str | None, typer.Option(help="DC current of the .s1p, such as 5uA.")] = None,
-    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for figures.")] = Path("device"),
-    spice: Annotated[bool, typer.Option(help="Compare with ngspice.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    power: Annotated[
+        str | None, typer.Option(help="RF power of a .csv that has none, such as 1uW."), only("fit"), CURVE
+    ] = None,
+    bias: Annotated[
+        str | None, typer.Option(help="DC current of the .s1p, such as 5uA."), only("fit"), REFLECTION
+    ] = None,
+    folder: Annotated[Path, typer.Option("-o", "--out", help="Folder for figures."), ONE] = Path("device"),
+    spice: Annotated[bool, typer.Option(help="Compare with ngspice."), ONE] = True,
+    as_json: Json = False,
 ) -> None:
     """Parameters and characteristic of one device, model against SPICE; or fit a measurement.
 
@@ -146,13 +160,16 @@ def device_command(
     )
     print_table(title, columns, cells)
     if preset:
-        out.print(f"note: {load_preset(preset).note}", markup=False, soft_wrap=True)
+        say(f"note: {load_preset(preset).note}")
     if made.values:
         print_table("key figures", {"": "left", "value": "right"}, ((k, f"{v:.5g}") for k, v in made.values.items()))
     if made.deviation:
         off = ((what, f"{value:.2e}") for what, value in made.deviation.items())
         print_table("model against ngspice", {"what": "left", "largest difference": "right"}, off)
     if files:
-        out.print("files: " + ", ".join(str(path) for path in files), soft_wrap=True, markup=False)
+        print_files("files", files)
     else:
-        err.print(f"{name}: no characteristic to draw", markup=False)
+        warning(f"{name}: no characteristic to draw")
+
+
+COMMAND = Command("look", device_command)

@@ -1,18 +1,19 @@
 """`resonet share`: what a parallel convolution loses by sharing its tuning currents."""
 
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
+from resonet.cli.options import Data, Folder, Json
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.calibration.shared import SharedCalibration
 
-__all__ = ["share_command"]
+__all__ = ["COMMAND"]
 
 
 def _plain(found: "SharedCalibration") -> dict[str, Any]:
@@ -20,15 +21,15 @@ def _plain(found: "SharedCalibration") -> dict[str, Any]:
 
 
 def share_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
+    folder: Folder,
     layer: Annotated[str, typer.Option("--layer", help="Convolution, as `resonet compile` names it.")],
     spread: Annotated[str, typer.Option(help="Fabrication spread of f_res, half-widths; one or several.")] = "0.01,0.1",
     lever: Annotated[float, typer.Option(help="Spread of the tuning lines' lever, relative.")] = 0.0,
     loss: Annotated[float, typer.Option(help="RF power lost along a strip line, dB.")] = 0.0,
-    data: Annotated[Path | None, typer.Option("--data", help="Labelled images (.npz): also the accuracy.")] = None,
+    data: Data = None,
     seed: Annotated[int, typer.Option(help="Of the spread.")] = 1,
     engine: Annotated[str, typer.Option(help="formula, linear or ngspice.")] = "linear",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Shared tuning currents of a parallel convolution, against one for each resonator.
 
@@ -100,4 +101,7 @@ def share_command(
         for n, (s, a, b) in enumerate(zip(spreads, together, alone, strict=True))
     ]
     print_table(title, columns, rows)
-    out.print("figures: " + ", ".join(str(path) for path in figures), soft_wrap=True, markup=False)
+    print_files("figures", figures)
+
+
+COMMAND = Command("design", share_command)

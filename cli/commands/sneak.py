@@ -5,18 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.show import out, percent, print_json, print_table, progress
+from resonet.cli.options import Folder, Json, Layer, only
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.strip.attribution import Attribution
     from resonet.cosim.weights.bus_attribution import BusAttribution
 
-__all__ = ["sneak_command"]
+__all__ = ["COMMAND"]
 
 LOUDEST = 20  # pairs in JSON
 SHOWN = 8  # pairs in the table
 CHAINS = 12  # of a split
+STRIPLINE = only("feed", "stripline")
 
 
 def _share(value: float) -> str:
@@ -177,28 +180,38 @@ def _print_whole(whole: dict[str, Any]) -> None:
 
 
 def sneak_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
-    layer: Annotated[str, typer.Option("--layer", help="Layer, as `resonet compile` names it: conv1, ...")],
+    folder: Folder,
+    layer: Layer,
     feed: Annotated[
         Literal["stripline", "bus"], typer.Option(help="How the tones reach the resonators.")
     ] = "stripline",
-    arrangement: Annotated[str, typer.Option(help="sequential, planar or stacked.")] = "planar",
+    arrangement: Annotated[str, typer.Option(help="sequential, planar or stacked."), STRIPLINE] = "planar",
     program: Annotated[
         Literal["coupled", "formula"], typer.Option(help="How the resonators are programmed.")
     ] = "coupled",
     chains: Annotated[
-        int | None, typer.Option(min=1, help="Chains of the split, in the middle of the layer (default: 12).")
+        int | None,
+        typer.Option(min=1, help="Chains of the split, in the middle of the layer (default: 12)."),
+        STRIPLINE,
     ] = None,
-    neighbours: Annotated[int, typer.Option(min=0, max=100, help="Aggressor chains to either side of them.")] = 6,
-    each: Annotated[bool, typer.Option("--each", help="Split by every single cause instead of by group.")] = False,
+    neighbours: Annotated[
+        int, typer.Option(min=0, max=100, help="Aggressor chains to either side of them."), STRIPLINE
+    ] = 6,
+    each: Annotated[
+        bool, typer.Option("--each", help="Split by every single cause instead of by group."), STRIPLINE
+    ] = False,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Labelled images (.npz): the whole layer, its accuracy.")
+        Path | None, typer.Option("--data", help="Labelled images (.npz): the whole layer, its accuracy."), STRIPLINE
     ] = None,
-    engine: Annotated[Literal["linear", "ngspice"], typer.Option(help="Who solves the circuits.")] = "linear",
+    engine: Annotated[
+        Literal["linear", "ngspice"], typer.Option(help="Who solves the circuits."), STRIPLINE
+    ] = "linear",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help='One dimension, such as --set geometry.pitch_x="1.5 um".')
+        list[str] | None,
+        typer.Option("--set", help='One dimension, such as --set geometry.pitch_x="1.5 um".'),
+        STRIPLINE,
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Weight error split by cause, ranked pairs of aggressor and victim, heat map.
 
@@ -259,7 +272,7 @@ def sneak_command(
     _print_pairs(found)
     if whole:
         _print_whole(whole)
-    out.print("figures: " + ", ".join(map(str, figures)), soft_wrap=True, markup=False)
+    print_files("figures", figures)
 
 
 def _print_facts(facts: dict[str, float]) -> None:
@@ -270,8 +283,8 @@ def _print_facts(facts: dict[str, float]) -> None:
         f"{_share(facts['foreign_if_one_frequency'])} by power",
     ]
     for line in told:
-        out.print(line, soft_wrap=True, markup=False)
-    out.print()
+        say(line)
+    say("")
 
 
 def _print_pairs(found: "Attribution") -> None:
@@ -288,3 +301,6 @@ def _print_pairs(found: "Attribution") -> None:
         for p in found.pairs[:SHOWN]
     ]
     print_table("loudest pairs of line and resonator, against the largest voltage of a resonator", columns, cells)
+
+
+COMMAND = Command("simulate", sneak_command)

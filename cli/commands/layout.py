@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from resonet.cli.show import engineering, out, print_json, print_table, progress
+from resonet.cli.options import Folder, Json, Layers
+from resonet.cli.registry import Command
+from resonet.cli.show import engineering, print_files, print_json, print_table, progress
 from resonet.core.errors import InputError
 
-__all__ = ["layout_command"]
+__all__ = ["COMMAND"]
 
 
 def _arrangements(chosen: str) -> tuple[Any, ...]:
@@ -66,15 +68,15 @@ def _plain(facts: Any) -> dict[str, Any]:
 
 
 def layout_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
-    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers.")] = None,
+    folder: Folder,
+    layer: Layers = None,
     arrangement: Annotated[
         str, typer.Option("--arrangement", help="sequential, planar, stacked, or all three.")
     ] = "planar",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help='One dimension, such as --set geometry.pitch_x="1.5 um".')
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Strip-line layout: where every resonator, line and tuning line lies; drawing, area, lengths, crossings.
 
@@ -113,4 +115,7 @@ def layout_command(
         facts = [entry for entry in found if entry.layer == one.name]
         columns = {f"at {f / 1e9:.3g} GHz": "left"} | {entry.arrangement: "right" for entry in facts}
         print_table(f"{one.name}: strip-line layout", columns, _rows(facts))
-    out.print("figures: " + ", ".join(str(path) for path in figures), soft_wrap=True, markup=False)
+    print_files("figures", figures)
+
+
+COMMAND = Command("look", layout_command)

@@ -2,15 +2,15 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+from resonet.cli.options import Folder, Json
+from resonet.cli.registry import Command
+from resonet.cli.replay import changed_files, dependencies, read_record
+from resonet.cli.show import print_json, print_table, say
+from resonet.core.errors import EngineError
 
-from resonet.cli.replay import STATUS, changed_files, dependencies, read_record
-from resonet.cli.show import out, print_json, print_table
-from resonet.cosim.ngspice.run import EngineError
-
-__all__ = ["status_command"]
+__all__ = ["COMMAND"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,6 @@ def _runs(folder: Path) -> list[_Line]:
     """Commands that were run on the folder."""
     found = []
     for path in sorted((folder / "runs").glob("*.json")):
-        if path.name.startswith(STATUS):
-            continue
         record = read_record(path)
         if record is None:
             found.append(_Line(f"runs/{path.name}", "damaged", "delete it"))
@@ -103,8 +101,8 @@ def _sweeps(folder: Path) -> list[_Line]:
 
 
 def status_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    folder: Folder,
+    as_json: Json = False,
 ) -> None:
     """What a design folder holds: what is fresh, what is stale and why, what is missing, how far sweeps are.
 
@@ -128,4 +126,7 @@ def status_command(
             print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
     states = [line.state for lines in parts.values() for line in lines]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    out.print(f"all in all: {told}", markup=False, soft_wrap=True)
+    say(f"all in all: {told}")
+
+
+COMMAND = Command("look", status_command, stored=False, writes=False)

@@ -4,11 +4,13 @@ import math
 import time
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.show import engineering, err, out, print_json, print_table, progress, small_percent
+from resonet.cli.options import Chosen, Folder, Json, Neurons, only
+from resonet.cli.registry import Command
+from resonet.cli.show import engineering, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from resonet.cosim.cascade.image_run import ImageRun
     from resonet.netlist.network.cnn import Cnn
 
-__all__ = ["run_command"]
+__all__ = ["COMMAND"]
 
 MOST_CLASSES = 20  # rows of the table of logits
 ASSUMPTIONS = (
@@ -90,14 +92,7 @@ def _settling(run: "ImageRun") -> None:
         oscillator = ("-", "-") if not c.threshold else (f"{1e9 * c.oscillator:.1f}", f"{1e9 * c.threshold:.1f}")
         cells.append((stage.layer, *(f"{1e9 * t:.1f}" for t in times), *oscillator))
     print_table("settling from the start of the image, and the analytic time constants, ns", columns, cells)
-    out.print(f"latency {1e9 * run.latency:.1f} ns (all logits within 1 %), steps of {1e9 * run.step:.3g} ns\n")
-    if run.unsettled:
-        err.print(
-            f"warning: something still moves in the last fifth of {1e9 * run.stop:.0f} ns, so it may not have settled; "
-            "possible: a longer --stop",
-            soft_wrap=True,
-            markup=False,
-        )
+    say(f"latency {1e9 * run.latency:.1f} ns (all logits within 1 %), steps of {1e9 * run.step:.3g} ns\n")
 
 
 def _joule(value: float) -> str:
@@ -115,8 +110,8 @@ def _assumptions(run: "ImageRun") -> None:
         "efficiency": 100 * options.efficiency,
     }
     for line in ASSUMPTIONS:
-        out.print(line.format(**numbers), soft_wrap=True, markup=False)
-    out.print()
+        say(line.format(**numbers))
+    say("")
 
 
 def _energy(found: "Energy") -> None:
@@ -184,7 +179,7 @@ def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]
         "latency": run.latency,
         "unsettled": run.unsettled,
         "settling": [asdict(stage) for stage in run.settling],
-        "energy": asdict(run.energy) | {name: None if math.isnan(value) else value for name, value in numbers.items()},
+        "energy": asdict(run.energy) | numbers,
         "literature": LITERATURE,
     }
 
@@ -201,28 +196,29 @@ def _figures(run: "ImageRun", folder: Path, name: str) -> list[Path]:
 
 
 def run_command(
-    folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
+    folder: Folder,
     image: Annotated[int, typer.Option("--image", min=0, help="Which image of the set, from 0.")] = 0,
     data: Annotated[Path | None, typer.Option("--data", help="Images (.npz; default: shipped ones that fit).")] = None,
-    neurons: Annotated[
-        Literal["relu", "two_terminal", "three_terminal"] | None,
-        typer.Option("--neurons", help="Oscillators in the place of ReLUs (default: what it was trained with)."),
-    ] = None,
-    program: Annotated[
-        Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How resonators are programmed.")
-    ] = "calibrated",
+    neurons: Neurons = None,
+    program: Chosen = "calibrated",
     engine: Annotated[
         str, typer.Option("--engine", help="Any of two-pass,envelope,transient; the last takes minutes.")
     ] = "two-pass,envelope",
     stop: Annotated[
-        str | None, typer.Option("--stop", help="End of envelope and transient (default: 8 slowest time constants).")
+        str | None,
+        typer.Option("--stop", help="End of envelope and transient (default: 8 slowest time constants)."),
+        only("engine", "envelope", "transient"),
     ] = None,
     part: Annotated[
         str | None,
         typer.Option("--slice", help="ROW,COLUMN,OUTPUTS[,INPUTS]: one position of the second convolution."),
     ] = None,
-    points: Annotated[float, typer.Option(help="Transient: time points per period of the highest tone.")] = 12.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    points: Annotated[
+        float,
+        typer.Option(help="Transient: time points per period of the highest tone."),
+        only("engine", "transient"),
+    ] = 12.0,
+    as_json: Json = False,
 ) -> None:
     """One image through the whole cascade: logits, sums of every layer, settling times, energy.
 
@@ -267,5 +263,7 @@ def run_command(
         _assumptions(run)
     _times(run, prepared)
     for heading, paths in (("decks", written), ("figures", figures)):
-        if paths:
-            out.print(f"{heading}: " + ", ".join(map(str, paths)), soft_wrap=True, markup=False)
+        print_files(heading, paths)
+
+
+COMMAND = Command("simulate", run_command)

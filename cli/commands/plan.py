@@ -2,18 +2,25 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resonet.cli.show import out, percent, print_json, print_table, progress
+from resonet.cli.options import InputShape, Json, Layers, ParameterFile, Preset, Settings, when
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
 from resonet.core.errors import InputError
-from resonet.cosim.calibration.planner import Advice, PlanPoint, advise, random_weights, trade_off
-from resonet.netlist.design.parameters import Parameters, read_parameters
 
-__all__ = ["plan_command"]
+if TYPE_CHECKING:
+    from resonet.cosim.calibration.planner import Advice, PlanPoint
+    from resonet.netlist.design.parameters import Parameters
+
+__all__ = ["COMMAND"]
 
 MOST_POINTS = 500
+NETWORK = when(
+    lambda values: not values["source"].is_dir(), "with a network; a design folder has its own parameters (and --set)"
+)
 
 
 def _numbers(text: str, kind: type, option: str, low: float, high: float) -> list[float]:
@@ -30,7 +37,7 @@ def _numbers(text: str, kind: type, option: str, low: float, high: float) -> lis
     return found
 
 
-def _table(points: tuple[PlanPoint, ...], title: str) -> None:
+def _table(points: "tuple[PlanPoint, ...]", title: str) -> None:
     numbers = ("tones", "buses", "α", "fits", "formula", "coupled", "calibr.", "dBm")
     columns = {"layer": "left"} | dict.fromkeys(numbers, "right")
     rows = (
@@ -50,16 +57,15 @@ def _table(points: tuple[PlanPoint, ...], title: str) -> None:
     print_table(title, columns, rows)
 
 
-def _say(advice: Advice, given: Parameters) -> None:
+def _say(advice: "Advice", given: "Parameters") -> None:
     """The recommendation, in words."""
     settings = " ".join(f"--set {setting}" for setting in advice.settings) or "as it is"
-    out.print(f"compile with: {settings}", style="bold", markup=False, soft_wrap=True)
-    out.print(
+    say(f"compile with: {settings}", style="bold")
+    say(
         f"largest weight that all chains hold: {percent(advice.fill, 0)} of a resonator's range "
-        f"({percent(advice.fill_before, 0)} with tiles of {advice.tile} and the channels as the plan has them)",
-        soft_wrap=True,
+        f"({percent(advice.fill_before, 0)} with tiles of {advice.tile} and the channels as the plan has them)"
     )
-    for when, found in (("now", advice.products), ("then", advice.products_after)):
+    for moment, found in (("now", advice.products), ("then", advice.products_after)):
         worst = found.worst
         text = (
             "none"
@@ -70,21 +76,17 @@ def _say(advice: Advice, given: Parameters) -> None:
                 f"{percent(found.total, 3)} of full scale"
             )
         )
-        out.print(
-            f"second-order products within a linewidth, {when}: {found.count:,}, of them {found.steady} slow; {text}",
-            markup=False,
-            soft_wrap=True,
-        )
+        say(f"second-order products within a linewidth, {moment}: {found.count:,}, of them {found.steady} slow; {text}")
     if not advice.held:
         wanted = percent(given.plan.fill, 0)
-        out.print(f"no tile of these holds all weights at {wanted}; what each change alone would take:", soft_wrap=True)
+        say(f"no tile of these holds all weights at {wanted}; what each change alone would take:")
         for remedy in advice.remedies:
-            out.print(f"  --set {remedy.setting}={remedy.value:.4g}: {remedy.text}", markup=False, soft_wrap=True)
+            say(f"  --set {remedy.setting}={remedy.value:.4g}: {remedy.text}")
 
 
 def plan_command(
     source: Annotated[Path, typer.Argument(help="Trained CNN as an ONNX file, or a design folder.")],
-    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers.")] = None,
+    layer: Layers = None,
     tiles: Annotated[str, typer.Option(help="Most channels per bus, the sizes to try.")] = "9,16,24,32,48,64",
     damping: Annotated[
         str | None, typer.Option(help="Dampings to try (default: half of, just, and twice device.damping).")
@@ -94,28 +96,24 @@ def plan_command(
     ] = False,
     most_power: Annotated[float, typer.Option(help="Most that a tone source gives, dBm; bounds the tile.")] = 1000.0,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where the figure goes.")] = None,
-    design: Annotated[Path | None, typer.Option(help=r"TOML file with \[device], \[bus], \[plan] tables.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Device from the literature, such as vortex_mtj.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help='One parameter, such as --set plan.f_max="10 GHz".')
-    ] = None,
-    input_shape: Annotated[
-        str | None, typer.Option(help="Shape of one image where the file leaves it open, such as 1,28,28.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")] = False,
+    design: Annotated[ParameterFile, NETWORK] = None,
+    preset: Annotated[Preset, NETWORK] = None,
+    settings: Settings = None,
+    input_shape: Annotated[InputShape, NETWORK] = None,
+    as_json: Json = False,
 ) -> None:
     """Channels per bus and damping against weight error, range and power; what to compile with.
 
     Example: resonet plan mnist.onnx --tiles 16,32,48 --set plan.f_max="15 GHz"
     """
+    from resonet.cosim.calibration.planner import advise, random_weights, trade_off
     from resonet.netlist.design.folder import load_design
+    from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.network.onnx.read import read_cnn
     from resonet.report.plan_figures import plan_figure
     from resonet.report.style import save
 
     if source.is_dir():
-        if design or preset or input_shape:
-            raise InputError(f"{source}: a design folder has its own parameters; possible: --set")
         cnn, given = load_design(source).cnn, read_parameters(source / "design.toml", settings or ())
     else:
         shape = tuple(int(n) for n in _numbers_in_order(input_shape)) if input_shape else None
@@ -141,13 +139,12 @@ def plan_command(
         print_json({"points": [asdict(p) for p in points], "advice": asdict(advice), "figures": figures})
         return
     _table(points, title)
-    out.print(
+    say(
         "tones: channels per bus; fits: largest weight, % of a resonator's range; formula, coupled, calibrated: RMS "
-        "weight error, % of the largest weight; dBm: what a tone source must give",
-        soft_wrap=True,
+        "weight error, % of the largest weight; dBm: what a tone source must give"
     )
     _say(advice, given)
-    out.print("figures: " + ", ".join(str(path) for path in figures), markup=False, soft_wrap=True)
+    print_files("figures", figures)
 
 
 def _numbers_in_order(text: str) -> list[int]:
@@ -155,3 +152,6 @@ def _numbers_in_order(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise typer.BadParameter(f"{text[:80]!r}: such as 1,28,28", param_hint="--input-shape") from None
+
+
+COMMAND = Command("design", plan_command)
