@@ -115,7 +115,6 @@ def _bus(folder: Path, layer: str, program: Any, as_json: bool) -> None:
 def _shares(design: Any, placement: Any, layer: Any, frequencies: Any, images: Any) -> dict[str, Any]:
     """Errors and accuracies of the whole layer, by program."""
     from resonet.cosim.calibration.newton import calibrated_design
-    from resonet.cosim.strip.accuracy import strip_accuracy
     from resonet.cosim.strip.layer import layer_windows, solve_layer_windows, strip_weights
     from resonet.cosim.weights.effective import effective_weights
     from resonet.cosim.weights.engines import linear
@@ -132,7 +131,7 @@ def _shares(design: Any, placement: Any, layer: Any, frequencies: Any, images: A
     made = strip_weights(strip, fill)
     with progress("images", len(made)) as done:
         for name, weights in made.items():
-            shares[f"strip lines, {name}"] = strip_accuracy(design, effective, weights, strip, images)
+            shares[f"strip lines, {name}"] = accuracy(design, {**effective, layer.name: weights}, images).circuit
             done()
     shares |= _crossbars(design, names, images)
     errors = {
@@ -214,8 +213,7 @@ def sneak_command(
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.network.images import read_images
-    from resonet.netlist.strip.placement import place
-    from resonet.netlist.strip.usage import layer_usage
+    from resonet.netlist.strip.placement import place_layer
     from resonet.report.sneak_figures import sneak_figure
     from resonet.report.style import save
 
@@ -230,7 +228,7 @@ def sneak_command(
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     if images is not None and arrangement == "sequential":
         raise InputError("--data: a sequential layer has one set of chains; possible: planar, stacked")
-    placement = place(layer_usage(synapses, arrangement != "sequential"), arrangement, geometry)  # type: ignore[arg-type]
+    placement = place_layer(synapses, arrangement, geometry)
     options, device = design.plan.options, design.plan.device
     frequencies = np.geomspace(options.f_min, options.f_max, placement.usage.tones)
     f_res, scale = layer_resonances(placement, synapses, frequencies, device, options.fill, program)

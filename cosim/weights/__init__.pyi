@@ -6,6 +6,8 @@ from .engines import ENGINES as ENGINES
 from .engines import Engine as Engine
 from .engines import find_engine as find_engine
 from .held import HeldWeights as HeldWeights
+from .held import PositionWeights as PositionWeights
+from .held import trained_weights as trained_weights
 from .inference import Accuracy as Accuracy
 from .inference import accuracy as accuracy
 from .inference import forward as forward

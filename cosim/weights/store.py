@@ -17,7 +17,8 @@ from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, source_hash
 from resonet.core.types import Done, nothing
 from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
-from resonet.cosim.weights.effective import Aggressor, EffectiveWeights, effective_weights
+from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
+from resonet.cosim.weights.held import Aggressor
 from resonet.netlist.bus.deck import stack_batches
 from resonet.netlist.bus.graph import bus_names
 from resonet.netlist.design.design import Design

@@ -46,9 +46,6 @@ def summarise(
         errors = {method: result.rms_error for method, result in results.items()}
         shown = next(reversed(results.values()), None)
         worst = shown.worst if shown else None
-        where = None
-        if worst:
-            where = f"bus {worst.bus}, chain {worst.chain}: tone {worst.aggressor} -> resonator {worst.victim}"
         rows.append(
             LayerSummary(
                 name,
@@ -62,7 +59,7 @@ def summarise(
                 errors.get("coupled"),
                 errors.get("calibrated"),
                 worst.level if worst else None,
-                where,
+                worst.where if worst else None,
             )
         )
     return rows
