@@ -95,16 +95,17 @@ def calibrate_command(
 
     options = CalibrationOptions(tolerance, passes, fill, branches)
     design = load_design(folder)
-    names = layer or [entry.layer.name for entry in design.plan.layers]
+    names = layer or design.fed_by("bus")
     chosen = find_engine(engine).with_jobs(jobs)
     with progress(f"calibrate, {engine}", len(names)) as done:
         found = calibrate(design, chosen, names, options, start, done)
     with progress("write decks", len(names)) as done:
         decks = write_calibrated(found.design, folder, names, done)
     quick = linear if chosen.decks else chosen
+    methods: tuple[Method, ...] = (start, "calibrated")
     seen = {
         method: {name: effective_weights(found.design, name, method, engine=quick) for name in names}
-        for method in dict.fromkeys((start, "calibrated"))
+        for method in methods
     }
     figures = save(weight_figure(seen), folder / "report", "calibration")
     if as_json:

@@ -69,8 +69,9 @@ def layout_command(
     folder: Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")],
     layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers.")] = None,
     arrangement: Annotated[
-        str, typer.Option("--arrangement", help="sequential, planar, stacked, or all of them.")
-    ] = "planar",
+        str | None,
+        typer.Option("--arrangement", help="sequential, planar, stacked, or all (default: that of the design)."),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help='One dimension, such as --set geometry.pitch_x="1.5 um".')
     ] = None,
@@ -87,11 +88,12 @@ def layout_command(
     from resonet.report.layout_figure import layout_figure
     from resonet.report.style import save
 
-    kinds = _arrangements(arrangement)
+    kinds = _arrangements(arrangement) if arrangement else ()
     for setting in settings or ():
         if not setting.strip().startswith("geometry."):
             raise InputError(f"setting {setting[:60]!r}: possible: geometry.NAME=VALUE; others need `compile`")
     design = load_design(folder)
+    kinds = kinds or (design.parameters.feed.arrangement,)
     geometry = read_parameters(folder / "design.toml", settings or ()).geometry
     names = layer or [entry.layer.name for entry in design.plan.layers]
     layers = [design.plan.layer(name).layer for name in names]

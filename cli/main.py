@@ -48,7 +48,7 @@ Chosen = Annotated[
     Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How the resonators are programmed.")
 ]
 Programs = Annotated[
-    Literal["all", "formula", "coupled", "calibrated"], typer.Option("--program", help="Only this program.")
+    Literal["all", "formula", "coupled", "shared", "calibrated"], typer.Option("--program", help="Only this program.")
 ]
 
 
@@ -148,17 +148,16 @@ def crosstalk(
 
     Example: resonet crosstalk build --layer conv1
     """
-    from resonet.cosim.weights.store import count_decks, stored_effective_weights
+    from resonet.cosim.feed.feeds import chosen_programs
+    from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.summary import summarise
     from resonet.netlist.design.folder import load_design
 
     design = load_design(folder)
-    methods = tuple(design.programs) if program == "all" else (program,)
     layers = layer or [entry.layer.name for entry in design.plan.layers]
-    for name in layers:
-        design.plan.layer(name)
-    with progress("ngspice, RF and DC passes", len(methods) * count_decks(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, layers, jobs, done) for m in methods}
+    methods = chosen_programs(design, program, layers)
+    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, layers, jobs, done)
     rows = summarise(design, effective)
     from resonet.cli.pages import weights_page
 
@@ -191,18 +190,19 @@ def accuracy(
     Example: resonet accuracy build --data test.npz
     """
     from resonet.cli.pages import accuracy_page
+    from resonet.cosim.feed.feeds import chosen_programs
+    from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.inference import accuracy as measure
-    from resonet.cosim.weights.store import count_decks, stored_effective_weights
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.forward import propagate
     from resonet.netlist.network.images import read_images
 
     design = load_design(folder)
     images = read_images(data, design.cnn.input_shape)
-    methods = tuple(design.programs) if program == "all" else (program,)
+    methods = chosen_programs(design, program)
     layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("ngspice, RF and DC passes", len(methods) * count_decks(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in methods}
+    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, jobs=jobs, done=done)
     with progress("images through the circuit", (1 + len(methods)) * -(-len(images.images) // 500)) as done:
         software = propagate(design.cnn, images.images, done=done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}

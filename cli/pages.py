@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resonet.core.types import Array
-from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import write_deck
 from resonet.netlist.programming.methods import Method
@@ -80,7 +80,7 @@ def chain_page(
     return ChainPage(network, unbiased, channels, resonant, bias, touchstone, figures, notes)
 
 
-def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, EffectiveWeights]]) -> list[Path]:
+def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, RfWeights]]) -> list[Path]:
     """Trained vs effective weights, and the crosstalk matrices of the last program given."""
     figures = save(weight_figure(effective), folder / "report", "weights")
     return figures + save(crosstalk_figure(list(effective.values())[-1]), folder / "report", "crosstalk")
@@ -93,7 +93,7 @@ def accuracy_page(folder: Path, shares: Mapping[str, float], images: int) -> lis
 
 def overview_page(
     folder: Path,
-    effective: Mapping[Method, Mapping[str, EffectiveWeights]],
+    effective: Mapping[Method, Mapping[str, RfWeights]],
     shares: Mapping[str, float],
     images: int,
     chain: ChainPage,

@@ -56,6 +56,7 @@ def share_command(
     ]
     design = load_design(folder)
     entry = design.plan.layer(layer)
+    design.require_bus("share", None if data else (layer,))
     images = read_images(data, design.cnn.input_shape) if data else None
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from resonet.core.types import Done
 from resonet.cosim.weights.summary import LayerSummary
-from resonet.netlist.programming.methods import METHODS
+from resonet.netlist.programming.methods import Method
 
 __all__ = [
     "engineering",
@@ -88,11 +88,11 @@ def summary_table(title: str, rows: Iterable[LayerSummary]) -> None:
     rows = list(rows)
     columns = dict.fromkeys(("layer", "chains", "resonators", "channels"), "right") | {"layer": "left"}
     cells = [[row.name, f"{row.chains:,}", f"{row.resonators:,}", str(row.channels)] for row in rows]
-    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in METHODS}
+    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in get_args(Method)}
     shown = {method: found for method, found in errors.items() if any(e is not None for e in found)}
     if not shown:
         columns |= dict.fromkeys(("buses", "positions", "source power"), "right")
-        more = [[str(row.buses), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
+        more = [[str(row.buses or row.feed), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
     else:
         columns |= dict.fromkeys([*(f"RMS\n{method}" for method in shown), "worst\naggressor"], "right")
         worst = ["-" if row.worst_aggressor_db is None else f"{row.worst_aggressor_db:.1f} dB" for row in rows]

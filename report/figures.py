@@ -33,9 +33,7 @@ __all__ = ["accuracy_figure", "crosstalk_figure", "overview_figure", "sparam_fig
 MOST_POINTS = 4000  # markers in one scatter
 MOST_PANELS = 6  # layers side by side; a deeper network shows its first ones
 COLOURS = {"formula": FORMULA, "coupled": COUPLED, "shared": SHARED, "calibrated": CALIBRATED}
-Effective = (
-    Mapping[Method, Mapping[str, RfWeights]] | Mapping[str, Mapping[str, RfWeights]]
-)  # method -> layer -> weights
+Effective = Mapping[Method, Mapping[str, RfWeights]]  # method -> layer -> weights
 
 
 def _thinned(size: int) -> Ints:

@@ -309,7 +309,8 @@ def calibrate(
     Layers that are left out keep the calibrated program that they had, or else the one they start from. Raises
     InputError for a layer or a program that is not there, EngineError.
     """
-    chosen = layers or [entry.layer.name for entry in design.plan.layers]
+    chosen = layers or design.fed_by("bus")
+    design.require_bus("calibrate", chosen or None)
     entries = {name: design.plan.layer(name) for name in chosen}
     before = design.program(start)
     found = {}

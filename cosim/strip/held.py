@@ -5,7 +5,7 @@ step a position. Lines of one frequency interfere in a resonator: `interfering` 
 """
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from resonet.cosim.weights.held import Aggressor, RfWeights
 from resonet.models.resonator.linear import SpinDiode, real_susceptibility
 from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.planning.scales import InputScale
+from resonet.netlist.programming.methods import Method
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.usage import Usage
 
@@ -24,14 +25,12 @@ __all__ = [
     "InterferingWeights",
     "LineAggressor",
     "StripLayer",
-    "StripProgram",
     "StripWeights",
     "coherent_sums",
     "interfering",
 ]
 
-StripProgram = Literal["formula", "coupled", "shared", "calibrated"]
-STRIP_PROGRAMS: tuple[StripProgram, ...] = get_args(StripProgram)
+STRIP_PROGRAMS: tuple[Method, ...] = get_args(Method)
 LINES = "strip lines"  # the one map of crosstalk
 
 
@@ -86,6 +85,12 @@ class StripWeights(RfWeights):
     def rms_error(self) -> float:
         """Root of the summed squares of the error over all lines, per weight."""
         return self.rms()
+
+    @property
+    def error(self) -> Array:
+        """Deviation of the weights to the lines that chains use, parts of the largest trained one, [weights]."""
+        trained, values = self.pairs
+        return np.asarray((values - trained) / (np.abs(self.trained).max() or 1.0))
 
     @property
     def pairs(self) -> tuple[Array, Array]:

@@ -29,7 +29,6 @@ from resonet.cosim.strip.held import (
     STRIP_PROGRAMS,
     LineAggressor,
     StripLayer,
-    StripProgram,
     StripWeights,
 )
 from resonet.cosim.strip.loudest import crosstalk, loudest
@@ -37,6 +36,7 @@ from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances, rectified, 
 from resonet.models.resonator.chain import Chains, chain_response, solve_chains
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
 from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.programming.methods import Method
 from resonet.netlist.programming.sharing import SharedProblem, solve_shared
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.usage import Usage
@@ -222,10 +222,10 @@ def _shared(layer: StripLayer, own: _Own, target: Array) -> Array:
 def strip_weights(
     layer: StripLayer,
     fill: float,
-    programs: Sequence[StripProgram] = STRIP_PROGRAMS,
+    programs: Sequence[Method] = STRIP_PROGRAMS,
     gain: bool = True,
     disturbed: bool = False,
-) -> dict[StripProgram, StripWeights]:
+) -> dict[Method, StripWeights]:
     """Weights of a layer by several programs, the largest at `fill` of a resonator's range, or at less if calibrated.
 
     `calibrated` lowers the scale to what the chain with the weakest drive can hold, as all chains share one scale.

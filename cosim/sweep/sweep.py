@@ -119,6 +119,7 @@ def _ground(sweep: Sweep, key: str) -> _Ground:
     if sweep_key(sweep) != key:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     design, given = _base(sweep)
+    design.require_bus("sweep")
     if sweep.measure == "weights":
         return _Ground(design, given, sweep.points, None, None)
     if sweep.data is None:

@@ -14,6 +14,5 @@ from .inference import forward as forward
 from .passes import dc_pass as dc_pass
 from .passes import rectify as rectify
 from .passes import rf_pass as rf_pass
-from .store import stored_effective_weights as stored_effective_weights
 from .summary import LayerSummary as LayerSummary
 from .summary import summarise as summarise

@@ -41,6 +41,7 @@ def effective_weights(
     `done` is called after each deck of an engine that runs decks, at most `jobs` at once.
     Raises InputError for a layer that is not there, EngineError.
     """
+    design.require_bus("chains on a bus", (layer,))
     entry, device = design.plan.layer(layer), design.plan.device
     programmed = design.program(method).layer(layer)
     engine = (engine or ngspice) if jobs is None else (engine or ngspice).with_jobs(jobs)

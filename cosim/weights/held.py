@@ -14,6 +14,7 @@ import numpy as np
 from resonet.core.types import Array
 from resonet.netlist.network.cnn import Cnn, Synapses, patches
 from resonet.netlist.planning.scales import InputScale
+from resonet.netlist.programming.methods import Method
 
 __all__ = ["Aggressor", "HeldWeights", "PositionWeights", "RfWeights", "trained_weights"]
 
@@ -88,7 +89,7 @@ class RfWeights(HeldWeights):
     MAP: ClassVar[str] = "bus {}"  # what a map of crosstalk is of
     AXES: ClassVar[tuple[str, str]] = ("aggressor tone (0 = highest)", "victim resonator (0 = at feed)")
 
-    method: str  # of the program
+    method: Method  # of the program
     crosstalk: dict[str, Array]  # by bus: [victim, aggressor tone], largest |V| / (P K_SD) over the chains
     worst: Aggressor | None  # None where nobody disturbs
 

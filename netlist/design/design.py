@@ -1,12 +1,14 @@
 """The design: a network, its plan, its programs and its scales; and the compile verb that makes one."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.netlist.bus.graph import HardwareGraph, build_graph
+from resonet.netlist.design.feed_options import FeedKind, FeedOptions
 from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.network.images import ImageSet
@@ -43,8 +45,33 @@ class Design:
         return self.programs[method]
 
     def graph(self, method: Method) -> HardwareGraph:
-        """Hardware graph with the resonators programmed by `method`."""
-        return build_graph(self.plan, self.program(method))
+        """Hardware graph of the layers on buses with their resonators programmed by `method`."""
+        program, kept = self.program(method), set(self.fed_by("bus"))
+        layers = tuple(entry for entry in self.plan.layers if entry.layer.name in kept)
+        programmed = tuple(entry for entry in program.layers if entry.layer in kept)
+        return build_graph(replace(self.plan, layers=layers), replace(program, layers=programmed))
+
+    def feed(self, layer: str) -> FeedKind:
+        """How the tones reach the resonators of a layer. Raises InputError for a layer that is not there."""
+        return self.parameters.feed.of(self.plan.layer(layer).layer)
+
+    def fed_by(self, kind: FeedKind) -> list[str]:
+        """Names of the layers with that feed."""
+        return [entry.layer.name for entry in self.plan.layers if self.feed(entry.layer.name) == kind]
+
+    def on_buses(self) -> "Design":
+        """The same network with all its layers on buses."""
+        return replace(self, parameters=replace(self.parameters, feed=FeedOptions()))
+
+    def require_bus(self, what: str, layers: Iterable[str] | None = None) -> None:
+        """Raise InputError if some of these layers (default: any) are on strip lines, which `what` knows nothing of."""
+        lines = self.fed_by("stripline")
+        found = [name for name in (lines if layers is None else layers) if name in lines]
+        if found:
+            raise InputError(
+                f"{what}: layer {found[0]} is on strip lines (feed.kind), and this is of chains on buses; possible: "
+                "crosstalk, accuracy, sneak, layout or crossbar, or a design compiled with --set feed.kind=bus"
+            )
 
 
 def compile_cnn(
@@ -61,6 +88,7 @@ def compile_cnn(
     """
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
+    parameters.feed.check_layers(cnn.synapses)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     if calibration is None:
         scales, source = (

@@ -186,8 +186,8 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         decks = 0
         for method in COMPILED:
             graph = design.graph(method)
-            for entry in design.plan.layers:
-                decks += write_decks(graph, [entry.layer.name], draft / "decks" / method)
+            for layer in design.fed_by("bus"):
+                decks += write_decks(graph, [layer], draft / "decks" / method)
                 done()
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
@@ -294,6 +294,10 @@ def load_design(folder: Path) -> Design:
     cnn = read_cnn(folder / "model.onnx", shape)
     if cnn.sha256 != sha256:
         raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
+    try:
+        parameters.feed.check_layers(cnn.synapses)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     for entry in planned.layers:
         known = numbers.get(entry.layer.name)

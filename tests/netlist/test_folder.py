@@ -10,9 +10,9 @@ import pytest
 
 from resonet.core.errors import InputError
 from resonet.core.files import new_file
+from resonet.cosim.feed.store import count_steps, stored_effective_weights
 from resonet.cosim.ngspice import run as ngspice
 from resonet.cosim.weights import store
-from resonet.cosim.weights.store import count_decks, stored_effective_weights
 from resonet.netlist.design import folder as module
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
@@ -217,7 +217,7 @@ ALL = ["conv1_dc0", "conv1_t0_rf", "dense1_dc0", "dense1_t0_rf"]
 def test_results_are_kept_and_equal_what_was_computed(copy, runs, small_design):
     first, ran, steps = effective(copy, runs)
     assert (ran, steps) == (ALL, 4)
-    assert count_decks(small_design, ["conv1", "dense1"]) == 4
+    assert count_steps(small_design, ["conv1", "dense1"]) == 4
     second, ran, steps = effective(copy, runs)
     assert (ran, steps) == ([], 4)
     for name, one in first.items():
