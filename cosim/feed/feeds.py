@@ -146,9 +146,10 @@ def chosen_programs(design: Design, chosen: str, layers: Sequence[str] | None = 
         return possible
     found = next((method for method in get_args(Method) if method == chosen), None)
     if found is None or found not in possible:
-        told = ", ".join(possible) if possible else "none"
-        calibrated = "" if "calibrated" in possible else ", or resonet calibrate first"
-        raise InputError(f"{design.cnn.file}: no {chosen[:40]} program of these layers; possible: {told}{calibrated}")
+        feeds = [feed_of(design, name) for name in layers or [entry.layer.name for entry in design.plan.layers]]
+        later = found in {method for feed in feeds for method in feed.every}
+        told = f"no {chosen[:40]} program{' yet' if later else ''}; possible: {', '.join(possible)}"
+        raise InputError(f"{design.cnn.file}: {told}{', or resonet calibrate first' if later else ''}")
     return (found,)
 
 

@@ -108,10 +108,10 @@ def test_programs_of_a_mixed_network(lines):
     calibrated = calibrated_design(lines)
     assert network_programs(calibrated) == ("formula", "coupled", "shared", "calibrated")
     assert network_programs(calibrated.on_buses()) == ("formula", "coupled", "calibrated")
-    with pytest.raises(
-        InputError, match=r"no calibrated program of these layers; possible: formula, coupled, or reson"
-    ):
+    with pytest.raises(InputError, match=r"no calibrated program yet; possible: formula, coupled, or resonet calib"):
         chosen_programs(lines, "calibrated")
+    with pytest.raises(InputError, match=r"no shared program; possible: formula, coupled$"):
+        chosen_programs(lines, "shared", ["dense1"])
     held = layer_weights(calibrated, "shared", linear)  # a bus has none of its own: calibrated
     assert held["dense1"].rms_error < 1e-6 < held["conv1"].rms_error
 
