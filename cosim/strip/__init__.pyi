@@ -5,5 +5,9 @@ from .engine import strip_response as strip_response
 from .held import StripLayer as StripLayer
 from .held import StripWeights as StripWeights
 from .held import interfering as interfering
+from .laid_out import LaidOut as LaidOut
+from .laid_out import lay_out as lay_out
 from .layer import strip_weights as strip_weights
+from .split import SplitOptions as SplitOptions
+from .split import split_layer as split_layer
 from .stream import streamed_weights as streamed_weights
