@@ -14,8 +14,9 @@ from resonet.cosim.calibration.quantised import (
     calibrated_weights,
     quantise_layer,
 )
-from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared, parallel_accuracy
+from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared
 from resonet.cosim.weights.engines import linear, ngspice
+from resonet.cosim.weights.inference import accuracy
 from resonet.models.resonator.chain import Chains, chain_response
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.network.images import ImageSet, read_images
@@ -99,7 +100,7 @@ def _sharing(design: Design, data: ImageSet, quick: bool) -> None:
         what = f"conv1, spread {spread:g} half-widths: "
         show(what + "RMS with one tuning each", f"{each.rms:.1e}", "<= 1e-9", each.rms <= 1e-9)
         show(what + "time of the shared solve", f"{seconds:.1f} s", "<= 10 s", seconds <= 10)
-        share = parallel_accuracy(design, effective, {"conv1": shared.weights}, data)
+        share = accuracy(design, {**effective, "conv1": shared.weights}, data).circuit
         info(what + "RMS shared, accuracy", f"{100 * shared.rms:.2f} %, {100 * share:.2f} %")
 
 

@@ -1,7 +1,5 @@
 """Settling, latency and energy of the digit networks, next to time constants, ngspice and the literature."""
 
-from functools import partial
-
 import numpy as np
 from _neurons_networks import digits, mnist_slice
 from _show import info, show
@@ -85,7 +83,7 @@ def _rf(name: str, hardware: Hardware) -> None:
     design, worst = hardware.design.design, 0.0
     for entry, program in zip(design.plan.layers, design.program(hardware.levels.method).layers, strict=True):
         powers = []
-        for engine in (linear, partial(ngspice, jobs=2)):
+        for engine in (linear, ngspice.with_jobs(2)):
             passes = engine(design.plan, entry, program.f_res)
             powers.append(
                 [

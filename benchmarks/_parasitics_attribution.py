@@ -11,7 +11,6 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate
-from resonet.cosim.strip.accuracy import strip_accuracy
 from resonet.cosim.strip.attribution import PARTS, Attribution, attribute
 from resonet.cosim.strip.engine import linear_phasors, strip_response
 from resonet.cosim.strip.layer import solve_layer_windows, strip_weights
@@ -20,6 +19,7 @@ from resonet.cosim.strip.tree_solver import swept_currents
 from resonet.cosim.weights.bus_attribution import attribute_bus
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.inference import accuracy
 from resonet.models.line.strip_geometry import Geometry, line_field
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
 from resonet.netlist.design.design import Design, compile_cnn
@@ -47,7 +47,7 @@ def _design() -> Design:
 def _conv1(design: Design, arrangement: str) -> tuple[Placement, Array, Array]:
     """Placement, resonances and weights of conv1 under the coupled program."""
     synapses = design.plan.layer("conv1").layer
-    placement = place(layer_usage(synapses), arrangement)  # type: ignore[arg-type]
+    placement = place(layer_usage(synapses), arrangement)
     f_res, scale = layer_resonances(placement, synapses, TONES, DEVICE, 0.8, "coupled")
     return placement, f_res, synapses.matrix.reshape(-1) * scale
 
@@ -158,14 +158,14 @@ def _whole(design: Design, arrangement: str) -> Iterator[tuple[str, str]]:
     """All of conv1 by every program, other layers calibrated on their buses."""
     images = read_images(MNIST / "mnist_test.npz", (1, 28, 28))
     synapses, begin = design.plan.layer("conv1").layer, time.perf_counter()
-    strip = solve_layer_windows(place(layer_usage(synapses), arrangement), synapses, TONES)  # type: ignore[arg-type]
+    strip = solve_layer_windows(place(layer_usage(synapses), arrangement), synapses, TONES)
     yield f"{arrangement}: RF passes of 57,600 resonators", f"{time.perf_counter() - begin:.0f} s"
     bus = calibrate(design).design
     effective = {
         e.layer.name: effective_weights(bus, e.layer.name, "calibrated", engine=linear) for e in bus.plan.layers
     }
     for name, weights in strip_weights(strip, 0.8).items():
-        share = strip_accuracy(design, effective, weights, strip, images)
+        share = accuracy(design, {**effective, "conv1": weights}, images).circuit
         told = f"{100 * weights.rms():.2f} % ({100 * weights.rms(True):.3f} %), {100 * share:.2f} %"
         yield f"{arrangement}: {name}, RMS (foreign), accuracy", f"{told}, fill {weights.fill:.2f}"
 

@@ -140,7 +140,7 @@ def bus_ratio() -> None:
     """Effective weights of the whole shipped network under bus feed; ngspice with a deck a bus, on both cores."""
     design = compile_cnn(MNIST / "mnist.onnx")
     names, both = [entry.layer.name for entry in design.plan.layers], []
-    for engine in (linear, partial(ngspice, jobs=2)):
+    for engine in (linear, ngspice.with_jobs(2)):
         run = partial(lambda e: [effective_weights(design, name, "coupled", engine=e).values for name in names], engine)
         if engine is linear:
             run()  # loads the compiled code

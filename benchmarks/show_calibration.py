@@ -18,7 +18,7 @@ from _show import header, info, show, stop
 
 from resonet.cosim.calibration.newton import Calibration, CalibrationOptions, Status, calibrate, calibrate_layer
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
-from resonet.cosim.weights.engines import Passes, linear, ngspice
+from resonet.cosim.weights.engines import Engine, Passes, linear, ngspice
 from resonet.cosim.weights.inference import accuracy
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.network.cnn import Cnn, Synapses
@@ -108,13 +108,13 @@ def never_worse() -> None:
         planned = plan(_dense(rng.uniform(-1, 1, (8, 25))), options=PlanOptions(f_min=5e9, f_max=band))
         entry = planned.layers[0]
 
-        def engine(plan: object, entry: object, f_res: object, jump: float = jump) -> Passes:
+        def passes(plan: object, entry: object, f_res: object, jump: float = jump) -> Passes:
             moved = [f * (1 + jump * rng.normal(size=f.shape)) for f in f_res]  # type: ignore[attr-defined]
             return linear(plan, entry, moved)  # type: ignore[arg-type]
 
         for method in COMPILED:
             start = program(planned, method).layers[0]
-            calibrated = calibrate_layer(planned, entry, start, engine, CalibrationOptions(fill=0.8))
+            calibrated = calibrate_layer(planned, entry, start, Engine("jumps", passes), CalibrationOptions(fill=0.8))
             tries += 1
             worse += calibrated.rms_after > calibrated.rms_before
             typed += isinstance(calibrated.status, Status) and bool(calibrated.status.value)

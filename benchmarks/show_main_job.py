@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from _show import header, info, show, stop
 
+from resonet.cosim.feed.store import stored_effective_weights
 from resonet.cosim.ngspice.run import find_ngspice, run_decks
 from resonet.cosim.referee.chain import chain_bus, patch_powers, transient, two_pass_voltage
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
-from resonet.cosim.weights.store import stored_effective_weights
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.network.forward import propagate

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from resonet.cli.sparam_page import BlockPage, Options, block_page
-from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method
 from resonet.report.figures import (
@@ -23,7 +23,7 @@ def chain_page(design: Design, folder: Path, layer: str, method: Method, bias: f
     return block_page(design, folder, Options(layer, method, bias=bias, engine="ngspice"))
 
 
-def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, EffectiveWeights]]) -> list[Path]:
+def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, RfWeights]]) -> list[Path]:
     """Trained vs effective weights, and the crosstalk matrices of the last program given."""
     figures = save(weight_figure(effective), folder / "report", "weights")
     return figures + save(crosstalk_figure(list(effective.values())[-1]), folder / "report", "crosstalk")
@@ -36,7 +36,7 @@ def accuracy_page(folder: Path, shares: Mapping[str, float], images: int) -> lis
 
 def overview_page(
     folder: Path,
-    effective: Mapping[Method, Mapping[str, EffectiveWeights]],
+    effective: Mapping[Method, Mapping[str, RfWeights]],
     shares: Mapping[str, float],
     images: int,
     chain: BlockPage,

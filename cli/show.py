@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from rich.console import Console
 
 from resonet.cli.faults import visible
 from resonet.core.validity import given
+from resonet.netlist.programming.methods import Method
 
 if TYPE_CHECKING:
     from resonet.core.types import Done
@@ -168,16 +169,14 @@ def print_files(title: str, paths: Iterable[Path]) -> None:
 
 def summary_table(title: str, rows: "Iterable[LayerSummary]") -> None:
     """The layers of a design with the errors of their weights."""
-    from resonet.netlist.programming.methods import METHODS
-
     rows = list(rows)
     columns = dict.fromkeys(("layer", "chains", "resonators", "channels"), "right") | {"layer": "left"}
     cells = [[row.name, f"{row.chains:,}", f"{row.resonators:,}", str(row.channels)] for row in rows]
-    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in METHODS}
+    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in get_args(Method)}
     shown = {method: found for method, found in errors.items() if any(e is not None for e in found)}
     if not shown:
         columns |= dict.fromkeys(("buses", "positions", "source power"), "right")
-        more = [[str(row.buses), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
+        more = [[str(row.buses or row.feed), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
     else:
         columns |= dict.fromkeys([*(f"RMS\n{method}" for method in shown), "worst\naggressor"], "right")
         worst = ["-" if row.worst_aggressor_db is None else f"{row.worst_aggressor_db:.1f} dB" for row in rows]

@@ -10,9 +10,21 @@ from matplotlib.figure import Figure
 
 from resonet.core.decibel import level
 from resonet.core.types import Array, Ints
-from resonet.cosim.weights.effective import EffectiveWeights
-from resonet.netlist.programming.methods import METHODS, Method
-from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
+from resonet.cosim.weights.held import RfWeights
+from resonet.netlist.programming.methods import Method
+from resonet.report.style import (
+    AGGRESSOR,
+    CALIBRATED,
+    COUPLED,
+    FORMULA,
+    INK,
+    MUTED,
+    SHARED,
+    SOFTWARE,
+    STYLE,
+    figure,
+    finish,
+)
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -21,8 +33,8 @@ __all__ = ["accuracy_figure", "crosstalk_figure", "overview_figure", "sparam_fig
 
 MOST_POINTS = 4000  # markers in one scatter
 MOST_PANELS = 6  # layers side by side; a deeper network shows its first ones
-COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
-Effective = Mapping[Method, Mapping[str, EffectiveWeights]]  # method -> layer -> weights
+COLOURS = {"formula": FORMULA, "coupled": COUPLED, "shared": SHARED, "calibrated": CALIBRATED}
+Effective = Mapping[Method, Mapping[str, RfWeights]]  # method -> layer -> weights
 
 
 def _thinned(size: int) -> Ints:
@@ -36,17 +48,18 @@ def draw_weights(axes: Axes, name: str, effective: Effective, legend: bool = Tru
     for method, results in effective.items():
         result = results[name]
         full = np.abs(result.trained).max() or 1.0
-        pick = _thinned(result.trained.size)
+        trained, held = result.pairs
+        pick = _thinned(trained.size)
         label = f"{method}, RMS error {100 * result.rms_error:.2g} %"
         axes.scatter(
-            result.trained.ravel()[pick] / full,
-            result.values.ravel()[pick] / full,
+            trained[pick] / full,
+            held[pick] / full,
             s=3,
             linewidths=0,
             alpha=0.5,
             color=COLOURS[method],
             label=label,
-            zorder=2 + METHODS.index(method),
+            zorder=2 + list(COLOURS).index(method),
             rasterized=True,
         )
     axes.grid(visible=True)
@@ -55,16 +68,16 @@ def draw_weights(axes: Axes, name: str, effective: Effective, legend: bool = Tru
         axes.legend(loc="upper left", markerscale=3, fontsize=8, handletextpad=0.2)
 
 
-def draw_crosstalk(axes: Axes, result: EffectiveWeights, colorbar: bool = True) -> None:
+def draw_crosstalk(axes: Axes, result: RfWeights, colorbar: bool = True) -> None:
     """Crosstalk matrix of the bus that holds the layer's worst aggressor, in dB."""
     worst = result.worst
     bus = worst.bus if worst else next(iter(result.crosstalk))
     drawn = axes.imshow(level(result.crosstalk[bus], 1e-6), cmap="magma", vmin=-60, vmax=0, interpolation="nearest")
-    title = f"{result.layer}, bus {bus}: crosstalk"
+    title = f"{result.layer}, {result.MAP.format(bus)}: crosstalk"
     if worst:
         axes.scatter([worst.aggressor], [worst.victim], s=26, facecolors="none", edgecolors="#35d0ff", linewidths=1.2)
         title += f", worst {worst.level:.1f} dB"
-    finish(axes, title, "aggressor tone (0 = highest)", "victim resonator (0 = at feed)")
+    finish(axes, title, *result.AXES)
     if colorbar and axes.figure is not None:
         bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.85)
         bar.set_label("|V| / (P K_SD), dB", fontsize=8)
@@ -133,7 +146,7 @@ def weight_figure(effective: Effective) -> Figure:
     return drawn
 
 
-def crosstalk_figure(results: Mapping[str, EffectiveWeights]) -> Figure:
+def crosstalk_figure(results: Mapping[str, RfWeights]) -> Figure:
     """Crosstalk matrices in dB (victim resonator x aggressor tone), one panel a layer."""
     chosen = list(results.values())[:MOST_PANELS]
     with rc_context(STYLE):

@@ -26,6 +26,7 @@ Kind = Literal["chain", "bus", "combiner", "tee"]
 
 def find_bus(design: Design, layer: str, bus: str | None = None) -> Bus:
     """Bus of that name, or the layer's first; InputError lists what there is."""
+    design.require_bus("sparams", (layer,))
     buses = {b.name: b for b in design.plan.layer(layer).buses}
     if bus is not None and bus not in buses:
         raise InputError(f"layer {layer}: no bus {bus[:40]!r}; possible: {', '.join(list(buses)[:40])}")

@@ -27,18 +27,19 @@ def accuracy_command(
     Example: resonet accuracy build --data test.npz
     """
     from resonet.cli.pages import accuracy_page
+    from resonet.cosim.feed.feeds import chosen_programs
+    from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.inference import accuracy as measure
-    from resonet.cosim.weights.store import count_decks, stored_effective_weights
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
     from resonet.netlist.network.forward import propagate
 
     design = load_design(folder)
     images = design.images(data)
-    methods = tuple(design.programs) if program == "all" else (program,)
+    methods = chosen_programs(design, program)
     layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("ngspice, RF and DC passes", len(methods) * count_decks(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in methods}
+    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, jobs=jobs, done=done)
     with progress("images through the circuit", (1 + len(methods)) * -(-len(images.images) // 500)) as done:
         software = propagate(design.cnn, images.images, done=done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}

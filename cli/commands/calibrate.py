@@ -1,7 +1,6 @@
 """`resonet calibrate`: reprogram the resonators so that the circuit holds the trained weights."""
 
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -70,9 +69,7 @@ def _complain(found: "Calibration") -> bool:
 def calibrate_command(
     folder: Folder,
     layer: Layers = None,
-    engine: Annotated[
-        Literal["linear", "ngspice", "formula"], typer.Option("--engine", help="What says what the circuit holds.")
-    ] = "linear",
+    engine: Annotated[str, typer.Option("--engine", help="linear, ngspice or formula.")] = "linear",
     start: Annotated[
         Literal["formula", "coupled", "calibrated"], typer.Option("--start", help="Program to begin from.")
     ] = "coupled",
@@ -100,23 +97,24 @@ def calibrate_command(
     """
     from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
     from resonet.cosim.weights.effective import effective_weights
-    from resonet.cosim.weights.engines import find_engine, ngspice
+    from resonet.cosim.weights.engines import find_engine, linear
     from resonet.netlist.design.folder import load_design, write_calibrated
     from resonet.report.figures import weight_figure
     from resonet.report.style import save
 
     options = CalibrationOptions(tolerance, passes, fill, branches)
     design = load_design(folder)
-    names = layer or [entry.layer.name for entry in design.plan.layers]
-    chosen = partial(ngspice, jobs=jobs) if engine == "ngspice" else find_engine(engine)
+    names = layer or design.fed_by("bus")
+    chosen = find_engine(engine).with_jobs(jobs)
     with progress(f"calibrate, {engine}", len(names)) as done:
         found = calibrate(design, chosen, names, options, start, done)
     with progress("write decks", len(names)) as done:
         decks = write_calibrated(found.design, folder, names, done)
-    quick = find_engine("formula" if engine == "formula" else "linear")
+    quick = linear if chosen.decks else chosen
+    methods: tuple[Method, ...] = (start, "calibrated")
     seen = {
         method: {name: effective_weights(found.design, name, method, engine=quick) for name in names}
-        for method in dict.fromkeys((start, "calibrated"))
+        for method in methods
     }
     figures = save(weight_figure(seen), folder / "report", "calibration")
     if as_json:

@@ -48,21 +48,23 @@ def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: 
     """Errors and accuracy of the RF chains, from the weights that are stored, or else from ngspice."""
     from resonet.cosim.calibration.newton import calibrated_design
     from resonet.cosim.crossbar.studies import pooled_error
+    from resonet.cosim.feed.feeds import network_programs
+    from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.inference import accuracy
-    from resonet.cosim.weights.store import count_decks, stored_effective_weights
     from resonet.netlist.network.forward import propagate
-    from resonet.netlist.programming.methods import METHODS
 
-    design = calibrated_design(design)  # the fair counterpart of a crossbar that is reprogrammed for its wires
-    with progress("ngspice, RF and DC passes", len(METHODS) * count_decks(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, layers, jobs, done) for m in METHODS}
-    errors = {m: pooled_error([weights.error for weights in effective[m].values()]) for m in METHODS}
-    by_layer = {layer: {str(m): effective[m][layer].rms_error for m in METHODS} for layer in layers}
+    if design.fed_by("bus"):
+        design = calibrated_design(design)  # the fair counterpart of a crossbar that is reprogrammed for its wires
+    methods = network_programs(design, layers)
+    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, layers, jobs, done)
+    errors = {m: pooled_error([weights.error for weights in effective[m].values()]) for m in methods}
+    by_layer = {layer: {str(m): effective[m][layer].rms_error for m in methods} for layer in layers}
     shares: dict[str, float] = {}
     if images is not None:
-        with progress("images through the RF chains", (1 + len(METHODS)) * -(-len(images.images) // BATCH)) as done:
+        with progress("images through the RF chains", (1 + len(methods)) * -(-len(images.images) // BATCH)) as done:
             software = propagate(design.cnn, images.images, done=done)
-            found = {str(m): accuracy(design, effective[m], images, done, software) for m in METHODS}
+            found = {str(m): accuracy(design, effective[m], images, done, software) for m in methods}
         shares = {"software": found["coupled"].software} | {m: a.circuit for m, a in found.items()}
     return _Chains({str(m): error for m, error in errors.items()}, by_layer, shares)
 

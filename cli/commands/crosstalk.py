@@ -19,17 +19,16 @@ def crosstalk_command(
     Example: resonet crosstalk build --layer conv1
     """
     from resonet.cli.pages import weights_page
-    from resonet.cosim.weights.store import count_decks, stored_effective_weights
+    from resonet.cosim.feed.feeds import chosen_programs
+    from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.summary import summarise
     from resonet.netlist.design.folder import load_design
 
     design = load_design(folder)
-    methods = tuple(design.programs) if program == "all" else (program,)
     layers = layer or [entry.layer.name for entry in design.plan.layers]
-    for name in layers:
-        design.plan.layer(name)
-    with progress("ngspice, RF and DC passes", len(methods) * count_decks(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, layers, jobs, done) for m in methods}
+    methods = chosen_programs(design, program, layers)
+    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, layers, jobs, done)
     rows = summarise(design, effective)
     figures = weights_page(folder, effective)
     if as_json:

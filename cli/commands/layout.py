@@ -15,11 +15,11 @@ __all__ = ["COMMAND"]
 
 
 def _arrangements(chosen: str) -> tuple[Any, ...]:
-    from resonet.netlist.strip.placement import ARRANGEMENTS
+    from resonet.netlist.strip.arrangement import ARRANGEMENTS
 
     if chosen != "all" and chosen not in ARRANGEMENTS:
         raise InputError(f"arrangement {chosen[:40]!r}: possible: {', '.join(ARRANGEMENTS)}, all")
-    return ARRANGEMENTS if chosen == "all" else (chosen,)
+    return tuple(ARRANGEMENTS) if chosen == "all" else (chosen,)
 
 
 def _rows(facts: list[Any]) -> list[list[str]]:
@@ -71,8 +71,9 @@ def layout_command(
     folder: Folder,
     layer: Layers = None,
     arrangement: Annotated[
-        str, typer.Option("--arrangement", help="sequential, planar, stacked, or all three.")
-    ] = "planar",
+        str | None,
+        typer.Option("--arrangement", help="sequential, planar, stacked, or all (default: that of the design)."),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help='One dimension, such as --set geometry.pitch_x="1.5 um".')
     ] = None,
@@ -85,27 +86,27 @@ def layout_command(
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.strip.facts import layout_facts
-    from resonet.netlist.strip.placement import place
-    from resonet.netlist.strip.usage import layer_usage
+    from resonet.netlist.strip.placement import place_layer
     from resonet.report.layout_figure import layout_figure
     from resonet.report.style import save
 
-    kinds = _arrangements(arrangement)
+    kinds = _arrangements(arrangement) if arrangement else ()
     for setting in settings or ():
         if not setting.strip().startswith("geometry."):
             raise InputError(f"setting {setting[:60]!r}: possible: geometry.NAME=VALUE; others need `compile`")
     design = load_design(folder)
+    kinds = kinds or (design.parameters.feed.arrangement,)
     geometry = read_parameters(folder / "design.toml", settings or ()).geometry
     names = layer or [entry.layer.name for entry in design.plan.layers]
     layers = [design.plan.layer(name).layer for name in names]
     f = float((design.plan.options.f_min * design.plan.options.f_max) ** 0.5)
     found: list[Any] = []
     figures: list[Path] = []
-    placed = [place(layer_usage(one, kind != "sequential"), kind, geometry) for one in layers for kind in kinds]
+    placed = [place_layer(one, kind, geometry) for one in layers for kind in kinds]
     with progress("lay out and draw", len(placed)) as done:
         for placement in placed:
             found.append(layout_facts(placement, f))
-            name = f"layout_{placement.usage.layer}_{placement.arrangement}"
+            name = f"layout_{placement.usage.layer}_{placement.arrangement.name}"
             figures += save(layout_figure(placement), folder / "report", name)
             done()
     if as_json:

@@ -12,6 +12,7 @@ from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.calibration.shared import SharedCalibration
+    from resonet.cosim.weights.held import HeldWeights
 
 __all__ = ["COMMAND"]
 
@@ -36,9 +37,11 @@ def share_command(
     Example: resonet share build --layer conv1 --spread 0.01,0.03,0.1 --data test.npz
     """
     from resonet.cosim.calibration.quantised import calibrated_weights
-    from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared, parallel_accuracy
+    from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared
     from resonet.cosim.weights.engines import find_engine
+    from resonet.cosim.weights.inference import accuracy
     from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.forward import propagate
     from resonet.report.sharing_figures import sharing_figure
     from resonet.report.style import save
 
@@ -53,11 +56,13 @@ def share_command(
     ]
     design = load_design(folder)
     entry = design.plan.layer(layer)
+    design.require_bus("share", None if data else (layer,))
     images = design.images(data) if data else None
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     with progress("tuning currents", 2 * len(spreads)) as done:
-        effective = calibrated_weights(design, run) if images is not None else {}
+        effective: dict[str, HeldWeights] = {**calibrated_weights(design, run)} if images is not None else {}
+        software = propagate(design.cnn, images.images) if images is not None else None
         found: list[list[SharedCalibration]] = []
         shares: list[list[float | None]] = []
         for row in options:
@@ -65,9 +70,11 @@ def share_command(
             shares.append([])
             for choice in row:
                 one = calibrate_shared(design.plan, entry, run, choice)
-                weights = {layer: one.weights}
                 found[-1].append(one)
-                shares[-1].append(parallel_accuracy(design, effective, weights, images) if images is not None else None)
+                held = effective | {layer: one.weights}
+                shares[-1].append(
+                    accuracy(design, held, images, software=software).circuit if images is not None else None
+                )
                 done()
     together, alone = found
     curves = ([one.rms_before for one in together], [one.rms for one in together], [one.rms for one in alone])

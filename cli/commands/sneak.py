@@ -5,21 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Folder, Json, Layer, only
+from resonet.cli.options import Folder, Json, Layer
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from resonet.cosim.feed.comparison import LayerComparison
     from resonet.cosim.strip.attribution import Attribution
     from resonet.cosim.weights.bus_attribution import BusAttribution
+    from resonet.netlist.design.design import Design
 
 __all__ = ["COMMAND"]
 
-LOUDEST = 20  # pairs in JSON
 SHOWN = 8  # pairs in the table
-CHAINS = 12  # of a split
-STRIPLINE = only("feed", "stripline")
 
 
 def _share(value: float) -> str:
@@ -90,24 +89,10 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     print_table(title, columns, cells)
 
 
-def _window(chains: int, count: int | None, per_block: int) -> Any:
-    """`count` chains (None: `CHAINS`, or all there are) in the middle of the middle block."""
-    import numpy as np
-
-    count = min(CHAINS, chains) if count is None else count
-    if not 1 <= count <= chains:
-        raise InputError(f"--chains {count}: possible: 1 ... {chains}")
-    block = chains // per_block // 2 * per_block
-    first = min(block + max(0, per_block - count) // 2, chains - count)
-    return np.arange(first, first + count)
-
-
-def _bus(folder: Path, layer: str, program: Any, as_json: bool) -> None:
+def _bus(folder: Path, design: "Design", layer: str, program: Any, as_json: bool) -> None:
     """The split for bus feed."""
     from resonet.cosim.weights.bus_attribution import attribute_bus
-    from resonet.netlist.design.folder import load_design
 
-    design = load_design(folder)
     rows = _bus_rows(attribute_bus(design.plan, design.plan.layer(layer), design.program(program).layer(layer)))
     if as_json:
         print_json({"layer": layer, "feed": "bus", "program": program, "causes": rows})
@@ -115,50 +100,21 @@ def _bus(folder: Path, layer: str, program: Any, as_json: bool) -> None:
         _print_rows(f"{layer}, bus feed, {program} program: RMS, part of the largest weight", rows)
 
 
-def _shares(design: Any, placement: Any, layer: Any, frequencies: Any, images: Any) -> dict[str, Any]:
-    """Errors and accuracies of the whole layer, by program."""
-    from resonet.cosim.calibration.newton import calibrated_design
-    from resonet.cosim.strip.accuracy import strip_accuracy
-    from resonet.cosim.strip.layer import layer_windows, solve_layer_windows, strip_weights
-    from resonet.cosim.weights.effective import effective_weights
-    from resonet.cosim.weights.engines import linear
-    from resonet.cosim.weights.inference import accuracy
+def _feed(design: "Design", layer: str, chosen: str | None, lines: dict[str, Any]) -> str:
+    """The feed that is meant: as chosen, as options of strip `lines` only need it, or the design's own."""
+    given = [option for option, value in lines.items() if value]
+    if chosen == "bus" and given:
+        raise InputError(f"{given[0]}: of strip lines only; possible: --feed stripline, or without {given[0]}")
+    return chosen or ("stripline" if given else design.feed(layer))
 
-    device, fill = design.plan.device, design.plan.options.fill
-    with progress("whole layer, RF passes", len(layer_windows(placement, 144))) as done:
-        strip = solve_layer_windows(placement, layer, frequencies, device=device, done=done)
-    design = calibrated_design(design)
-    names = [entry.layer.name for entry in design.plan.layers]
-    effective = {name: effective_weights(design, name, "calibrated", engine=linear) for name in names}
-    found = accuracy(design, effective, images)
-    shares = {"software": found.software, "RF bus, calibrated": found.circuit}
-    made = strip_weights(strip, fill)
-    with progress("images", len(made)) as done:
-        for name, weights in made.items():
-            shares[f"strip lines, {name}"] = strip_accuracy(design, effective, weights, strip, images)
-            done()
-    shares |= _crossbars(design, names, images)
+
+def _whole(found: "LayerComparison") -> dict[str, Any]:
+    """Errors and accuracies of the whole layer, by program, for scripts."""
     errors = {
         str(name): {"rms": w.rms(), "foreign": w.rms(True), "fill": w.fill, "gain": w.gain, "failing": w.failing}
-        for name, w in made.items()
+        for name, w in found.programs.items()
     }
-    return {"accuracy": shares, "programs": errors, "images": len(images.images)}
-
-
-def _crossbars(design: Any, names: list[str], images: Any) -> dict[str, float]:
-    """Accuracy of the same network in resistive crossbars with this design's junction, all layers."""
-    from resonet.cosim.crossbar.crossbar import CROSSBAR_PROGRAMS
-    from resonet.cosim.crossbar.studies import crossbar_point
-    from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell
-
-    device = design.plan.device
-    array = CrossbarArray(CrossbarCell(device.resistance, 1 + device.magnetoresistance))
-    with progress("crossbars", len(CROSSBAR_PROGRAMS)) as done:
-        found = {}
-        for program in CROSSBAR_PROGRAMS:
-            found[f"crossbar, {program}"] = float(crossbar_point(design, names, array, program, images).accuracy or 0)
-            done()
-    return found
+    return {"accuracy": found.accuracy, "programs": errors, "images": found.images}
 
 
 def _print_whole(whole: dict[str, Any]) -> None:
@@ -183,33 +139,32 @@ def sneak_command(
     folder: Folder,
     layer: Layer,
     feed: Annotated[
-        Literal["stripline", "bus"], typer.Option(help="How the tones reach the resonators.")
-    ] = "stripline",
-    arrangement: Annotated[str, typer.Option(help="sequential, planar or stacked."), STRIPLINE] = "planar",
+        Literal["stripline", "bus"] | None,
+        typer.Option(help="How the tones reach the resonators (default: as the design, or as other options need it)."),
+    ] = None,
+    arrangement: Annotated[
+        str | None, typer.Option(help="sequential, planar or stacked (default: that of the design).")
+    ] = None,
     program: Annotated[
         Literal["coupled", "formula"], typer.Option(help="How the resonators are programmed.")
     ] = "coupled",
     chains: Annotated[
         int | None,
         typer.Option(min=1, help="Chains of the split, in the middle of the layer (default: 12)."),
-        STRIPLINE,
     ] = None,
     neighbours: Annotated[
-        int, typer.Option(min=0, max=100, help="Aggressor chains to either side of them."), STRIPLINE
-    ] = 6,
-    each: Annotated[
-        bool, typer.Option("--each", help="Split by every single cause instead of by group."), STRIPLINE
-    ] = False,
+        int | None, typer.Option(min=0, max=100, help="Aggressor chains to either side of them (default: 6).")
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Split by every single cause instead of by group.")] = False,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Labelled images (.npz): the whole layer, its accuracy."), STRIPLINE
+        Path | None, typer.Option("--data", help="Labelled images (.npz): the whole layer, its accuracy.")
     ] = None,
     engine: Annotated[
-        Literal["linear", "ngspice"], typer.Option(help="Who solves the circuits."), STRIPLINE
-    ] = "linear",
+        Literal["linear", "ngspice"] | None, typer.Option(help="Who solves the circuits (default: linear).")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help='One dimension, such as --set geometry.pitch_x="1.5 um".'),
-        STRIPLINE,
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -217,51 +172,49 @@ def sneak_command(
 
     Example: resonet sneak build --layer conv1 --arrangement planar --chains 12
     """
-    if feed == "bus":
-        _bus(folder, layer, program, as_json)
-        return
-    import numpy as np
-
-    from resonet.cosim.strip.attribution import BASE, PARTS, attribute
-    from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances
     from resonet.netlist.design.folder import load_design
+
+    design = load_design(folder)
+    lines: dict[str, Any] = {
+        "--arrangement": arrangement,
+        "--chains": chains,
+        "--neighbours": neighbours is not None,
+        "--each": each,
+    }
+    lines |= {"--data": data, "--engine": engine, "--set": settings}
+    if _feed(design, layer, feed, lines) == "bus":
+        _bus(folder, design, layer, program, as_json)
+        return
+    from resonet.cosim.feed.comparison import compare_layer, comparison_steps
+    from resonet.cosim.strip.laid_out import lay_out
+    from resonet.cosim.strip.split import SplitOptions, split_layer, split_steps
     from resonet.netlist.design.parameters import read_parameters
-    from resonet.netlist.strip.placement import place
-    from resonet.netlist.strip.usage import layer_usage
     from resonet.report.sneak_figures import sneak_figure
     from resonet.report.style import save
 
     for setting in settings or ():
         if not setting.strip().startswith("geometry."):
             raise InputError(f"setting {setting[:60]!r}: possible: geometry.NAME=VALUE; others need `compile`")
-    design = load_design(folder)
-    geometry = read_parameters(folder / "design.toml", settings or ()).geometry
-    synapses = design.plan.layer(layer).layer
     images = design.images(data) if data else None
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
-    if images is not None and arrangement == "sequential":
-        raise InputError("--data: a sequential layer has one set of chains; possible: planar, stacked")
-    placement = place(layer_usage(synapses, arrangement != "sequential"), arrangement, geometry)  # type: ignore[arg-type]
-    options, device = design.plan.options, design.plan.device
-    frequencies = np.geomspace(options.f_min, options.f_max, placement.usage.tones)
-    f_res, scale = layer_resonances(placement, synapses, frequencies, device, options.fill, program)
-    per_block = placement.usage.grid[0] * placement.usage.grid[1]
-    window = _window(placement.usage.chains, chains, per_block)
-    parts = {c: (c,) for c in ALL_CAUSES if c not in BASE} if each else PARTS
-    weights = synapses.matrix.reshape(-1) * scale
-    with progress("circuits", 4 * len(parts) + 3) as done:
-        found = attribute(
-            placement, frequencies, f_res, weights, window, neighbours, parts, device, engine, LOUDEST, done
-        )
-    whole = _shares(design, placement, synapses, frequencies, images) if images is not None else None
+    laid = lay_out(design, layer, arrangement, read_parameters(folder / "design.toml", settings or ()).geometry)
+    arrangement, engine = laid.feed.arrangement, engine or "linear"
+    options = SplitOptions(program, chains, 6 if neighbours is None else neighbours, each, engine)
+    with progress("circuits", split_steps(options)) as done:
+        split = split_layer(laid, options, done)
+    whole = None
+    if images is not None:
+        with progress("whole layer", comparison_steps(laid)) as done:
+            whole = _whole(compare_layer(design, laid, images, done))
+    found, window = split.attribution, split.chains
     shares = whole["accuracy"] if whole else None
-    drawn = sneak_figure(found, frequencies.tolist(), shares, whole["images"] if whole else 0)
+    drawn = sneak_figure(found, laid.frequencies.tolist(), shares, whole["images"] if whole else 0)
     figures = save(drawn, folder / "report", f"sneak_{layer}_{arrangement}")
     rows, facts = _strip_rows(found), _strip_facts(found)
     if as_json:
-        head = {"layer": layer, "feed": feed, "arrangement": arrangement, "program": program}
-        chosen = {"chains": window.tolist(), "neighbours": neighbours, "engine": engine}
+        head = {"layer": layer, "feed": "stripline", "arrangement": arrangement, "program": program}
+        chosen = {"chains": window.tolist(), "neighbours": options.neighbours, "engine": engine}
         print_json(
             head | chosen | {"causes": rows} | facts | {"pairs": found.pairs, "whole": whole, "figures": figures}
         )

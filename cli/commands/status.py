@@ -2,13 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
 from resonet.cli.replay import changed_files, dependencies, read_record
 from resonet.cli.show import print_json, print_table, say
 from resonet.core.errors import EngineError
+from resonet.netlist.programming.methods import Method
 
 __all__ = ["COMMAND"]
 
@@ -24,15 +25,18 @@ class _Line:
 
 def _weights(folder: Path, design: Any) -> list[_Line]:
     """Effective weights of every layer and program."""
-    from resonet.cosim.weights.store import changed_parts, effective_path, result_parts, stored_parts
-    from resonet.netlist.programming.methods import METHODS
+    from resonet.cosim.feed.feeds import feed_of
+    from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
 
     found = []
-    for method in METHODS:
-        for entry in design.plan.layers:
-            name = entry.layer.name
+    names = [entry.layer.name for entry in design.plan.layers]
+    for method in get_args(Method):
+        for name in names:
+            feed = feed_of(design, name)
+            if method not in feed.every:
+                continue
             what, path = f"effective weights, {name}, {method}", effective_path(folder, name, method)
-            if method not in design.programs:
+            if method not in feed.programs(design):
                 found.append(_Line(what, "missing", "no such program: resonet calibrate"))
             elif not path.is_file():
                 found.append(_Line(what, "missing", f"resonet crosstalk --layer {name}"))

@@ -88,7 +88,7 @@ def sweep_command(
         float, typer.Option(help="Fabrication spread of f_res that no program knows, half-widths.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the spread."), SPREAD] = 1,
-    engine: Annotated[Literal["linear", "ngspice"], typer.Option(help="What says what the circuit holds.")] = "linear",
+    engine: Annotated[str, typer.Option(help="What says what the circuit holds: linear, ngspice, ...")] = "linear",
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
     ] = None,
@@ -110,6 +110,7 @@ def sweep_command(
     from resonet.cosim.sweep.axes import Spread, parse_axis
     from resonet.cosim.sweep.sweep import Sweep, run_sweep
     from resonet.cosim.sweep.table import sweep_dataset, write_sweep
+    from resonet.cosim.weights.engines import find_engine
     from resonet.report.style import save
     from resonet.report.sweep_figures import sweep_figure
 
@@ -117,6 +118,7 @@ def sweep_command(
         raise InputError(f"{source}: no such file; possible: a design folder, or a TOML file of parameters")
     if source.name == "design.toml" and model is None and (source.parent / "model.onnx").is_file():
         source = source.parent
+    find_engine(engine)
     axes = tuple(parse_axis(text) for text in over)
     if not spread and "seed" in [a.name for a in axes] and "spread" not in [a.name for a in axes]:
         raise InputError("--over seed: changes nothing without a spread; possible: --spread 0.1, or --over spread=...")

@@ -149,6 +149,7 @@ def transient(
     powers [tones] in W: as many resonators of the chain take part. `points` is time points per period of the highest
     tone, by default what POINTS says for the pre-warp. Raises InputError, EngineError.
     """
+    design.require_bus("transient", (layer,))
     if prewarp not in PREWARPS:
         raise InputError(f"pre-warp {prewarp!r}: possible: {', '.join(PREWARPS)}")
     points = POINTS[prewarp] if points is None else points

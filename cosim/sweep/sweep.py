@@ -22,12 +22,11 @@ from resonet.core.types import Done, nothing
 from resonet.core.validity import Warned, collected, warn
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
 from resonet.cosim.calibration.quantised import fabrication_offsets
-from resonet.cosim.ngspice.program import engine_identity
 from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
 from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.points import Outcome, open_executor, run_points
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
-from resonet.cosim.weights.engines import Engine, find_engine, ngspice
+from resonet.cosim.weights.engines import Engine, find_engine
 from resonet.cosim.weights.inference import accuracy
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
@@ -53,7 +52,7 @@ class Sweep:
     together: bool = False  # axes value by value, not all combinations
     measure: Measure = "weights"
     programs: tuple[Method, ...] = METHODS
-    engine: Literal["linear", "ngspice"] = "linear"
+    engine: str = "linear"
     data: str | None = None  # labelled images
     model: str | None = None  # ONNX file, where the source is a TOML file
     calibration: str | None = None  # images that set the input scales, where the source is a TOML file
@@ -101,7 +100,7 @@ def _files(sweep: Sweep) -> dict[str, str]:
 def sweep_key(sweep: Sweep) -> str:
     """Hash of everything that the results depend on. Raises InputError, EngineError."""
     what = asdict(replace(sweep, source="", data=None, model=None, calibration=None)) | _files(sweep)
-    engine = engine_identity() if sweep.engine == "ngspice" else ""
+    engine = find_engine(sweep.engine).version()
     text = json.dumps([what, engine, source_hash(*PHYSICS), np.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -122,6 +121,7 @@ def _ground(sweep: Sweep, key: str) -> _Ground:
     if sweep_key(sweep) != key:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     design, given = _base(sweep)
+    design.require_bus("sweep")
     if sweep.measure == "weights":
         return _Ground(design, given, sweep.points, None, None)
     if sweep.data is None:
@@ -130,10 +130,6 @@ def _ground(sweep: Sweep, key: str) -> _Ground:
     if not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     return _Ground(design, given, sweep.points, images, propagate(design.cnn, images.images))
-
-
-def _engine(sweep: Sweep) -> Engine:
-    return functools.partial(ngspice, jobs=1) if sweep.engine == "ngspice" else find_engine(sweep.engine)
 
 
 def _programs(planned: FrequencyPlan, wanted: Sequence[Method], engine: Engine) -> dict[Method, Program]:
@@ -178,7 +174,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
     with collected() as warnings:
         check_powers(planned, given.neuron.p1db)
-    engine = _engine(sweep)
+    engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
     known = _programs(planned, sweep.programs, engine)
     made = {m: _fabricated(planned, p, spread) for m, p in known.items() if m in sweep.programs}
     design = replace(ground.design, plan=planned, programs=made)

@@ -112,6 +112,7 @@ def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = T
     Its copies have programs of their own, if `programmed`. Raises InputError where the network cannot be built without
     memory between its layers.
     """
+    design.require_bus("parallel hardware with its neurons")
     network = parallel_network(cnn or design.cnn)
     planned = _parallel_plan(network, design.plan)
     scales = {stage.layer.name: design.scales[stage.layer.name] for stage in network.stages}

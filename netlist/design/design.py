@@ -1,6 +1,7 @@
 """The design: a network, its plan, its programs and its scales; and the compile verb that makes one."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.netlist.bus.graph import HardwareGraph, build_graph
 from resonet.netlist.bus.hardware import BusHardware, layer_hardware
+from resonet.netlist.design.feed_options import FeedKind, FeedOptions
 from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.network.images import ImageSet, read_images
@@ -55,8 +57,33 @@ class Design:
         return layer_hardware(self.plan, self.plan.layer(layer), self.program(method).layer(layer).f_res)
 
     def graph(self, method: Method) -> HardwareGraph:
-        """Hardware graph with the resonators programmed by `method`."""
-        return build_graph(self.plan, self.program(method))
+        """Hardware graph of the layers on buses with their resonators programmed by `method`."""
+        program, kept = self.program(method), set(self.fed_by("bus"))
+        layers = tuple(entry for entry in self.plan.layers if entry.layer.name in kept)
+        programmed = tuple(entry for entry in program.layers if entry.layer in kept)
+        return build_graph(replace(self.plan, layers=layers), replace(program, layers=programmed))
+
+    def feed(self, layer: str) -> FeedKind:
+        """How the tones reach the resonators of a layer. Raises InputError for a layer that is not there."""
+        return self.parameters.feed.of(self.plan.layer(layer).layer)
+
+    def fed_by(self, kind: FeedKind) -> list[str]:
+        """Names of the layers with that feed."""
+        return [entry.layer.name for entry in self.plan.layers if self.feed(entry.layer.name) == kind]
+
+    def on_buses(self) -> "Design":
+        """The same network with all its layers on buses."""
+        return replace(self, parameters=replace(self.parameters, feed=FeedOptions()))
+
+    def require_bus(self, what: str, layers: Iterable[str] | None = None) -> None:
+        """Raise InputError if some of these layers (default: any) are on strip lines, which `what` knows nothing of."""
+        lines = self.fed_by("stripline")
+        found = [name for name in (lines if layers is None else layers) if name in lines]
+        if found:
+            raise InputError(
+                f"{what}: layer {found[0]} is on strip lines (feed.kind), and this is of chains on buses; possible: "
+                "crosstalk, accuracy, sneak, layout or crossbar, or a design compiled with --set feed.kind=bus"
+            )
 
 
 def compile_cnn(
@@ -75,6 +102,7 @@ def compile_cnn(
     """
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
+    parameters.feed.check_layers(cnn.synapses)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
     check_powers(planned, parameters.neuron.p1db)

@@ -186,8 +186,8 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         write_graphml(design.graph("coupled"), draft / "graph.graphml")
         decks = 0
         for method in COMPILED:
-            for entry in design.plan.layers:
-                decks += write_decks(design.hardware(entry.layer.name, method), draft / "decks" / method)
+            for layer in design.fed_by("bus"):
+                decks += write_decks(design.hardware(layer, method), draft / "decks" / method)
                 done()
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
@@ -304,6 +304,10 @@ def load_design(folder: Path) -> Design:
     cnn = read_cnn(folder / "model.onnx", shape)
     if cnn.sha256 != sha256:
         raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
+    try:
+        parameters.feed.check_layers(cnn.synapses)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     for entry in planned.layers:
         known = numbers.get(entry.layer.name)

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Trial = tuple[Bus, Array | None, Array]  # bus, profile, weights [chains, K]
-Method = Literal["formula", "coupled", "calibrated"]
+Method = Literal["formula", "coupled", "shared", "calibrated"]  # `shared`: of strip lines only
 COMPILED: tuple[Method, ...] = ("formula", "coupled")  # what `compile` makes; calibration needs an engine
 METHODS: tuple[Method, ...] = (*COMPILED, "calibrated")
 CONVERGED = 1e-9  # largest residual, as part of the largest weight, at which a chain holds its weights

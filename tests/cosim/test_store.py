@@ -14,14 +14,14 @@ import xarray as xr
 from resonet.cli import entry, main, pages, replay
 from resonet.core import sources
 from resonet.core.files import new_file
-from resonet.cosim.ngspice import run as ngspice
-from resonet.cosim.weights.store import (
+from resonet.cosim.feed.store import (
     changed_parts,
     effective_path,
     result_parts,
     stored_effective_weights,
     stored_parts,
 )
+from resonet.cosim.ngspice import run as ngspice
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
