@@ -14,6 +14,7 @@ import typer
 from resonet.cli.calibrate import calibrate_command
 from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
+from resonet.cli.fitted import fitted, show_fitted
 from resonet.cli.layout import layout_command
 from resonet.cli.levels import levels_command
 from resonet.cli.plan import plan_command
@@ -213,7 +214,7 @@ def accuracy(
         shown: dict[str, float] = {"images": first.images, "software": first.software}
         shown |= {f"circuit_{m}": found[m].circuit for m in methods}
         shown |= {f"same_class_{m}": found[m].same_class for m in methods}
-        print_json({"accuracy": shown, "clipped": first.clipped, "figures": figures})
+        print_json({"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "figures": figures})
         return
     rows = [("software", percent(first.software), "-")]
     rows += [(f"circuit, {m}", percent(found[m].circuit), percent(found[m].same_class)) for m in methods]
@@ -228,6 +229,7 @@ def accuracy(
                 "--calibration, or with --input-range of these images",
                 soft_wrap=True,
             )
+    show_fitted(design)
     _files("figures", figures)
 
 

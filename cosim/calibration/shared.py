@@ -240,5 +240,5 @@ def parallel_accuracy(
         sums -= scale.offset * weights.sum(3)[:, :, None]  # the bias is trimmed at the zero input
         return activate(layer, sums.transpose(0, 2, 3, 1))
 
-    logits = propagate(design.cnn, data.images, circuit_layer)
+    logits = propagate(design.built, data.images, circuit_layer)
     return float(np.mean(logits.argmax(1) == data.labels))

@@ -196,7 +196,7 @@ def crossbar_forward(
             sums += noise * np.sqrt((held.spread**2)[:, None] @ inputs**2) * draw.standard_normal(sums.shape)
         return activate(layer, sums)
 
-    return propagate(design.cnn, images, layer_on_crossbars, done=done)
+    return propagate(design.built, images, layer_on_crossbars, done=done)
 
 
 def first_array(

@@ -74,7 +74,7 @@ def strip_logits(
         sums = held[:, None] @ tone_powers(design, layer, x).swapaxes(2, 3) * (scale.full_scale / p_max)
         return activate(layer, sums - scale.offset * held.sum(2)[:, None, :, None])
 
-    return propagate(design.cnn, images, circuit_layer)
+    return propagate(design.built, images, circuit_layer)
 
 
 def strip_accuracy(

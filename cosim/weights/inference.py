@@ -55,7 +55,7 @@ def forward(
         sums -= scale.offset * weights.sum(2)[:, None, :, None]  # the bias is trimmed at the zero input
         return activate(layer, sums)
 
-    return propagate(design.cnn, images, circuit_layer, done=done)
+    return propagate(design.built, images, circuit_layer, done=done)
 
 
 def accuracy(

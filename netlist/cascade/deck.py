@@ -4,6 +4,7 @@ Every bus is a subcircuit (combiner, bias tees, chains). Stage s, neuron n and t
 
     v<s>_<n>   input of a neuron: top of its chain (or of the pool of its chains)
     g<s>_<n>   drive of its oscillator: current times `resistance`; behind the last stage the filtered voltage itself
+    f<s>_<n>   filtered voltage before a transconductor of straight pieces
     o<s>_<n>   port of its oscillator,  a<s>_<n> output of its amplifier
     p<t>       source of a pixel's tone
 
@@ -20,8 +21,9 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.combiner import combiner_gain
+from resonet.models.neuron.electronics import KneeTransconductor
 from resonet.netlist.bus.deck import BUS_DEVICES, chain_lines, combiner_lines, tee_parameters
-from resonet.netlist.cascade.levels import Levels
+from resonet.netlist.cascade.levels import Levels, StageLevels
 from resonet.netlist.cascade.paths import TonePaths
 from resonet.netlist.cascade.stages import Stage
 from resonet.netlist.design.neuron_options import Kind
@@ -29,9 +31,8 @@ from resonet.netlist.planning.frequency_plan import Bus
 from resonet.netlist.spice.deck import Deck, control_lines, title_lines
 from resonet.netlist.spice.prewarp import played
 
-__all__ = ["DRIVE", "Timing", "cascade_deck"]
+__all__ = ["Timing", "cascade_deck", "shown_node"]
 
-DRIVE = "g{s}_{n}"  # node that shows what a neuron is driven with
 PRECISION = "reltol=1e-4 vntol=1e-8 abstol=1e-12 trtol=1e5"  # as transient_deck: DC is a thousandth of the RF
 NEURON_DEVICES = (
     *("transconductor", "amplifier", "diode_max_arm"),
@@ -157,7 +158,7 @@ def _neurons(levels: Levels, s: int, step: float) -> list[str]:
     lines = [f"* stage {s}: neurons", *_pool(levels, s)]
     lines += [f"xro{s}_{node} {node} readout rin={circuit.readout_resistance:.12g}" for node in _read(stage, s)]
     for n in range(stage.neurons):
-        drive = DRIVE.format(s=s, n=n)
+        drive = shown_node(levels, s, n)
         if own.kind is None:
             gm = own.options.transconductor(1.0)
             lines += [f"xg{s}_{n} v{s}_{n} {drive} transconductor {_values(gm)}", f"rg{s}_{n} {drive} 0 1"]
@@ -171,6 +172,25 @@ def _read(stage: Stage, s: int) -> list[str]:
     return sorted(set(_top(stage, s)))
 
 
+def shown_node(levels: Levels, s: int, n: int) -> str:
+    """Node that shows what a neuron is driven with; its voltage, where the current does not tell that."""
+    return f"g{s}_{n}" if levels.stages[s].knees is None else f"f{s}_{n}"
+
+
+def _transconductor(own: StageLevels, s: int, n: int) -> list[str]:
+    """Transconductor of a neuron; of straight pieces it is a filter, and an element for each corner."""
+    if own.knees is None:
+        gm = own.options.transconductor(own.gm, float(own.bias[n]))
+        return [f"xg{s}_{n} v{s}_{n} g{s}_{n} transconductor {_values(gm)}"]
+    at, knees = f"f{s}_{n}", own.knees
+    lines = [f"xf{s}_{n} v{s}_{n} {at} transconductor {_values(own.options.transconductor(1.0))}", f"r{at} {at} 0 1"]
+    for k, (volts, step) in enumerate(zip(knees.volts[n].tolist(), knees.steps[n].tolist(), strict=True)):
+        slope, bias = (float(knees.below[n]), float(own.bias[n])) if k == 0 else (0.0, 0.0)
+        element = KneeTransconductor(slope, slope + step, volts, bias)
+        lines.append(f"xg{s}_{n}_{k} {at} g{s}_{n} {element.SPICE.name} {_values(element)}")
+    return lines
+
+
 def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float) -> list[str]:
     """One neuron: transconductor, oscillator, amplifier; a load where nothing needs its tone."""
     (s, n), z0 = at, levels.impedance
@@ -180,10 +200,9 @@ def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float) -> lis
     values = {spec.name: getattr(oscillator, spec.name) for spec in fields(oscillator)}
     values["f0"] = float(played(f, step))
     shown = " ".join(f"{name}={value:.15g}" for name, value in values.items())
-    gm = own.options.transconductor(own.gm, float(own.bias[n]))
     amplifier = own.options.amplifier(z0, float(own.gain[n]) or 1.0)
     lines = [
-        f"xg{s}_{n} v{s}_{n} g{s}_{n} transconductor {_values(gm)}",
+        *_transconductor(own, s, n),
         f"xo{s}_{n} g{s}_{n} 0 o{s}_{n} {oscillator.SPICE.name} {shown}",
         f"xa{s}_{n} o{s}_{n} a{s}_{n} amplifier {_values(amplifier)}",
     ]
@@ -194,13 +213,14 @@ def cascade_deck(levels: Levels, tones: Array, timing: Timing, name: str, lib: s
     """Transient of the whole network for one image.
 
     tones [pixels]: powers in units of p_max, from time zero on. The oscillators start from their rest at zero input.
-    Leaves v(g<s>_<n>) of every neuron and logit. Raises InputError.
+    Leaves the voltage of the `shown_node` of every neuron and logit. Raises InputError.
     """
     design = levels.parallel
     circuit, program = design.plan.circuit, design.design.program(levels.method)
     if tones.shape != (levels.stages[0].paths.tones,) or not np.all((tones >= 0) & (tones <= 1)):
         raise InputError(f"tones of shape {tones.shape}; possible: {levels.stages[0].paths.tones} powers of 0 ... 1")
-    lines = title_lines(name, "transient of the whole network", lib, (*BUS_DEVICES, *NEURON_DEVICES))
+    bent = ("transconductor_knee",) if any(own.knees for own in levels.stages) else ()
+    lines = title_lines(name, "transient of the whole network", lib, (*BUS_DEVICES, *NEURON_DEVICES, *bent))
     saved = []
     for s, stage in enumerate(design.stages):
         paths = levels.stages[s].paths
@@ -215,7 +235,7 @@ def cascade_deck(levels: Levels, tones: Array, timing: Timing, name: str, lib: s
         offset, full_scale = design.scale(s)
         lines += more + _padded(s, paths, float(np.sqrt(offset / full_scale)), inputs, timing.step, circuit)
         lines += _buses(levels, s, program.layers[s].f_res, inputs) + _neurons(levels, s, timing.step)
-        saved += [f"v({DRIVE.format(s=s, n=n)})" for n in range(stage.neurons)]
+        saved += [f"v({shown_node(levels, s, n)})" for n in range(stage.neurons)]
     lines += [".save " + " ".join(saved[at : at + 50]) for at in range(0, len(saved), 50)]
     lines += [f".options method=trap {PRECISION}", f".tran {timing.step!r} {timing.stop!r} 0 {timing.step!r}"]
     return Deck(name, "\n".join(lines + control_lines(name)))

@@ -5,16 +5,29 @@ is a depthwise convolution of equal weights. What moves data and computes nothin
 `Wiring`: an index table.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from resonet.core.types import Array, Ints
-from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
 
-__all__ = ["Cnn", "Layer", "MaxPool", "Synapses", "Wiring", "apply_wiring", "max_pool", "patches", "pool_windows"]
+__all__ = [
+    "Cnn",
+    "Layer",
+    "MaxPool",
+    "Synapses",
+    "Wiring",
+    "apply_wiring",
+    "built_network",
+    "fitted_layers",
+    "max_pool",
+    "patches",
+    "pool_windows",
+]
 
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
@@ -100,6 +113,22 @@ class Cnn:
     def synapses(self) -> tuple[Synapses, ...]:
         """The weighted layers: those that become chains of resonators."""
         return tuple(layer for layer in self.layers if isinstance(layer, Synapses))
+
+
+def fitted_layers(cnn: Cnn) -> list[str]:
+    """Layers whose neurons are fitted to their activation: behind the last there are none."""
+    return [layer.name for layer in cnn.synapses[:-1] if not layer.activation.exact]
+
+
+def built_network(cnn: Cnn, fits: Mapping[str, Fit]) -> Cnn:
+    """The network with the activations that the hardware has where it fits them; `fits` by layer name."""
+    layers = tuple(
+        layer.with_activation(layer.activation.built(fits[layer.name]))
+        if isinstance(layer, Synapses) and layer.name in fits
+        else layer
+        for layer in cnn.layers
+    )
+    return replace(cnn, layers=layers)
 
 
 def apply_wiring(x: Array, layer: Wiring) -> Array:
