@@ -158,6 +158,17 @@ def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, paths:
     return gain
 
 
+def _trimmed_zero(options: NeuronOptions, paths: TonePaths, impedance: float, part: float) -> Array:
+    """Power of the oscillator, part of the reference, at which every tone carries that part of p_max, [tones].
+
+    The amplifier compresses a full tone more than that of an offset, which would be too strong by as much.
+    """
+    found, live = np.full(paths.tones, part), paths.ways > 0
+    amplifier, out, f = options.amplifier(impedance), 0.5 * paths.source[live], paths.frequency[live]
+    found[live] = (amplifier.drive_for(np.sqrt(part) * out, f) / amplifier.drive_for(out, f)) ** 2
+    return found
+
+
 def _neurons(
     design: ParallelDesign,
     number: int,
@@ -188,14 +199,15 @@ def _neurons(
         ceiling=neuron.ceiling,
         gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.plan.circuit.impedance),
     )
-    rest = found.rest[stage.first]
+    rest, impedance = found.rest[stage.first], design.plan.circuit.impedance
+    at_zero = full_scale * _trimmed_zero(options, paths, impedance, zero / full_scale) if zero else 0.0
     if neuron.curve is None:
         gm = drive * ith / found.unit
-        return replace(made, gm=gm, bias=ith * (1 + drive * (stage.bias + zero)) - gm * rest)
+        return replace(made, gm=gm, bias=ith * (1 + drive * (stage.bias + at_zero)) - gm * rest)
     slopes = neuron.curve.slopes(stage.neurons) * (drive * ith / found.unit)
     volts = (neuron.curve.corners - stage.bias[:, None]) * found.unit + rest[:, None]
-    first = ith * (1 + drive * (neuron.curve.values[0] + zero))
-    return replace(made, bias=np.full(stage.neurons, first), knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
+    first = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(stage.neurons)
+    return replace(made, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
 
 
 def plan_levels(
