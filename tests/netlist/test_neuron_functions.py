@@ -153,6 +153,10 @@ SPELLED = {
         chain("Greater c twenty -> g", "Softplus c -> s", "Where g c s -> r"),
         Softplus(),
     ),
+    "softplus of another steepness": (
+        chain("Mul c two -> m", "Greater m twenty -> g", "Softplus m -> s", "Div s two -> d", "Where g c d -> r"),
+        Softplus(2.0),
+    ),
     "mish": (chain("Softplus c -> s", "Tanh s -> t", "Mul c t -> r"), Mish()),
     "softsign": (chain("Abs c -> a", "Add a one -> d", "Div c d -> r"), Softsign()),
     "leaky by max": (chain("Mul c fifth -> m", "Max c m -> r"), LeakyRelu((0.2,))),

@@ -96,7 +96,7 @@ def spelled_activation(nodes: Sequence[Node], first: int, x: str, tensors: Tenso
             if found and found.factor == 1:
                 return found
     if found is None and len(operators) > 1:
-        known = ", ".join(sorted({kind.__name__ for kind in activations()}))
+        known = ", ".join(sorted({kind.__name__ for kind in activations() if kind.OPERATORS and not kind.DOMAIN}))
         raise InputError(f"begins a function of {', '.join(dict.fromkeys(operators))} that is none of: {known}")
     return found
 
