@@ -26,6 +26,7 @@ def accuracy_command(
 
     Example: resonet accuracy build --data test.npz
     """
+    from resonet.cli.fitted import fitted, show_fitted
     from resonet.cli.pages import accuracy_page
     from resonet.cosim.feed.feeds import chosen_programs
     from resonet.cosim.feed.store import count_steps, stored_programs
@@ -62,12 +63,13 @@ def accuracy_command(
         shown: dict[str, float] = {"images": first.images, "software": first.software}
         shown |= {f"circuit_{m}": found[m].circuit for m in methods}
         shown |= {f"same_class_{m}": found[m].same_class for m in methods}
-        print_json({"accuracy": shown, "clipped": first.clipped, "figures": figures})
+        print_json({"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "figures": figures})
         return
     rows = [("software", percent(first.software), "-")]
     rows += [(f"circuit, {m}", percent(found[m].circuit), percent(found[m].same_class)) for m in methods]
     columns = {"network": "left", "accuracy": "right", "same class as software": "right"}
     print_table(f"{images.file}: {first.images:,} images", columns, rows)
+    show_fitted(design)
     print_files("figures", figures)
 
 

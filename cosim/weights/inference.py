@@ -49,7 +49,7 @@ def forward(
         watch(layer, x)
         return activate(layer, held[layer.name].sums(layer, x, design.scales[layer.name]))
 
-    return propagate(design.cnn, images, hardware_layer, done=done)
+    return propagate(design.built, images, hardware_layer, done=done)
 
 
 def accuracy(

@@ -4,6 +4,7 @@ Every bus is a subcircuit (combiner, bias tees, chains). Stage s, neuron n and t
 
     v<s>_<n>   input of a neuron: top of its chain (or of the pool of its chains)
     g<s>_<n>   drive of its oscillator: current times `resistance`; behind the last stage the filtered voltage itself
+    f<s>_<n>   filtered voltage before a transconductor of straight pieces
     o<s>_<n>   port of its oscillator,  a<s>_<n> output of its amplifier
     p<t>       source of a pixel's tone
 
@@ -20,8 +21,9 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.combiner import combiner_gain
+from resonet.models.neuron.electronics import KneeTransconductor
 from resonet.netlist.bus.deck import BUS_DEVICES, chain_lines, combiner_lines, tee_parameters
-from resonet.netlist.cascade.levels import Levels
+from resonet.netlist.cascade.levels import Levels, StageLevels
 from resonet.netlist.cascade.paths import TonePaths
 from resonet.netlist.cascade.stages import Stage
 from resonet.netlist.design.neuron_options import Kind
@@ -30,9 +32,8 @@ from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.spice.prewarp import played
 
-__all__ = ["DRIVE", "Timing", "cascade_deck"]
+__all__ = ["Timing", "cascade_deck", "shown_node"]
 
-DRIVE = "g{s}_{n}"  # node that shows what a neuron is driven with
 PRECISION = {"reltol": "1e-4", "vntol": "1e-8", "abstol": "1e-12"}
 NEURON_DEVICES = (
     *("transconductor", "amplifier", "diode_max_arm"),
@@ -168,7 +169,7 @@ def _neurons(levels: Levels, s: int, step: float, dialect: Dialect) -> list[str]
     rin = numbers(12, rin=circuit.readout_resistance)
     lines += [dialect.format_instance(f"xro{s}_{node}", (node,), "readout", rin) for node in _read(stage, s)]
     for n in range(stage.neurons):
-        drive = DRIVE.format(s=s, n=n)
+        drive = shown_node(levels, s, n)
         if own.kind is None:
             gm = _values(own.options.transconductor(1.0))
             lines.append(dialect.format_instance(f"xg{s}_{n}", (f"v{s}_{n}", drive), "transconductor", gm))
@@ -183,6 +184,29 @@ def _read(stage: Stage, s: int) -> list[str]:
     return sorted(set(_top(stage, s)))
 
 
+def shown_node(levels: Levels, s: int, n: int) -> str:
+    """Node that shows what a neuron is driven with; its voltage, where the current does not tell that."""
+    return f"g{s}_{n}" if levels.stages[s].knees is None else f"f{s}_{n}"
+
+
+def _transconductor(own: StageLevels, s: int, n: int, dialect: Dialect) -> list[str]:
+    """Transconductor of a neuron; of straight pieces it is a filter, and an element for each corner."""
+    instance, ends = dialect.format_instance, (f"v{s}_{n}", f"g{s}_{n}")
+    if own.knees is None:
+        gm = own.options.transconductor(own.gm, float(own.bias[n]))
+        return [instance(f"xg{s}_{n}", ends, "transconductor", _values(gm))]
+    at, knees = f"f{s}_{n}", own.knees
+    lines = [
+        instance(f"x{at}", (ends[0], at), "transconductor", _values(own.options.transconductor(1.0))),
+        dialect.format_element(f"r{at}", (at, "0"), "1"),
+    ]
+    for k, (volts, step) in enumerate(zip(knees.volts[n].tolist(), knees.steps[n].tolist(), strict=True)):
+        slope, bias = (float(knees.below[n]), float(own.bias[n])) if k == 0 else (0.0, 0.0)
+        element = KneeTransconductor(slope, slope + step, volts, bias)
+        lines.append(instance(f"xg{s}_{n}_{k}", (at, ends[1]), element.SPICE.name, _values(element)))
+    return lines
+
+
 def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float, dialect: Dialect) -> list[str]:
     """One neuron: transconductor, oscillator, amplifier; a load where nothing needs its tone."""
     (s, n), z0 = at, levels.impedance
@@ -190,11 +214,10 @@ def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float, dialec
     f = float(paths.frequency[n]) or 1e9
     oscillator = own.options.oscillator(kind, z0, f)
     shown = _values(oscillator) | numbers(15, f0=float(played(f, step)))
-    gm = own.options.transconductor(own.gm, float(own.bias[n]))
     amplifier = own.options.amplifier(z0, float(own.gain[n]) or 1.0)
-    v, g, o, a = (f"{letter}{s}_{n}" for letter in "vgoa")
+    g, o, a = (f"{letter}{s}_{n}" for letter in "goa")
     lines = [
-        dialect.format_instance(f"x{g}", (v, g), "transconductor", _values(gm)),
+        *_transconductor(own, s, n, dialect),
         dialect.format_instance(f"x{o}", (g, "0", o), oscillator.SPICE.name, shown),
         dialect.format_instance(f"x{a}", (o, a), "amplifier", _values(amplifier)),
     ]
@@ -207,13 +230,15 @@ def cascade_deck(
     """Transient of the whole network for one image.
 
     tones [pixels]: powers in units of p_max, from time zero on. The oscillators start from their rest at zero input.
-    Leaves v(g<s>_<n>) of every neuron and logit. Raises InputError.
+    Leaves the voltage of the `shown_node` of every neuron and logit. Raises InputError.
     """
     design = levels.parallel
     circuit, program = design.plan.circuit, design.design.program(levels.method)
     if tones.shape != (levels.stages[0].paths.tones,) or not np.all((tones >= 0) & (tones <= 1)):
         raise InputError(f"tones of shape {tones.shape}; possible: {levels.stages[0].paths.tones} powers of 0 ... 1")
-    lines = dialect.write_head(name, "transient of the whole network", lib, (*BUS_DEVICES, *NEURON_DEVICES))
+    bent = ("transconductor_knee",) if any(own.knees for own in levels.stages) else ()
+    devices = (*BUS_DEVICES, *NEURON_DEVICES, *bent)
+    lines = dialect.write_head(name, "transient of the whole network", lib, devices)
     saved = []
     for s, stage in enumerate(design.stages):
         paths = levels.stages[s].paths
@@ -230,7 +255,7 @@ def cascade_deck(
         lines += more + _padded(s, paths, root, inputs, timing.step, circuit, dialect)
         lines += _buses(levels, s, program.layers[s].f_res, inputs, dialect)
         lines += _neurons(levels, s, timing.step, dialect)
-        saved += [dialect.voltage_of(DRIVE.format(s=s, n=n)) for n in range(stage.neurons)]
+        saved += [dialect.voltage_of(shown_node(levels, s, n)) for n in range(stage.neurons)]
     lines += [*dialect.write_saves(saved, 50), dialect.format_fixed_step(**PRECISION)]
     lines.append(dialect.format_analysis(dialect.format_tran(timing.step, timing.stop)))
     return Deck(name, "\n".join(lines + dialect.write_runs(name)))

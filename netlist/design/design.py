@@ -1,7 +1,7 @@
 """The design: a network, its plan, its programs and its scales; and the compile verb that makes one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,14 @@ from resonet.netlist.bus.graph import HardwareGraph, build_graph
 from resonet.netlist.bus.hardware import BusHardware, layer_hardware
 from resonet.netlist.design.feed_options import FeedKind, FeedOptions
 from resonet.netlist.design.parameters import Parameters, read_parameters
-from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.network.activations.base import Fit, Neuron
+from resonet.netlist.network.cnn import Cnn, built_network, fitted_layers
 from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.planning.powers import check_powers
-from resonet.netlist.planning.scales import InputScale, bounded_scales, calibrated_scales
+from resonet.netlist.planning.scales import InputScale, bounded_ranges, calibrated_ranges
 from resonet.netlist.programming.methods import Method, Program, programs
 
 __all__ = ["Design", "compile_cnn"]
@@ -34,6 +35,7 @@ class Design:
     scales: dict[str, InputScale]  # by layer name
     calibration: str  # what the scales come from, for people
     pixels: Pixels = UNIT  # what the network takes its pixels to be
+    sums: dict[str, tuple[float, float]] = field(default_factory=dict)  # of layers whose neurons are fitted: over what
 
     def images(self, path: Path) -> ImageSet:
         """Images of a file as the network takes them. Raises InputError."""
@@ -44,6 +46,21 @@ class Design:
         weights = self.plan.layer(layer).layer.matrix
         scale = self.program("coupled").layer(layer).weight_scale
         return float(scale * np.abs(weights).max() / self.plan.device.sensitivity)
+
+    def fit(self, layer: str) -> Fit | None:
+        """What the neurons behind a layer are fitted with; None where they are exact, or where there are none."""
+        return Fit(self.parameters.neuron.pieces, *self.sums[layer]) if layer in self.sums else None
+
+    def neuron(self, layer: str) -> Neuron:
+        """What hardware makes of a layer's activation."""
+        return self.plan.layer(layer).layer.activation.neuron(self.fit(layer))
+
+    @property
+    def built(self) -> Cnn:
+        """The network with the activations that the hardware has; behind the last layer nothing is built."""
+        return built_network(
+            self.cnn, {name: Fit(self.parameters.neuron.pieces, *ends) for name, ends in self.sums.items()}
+        )
 
     def program(self, method: Method) -> Program:
         """Program by that method; InputError where the design has none."""
@@ -106,16 +123,16 @@ def compile_cnn(
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
     check_powers(planned, parameters.neuron.p1db)
+    pieces = parameters.neuron.pieces
     if calibration is None:
         input_range = input_range or pixels.range
-        scales, source = (
-            bounded_scales(cnn, *input_range),
-            f"any pixel within {input_range[0]:g} ... {input_range[1]:g}",
-        )
+        ranges = bounded_ranges(cnn, *input_range, pieces)
+        source = f"any pixel within {input_range[0]:g} ... {input_range[1]:g}"
     else:
         if calibration.images.shape[1:] != cnn.input_shape:
             raise InputError(f"{calibration.file}: images {calibration.images.shape[1:]}; possible: {cnn.input_shape}")
-        scales, source = calibrated_scales(cnn, calibration.images), f"{len(calibration.images)} images"
-    if not all(np.isfinite(scale.full_scale) for scale in scales.values()):
+        ranges, source = calibrated_ranges(cnn, calibration.images, pieces), f"{len(calibration.images)} images"
+    sums = {name: ranges.sums[name] for name in fitted_layers(cnn)}
+    if not np.isfinite([scale.full_scale for scale in ranges.scales.values()] + [*sum(sums.values(), ())]).all():
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    return Design(cnn, parameters, planned, programs(planned), scales, source, pixels)
+    return Design(cnn, parameters, planned, programs(planned), ranges.scales, source, pixels, sums)

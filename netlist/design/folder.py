@@ -34,6 +34,7 @@ from resonet.netlist.bus.graph import write_graphml
 from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
+from resonet.netlist.network.cnn import Cnn, fitted_layers
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
@@ -88,6 +89,33 @@ def _fingerprint(sha256: str, tables: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([sha256, tables], sort_keys=True).encode()).hexdigest()
 
 
+def _neuron_table(design: Design, number: int) -> dict[str, Any]:
+    """What is to be known of a layer's transconductors, if their curve is not straight."""
+    name = design.plan.layers[number].layer.name
+    if number == len(design.plan.layers) - 1 or (curve := (neuron := design.neuron(name)).curve) is None:
+        return {}
+    found: dict[str, Any] = {"neuron_pieces": curve.pieces}
+    if neuron.error:
+        low, high = design.sums[name]
+        found |= {"neuron_error_max": neuron.error.largest, "neuron_error_rms": neuron.error.rms}
+        found |= {"sums_low": low, "sums_high": high}
+    return found
+
+
+def _sums(path: Path, tables: Any, cnn: Cnn) -> dict[str, tuple[float, float]]:
+    """Sums that the fitted neurons of a network are fitted over, out of design.toml."""
+    found = {}
+    for name in fitted_layers(cnn):
+        try:
+            low, high = (float(tables[name][key]) for key in ("sums_low", "sums_high"))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            low = high = math.nan
+        if not -math.inf < low <= high < math.inf:
+            raise InputError(f"{path}: layers.{name}: sums missing or impossible; possible: compile again")
+        found[name] = low, high
+    return found
+
+
 def _tables(design: Design) -> dict[str, Any]:
     """The content of design.toml."""
     layers = {}
@@ -104,7 +132,7 @@ def _tables(design: Design) -> dict[str, Any]:
             "weight_scale": design.programs["coupled"].layers[number].weight_scale,
             "input_offset": scale.offset,
             "input_full_scale": scale.full_scale,
-        }
+        } | _neuron_table(design, number)
     model = {
         "file": design.cnn.file,
         "sha256": design.cnn.sha256,
@@ -320,4 +348,5 @@ def load_design(folder: Path) -> Design:
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels)
+    sums = _sums(path, tables["layers"], cnn)
+    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums)

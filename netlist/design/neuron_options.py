@@ -9,6 +9,7 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.models.neuron.electronics import Amplifier, DiodeMaximum, NeuronSupply, Transconductor
 from resonet.models.neuron.starting_oscillator import StartingRelu, StartingThreeTerminal, StartingTwoTerminal
+from resonet.netlist.network.activations.base import PIECES
 
 __all__ = ["IDEAL", "KINDS", "Kind", "NeuronOptions", "NeuronOscillator"]
 
@@ -41,6 +42,7 @@ class NeuronOptions:
     headroom: float = parameter(
         0.9, "", 0.01, 1.0, "part of the range of the oscillator that a ReLU's full scale takes"
     )
+    pieces: int = parameter(PIECES, "", 2, 64, "straight pieces of a transconductor that is fitted to an activation")
     amplifier_bandwidth: float = parameter(40e9, "Hz", 1e6, 1e13, "of the amplifier, one pole")
     p1db: float = parameter(20e-3, "W", 1e-12, 1e3, "output power of the amplifier at 1 dB compression")
     noise_figure: float = parameter(3.0, "dB", 0.01, 60.0, "of the amplifier")

@@ -6,13 +6,14 @@ is a depthwise convolution of equal weights. What moves data and computes nothin
 to a layer's sums is an `Addend` of that layer, with weights and resonators of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from resonet.core.types import Array, Ints
-from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.pixels import Pixels
 
@@ -28,6 +29,8 @@ __all__ = [
     "Synapses",
     "Wiring",
     "apply_wiring",
+    "built_network",
+    "fitted_layers",
     "max_pool",
     "patches",
     "pool_windows",
@@ -213,6 +216,22 @@ class Cnn:
             for place, number in enumerate(inputs):
                 graph.add_edge(names[number], layer.name, input=place)
         return graph
+
+
+def fitted_layers(cnn: Cnn) -> list[str]:
+    """Layers whose neurons are fitted to their activation: behind the last there are none."""
+    return [layer.name for layer in cnn.synapses[:-1] if not layer.activation.exact]
+
+
+def built_network(cnn: Cnn, fits: Mapping[str, Fit]) -> Cnn:
+    """The network with the activations that the hardware has where it fits them; `fits` by layer name."""
+    layers = tuple(
+        layer.with_activation(layer.activation.built(fits[layer.name]))
+        if isinstance(layer, Synapses) and layer.name in fits
+        else layer
+        for layer in cnn.layers
+    )
+    return replace(cnn, layers=layers)
 
 
 def apply_wiring(x: Array, layer: Wiring) -> Array:

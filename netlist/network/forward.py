@@ -7,15 +7,25 @@ import numpy as np
 from resonet.core.types import Array, Done
 from resonet.netlist.network.cnn import IMAGE, Cnn, Layer, MaxPool, Synapses, Wiring, apply_wiring, max_pool, patches
 
-__all__ = ["activate", "propagate", "software_layer"]
+__all__ = ["activate", "layer_sums", "propagate", "software_layer"]
 
 Weighted = Callable[[Synapses, Array], Array]
 
 
+def _biased(layer: Synapses, sums: Array) -> Array:
+    """Bias on the sums [groups, n, outputs per group, positions] -> [n, *out_shape]."""
+    return sums.transpose(1, 0, 2, 3).reshape(sums.shape[1], *layer.out_shape) + layer.bias[:, None, None]
+
+
 def activate(layer: Synapses, sums: Array) -> Array:
     """Bias and activation on the sums [groups, n, outputs per group, positions] -> [n, *out_shape]."""
-    out = sums.transpose(1, 0, 2, 3).reshape(sums.shape[1], *layer.out_shape) + layer.bias[:, None, None]
-    return layer.activation(out)
+    out = _biased(layer, sums)
+    return np.moveaxis(layer.activation(np.moveaxis(out, 1, -1)), -1, 1)
+
+
+def layer_sums(layer: Synapses, x: Array) -> Array:
+    """Weighted sums plus bias of the layer as trained: batch [n, *in_shape] -> [n, *out_shape]."""
+    return _biased(layer, layer.matrix[:, None] @ patches(x, layer).swapaxes(2, 3))
 
 
 def software_layer(layer: Synapses, x: Array) -> Array:

@@ -365,7 +365,7 @@ def bad_model(what: str, path: Path) -> Path:
     """A file that is no network for this hardware."""
     weights = small_weights()
     if what == "operator":
-        return save_model(path, swap("Tanh"), weights, (1, 8, 8), "y")
+        return save_model(path, swap("Sin"), weights, (1, 8, 8), "y")
     if what == "dynamic":
         return save_model(path, small_nodes(), weights, (1, "h", "w"), "y")
     if what in ("nan", "inf"):
@@ -379,7 +379,7 @@ def bad_model(what: str, path: Path) -> Path:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("operator", "Tanh 'act': is not supported; possible: Add, AveragePool, .*Relu"),
+        ("operator", "Sin 'act': is not supported; possible: Add, AveragePool, .*Relu"),
         ("dynamic", r"input 'x' has the shape \[batch, 1, h, w\]; pass --input-shape"),
         ("nan", "Conv 'first': has weights that are NaN or infinite; possible: finite weights"),
         ("inf", "Conv 'first': has weights that are NaN or infinite"),

@@ -15,9 +15,9 @@ from resonet.core.errors import InputError
 from resonet.models.neuron.oscillator import ThreeTerminalOscillator, TwoTerminalOscillator
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
+from resonet.netlist.network.activations.clamps import RELU
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.activations.oscillator import KINDS, OscillatorActivation
-from resonet.netlist.network.activations.relu import RELU
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.onnx.neurons import (
     activation_function,

@@ -37,11 +37,11 @@ class Rectifier(Activation):
     def range(self, low, high):
         return (0.0 if low < 0 < high else min(abs(low), abs(high))), max(abs(low), abs(high))
 
-    def neuron(self):
+    def neuron(self, fit=None):
         return Neuron()
 
     @classmethod
-    def read(cls, node, inputs):
+    def read(cls, node, inputs, shape):
         return cls()
 
     def write(self, source, result, name=""):

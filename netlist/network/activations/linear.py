@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.netlist.network.activations.base import Activation, Inputs, Neuron
+from resonet.netlist.network.activations.base import Activation, Fit, Inputs, Neuron
 from resonet.netlist.network.onnx.node import Node
 
 if TYPE_CHECKING:
@@ -37,12 +37,16 @@ class Linear(Activation):
         """The same."""
         return low, high
 
-    def neuron(self) -> Neuron:
+    def neuron(self, fit: Fit | None = None) -> Neuron:
         """The ideal oscillator, above its threshold always."""
         return Neuron()
 
+    def after(self, before: Activation) -> Activation | None:
+        """It changes nothing."""
+        return before
+
     @classmethod
-    def read(cls, node: Node, inputs: Inputs) -> Activation:
+    def read(cls, node: Node, inputs: Inputs, shape: tuple[int, ...]) -> Activation:
         """It has no operator of its own."""
         raise InputError("is no activation")
 

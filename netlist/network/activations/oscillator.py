@@ -23,7 +23,16 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array
 from resonet.models.neuron.startup import stationary_power
-from resonet.netlist.network.activations.base import KINDS, Activation, Inputs, Kind, Neuron, TrainedOscillator
+from resonet.netlist.network.activations.base import (
+    KINDS,
+    Activation,
+    Fit,
+    Inputs,
+    Kind,
+    Neuron,
+    TrainedOscillator,
+    decimal,
+)
 from resonet.netlist.network.onnx.node import Node, escape
 
 if TYPE_CHECKING:
@@ -90,20 +99,19 @@ class OscillatorActivation(Activation):
         least, largest = map(float, self([low, high]))
         return least, largest
 
-    def neuron(self) -> Neuron:
+    def neuron(self, fit: Fit | None = None) -> Neuron:
         """That oscillator."""
         return Neuron(TrainedOscillator(*(getattr(self, spec.name) for spec in fields(self))))
 
     @classmethod
-    def read(cls, node: Node, inputs: Inputs) -> Activation:
+    def read(cls, node: Node, inputs: Inputs, shape: tuple[int, ...]) -> Activation:
         """A call of one of our functions; that the function in the file is ours was checked when the file was read."""
         if sorted(node.attributes) != sorted(ATTRIBUTES) or len(inputs) != 1:
             given = ", ".join(escape(name, 20) for name in list(node.attributes)[:8]) or "none"
             raise InputError(
                 f"has {len(inputs)} inputs and the attributes {given}; possible: 1, {', '.join(ATTRIBUTES)}"
             )
-        # The shortest decimal that stands for the file's 32 bits: 0.1, not 0.10000000149.
-        numbers = {name: float(str(np.float32(node.get(name, 0.0)))) for name in ATTRIBUTES}
+        numbers = {name: decimal(node.get(name, 0.0)) for name in ATTRIBUTES}
         return cls(OPERATORS[node.op], **numbers)
 
     def write(self, source: str, result: str, name: str = "") -> "list[onnx.NodeProto]":

@@ -7,6 +7,9 @@ possible. `onnx` is imported only when a file is read.
 
 import math
 import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -17,6 +20,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.elementwise import ELEMENTWISE, Spelled, Tensors, spelled_activation, uses_of
 from resonet.netlist.network.onnx.file import (
     MAX_ACTIVATION,
     MAX_ELEMENTS,
@@ -100,6 +104,8 @@ class _Tensors:
     constants: dict[str, Array]
     makers: dict[str, Node] = field(default_factory=dict)
     folded: int = 0  # values of all computed constants
+    done: set[int] = field(default_factory=set)  # numbers of nodes that are followed before their turn
+    uses: Counter[str] = field(default_factory=Counter)  # by how many nodes and outputs each is needed
 
 
 def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | None]:
@@ -107,14 +113,22 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | N
     batch = (model.input.shape or (None,))[0] or 1
     chain = Chain(shape=shape, opset=model.opset, batch=batch)
     tensors = _Tensors(model.input.name, {model.input.name: shape}, dict(model.weights))
+    tensors.uses = uses_of(model.nodes, model.outputs)
     is_float, is_over = model.input.is_float, False
     pixels = Pixels(top=BYTE, source="the input is UINT8") if model.input.is_byte else None
-    for node in model.nodes:
+    for number, node in enumerate(model.nodes):
+        if number in tensors.done:
+            continue
         try:
             dynamic = _dynamic_inputs(node, tensors)
             if not dynamic or node.op in ("Shape", "Size"):
                 _constant(node, tensors, chain)
                 continue
+            if _may_be_spelled(node, dynamic, tensors) and is_float and not is_over:
+                spelled = _spelled(model.nodes, number, tensors, chain)
+                if spelled:
+                    _follow_spelled(node, spelled, tensors, chain)
+                    continue
             operator = _check_step(node, dynamic, tensors, is_float, is_over)
             operator.handle(chain, node, [tensors.constants.get(name) for name in node.inputs])
         except InputError as error:
@@ -137,6 +151,35 @@ def _first_scale(chain: Chain, node: Node) -> Pixels | None:
         case [Synapses(kind="scale") as scale]:
             return pixels_of_scale(float(np.median(scale.weight)), float(np.median(scale.bias)), node.label)
     return None
+
+
+def _may_be_spelled(node: Node, dynamic: list[int], tensors: _Tensors) -> bool:
+    """Whether a node may be the first of an activation that is written as several."""
+    alone = all(node.inputs[i] == tensors.current for i in dynamic) and node.domain in STANDARD
+    return alone and node.op in ELEMENTWISE and (tensors.uses[tensors.current] > 1 or _operator(node) is None)
+
+
+def _spelled(nodes: Sequence[Node], number: int, tensors: _Tensors, chain: Chain) -> Spelled | None:
+    """The activation that is written as several nodes from number `number` on."""
+
+    def compute(at: int) -> None:
+        with suppress(InputError):  # it is met again in its turn, and then named
+            _constant(nodes[at], tensors, chain)
+            tensors.done.add(at)
+
+    seen = Tensors(chain.shape, tensors.constants, compute, tensors.uses, chain.opset)
+    return spelled_activation(nodes, number, tensors.current, seen)
+
+
+def _follow_spelled(node: Node, spelled: Spelled, tensors: _Tensors, chain: Chain) -> None:
+    """Take all nodes of an activation at once."""
+    chain.add_activation(node, spelled.activation)
+    if spelled.factor != 1:
+        chain.add_affine(node, np.array(spelled.factor), np.zeros(()))
+    tensors.done |= spelled.nodes
+    tensors.current = spelled.result
+    tensors.shapes[spelled.result] = chain.shape
+    tensors.makers[spelled.result] = node
 
 
 def _operator(node: Node) -> Operator | None:

@@ -36,7 +36,7 @@ def _activation(kind: type[Activation]) -> Handler:
     """Handler of the operators of an activation."""
 
     def handle(chain: Chain, node: Node, inputs: Inputs) -> None:
-        chain.add_activation(node, kind.read(node, inputs))
+        chain.add_activation(node, kind.read(node, inputs, chain.shape))
 
     return handle
 
@@ -54,7 +54,11 @@ def _plugged() -> Iterator[Operator]:
 def operators() -> Mapping[tuple[str, str], Operator]:
     """Every operator by domain ("" for the standard's) and name. InputError for two of one name."""
     found: dict[tuple[str, str], Operator] = {}
-    neurons = (Operator(name, _activation(kind), kind.DOMAIN) for kind in activations() for name in kind.OPERATORS)
+    neurons = (
+        Operator(name, _activation(kind), kind.DOMAIN, any_input=name in kind.ANY_INPUT)
+        for kind in activations()
+        for name in kind.OPERATORS
+    )
     for operator in (*_own(), *neurons, *_plugged()):
         key = ("" if operator.domain in STANDARD else operator.domain), operator.name
         if key in found:

@@ -60,7 +60,12 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
         chain.add_affine(node, one if node.op == "Add" else -one, c)
 
 
+def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
+    chain.add_affine(node, -np.ones(()), np.zeros(()))
+
+
 OPERATORS = (
     Operator("BatchNormalization", _batch_normalization),
+    Operator("Neg", _negative),
     *(Operator(name, _elementwise, any_input=True) for name in ("Add", "Div", "Mul", "Sub")),
 )
