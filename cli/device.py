@@ -23,12 +23,12 @@ class _Measurement:
 
 def _si(name: str, text: str | None) -> float | None:
     """SI value of such an option."""
-    return None if text is None else float(parse(text, _Measurement.__dataclass_fields__[name], "device"))
+    return None if text is None else float(parse(text, _Measurement.__dataclass_fields__[name], f"--{name}"))
 
 
 def _number(value: float, unit: str) -> str:
     """A value with a prefix, for people."""
-    if isinstance(value, int) or unit in ("", "rad", "dB"):
+    if isinstance(value, int) or unit == "rad":
         return f"{value:.6g} {unit}".strip()
     return engineering(value, unit, 6)
 

@@ -16,6 +16,7 @@ from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
 from resonet.cli.layout import layout_command
 from resonet.cli.levels import levels_command
+from resonet.cli.numbers import numbers, read_numbers_strictly
 from resonet.cli.plan import plan_command
 from resonet.cli.quantise import quantise_command
 from resonet.cli.run import run_command
@@ -26,6 +27,7 @@ from resonet.cli.sparams import sparams_command
 from resonet.cli.status import status_command
 from resonet.cli.sweep import sweep_command
 from resonet.core.errors import InputError
+from resonet.core.validity import collected
 from resonet.cosim.ngspice.run import EngineError
 
 __all__ = ["app", "main"]
@@ -50,15 +52,6 @@ Chosen = Annotated[
 Programs = Annotated[
     Literal["all", "formula", "coupled", "calibrated"], typer.Option("--program", help="Only this program.")
 ]
-
-
-def _numbers(text: str, kind: type, option: str, example: str) -> tuple[float, ...]:
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r}: numbers separated by commas are expected, such as {example}", param_hint=option
-        ) from None
 
 
 def _files(title: str, paths: list[Path]) -> None:
@@ -94,12 +87,12 @@ def compile_command(
     from resonet.netlist.network.images import read_images
     from resonet.netlist.network.onnx.read import read_cnn
 
-    shape = _numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
-    low_high = _numbers(input_range, float, "--input-range", "0,1")
+    shape = numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
+    low_high = numbers(input_range, float, "--input-range", "0,1")
     if len(low_high) != 2:
         raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
     parameters = read_parameters(design, settings or (), preset)
-    known_shape = tuple(int(n) for n in shape) if shape else None
+    known_shape = tuple(shape) if shape else None
     images = read_images(calibration, read_cnn(model, known_shape).input_shape) if calibration else None
     made = compile_cnn(model, parameters, images, known_shape, (low_high[0], low_high[1]))
     with progress("write decks", 2 * len(made.plan.layers)) as done:
@@ -343,6 +336,9 @@ def demo(
         show_demo(result)
 
 
+read_numbers_strictly(app)
+
+
 def _complain(message: str) -> None:
     err.print(f"resonet: {' '.join(message.split())}", style="red", markup=False, soft_wrap=True)
 
@@ -350,7 +346,12 @@ def _complain(message: str) -> None:
 def main() -> None:
     """Entry point: turns what a user can cause into one line and an exit status."""
     try:
-        app(prog_name="resonet")
+        with collected() as told:
+            try:
+                app(prog_name="resonet")
+            finally:
+                for one in told:
+                    err.print(f"warning: {one.code}: {one.text}", markup=False, soft_wrap=True)
     except (InputError, EngineError) as error:
         _complain(str(error))
         sys.exit(1)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from resonet.core.numbers import engineering
 from resonet.core.types import Done
 from resonet.cosim.weights.summary import LayerSummary
 from resonet.netlist.programming.methods import METHODS
@@ -53,13 +54,6 @@ def progress(what: str, total: int) -> Iterator[Done]:
     with Progress(*columns, console=bars, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
-
-
-def engineering(value: float, unit: str, digits: int = 3) -> str:
-    """A value with an SI prefix, to some digits."""
-    from quantiphy import Quantity  # heavy enough to wait until somebody reads units
-
-    return str(Quantity(value, unit).render(prec=digits - 1))
 
 
 def percent(share: float | None, digits: int = 2) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.parameters import parameter, parse
+from resonet.core.numbers import read_whole
+from resonet.core.parameters import parameter, parse, shown
 from resonet.core.types import Array
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import write_deck
@@ -43,6 +44,9 @@ __all__ = [
 MOST_SWEPT = 401
 
 
+OPTION_OF = {"tuning": "--sweep", "temperature": "--sweep", "width": "--tuning-width"}
+
+
 @dataclass(frozen=True, slots=True)
 class Units:
     """Options of `resonet sparams` that have a unit."""
@@ -59,7 +63,7 @@ class Units:
     @classmethod
     def si(cls, name: str, text: str) -> float:
         """SI value of such an option. Raises InputError."""
-        return float(parse(text, cls.__dataclass_fields__[name], "sparams"))
+        return float(parse(text, cls.__dataclass_fields__[name], OPTION_OF.get(name, f"--{name}")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +217,12 @@ def swept_values(text: str) -> tuple[str, Array]:
     name, _, rest = text.partition("=")
     parts = rest.split(":")
     example = "possible: bias=0:10uA:21, tuning=0:20mA:41, temperature=250:350:11 (first:last:number)"
-    if name not in SWEPT or len(parts) != 3 or not parts[2].isdigit():
+    if name not in SWEPT or len(parts) != 3:
         raise InputError(f"sweep {text[:60]!r}; {example}")
-    count = int(parts[2]) if len(parts[2]) < 6 else 0
+    try:
+        count = read_whole(parts[2])
+    except ValueError as error:
+        raise InputError(f"sweep {text[:60]!r}: {shown(parts[2])}: {error}; {example}") from None
     if not 2 <= count <= MOST_SWEPT:
         raise InputError(f"sweep {text[:60]!r}: {parts[2][:12]} values; possible: 2 ... {MOST_SWEPT}")
     first, last = (Units.si(name, part) for part in parts[:2])

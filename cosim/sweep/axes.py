@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.numbers import read_list, read_whole
 from resonet.core.parameters import parameter, parse
 from resonet.netlist.design.parameters import SECTIONS, TABLES, Parameters
 
@@ -52,7 +53,7 @@ def axis_names() -> list[str]:
 def _range(name: str, text: str, low: float, high: float, words: list[str]) -> list[float]:
     """Values from LOW:HIGH:COUNT or LOW:HIGH:COUNT:log."""
     try:
-        count = int(words[0]) if words else 0
+        count = read_whole(words[0]) if words else 0
     except ValueError:
         count = 0
     if not 1 <= count <= MOST_POINTS or words[1:] not in ([], ["log"], ["lin"]):
@@ -62,6 +63,13 @@ def _range(name: str, text: str, low: float, high: float, words: list[str]) -> l
     if low <= 0 or high <= 0:
         raise InputError(f"{name}={text[:60]}: a geometric range has ends above 0")
     return [float(x) for x in np.geomspace(low, high, count)]
+
+
+def _value(text: object, spec: Any, section: str) -> float | int:
+    try:
+        return parse(text, spec, section)
+    except InputError as error:
+        raise InputError(f"--over {error}") from None
 
 
 def parse_axis(text: str) -> Axis:
@@ -80,11 +88,14 @@ def parse_axis(text: str) -> Axis:
     spec, section = known[name], name.rpartition(".")[0] or "sweep"
     words = wanted.split(":")
     if len(words) in (2, 3, 4):
-        low, high = (float(parse(word, spec, section)) for word in words[:2])
+        low, high = (float(_value(word, spec, section)) for word in words[:2])
         values: list[Any] = _range(name, wanted, low, high, words[2:])
     else:
-        values = list(wanted.split(","))
-    return Axis(name, tuple(parse(value, spec, section) for value in values))
+        try:
+            values = list(read_list(wanted, spec.metadata["unit"], MOST_POINTS))
+        except ValueError as error:
+            raise InputError(f"--over {name}={wanted[:60]}: {error}") from None
+    return Axis(name, tuple(_value(value, spec, section) for value in values))
 
 
 def sweep_points(axes: Sequence[Axis], together: bool = False) -> list[dict[str, float | int]]:
