@@ -8,7 +8,7 @@ import typer
 
 from resonet.cli.show import engineering, err, out, print_json, print_table
 from resonet.core.errors import InputError
-from resonet.core.parameters import parameter, parse
+from resonet.core.parameters import parameter, parse, shown
 
 __all__ = ["device_command"]
 
@@ -49,6 +49,10 @@ def _fit(
 
     if not isinstance(record, TunedDiode):
         raise InputError("a measurement is fitted by the resonator; possible: resonet device resonator --fit FILE")
+    if power is not None and path.suffix.lower() == ".s1p":
+        raise InputError(f"--power {shown(power)}: changes nothing in the fit of S11; possible: --bias")
+    if bias is not None and path.suffix.lower() != ".s1p":
+        raise InputError(f"--bias {shown(bias)}: changes nothing in the fit of a rectification; possible: --power")
     found = fit_device(path, _si("power", power))
     record, sources = fitted_record(record, found, _si("bias", bias))
     table = table_from_record(record)
@@ -68,6 +72,8 @@ def _show_fit(found: Any) -> None:
     ]
     title = f"{found.file}: fit of the {found.kind}, R² = {found.r_squared:.6f}, {len(found.frequency)} points"
     print_table(title, {"parameter": "left", "value": "right", "standard error": "right"}, rows)
+    for note in found.notes:
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
     names = list(found.estimates)
     strong = [
         f"{a} and {b} {found.correlation[i, j]:+.2f}"
@@ -133,6 +139,7 @@ def device_command(
             "correlation": found.correlation.tolist(),
             "reduced_chi_square": found.reduced_chi_square,
             "r_squared": found.r_squared,
+            "notes": found.notes,
         }
         parameters = [asdict(row) for row in rows]
         shown = {"device": name, "preset": preset, "parameters": parameters, "fit": fitted, "values": made.values}
