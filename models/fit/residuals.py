@@ -6,8 +6,8 @@ Two looks at the residuals r, in the order of frequency, weighted:
 of the step from a point to the next are equal; their ratio deviates by √((n-2)/(n²-1)) at random. What is smooth from
 point to point - a slope, a drift, a broad line - is in the first and not in the second. No error has to be known.
 
-**A second resonance**: the scan that found the first is led over the residuals. It counts by the rule that the first one
-had to meet: χ² falls by 30 times the noise, with four points in its width. This sees what few points resolve.
+**A second resonance**: the scan that found the first is led over the residuals. It counts by the rule that the first
+one had to meet: χ² falls by 30 times the noise, with four points in its width. This sees what few points resolve.
 
 Where errors were given, χ² must also agree with them. What is below 1 % of the resonance, RMS, is not told: to that the
 linear model itself is held (`auto_oscillator.linear_power`).

@@ -1,4 +1,4 @@
-"""Tables of numbers as laboratories store them: which bytes are text, which mark stands between columns, which in numbers.
+"""Tables of numbers as laboratories store them: what is text, what stands between columns, what in numbers.
 
 Read: UTF-8, UTF-16 with its mark, and cp1252; lines of any system; columns between semicolons, tabs, commas or blanks,
 the last of them with or without a mark behind it; quotes; decimal points or commas; a header, or the last comment above

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class _Given:
 
     value: float | int
     rank: int  # a setting comes before the file, the file before the preset
-    place: str  # how a message about it begins
+    place: Callable[[], str]  # how a message about it begins
 
 
 def _settings(settings: Iterable[str]) -> dict[str, dict[str, tuple[str, str]]]:
@@ -84,11 +85,11 @@ def _read_tables(tables: dict[str, Any], rank: int, place: Callable[[str, str], 
             )
         found[section] = {}
         for name, value in table.items():
-            where = place(section, name)
+            where = partial(place, section, name)
             try:
                 read = parse(value, known_parameter(kind, name, section), section)
             except InputError as error:
-                raise InputError(f"{where}{error}") from None
+                raise InputError(f"{where()}{error}") from None
             found[section][name] = _Given(read, rank, where)
     return found
 
@@ -106,7 +107,7 @@ def _records(sources: Iterable[dict[str, dict[str, _Given]]]) -> Parameters:
         except InputError as error:
             named = [given[section].get(name) for name in re.findall(rf"\b{section}\.(\w+)", str(error))]
             blamed = max((one for one in named if one), key=lambda one: one.rank, default=None)
-            raise InputError(f"{blamed.place if blamed else ''}{error}") from None
+            raise InputError(f"{blamed.place() if blamed else ''}{error}") from None
     return Parameters(*records)
 
 

@@ -1,4 +1,4 @@
-"""Curves as laboratories write them: one measurement in every dress gives the same numbers, or is refused with a line."""
+"""Curves as laboratories write them: one measurement in every dress gives the same numbers, or is refused."""
 
 import itertools
 import time
