@@ -21,8 +21,9 @@ def array_names(archive: zipfile.ZipFile) -> list[str]:
 
 
 def read_array(archive: zipfile.ZipFile, name: str, most: int) -> NDArray[np.generic]:
-    """Array `name`; ValueError if it has more than `most` values, or 8 bytes for each, is a pickle, or is not as long
-    as its header says.
+    """Array `name`; ValueError if it is a pickle, or not as long as its header says, or too large.
+
+    Too large is more than `most` values, or than 8 bytes for each of them.
     """
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as file:

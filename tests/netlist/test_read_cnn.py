@@ -1,5 +1,6 @@
 """read_cnn against onnxruntime, operator by operator; and files that are broken, hostile or not possible."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -955,7 +956,7 @@ def test_onnx_is_imported_when_a_file_is_read():
 def test_ten_thousand_nodes_that_are_no_layers(tmp_path, op, attributes, more):
     """Work grows with the number of nodes, not with its square; what they do together is still right."""
     names = ["x", *(f"t{n}" for n in range(10_000))]
-    nodes = [helper.make_node(op, [a, *more], [b], **attributes) for a, b in zip(names[:-1], names[1:], strict=True)]
+    nodes = [helper.make_node(op, [a, *more], [b], **attributes) for a, b in itertools.pairwise(names)]
     nodes += [helper.make_node("Flatten", [names[-1]], ["f"]), helper.make_node("Gemm", ["f", "w"], ["y"], transB=1)]
     factor = 1.0001
     weights = [numpy_helper.from_array(np.eye(4, dtype=np.float32), "w")]
@@ -974,7 +975,7 @@ def test_ten_thousand_nodes_that_are_no_layers(tmp_path, op, attributes, more):
 
 def test_thousands_of_layers_are_refused(tmp_path):
     names = ["x", *(f"t{n}" for n in range(6000))]
-    nodes = [helper.make_node("MaxPool", [a], [b], kernel_shape=[1, 1]) for a, b in zip(names, names[1:], strict=False)]
+    nodes = [helper.make_node("MaxPool", [a], [b], kernel_shape=[1, 1]) for a, b in itertools.pairwise(names)]
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 2, 2])]
     outputs = [helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, None)]
     graph = helper.make_graph(nodes, "net", inputs, outputs)
