@@ -48,6 +48,9 @@ __all__ = [
 ]
 
 
+OPTION_OF = {"tuning": "--sweep", "temperature": "--sweep", "width": "--tuning-width"}
+
+
 @dataclass(frozen=True, slots=True)
 class Units:
     """Options of `resonet sparams` that have a unit."""
@@ -64,7 +67,7 @@ class Units:
     @classmethod
     def si(cls, name: str, text: str) -> float:
         """SI value of such an option. Raises InputError."""
-        return float(parse(text, cls.__dataclass_fields__[name], "sparams"))
+        return float(parse(text, cls.__dataclass_fields__[name], OPTION_OF.get(name, f"--{name}")))
 
 
 @dataclass(frozen=True, slots=True)
