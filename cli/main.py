@@ -74,10 +74,19 @@ class _Group(TyperGroup):
         self.commands = _Commands()
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names, group by group."""
+        """Names, group by group; a plug-in that cannot be used is told, and left out."""
         from resonet.cli.registry import PANELS, find_command
+        from resonet.core.errors import InputError
 
-        panels = {name: found.panel for name in self.commands if (found := find_command(name)) is not None}
+        panels = {}
+        for name in self.commands:
+            try:
+                found = find_command(name)
+            except InputError as error:
+                typer.echo(f"resonet: {visible(str(error))}", err=True)
+                continue
+            if found is not None:
+                panels[name] = found.panel
         return sorted(panels, key=lambda name: PANELS.index(panels[name]))
 
     def invoke(self, ctx: Any) -> Any:

@@ -14,11 +14,11 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, get_args
 
 from resonet.core.errors import InputError
+from resonet.core.plugins import plugged
 
 __all__ = ["GROUP", "PANELS", "Command", "Panel", "command_names", "find_command"]
 
@@ -43,35 +43,20 @@ def _own() -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in pkgutil.iter_modules([str(FOLDER)])))
 
 
-@cache
-def _plugged() -> dict[str, EntryPoint]:
-    """Entry points of installed plug-in packages, by name."""
-    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
-
-
 def command_names() -> tuple[str, ...]:
-    """Names of all commands: ours, then those of plug-ins."""
-    return (*_own(), *(name for name in _plugged() if name not in _own()))
-
-
-def _load(name: str) -> object:
-    if name in _own():
-        return importlib.import_module(f"resonet.cli.commands.{name}").COMMAND
-    try:
-        return _plugged()[name].load()
-    except Exception as error:  # whatever somebody else's package does while it is imported
-        line = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"command {name}: the plug-in {_plugged()[name].value} cannot be loaded ({line})") from None
+    """Names of all commands: ours, then those of plug-ins. InputError for two plug-ins of one name."""
+    return (*_own(), *(name for name in plugged(GROUP) if name not in _own()))
 
 
 def find_command(name: str) -> Command | None:
-    """The command of that name, if there is one. InputError for a plug-in that cannot be used."""
-    if name not in _own() and name not in _plugged():
+    """The command of that name, if there is one; no other is imported. InputError for a plug-in that cannot be used."""
+    plugin = plugged(GROUP).get(name)
+    if plugin is not None and name in _own():
+        raise InputError(f"{plugin}: there is a command {name} already; possible: another name")
+    if plugin is None and name not in _own():
         return None
-    found = _load(name)
+    found = plugin.load() if plugin else importlib.import_module(f"resonet.cli.commands.{name}").COMMAND
     if not isinstance(found, Command) or found.panel not in PANELS:
-        raise InputError(f"command {name}: {found!r:.80}; possible: a resonet.cli.registry.Command, panel {PANELS}")
-    if name in _own() and name in _plugged():
-        value = _plugged()[name].value
-        raise InputError(f"command {name}: the plug-in {value} takes the name of ours; possible: another name")
+        kind = f"a resonet.cli.registry.Command, panel {' or '.join(PANELS)}"
+        raise InputError(f"{plugin or 'command'}: command {name}: {found!r:.80}; possible: {kind}")
     return found

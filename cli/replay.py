@@ -3,8 +3,8 @@
 What counts is content: the words of the command, every file and design folder that they name, the sources of this
 version, the engine's program, Python and the libraries, the terminal. Records lie in `runs/` of the design folder, or
 in the user's cache where the command has none; one is believed only while it is whole (it carries a hash of itself) and
-all files that it left are as it left them. Where plug-in packages are installed, whose sources nobody hashes, nothing
-is shown again.
+all files that it left are as it left them. Plug-in packages count with their sources too; where one brings an engine or
+a command, which may ask anything of the machine, nothing is shown again.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from resonet.core.files import read_bytes, read_json
+from resonet.core.plugins import plugged_code, plugged_groups
 from resonet.core.sources import file_hash, source_hash
 
 __all__ = [
@@ -38,6 +39,7 @@ LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "l
 DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz")
 MOST_BYTES = 20_000_000  # of a record: what a command printed
 OUTPUT = ("-o", "--out")
+UNKNOWN = frozenset({"resonet.commands", "resonet.engines"})  # groups of plug-ins that may run other programs
 TERMINAL = ("COLUMNS", "TERM", "NO_COLOR", "FORCE_COLOR")
 SHIPPED = ("examples/mnist/mnist.onnx", "examples/mnist/mnist_calibration.npz", "examples/mnist/mnist_test.npz")
 
@@ -117,11 +119,9 @@ def _libraries() -> str:
     return "; ".join(told)
 
 
-def _plugged() -> bool:
-    """Whether a plug-in package is installed."""
-    from importlib.metadata import entry_points
-
-    return any(group.startswith("resonet.") for group in entry_points().groups)
+def _asks_anything() -> bool:
+    """Whether there is a plug-in whose answers depend on what nobody here can know of, such as another program."""
+    return not UNKNOWN.isdisjoint(plugged_groups())
 
 
 def _terminal() -> str:
@@ -132,6 +132,7 @@ def _terminal() -> str:
 def dependencies(arguments: Sequence[str], place: Path) -> dict[str, str]:
     """What the outcome of a command run in the folder `place` depends on: a hash or a text by name."""
     found = {"code": source_hash(*PACKAGES), "engine": _engine(), "libraries": _libraries()}
+    found |= {group: plugged_code(group) for group in plugged_groups()}
     if arguments[0] == "demo":
         root = Path(__file__).parent.parent
         found |= {name: file_hash(root / name) for name in SHIPPED if (root / name).is_file()}
@@ -178,7 +179,7 @@ def changed_files(record: Record) -> list[str]:
 
 def find_record(arguments: Sequence[str], place: Path) -> Record | None:
     """The record of this command, if nothing that it depended on and nothing that it left has changed."""
-    if not re.fullmatch("[a-z][a-z0-9_-]*", arguments[0]) or _plugged():
+    if not re.fullmatch("[a-z][a-z0-9_-]*", arguments[0]) or _asks_anything():
         return None
     found = read_record(runs_folder(arguments, place) / _name(arguments, place))
     if found is None or found.depends_on != dependencies(arguments, place) or changed_files(found):
@@ -187,8 +188,8 @@ def find_record(arguments: Sequence[str], place: Path) -> Record | None:
 
 
 def write_record(record: Record) -> None:
-    """Store a record; where there is no room or no permission for it, or a plug-in, nothing is stored."""
-    if _plugged():
+    """Store a record; not where there is no room or no permission for it, or a plug-in that may ask anything."""
+    if _asks_anything():
         return
     folder = runs_folder(record.arguments, Path(record.place))
     try:

@@ -4,7 +4,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-__all__ = ["PHYSICS", "file_hash", "source_hash"]
+__all__ = ["PHYSICS", "file_hash", "folder_hash", "source_hash"]
 
 PHYSICS = ("core", "models", "spice_lib", "netlist", "cosim")  # packages that decide what a circuit's numbers are
 KINDS = (".py", ".lib", ".va", ".toml")
@@ -29,4 +29,17 @@ def source_hash(*packages: str) -> str:
         for path in found:
             content = path.read_bytes()
             digest.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def folder_hash(file: Path, whole: bool = True) -> str:
+    """Hash of a file, or of the `whole` folder around it without what Python keeps there; "none" if unreadable."""
+    files = sorted(path for path in file.parent.rglob("*") if path.is_file()) if whole else [file]
+    digest = hashlib.sha256()
+    try:
+        for path in files:
+            if path.suffix != ".pyc":
+                digest.update(f"{path.relative_to(file.parent)} {file_hash(path)}\n".encode())
+    except OSError:
+        return "none"
     return digest.hexdigest()

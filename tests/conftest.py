@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from resonet.cli import main as module
+from resonet.core import plugins
 from resonet.netlist.design.design import Design, compile_cnn
 
 RNG = np.random.default_rng
@@ -105,6 +107,18 @@ def resonet(monkeypatch, capsys):
         return Result(caught.value.code or 0, told.out, told.err)
 
     return run
+
+
+@pytest.fixture
+def plug(monkeypatch):
+    """Install entry points for a test: group, and module:object."""
+
+    def install(*entries: tuple[str, str]) -> None:
+        points = EntryPoints(EntryPoint(value.rpartition(":")[2], value, group) for group, value in entries)
+        monkeypatch.setattr(plugins, "installed", lambda: points)
+        monkeypatch.setattr("resonet.core.registry.installed", lambda: points)
+
+    return install
 
 
 def complaint(result: Result) -> str:

@@ -22,6 +22,7 @@ from resonet.cosim.weights.engines import ngspice
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method
+from resonet.netlist.strip.arrangement import ARRANGEMENTS
 from resonet.spice_lib.library import library_text
 
 __all__ = [
@@ -65,6 +66,7 @@ def _strip_parts(design: Design, layer: str, method: Method) -> dict[str, str]:
         "code": _hash(source_hash(*PHYSICS)),
         "device": _hash(table_from_record(design.plan.device)),
         "feed": _hash(table_from_record(design.parameters.feed)),
+        "plug-in": ARRANGEMENTS.code_of(design.parameters.feed.arrangement),
         "geometry": _hash(table_from_record(design.parameters.geometry)),
         "channels": _hash(options.f_min, options.f_max),
         "weights": _hash(synapses.weight, synapses.groups, shape),

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from resonet.core.errors import EngineError, InputError
+from resonet.core.plugins import plugged_code
 from resonet.core.sources import PHYSICS, file_hash, source_hash
 from resonet.core.types import Done, nothing
 from resonet.core.validity import Warned, collected, warn
@@ -26,7 +27,7 @@ from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
 from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.points import Outcome, open_executor, run_points
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
-from resonet.cosim.weights.engines import Engine, find_engine
+from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
 from resonet.cosim.weights.inference import accuracy
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
@@ -100,8 +101,9 @@ def _files(sweep: Sweep) -> dict[str, str]:
 def sweep_key(sweep: Sweep) -> str:
     """Hash of everything that the results depend on. Raises InputError, EngineError."""
     what = asdict(replace(sweep, source="", data=None, model=None, calibration=None)) | _files(sweep)
-    engine = find_engine(sweep.engine).version()
-    text = json.dumps([what, engine, source_hash(*PHYSICS), np.__version__], sort_keys=True)
+    engine = [find_engine(sweep.engine).version(), ENGINES.code_of(sweep.engine)]
+    plugins = plugged_code("resonet.activations", "resonet.devices", "resonet.onnx_operators")
+    text = json.dumps([what, engine, plugins, source_hash(*PHYSICS), np.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

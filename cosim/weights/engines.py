@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from resonet.core.registry import Registry
+from resonet.core.registry import Registry, named
 from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.ngspice.program import engine_identity
 from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers
@@ -158,7 +158,8 @@ def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array
 formula = Engine("formula", _formula, ideal=True)
 linear = Engine("linear", _linear, _linear_answers)
 ngspice = Engine("ngspice", _ngspice, decks=True, version=engine_identity)
-ENGINES = Registry("engine", Engine, "resonet.engines", (formula, linear, ngspice))
+OURS = (formula, linear, ngspice)
+ENGINES: Registry[str, Engine] = Registry("engine", "resonet.engines", lambda: OURS, named("engine", Engine))
 
 
 def find_engine(name: str) -> Engine:

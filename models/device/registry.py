@@ -5,54 +5,41 @@ A record is a frozen dataclass of parameters (core/parameters.py) with the class
 somebody else adds its records under the entry-point group `resonet.devices` (docs/extend.md).
 """
 
-import importlib
-import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import is_dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import Interface
-from resonet.core.plugins import plugged
+from resonet.core.registry import Registry, classes_in
 
-__all__ = ["GROUP", "devices", "plugged_devices"]
+__all__ = ["DEVICES", "devices", "plugged_devices"]
 
-GROUP = "resonet.devices"
 MODELS = Path(__file__).parents[1]
 
 
-def _shipped() -> Iterator[type[Any]]:
+def _own() -> Iterator[type[Any]]:
     """Records of this package, module by module."""
-    for module in sorted(entry.name for entry in pkgutil.walk_packages([str(MODELS)], "resonet.models.")):
-        for kind in vars(importlib.import_module(module)).values():
-            if isinstance(kind, type) and kind.__module__ == module and "SPICE" in vars(kind):
-                yield kind
+    return (kind for kind in classes_in(MODELS, "resonet.models") if "SPICE" in vars(kind))
 
 
-@cache
+def _fit(kind: Any) -> tuple[str, type[Any]]:
+    """A record by its SPICE name."""
+    interface = getattr(kind, "SPICE", None)
+    if not (isinstance(kind, type) and is_dataclass(kind) and isinstance(interface, Interface)):
+        raise InputError(f"device {kind!r}; possible: a dataclass of parameters with an Interface named SPICE")
+    return interface.name, kind
+
+
+DEVICES: Registry[str, type[Any]] = Registry("device", "resonet.devices", _own, _fit)
+
+
 def plugged_devices() -> dict[str, type[Any]]:
     """Records of installed plug-in packages by SPICE name; imports none of ours. InputError as for `devices`."""
-    return _by_name(plugged(GROUP).values())
+    return DEVICES.plugged()
 
 
-@cache
 def devices() -> dict[str, type[Any]]:
     """Record class of every device by its SPICE name. InputError for two of one name, or a record that is none."""
-    return dict(sorted(_by_name((*_shipped(), *plugged_devices().values())).items()))
-
-
-def _by_name(kinds: Iterable[type[Any]]) -> dict[str, type[Any]]:
-    """The same by SPICE name, each held against what a record must have."""
-    named: dict[str, type[Any]] = {}
-    for kind in kinds:
-        interface = getattr(kind, "SPICE", None)
-        if not (isinstance(kind, type) and is_dataclass(kind) and isinstance(interface, Interface)):
-            raise InputError(f"device {kind!r}: possible: a dataclass of parameters with an Interface named SPICE")
-        if interface.name in named:
-            raise InputError(
-                f"device {interface.name}: {kind!r} and {named[interface.name]!r}; possible: one of a name"
-            )
-        named[interface.name] = kind
-    return named
+    return dict(sorted(DEVICES.items()))

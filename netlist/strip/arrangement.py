@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
-from resonet.core.registry import Registry
+from resonet.core.registry import Registry, named
 from resonet.core.types import Array, Ints
 from resonet.models.line.strip_geometry import Geometry
 from resonet.netlist.strip.usage import Usage
@@ -158,7 +158,10 @@ def locate_stacked(usage: Usage, g: Geometry) -> Spots:
 SEQUENTIAL = Arrangement("sequential", locate_planar, parallel=False)
 PLANAR = Arrangement("planar", locate_planar)
 STACKED = Arrangement("stacked", locate_stacked, to_and_fro, taps_up=True)
-ARRANGEMENTS = Registry("arrangement", Arrangement, "resonet.arrangements", (SEQUENTIAL, PLANAR, STACKED))
+OURS = (SEQUENTIAL, PLANAR, STACKED)
+ARRANGEMENTS: Registry[str, Arrangement] = Registry(
+    "arrangement", "resonet.arrangements", lambda: OURS, named("arrangement", Arrangement)
+)
 
 
 def find_arrangement(name: "str | Arrangement") -> Arrangement:

@@ -28,7 +28,8 @@ def mirrored(usage, g):
 @pytest.fixture
 def registered(monkeypatch):
     """An arrangement of somebody else, for the time of a test."""
-    monkeypatch.setattr(ARRANGEMENTS, "_records", dict(ARRANGEMENTS._table()))
+    monkeypatch.setattr(ARRANGEMENTS, "_added", dict(ARRANGEMENTS._added))
+    monkeypatch.setattr(ARRANGEMENTS, "_table", None)
     return ARRANGEMENTS.add(Arrangement("mirrored", mirrored))
 
 

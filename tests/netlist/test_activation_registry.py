@@ -1,7 +1,6 @@
 """Activations and ONNX operators of plug-in packages: one file each, found through entry points."""
 
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 
 import numpy as np
 import onnx
@@ -68,25 +67,6 @@ def running_sum(chain, node, inputs):
 SUM = Operator("CumSum", running_sum)
 
 
-@pytest.fixture
-def plug(monkeypatch):
-    """Installs entry points for a test."""
-
-    def install(*entries):
-        points = [EntryPoint(name, f"{__name__}:{name}", group) for group, name in entries]
-        for module, tables in (
-            (activation_registry, activation_registry.activations),
-            (operator_registry, operator_registry.operators),
-        ):
-            monkeypatch.setattr(module, "entry_points", lambda group: [p for p in points if p.group == group])
-            tables.cache_clear()
-
-    yield install
-    monkeypatch.undo()
-    activation_registry.activations.cache_clear()
-    operator_registry.operators.cache_clear()
-
-
 WEIGHTS = {
     "w1": RNG(1).normal(size=(4, 1, 3, 3)),
     "b1": RNG(2).normal(size=4),
@@ -98,7 +78,7 @@ FLAT = [helper.make_node("Flatten", ["r"], ["f"]), helper.make_node("Gemm", ["f"
 
 
 def test_an_activation_of_a_plug_in_is_read_and_computed(tmp_path, plug):
-    plug((activation_registry.GROUP, "Rectifier"))
+    plug(("resonet.activations", f"{__name__}:Rectifier"))
     nodes = [CONV, *Rectifier().write("c", "r"), *FLAT]
     path = save_model(tmp_path / "m.onnx", nodes, WEIGHTS | {"w2": RNG(3).normal(size=(3, 144))}, (1, 8, 8), "d")
     cnn = agrees(path)
@@ -106,7 +86,7 @@ def test_an_activation_of_a_plug_in_is_read_and_computed(tmp_path, plug):
 
 
 def test_a_linear_operator_of_a_plug_in_is_read_and_computed(tmp_path, plug):
-    plug((operator_registry.GROUP, "SUM"))
+    plug(("resonet.onnx_operators", f"{__name__}:SUM"))
     nodes = [
         helper.make_node("Gemm", ["x", "w2", "b2"], ["d"], transB=1),
         helper.make_node("CumSum", ["d", "a"], ["y"]),
@@ -120,7 +100,7 @@ def test_a_linear_operator_of_a_plug_in_is_read_and_computed(tmp_path, plug):
 
 
 def test_what_a_plug_in_leaves_open_is_named(plug):
-    plug((activation_registry.GROUP, "Half"))
+    plug(("resonet.activations", f"{__name__}:Half"))
     with pytest.raises(InputError, match=r"Half.*: neuron, range, read, rises, write; possible: all"):
         activation_registry.activations()
 
@@ -128,16 +108,16 @@ def test_what_a_plug_in_leaves_open_is_named(plug):
 @pytest.mark.parametrize(
     ("group", "name", "words"),
     [
-        (activation_registry.GROUP, "plug", "not derived from Activation"),
-        (operator_registry.GROUP, "running_sum", "possible: an Operator"),
-        (operator_registry.GROUP, "TWICE", "ONNX operator Conv: there are two"),
-        (activation_registry.GROUP, "Again", "ONNX operator Relu: read by"),
+        ("resonet.activations", "running_sum", "not derived from Activation"),
+        ("resonet.onnx_operators", "running_sum", "possible: an Operator"),
+        ("resonet.onnx_operators", "TWICE", "package unknown.*ONNX operator Conv: there is one already"),
+        ("resonet.activations", "Again", "Again .*ONNX operator Relu: read by Again and Relu; possible"),
     ],
 )
 def test_plug_ins_that_do_not_fit_are_refused(plug, group, name, words):
-    plug((group, name))
+    plug((group, f"{__name__}:{name}"))
     with pytest.raises(InputError, match=words):
-        operator_registry.operators()
+        list(operator_registry.operators())
 
 
 TWICE = Operator("Conv", running_sum)

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -182,27 +181,23 @@ def test_another_dialect_spells_every_line(small_model):
             assert LINE.match(line), (deck.name, line)
 
 
-def test_a_plug_in_is_found_by_its_entry_point(monkeypatch):
-    def points(kind):
-        class Point:
-            name = kind.__name__
+class Nameless(Dialect):
+    """Has ngspice's name."""
 
-            def load(self):
-                return kind
 
-        return lambda group: [Point()] if group == module.GROUP else []
-
-    monkeypatch.setattr(module, "dialects", module.dialects.__wrapped__)
+def test_a_plug_in_is_found_by_its_entry_point(plug):
     assert list(module.dialects()) == ["ngspice"]
-    monkeypatch.setattr(module, "entry_points", points(Bracketed))
+    plug(("resonet.dialects", f"{__name__}:Bracketed"))
     assert list(module.dialects()) == ["bracketed", "ngspice"]
     assert isinstance(module.find_dialect("bracketed"), Bracketed)
-    with pytest.raises(InputError, match="no dialect 'spectre'; possible: bracketed, ngspice"):
+    with pytest.raises(InputError, match="no dialect 'spectre'; possible: ngspice, bracketed"):
         module.find_dialect("spectre")
-    monkeypatch.setattr(module, "entry_points", points(type("Nameless", (Dialect,), {})))
-    with pytest.raises(InputError, match=r"dialect ngspice: .*Nameless.*; possible: one of a name"):
+    plug(("resonet.dialects", f"{__name__}:Nameless"))
+    with pytest.raises(
+        InputError, match=r"Nameless \(.*: dialect ngspice: there is one already; possible: one of a name"
+    ):
         module.dialects()
-    monkeypatch.setattr(module, "entry_points", points(EntryPoint))
+    plug(("resonet.dialects", f"{__name__}:InputError"))
     with pytest.raises(InputError, match="possible: a subclass of"):
         module.dialects()
 
