@@ -1,7 +1,7 @@
 """Entry point of the `resonet` command: what was run before on the same things is shown again, the rest is run.
 
-What it buys and what it takes to be believed: docs/sweeps.md. An interrupt while all this is being imported ends in one
-line too, hence the order here.
+What it buys and what it takes to be believed: docs/guide/sweeps.md. An interrupt while all this is being imported ends
+in one line too, hence the order here.
 """
 
 import sys

@@ -35,6 +35,7 @@ __all__ = [
     "refuse_what_does_not_apply",
     "unless",
     "when",
+    "with_decks",
 ]
 
 Values = Mapping[str, Any]  # of a command's parameters, by name
@@ -94,6 +95,15 @@ def only(other: str, *values: str) -> Applies:
 def unless(other: str) -> Applies:
     """Without another option."""
     return Applies(lambda found: not found[other], f"without {option_name(other)}")
+
+
+def _runs_decks(found: Values) -> bool:
+    from resonet.cosim.weights.engines import find_engine
+
+    return found["engine"] is None or find_engine(found["engine"]).decks
+
+
+with_decks = Applies(_runs_decks, "with an --engine that runs decks, such as ngspice")
 
 
 def option_name(parameter: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Folder, Json, Layers, only
+from resonet.cli.options import Folder, Json, Layers, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.show import print_json, print_table, progress, say, small_percent, warning
 
@@ -84,7 +84,7 @@ def calibrate_command(
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", min=1, help="ngspice processes (default: one a core)."),
-        only("engine", "ngspice"),
+        with_decks,
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -23,7 +23,8 @@ def half(plan, entry, f_res):
 @pytest.fixture
 def registered(monkeypatch):
     """An engine of somebody else, for the time of a test."""
-    monkeypatch.setattr(ENGINES, "_records", dict(ENGINES._table()))
+    monkeypatch.setattr(ENGINES, "_added", dict(ENGINES._added))
+    monkeypatch.setattr(ENGINES, "_table", None)
     return ENGINES.add(Engine("half", half, ideal=True))
 
 
@@ -61,9 +62,18 @@ def test_the_command_takes_it_and_names_it(small_design, small_model, tmp_path, 
     told = resonet("calibrate", folder, "--engine", "half", "--json")
     assert told.code == 0, told.err
     assert json.loads(told.out)["engine"] == "half"
-    refused = resonet("calibrate", folder, "--engine", "third")
-    assert refused.code == 1
-    assert "no engine 'third'; possible: formula, linear, ngspice, half" in refused.err
+    words = ("--program", "coupled", "--json")
+    rows = [json.loads(resonet("crosstalk", folder, "--engine", name, *words).out) for name in ("formula", "half")]
+    errors = [[row["rms_error_coupled"] for row in one["layers"]] for one in rows]
+    assert all(half > 0.04 > ideal for ideal, half in zip(*errors, strict=True))
+    assert not list((folder / "results").glob("*.nc"))  # stored is what the decks say
+    idle = resonet("crosstalk", folder, "--engine", "half", "--jobs", "2")
+    assert idle.code == 2
+    assert "changes nothing here; possible: with an --engine" in " ".join(idle.err.replace("│", " ").split())
+    for command in ("calibrate", "crosstalk"):
+        refused = resonet(command, folder, "--engine", "third")
+        assert refused.code == 1
+        assert "no engine 'third'; possible: formula, linear, ngspice, half" in refused.err
 
 
 def test_an_engine_with_decks_gets_processes_and_steps(small_design):
@@ -87,5 +97,5 @@ def test_an_engine_with_decks_gets_processes_and_steps(small_design):
 
 def test_what_an_engine_depends_on_is_asked_of_it():
     assert linear.version() == ""
-    assert ngspice.version() == ngspice_version(find_ngspice())
+    assert f"ngspice-{ngspice_version(find_ngspice())}" in ngspice.version()
     assert (linear.decks, ngspice.decks, formula.ideal, linear.ideal) == (False, True, True, False)
