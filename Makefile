@@ -5,7 +5,7 @@ ARGS =
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test nightly lint format bench fuzz lock wheel clean
+.PHONY: help setup demo check test nightly lint format bench lock wheel fuzz clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15

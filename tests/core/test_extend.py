@@ -2,26 +2,41 @@
 
 import importlib
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import complaint
 from test_docs import blocks
 
+from resonet.cli import replay
+from resonet.cli.replay import dependencies
+from resonet.core import plugins
 from resonet.core.errors import InputError
-from resonet.core.plugins import plugged
+from resonet.core.plugins import forget_plugins, plugged
+from resonet.cosim.feed.store import changed_parts, result_parts
 from resonet.cosim.referee.device import two_port_points
+from resonet.cosim.sweep.axes import Axis
+from resonet.cosim.sweep.sweep import Sweep, sweep_key
 from resonet.models.device import registry
+from resonet.netlist.design.design import compile_cnn
+from resonet.netlist.design.folder import write_design
+from resonet.netlist.design.parameters import read_parameters
 from resonet.spice_lib import generate
 from resonet.spice_lib.library import copy_library, library, library_text
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "plugin"
+PROJECT = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
 PAGE = ROOT / "docs" / "extend.md"
 SHOWN = re.findall(r"`tests/plugin/([\w./]+)`:\n\n```\w+\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+OURS = {"resonet_example", *(f"resonet_example.{path.stem}" for path in (EXAMPLE / "resonet_example").glob("*.py"))}
 RECORD = '''
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,8 +52,19 @@ SUBCKT = ".subckt {name} a b r=50\nr1 a b {{r}}\n.ends\n"
 
 
 def forget() -> None:
-    for cached in (registry.devices, registry.plugged_devices, library, library_text):
+    forget_plugins()
+    for cached in (library, library_text):
         cached.cache_clear()
+
+
+def metadata(site: Path, name: str, groups: dict[str, dict[str, str]], version: str = "1.0") -> Path:
+    """A folder with what pip writes of a package."""
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in groups.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    return site
 
 
 @pytest.fixture
@@ -47,14 +73,7 @@ def install(monkeypatch, tmp_path):
     before = set(sys.modules)
 
     def put(folder: Path, name: str, groups: dict[str, dict[str, str]]) -> None:
-        site = tmp_path / f"site_{name}"
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        lines = [
-            f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in groups.items()
-        ]
-        (info / "entry_points.txt").write_text("\n".join(lines))
+        site = metadata(tmp_path / f"site_{name}", name, groups)
         for place in (site, folder):
             monkeypatch.syspath_prepend(str(place))
         importlib.invalidate_caches()
@@ -63,15 +82,14 @@ def install(monkeypatch, tmp_path):
     yield put
     forget()
     for name in set(sys.modules) - before:
-        if not name.startswith("resonet."):
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(tmp_path) or name in OURS:
             del sys.modules[name]
 
 
 @pytest.fixture
 def example(install):
     """The package of docs/extend.md."""
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    install(EXAMPLE, project["name"], project["entry-points"])
+    install(EXAMPLE, PROJECT["name"], PROJECT["entry-points"])
 
 
 @pytest.fixture
@@ -86,7 +104,7 @@ def pad(install, tmp_path):
         (folder / "pads.py").write_text(RECORD.format(name=name))
         if text is not None:
             (folder / file).write_text(text.format(name=name))
-        install(folder, "pads", {registry.GROUP: {"pad": entry} | ({"second": also} if also else {})})
+        install(folder, "pads", {registry.DEVICES.group: {"pad": entry} | ({"second": also} if also else {})})
 
     return put
 
@@ -95,17 +113,15 @@ def pad(install, tmp_path):
 
 
 def test_the_page_shows_the_package():
-    assert len(SHOWN) >= 4
     for path, text in SHOWN:
         assert (EXAMPLE / path).read_text() == text, path
+    files = {str(path.relative_to(EXAMPLE)) for path in (EXAMPLE / "resonet_example").iterdir() if path.is_file()}
+    assert {path for path, _ in SHOWN} == files - {"resonet_example/__init__.py"} | {"pyproject.toml"}
 
 
 def test_the_code_of_the_page_runs(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    files = [
-        text
-        for _, text in re.findall(r"`tests/plugin/([\w./]+)`:\n\n```\w+\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
-    ]
+    files = [text for _, text in SHOWN]
     code = [text for language, text in blocks(PAGE) if language == "python" and text not in files]
     assert code
     for text in code:
@@ -115,9 +131,105 @@ def test_the_code_of_the_page_runs(example, tmp_path, monkeypatch):
 def test_every_group_has_its_section():
     text = PAGE.read_text()
     groups = re.findall(r"^\| \[[\w ]+\]\(#[\w-]+\) \| `(resonet\.\w+)`", text, re.MULTILINE)
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     assert len(groups) == 7
-    assert set(project["entry-points"]) <= set(groups)
+    assert set(PROJECT["entry-points"]) == set(groups)
+
+
+# All of it, in a process of its own
+
+
+@pytest.fixture(scope="module")
+def driven(tmp_path_factory):
+    """What tests/plugin/drive.py finds with the package on the path."""
+    folder = tmp_path_factory.mktemp("driven")
+    (folder / "work").mkdir()
+    site = metadata(folder / "site", PROJECT["name"], PROJECT["entry-points"])
+    shutil.copytree(EXAMPLE / "resonet_example", site / "resonet_example", ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run(
+        [sys.executable, EXAMPLE / "drive.py", folder / "work"],
+        env=os.environ | {"PYTHONPATH": str(site), "PYTHONWARNINGS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", PROJECT["entry-points"])
+def test_every_extension_is_used(driven, group):
+    _, found = driven
+    names = {"devices": "device", "onnx_operators": "onnx_operator", "activations": "activation"}
+    name = group.removeprefix("resonet.")
+    assert found[names.get(name, name.removesuffix("s"))]
+
+
+@pytest.mark.slow
+def test_a_design_whose_package_is_gone_is_refused_in_one_line(driven, resonet):
+    folder, _ = driven
+    told = complaint(resonet("accuracy", folder / "work" / "build", "--data", folder / "work" / "images.npz"))
+    assert "Atan" in told
+    assert "possible: " in told
+
+
+# Results are kept under the code that made them
+
+
+@pytest.fixture
+def changed(monkeypatch):
+    """Change the sources of all plug-ins."""
+
+    def change() -> None:
+        monkeypatch.setattr(plugins, "folder_hash", lambda file, whole: "other")
+        forget_plugins()
+
+    return change
+
+
+def test_weights_on_strip_lines_know_their_arrangement(example, changed, small_model):
+    feed = ["feed.kind=stripline", "feed.arrangement={}"]
+    designs = {
+        name: compile_cnn(small_model, read_parameters(settings=[feed[0], feed[1].format(name)]))
+        for name in ("planar", "column")
+    }
+    before = {name: result_parts(design, "conv1", "coupled") for name, design in designs.items()}
+    assert before["planar"]["plug-in"] == ""
+    assert before["column"]["plug-in"].startswith("resonet-example 1.0 ")
+    changed()
+    after = {name: result_parts(design, "conv1", "coupled") for name, design in designs.items()}
+    assert changed_parts(before["planar"], after["planar"]) == []
+    assert changed_parts(before["column"], after["column"]) == ["plug-in"]
+
+
+def test_a_sweep_knows_its_engine_and_what_reads_the_network(install, changed, small_design, small_model, tmp_path):
+    write_design(small_design, small_model, tmp_path / "build")
+    engine = {"resonet.engines": PROJECT["entry-points"]["resonet.engines"]}
+    install(EXAMPLE, PROJECT["name"], engine)
+    axes = (Axis("plan.fill", (0.5,)),)
+    sweeps = [Sweep(str(tmp_path / "build"), axes, engine=name) for name in ("linear", "divided")]
+    before = [sweep_key(sweep) for sweep in sweeps]
+    changed()
+    after = [sweep_key(sweep) for sweep in sweeps]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False]
+    activation = {"resonet.activations": PROJECT["entry-points"]["resonet.activations"]}
+    install(EXAMPLE, "another", activation)
+    assert sweep_key(sweeps[0]) != after[0]
+
+
+def test_what_is_shown_again_knows_plug_ins(install, changed, tmp_path):
+    words = ["plan", "x"]
+    before = dependencies(words, tmp_path)
+    points = PROJECT["entry-points"]
+    install(EXAMPLE, PROJECT["name"], {group: points[group] for group in ("resonet.devices", "resonet.activations")})
+    found = dependencies(words, tmp_path)
+    assert found.keys() - before.keys() == {"resonet.devices", "resonet.activations"}
+    assert not replay._asks_anything()
+    changed()
+    now = dependencies(words, tmp_path)
+    assert {name for name in now if now[name] != found[name]} == {"resonet.devices", "resonet.activations"}
+    install(EXAMPLE, "another", {"resonet.engines": points["resonet.engines"]})
+    assert replay._asks_anything()
 
 
 # A device
@@ -191,7 +303,7 @@ def test_what_does_not_fit_is_told_in_one_line(pad, given, told):
 
 def test_a_name_of_ours_is_taken(pad):
     pad(name="readout")
-    with pytest.raises(InputError, match=r"device readout: .* possible: one of a name"):
+    with pytest.raises(InputError, match=r"package pads\): device readout: .* possible: one of a name"):
         registry.devices()
     with pytest.raises(InputError, match="subcircuit readout is in"):
         library()
@@ -202,3 +314,26 @@ def test_two_packages_of_one_entry(install, tmp_path):
         install(tmp_path, name, {"resonet.devices": {"pad": "json:dumps"}})
     with pytest.raises(InputError, match="there is another of that name"):
         plugged("resonet.devices")
+
+
+# Commands
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"more": "no_such_module:COMMAND"}, r"more = no_such_module:COMMAND .*package pads\): does not load"),
+        ({"more": "json:dumps"}, r"package pads\): command more: .* possible: a resonet.cli.registry.Command, panel"),
+        ({"device": "json:dumps"}, r"package pads\): there is a command device already; possible: another name"),
+    ],
+)  # fmt: skip
+def test_a_command_that_does_not_fit_is_told_and_the_others_go_on(install, resonet, tmp_path, entry, told):
+    install(tmp_path, "pads", {"resonet.commands": entry})
+    name = next(iter(entry))
+    assert re.search(told, complaint(resonet(name, "list")))
+    helped = resonet("--help")
+    assert helped.code == 0
+    assert re.search(told, helped.err)
+    assert len(helped.err.splitlines()) == 1
+    assert "crosstalk" in helped.out
+    assert resonet("plan", "--help").code == 0
