@@ -27,8 +27,8 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.files import _note, new_file, read_toml
 from resonet.core.npz import read_array
-from resonet.core.parameters import table_from_record
-from resonet.core.types import Done, nothing
+from resonet.core.parameters import shown, table_from_record
+from resonet.core.types import Array, Done, nothing
 from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
 from resonet.netlist.bus.graph import HardwareGraph, bus_names, write_graphml
 from resonet.netlist.design.design import Design
@@ -207,6 +207,14 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
     return decks
 
 
+def _numbers(file: zipfile.ZipFile, name: str, most: int) -> Array:
+    """Array of at most `most` numbers; ValueError where it holds text, which numpy would read, or something else."""
+    array = read_array(file, name, most)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"array {name!r} holds {array.dtype}, not numbers")
+    return np.asarray(array, float)
+
+
 def _read_program(
     path: Path, file: zipfile.ZipFile, planned: FrequencyPlan, method: Method, scales: dict[str, float]
 ) -> Program:
@@ -214,14 +222,11 @@ def _read_program(
     layers = []
     for entry in planned.layers:
         name = entry.layer.name
-        f_res = tuple(
-            np.asarray(read_array(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)), float)
-            for b in entry.buses
-        )
+        f_res = tuple(_numbers(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)) for b in entry.buses)
         for bus, array in zip(entry.buses, f_res, strict=True):
             if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
                 raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
-        residual = float(np.asarray(read_array(file, f"{name}/{method}/residual", 1), float))
+        residual = float(_numbers(file, f"{name}/{method}/residual", 1))
         layers.append(LayerProgram(name, scales[name], f_res, residual))
     return Program(method, tuple(layers))
 
@@ -231,7 +236,7 @@ def _read_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan) -> d
     scales = {}
     for entry in planned.layers:
         name = entry.layer.name
-        scales[name] = float(np.asarray(read_array(file, f"{name}/calibrated/weight_scale", 1), float))
+        scales[name] = float(_numbers(file, f"{name}/calibrated/weight_scale", 1))
         if not 0 < scales[name] < math.inf:
             raise InputError(f"{path}: layer {name}: weight scale {scales[name]:g}; possible: calibrate again")
     return scales
@@ -275,6 +280,19 @@ def _printable(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text)[:200])
 
 
+def _number(value: object) -> float:
+    """A number of design.toml; TypeError where it is text or a truth value, which `float` would take."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{shown(value)} is no number")
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{shown(value)} is no whole number")
+    return value
+
+
 def load_design(folder: Path) -> Design:
     """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
     path = folder / "design.toml"
@@ -283,10 +301,10 @@ def load_design(folder: Path) -> Design:
     tables = read_toml(path)
     parameters = read_parameters(path)
     try:
-        sha256, shape = tables["model"]["sha256"], tuple(int(n) for n in tables["model"]["input_shape"])
+        sha256, shape = tables["model"]["sha256"], tuple(_whole(n) for n in tables["model"]["input_shape"])
         source, name = (_printable(tables["model"][key]) for key in ("input_scales_from", "file"))
         numbers = {
-            layer: tuple(float(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
+            layer: tuple(_number(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
             for layer, table in tables["layers"].items()
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
