@@ -110,11 +110,11 @@ def read_list(text: str, unit: str = "", most: int = 10_000) -> list[str]:
     return words
 
 
-def quantity(value: float, unit: str) -> str | float | int:
-    """A value as people write it, at full precision: 2e-17 F -> "20 aF"; numbers without unit stay numbers."""
+def quantity(value: float | str, unit: str) -> str | float | int:
+    """A value as people write it, at full precision: 2e-17 F -> "20 aF"; numbers without unit and words stay."""
     from quantiphy import Quantity  # heavy enough to wait until somebody reads units
 
-    if not unit or isinstance(value, int):
+    if not unit or isinstance(value, int | str):
         return value
     if has_prefix(unit) and unit != "rad" and " " not in unit:
         text = str(Quantity(value, unit).render(prec="full"))

@@ -15,6 +15,7 @@ import reprlib
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
+from resonet.core.choices import parse_choice
 from resonet.core.errors import InputError
 from resonet.core.numbers import quantity, read_number, read_whole
 
@@ -26,6 +27,7 @@ __all__ = [
     "parameter",
     "parameters_of",
     "parse",
+    "plain_number",
     "quantity",
     "record_from_table",
     "shown",
@@ -59,6 +61,13 @@ def shown(value: object) -> str:
     return brief.repr(value)
 
 
+def plain_number(value: object, kind: type[float] | type[int] = float) -> Any:
+    """A number of a file that we wrote; TypeError where it is text or a truth value, which `float` would take."""
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+        raise TypeError(f"{shown(value)} is no number")
+    return kind(value)
+
+
 def describe(spec: "Field[Any]") -> str:
     """What a parameter may be, as one phrase."""
     meta = spec.metadata
@@ -78,11 +87,13 @@ def check(record: Any, section: str) -> None:
             raise InputError(f"{section}.{spec.name} = {value:g}: must be within {describe(spec)}")
 
 
-def parse(text: object, spec: "Field[Any]", section: str) -> float | int:
+def parse(text: object, spec: "Field[Any]", section: str) -> Any:
     """SI value of what somebody wrote for a parameter: a number, or text with an SI prefix and the unit.
 
     `section` is the table that holds the parameter, or the option that it was given by ("--bias").
     """
+    if "choices" in spec.metadata:
+        return parse_choice(text, spec, section)
     name = section if section.startswith("--") else f"{section}.{spec.name}"
     whole = isinstance(spec.default, int) and not isinstance(spec.default, bool)
     if isinstance(text, bool) or not isinstance(text, int | float | str):

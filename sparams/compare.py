@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.sparams.fixture import on_grid
-from resonet.sparams.metrics import level
 
 if TYPE_CHECKING:
     from skrf import Network

@@ -67,7 +67,8 @@ def _range(name: str, text: str, low: float, high: float, words: list[str]) -> l
 
 def _value(text: object, spec: Any, section: str) -> float | int:
     try:
-        return parse(text, spec, section)
+        value: float | int = parse(text, spec, section)
+        return value
     except InputError as error:
         raise InputError(f"--over {error}") from None
 
