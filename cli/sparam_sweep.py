@@ -7,6 +7,7 @@ import numpy as np
 
 from resonet.cli.sparam_page import BlockPage, Options, Units, wanted_block
 from resonet.core.errors import InputError
+from resonet.core.numbers import read_whole
 from resonet.core.types import Array
 from resonet.netlist.design.design import Design
 from resonet.sparams.build import Stand
@@ -27,9 +28,12 @@ def swept_values(text: str) -> tuple[str, Array]:
     name, _, rest = text.partition("=")
     parts = rest.split(":")
     example = "possible: bias=0:10uA:21, tuning=0:20mA:41, temperature=250:350:11 (first:last:number)"
-    if name not in SWEPT or len(parts) != 3 or not parts[2].isdigit():
+    if name not in SWEPT or len(parts) != 3:
         raise InputError(f"sweep {text[:60]!r}; {example}")
-    count = int(parts[2]) if len(parts[2]) < 6 else 0
+    try:
+        count = read_whole(parts[2])
+    except ValueError as error:
+        raise InputError(f"sweep {text[:60]!r}: {parts[2][:12]!r}: {error}; {example}") from None
     if not 2 <= count <= MOST_SWEPT:
         raise InputError(f"sweep {text[:60]!r}: {parts[2][:12]} values; possible: 2 ... {MOST_SWEPT}")
     first, last = (Units.si(name, part) for part in parts[:2])

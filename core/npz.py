@@ -9,7 +9,9 @@ import zipfile
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["array_names", "read_array"]
+from resonet.core.types import Array
+
+__all__ = ["array_names", "read_array", "read_numbers"]
 
 LEAST = 4096  # bytes that any array may hold: one value may be a text
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -42,3 +44,11 @@ def read_array(archive: zipfile.ZipFile, name: str, most: int) -> NDArray[np.gen
         raise ValueError(f"array {name!r} holds {held:,} bytes where its header says {values * dtype.itemsize:,}")
     with archive.open(info) as file:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def read_numbers(archive: zipfile.ZipFile, name: str, most: int) -> Array:
+    """Array `name` as float64; ValueError also where it holds text, which numpy would read, or something else."""
+    array = read_array(archive, name, most)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"array {name!r} holds {array.dtype}, not numbers")
+    return np.asarray(array, float)

@@ -27,6 +27,7 @@ __all__ = [
     "parameter",
     "parameters_of",
     "parse",
+    "plain_number",
     "quantity",
     "record_from_table",
     "shown",
@@ -58,6 +59,13 @@ def shown(value: object) -> str:
     brief.maxstring = brief.maxother = brief.maxlong = 60
     brief.maxlevel = 1
     return brief.repr(value)
+
+
+def plain_number(value: object, kind: type[float] | type[int] = float) -> Any:
+    """A number of a file that we wrote; TypeError where it is text or a truth value, which `float` would take."""
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+        raise TypeError(f"{shown(value)} is no number")
+    return kind(value)
 
 
 def describe(spec: "Field[Any]") -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from resonet.cli.numbers import numbers
 from resonet.cli.options import InputShape, Json, Out, ParameterFile, Preset, Settings, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table
@@ -14,15 +15,6 @@ from resonet.core.validity import warn
 __all__ = ["COMMAND"]
 
 HELD = 1e-6  # of the largest weight: what the coupled program may leave
-
-
-def _numbers(text: str, kind: type, option: str, example: str) -> tuple[float, ...]:
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r}: numbers separated by commas are expected, such as {example}", param_hint=option
-        ) from None
 
 
 def compile_command(
@@ -57,12 +49,12 @@ def compile_command(
     from resonet.netlist.network.onnx.read import read_cnn
     from resonet.netlist.network.pixels import Pixels
 
-    shape = _numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
-    low_high = _numbers(input_range, float, "--input-range", "0,1") if input_range else None
+    shape = numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
+    low_high = numbers(input_range, float, "--input-range", "0,1") if input_range else None
     if low_high and len(low_high) != 2:
         raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
     parameters = read_parameters(design, settings or (), preset)
-    known_shape = tuple(int(n) for n in shape) if shape else None
+    known_shape = tuple(shape) if shape else None
     cnn = read_cnn(model, known_shape)
     taken = Pixels.parse(pixels, "--pixels") if pixels else cnn.pixels
     images = read_images(calibration, cnn.input_shape, taken) if calibration else None

@@ -20,6 +20,7 @@ __all__ = ["Journal", "open_journal", "read_journal"]
 
 
 MOST_BYTES = 100_000_000  # 100,000 points of a kilobyte
+KINDS = {"values": dict | None, "error": str, "final": bool, "seconds": int | float, "process": str}  # of an outcome
 
 
 class Journal:
@@ -61,7 +62,12 @@ def read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Outcome]]:
         outcomes = {}
         for line in lines:
             if "end" in line:
-                outcomes[int(line["end"])] = Outcome(**{name: line[name] for name in Outcome.__dataclass_fields__})
+                outcome = Outcome(**{name: line[name] for name in Outcome.__dataclass_fields__})
+                if type(line["end"]) is not int or not all(
+                    isinstance(getattr(outcome, n), k) for n, k in KINDS.items()
+                ):
+                    raise ValueError("values of other types")
+                outcomes[line["end"]] = outcome
         texts = [outcome.error + outcome.process for outcome in outcomes.values()] + [json.dumps(head)]
         if not all(text.isprintable() for text in texts):
             raise ValueError("control characters")

@@ -222,7 +222,7 @@ def _read(way: _Way, table: NumberTable, lines: _Lines, pick: Pick, file: str) -
     try:
         cells = _split([line for _, line in lines.rows], way.mark)
     except csv.Error as error:
-        raise InputError(f"{file}: not a table ({error})") from None
+        raise InputError(f"{file}: not a table ({str(error)!r})") from None
     numbers = [number for number, _ in lines.rows]
     if len(cells) != len(numbers):
         raise InputError(f"{file}: a quote that does not end in its line")

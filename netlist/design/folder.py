@@ -26,8 +26,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.files import _note, new_file, read_toml
-from resonet.core.npz import read_array
-from resonet.core.parameters import table_from_record
+from resonet.core.npz import read_array, read_numbers
+from resonet.core.parameters import plain_number, table_from_record
 from resonet.core.types import Done, nothing
 from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
 from resonet.netlist.bus.graph import write_graphml
@@ -242,14 +242,11 @@ def _read_program(
     layers = []
     for entry in planned.layers:
         name = entry.layer.name
-        f_res = tuple(
-            np.asarray(read_array(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)), float)
-            for b in entry.buses
-        )
+        f_res = tuple(read_numbers(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)) for b in entry.buses)
         for bus, array in zip(entry.buses, f_res, strict=True):
             if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
                 raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
-        residual = float(np.asarray(read_array(file, f"{name}/{method}/residual", 1), float))
+        residual = float(read_numbers(file, f"{name}/{method}/residual", 1))
         layers.append(LayerProgram(name, scales[name], f_res, residual))
     return Program(method, tuple(layers))
 
@@ -259,7 +256,7 @@ def _read_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan) -> d
     scales = {}
     for entry in planned.layers:
         name = entry.layer.name
-        scales[name] = float(np.asarray(read_array(file, f"{name}/calibrated/weight_scale", 1), float))
+        scales[name] = float(read_numbers(file, f"{name}/calibrated/weight_scale", 1))
         if not 0 < scales[name] < math.inf:
             raise InputError(f"{path}: layer {name}: weight scale {scales[name]:g}; possible: calibrate again")
     return scales
@@ -320,10 +317,10 @@ def load_design(folder: Path) -> Design:
     tables = read_toml(path)
     parameters = read_parameters(path)
     try:
-        sha256, shape = tables["model"]["sha256"], tuple(int(n) for n in tables["model"]["input_shape"])
+        sha256, shape = tables["model"]["sha256"], tuple(plain_number(n, int) for n in tables["model"]["input_shape"])
         source, name = (_printable(tables["model"][key]) for key in ("input_scales_from", "file"))
         numbers = {
-            layer: tuple(float(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
+            layer: tuple(plain_number(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
             for layer, table in tables["layers"].items()
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -21,11 +21,12 @@ from resonet.cli.replay import Record, read_record
 from resonet.core.errors import EngineError, InputError
 from resonet.core.files import read_toml
 from resonet.core.validity import collected
+from resonet.cosim.feed.result_file import read_result, write_result
 from resonet.cosim.ngspice.raw import read_raw
 from resonet.cosim.sweep.axes import parse_axis
 from resonet.cosim.sweep.journal import read_journal
-from resonet.cosim.weights.effective import Aggressor, EffectiveWeights
-from resonet.cosim.weights.store import _write, stored_parts
+from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.cosim.weights.held import Aggressor
 from resonet.models.fit.measured import read_curve
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_calibrated, write_design
@@ -160,7 +161,17 @@ def _journals(folder: Path) -> list[bytes]:
 
 def _records(folder: Path) -> list[bytes]:
     record = Record(["status", "b"], "/x", {"code": "ab"}, 0, "text\n", "", {"/x/y": "cd"}, 0.5, "2026-01-01 00:00:00")
-    return [json.dumps(asdict(record), indent=1).encode()]
+    return [json.dumps(asdict(record) | {"own_hash": record.own_hash}, indent=1).encode()]
+
+
+def _sealed(path: Path, data: bytes) -> None:
+    """A record whose hash of itself is right, whatever else is not: as somebody would who forges one."""
+    try:
+        table = json.loads(data)
+        table["own_hash"] = Record(**{key: value for key, value in table.items() if key != "own_hash"}).own_hash
+        path.write_text(json.dumps(table))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        path.write_bytes(data)
 
 
 def _results(folder: Path) -> list[bytes]:
@@ -173,8 +184,8 @@ def _results(folder: Path) -> list[bytes]:
         crosstalk={"t0": rng.normal(0, 1, (9, 9))},
         worst=Aggressor(-20.0, "t0", 0, 1, 2),
     )
-    _write(result, {"code": "ab", "device": "cd"}, folder / "result.nc")
-    _write(replace(result, worst=None), {}, folder / "other.nc")
+    write_result(result, {"code": "ab", "device": "cd"}, folder / "result.nc")
+    write_result(replace(result, worst=None), {}, folder / "other.nc")
     return [(folder / name).read_bytes() for name in ("result.nc", "other.nc")]
 
 
@@ -229,7 +240,8 @@ READERS = {
     "raw file": Reader(".raw", _raws, read_raw),
     "journal": Reader(".jsonl", _journals, read_journal),
     "record": Reader(".json", _records, read_record),
-    "result": Reader(".nc", _results, stored_parts),
+    "record, forged": Reader(".json", _records, read_record, _sealed),
+    "result": Reader(".nc", _results, read_result),
     "folder, design.toml": _folder_of("design.toml"),
     "folder, program.npz": _folder_of("program.npz"),
     "folder, calibrated.npz": _folder_of("calibrated.npz"),

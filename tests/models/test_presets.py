@@ -86,7 +86,8 @@ def test_a_preset_is_a_design_file(name, small_model):
         assert f"preset {name}: [auto_oscillator] psi = '{psi:g} rad': not used" in from_name[0].text
     assert parameters.device == preset.device
     assert parameters.plan.f_min <= preset.auto_oscillator.f0 <= parameters.plan.f_max
-    design = compile_cnn(small_model, parameters)
+    with collected():  # its tone powers and sources may be beyond what the plan of so small a network allows
+        design = compile_cnn(small_model, parameters)
     assert design.plan.device == preset.device
 
 
