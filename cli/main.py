@@ -10,8 +10,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from resonet.cli.faults import guarded, visible
+from resonet.cli.faults import complain, guarded, visible
 from resonet.cli.options import Strict
+from resonet.core.errors import InputError
 
 __all__ = ["app", "main"]
 
@@ -75,7 +76,12 @@ class _Group(TyperGroup):
         """Names, group by group."""
         from resonet.cli.registry import PANELS, find_command
 
-        panels = {name: found.panel for name in self.commands if (found := find_command(name)) is not None}
+        panels = {}
+        for name in self.commands:
+            try:
+                panels[name] = find_command(name).panel  # type: ignore[union-attr]
+            except InputError as error:  # a plug-in; the others are there
+                complain(str(error))
         return sorted(panels, key=lambda name: PANELS.index(panels[name]))
 
     def invoke(self, ctx: Any) -> Any:

@@ -125,9 +125,13 @@ def read_curve(path: Path, power: float | None = None) -> Curve:
 
     f, signal, watts, error = column("frequency"), column("sensitivity"), column("power"), column("error")
     assert f is not None
+    if signal is not None and power is not None:
+        raise InputError(f"{path.name}: has volts per watt, which no power changes; possible: no power")
     if signal is None:
         signal = column("voltage")
         assert signal is not None
+        if watts is not None and power is not None:
+            raise InputError(f"{path.name}: has powers of its own; possible: no other power")
         if watts is None:
             if power is None:
                 raise InputError(
