@@ -153,8 +153,12 @@ def _widths(headings: Mapping[str, str], rows: Sequence[Sequence[str]], room: in
         words = [word for cell in cells for word in cell.split()] + heading.split()
         whole = headings[heading] == "right"
         least.append(most[-1] if whole else min(max(map(cell_len, words), default=0), LONGEST_WORD))
-    left, wanted = max(0, room - sum(least)), sum(most) - sum(least)
-    return [a + (b - a if wanted <= left else (b - a) * left // wanted) for a, b in zip(least, most, strict=True)]
+    left, widths = max(0, room - sum(least)), list(least)
+    needy = sorted(range(len(least)), key=lambda n: most[n] - least[n])
+    for rank, n in enumerate(needy):  # what needs little gets it, the rest is shared
+        more = min(most[n] - least[n], left // (len(needy) - rank))
+        widths[n], left = widths[n] + more, left - more
+    return widths
 
 
 def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> None:
