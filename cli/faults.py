@@ -6,12 +6,17 @@ Nothing heavy is imported here: an interrupt while the rest is being imported ha
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
 __all__ = ["complain", "guarded", "visible"]
 
 INTERRUPTED = 130
+
+
+class _Told(SystemExit):
+    """The end of a run whose line was written."""
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -62,6 +67,13 @@ def _open_streams() -> None:
         raise OSError("standard output is closed; possible: > FILE, or > /dev/null")
 
 
+def _find_home() -> None:
+    """HOME where nobody set it: ngspice 39 breaks down without."""
+    if not os.environ.get("HOME"):
+        home = os.path.expanduser("~")  # noqa: PTH111 - "~" where nobody knows, no error
+        os.environ["HOME"] = home if os.path.isabs(home) else tempfile.gettempdir()  # noqa: PTH117
+
+
 def _told(error: OSError) -> str:
     """A fault of the system in words."""
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
@@ -104,16 +116,18 @@ def guarded(run: Callable[[], None]) -> NoReturn:
     """Run a command to its end. Raises SystemExit, with the exit status."""
     try:
         _open_streams()
+        _find_home()
         run()
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        if status == INTERRUPTED:
+        if status == INTERRUPTED and not isinstance(error, _Told):
             complain("interrupted")
+            raise _Told(_flushed(status)) from None
         if _flushed(status) == status:
             raise
-        sys.exit(1)
+        raise _Told(1) from None
     except (Exception, KeyboardInterrupt) as error:
         status = _status(error)
     else:
         status = 0
-    sys.exit(_flushed(status))
+    raise _Told(_flushed(status))

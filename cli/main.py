@@ -10,8 +10,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from resonet.cli.faults import guarded, visible
+from resonet.cli.faults import complain, guarded, visible
 from resonet.cli.options import Strict
+from resonet.core.errors import InputError
 
 __all__ = ["app", "main"]
 
@@ -76,14 +77,13 @@ class _Group(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Names, group by group; a plug-in that cannot be used is told, and left out."""
         from resonet.cli.registry import PANELS, find_command
-        from resonet.core.errors import InputError
 
         panels = {}
         for name in self.commands:
             try:
                 found = find_command(name)
-            except InputError as error:
-                typer.echo(f"resonet: {visible(str(error))}", err=True)
+            except InputError as error:  # a plug-in; the others are there
+                complain(str(error))
                 continue
             if found is not None:
                 panels[name] = found.panel

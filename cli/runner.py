@@ -7,6 +7,7 @@ status 1.
 
 import inspect
 import json
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -77,6 +78,7 @@ def _run(name: str, command: Command, context: typer.Context, strict: bool, valu
     refuse_what_does_not_apply(context, command.function, values)
     if not sys.warnoptions:
         warnings.showwarning = _show_python_warning
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its cache is no matter of ours
     ended: typer.Exit | None = None
     with collected() as found:
         token = running.set(name)

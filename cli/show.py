@@ -41,6 +41,7 @@ __all__ = [
     "warning",
 ]
 
+LONGEST_WORD = 32  # that is not broken in a table
 LAYOUT = "\n\t"  # what else than printable characters our own text has
 
 running: ContextVar[str] = ContextVar("running", default="")  # name of the command
@@ -136,6 +137,25 @@ def small_percent(share: float | None) -> str:
     return f"{100 * share:.0e} %" if share is not None and 0 < abs(share) < 5e-5 else percent(share)
 
 
+def _widths(headings: Mapping[str, str], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Width of every column: numbers whole, words unbroken, the rest of the room by what else there is to show."""
+    from rich.cells import cell_len
+
+    least, most = [], []
+    for heading, *cells in zip(headings, *rows, strict=True):
+        lines = [line for cell in (heading, *cells) for line in cell.split("\n")]
+        most.append(max(map(cell_len, lines)))
+        words = [word for cell in cells for word in cell.split()] + heading.split()
+        whole = headings[heading] == "right"
+        least.append(most[-1] if whole else min(max(map(cell_len, words), default=0), LONGEST_WORD))
+    left, widths = max(0, room - sum(least)), list(least)
+    needy = sorted(range(len(least)), key=lambda n: most[n] - least[n])
+    for rank, n in enumerate(needy):  # what needs little gets it, the rest is shared
+        more = min(most[n] - least[n], left // (len(needy) - rank))
+        widths[n], left = widths[n] + more, left - more
+    return widths
+
+
 def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> None:
     """Table with columns {heading: justify}; brackets in the text are no markup.
 
@@ -145,14 +165,16 @@ def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[visible(cell, LAYOUT) for cell in row] for row in rows]
     table = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading, justify in columns.items():
-        table.add_column(Text(heading), justify=justify, no_wrap=justify == "right", overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*(Text(visible(cell, LAYOUT)) for cell in row))
+    edges = 2 * len(columns) + 1
+    for (heading, justify), width in zip(columns.items(), _widths(columns, cells, out.width - edges), strict=True):
+        table.add_column(Text(heading), justify=justify, width=width, overflow="fold")  # type: ignore[arg-type]
+    for row in cells:
+        table.add_row(*map(Text, row))
     say(title, style="bold")
-    least = out.measure(table, options=out.options.update(width=10_000)).minimum
-    out.print(table, width=max(out.width, least), crop=False, no_wrap=False)
+    wide = max(out.width, edges + sum(column.width or 0 for column in table.columns))
+    _Console(highlight=False, emoji=False, width=wide).print(table)
 
 
 def print_files(title: str, paths: Iterable[Path]) -> None:

@@ -15,6 +15,7 @@ from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, M
 __all__ = ["crossbar_figure"]
 
 LEAST_SHOWN = 1e-4  # RMS error; below it the reprogramming has long ended
+LEAST_MISSED = 1e-4  # of the images; a logarithmic scale has no zero
 AXES: dict[Axis, str] = {
     "size": "largest array, lines",
     "ratio": "OFF/ON ratio",
@@ -52,7 +53,7 @@ def _curves(axes: Axes, points: Sequence[CrossbarPoint], axis: Axis, error: bool
         if error:
             y = [100 * max(pooled_error([w.error for w in p.weights.values()]), LEAST_SHOWN) for p in chosen]
         else:
-            y = [100 * (1 - (p.accuracy or 0.0)) for p in chosen]
+            y = [100 * max(1 - (p.accuracy or 0.0), LEAST_MISSED) for p in chosen]
         axes.plot(x, y, style, color=colour, label=label, linewidth=1.4, markersize=4, zorder=3)
 
 
@@ -75,11 +76,11 @@ def _accuracy(axes: Axes, points: Sequence[CrossbarPoint], axis: Axis, chains: M
     for program, share in chains.items():
         label, colour = CHAINS.get(program, ("trained network, software", INK))
         style = "--" if program in CHAINS else "-"
-        axes.axhline(100 * (1 - share), color=colour, linestyle=style, linewidth=1.2, label=label)
+        axes.axhline(100 * max(1 - share, LEAST_MISSED), color=colour, linestyle=style, linewidth=1.2, label=label)
     axes.set_yscale("log")
     missed = [1 - share for share in chains.values()] + [1 - (p.accuracy or 0.0) for p in points]
-    axes.set_ylim(110, 70 * max(min(missed), 1e-4))
-    ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100) if t > 80 * max(min(missed), 1e-4)]
+    axes.set_ylim(110, 70 * max(min(missed), LEAST_MISSED))
+    ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100) if t > 80 * max(min(missed), LEAST_MISSED)]
     axes.set_yticks(ticks, [f"{100 - t:g}" for t in ticks])
     axes.yaxis.set_minor_locator(NullLocator())
 

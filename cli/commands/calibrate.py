@@ -32,8 +32,9 @@ def _row(result: "LayerCalibration") -> dict[str, Any]:
 
 
 def _show(found: "Calibration", title: str, start: "Method") -> None:
+    before = "before" if start == "calibrated" else start
     columns = {"layer": "left"} | dict.fromkeys(
-        (f"RMS\n{start}", "RMS\ncalibrated", "worst\nweight", "passes", "of\nrange", "chains\noff"), "right"
+        (f"RMS\n{before}", "RMS\ncalibrated", "worst\nweight", "passes", "of\nrange", "chains\noff"), "right"
     )
     rows = [
         (

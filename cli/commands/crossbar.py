@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Data, Folder, Jobs, Json, unless
+from resonet.cli.options import Data, Folder, Jobs, Json
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.parameters import parse, table_from_record
@@ -117,9 +117,7 @@ def _sweeps(
 def crossbar_command(
     folder: Folder,
     data: Data = None,
-    layer: Annotated[
-        list[str] | None, typer.Option("--layer", help="Only these layers (without --data)."), unless("data")
-    ] = None,
+    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only these layers (without --data).")] = None,
     size: Annotated[str | None, typer.Option(help="Largest array, word x bit lines: 128 or 256x64.")] = None,
     ron: Annotated[str | None, typer.Option(help="ON resistance (default: R0 of the design's device).")] = None,
     ratio: Annotated[str | None, typer.Option(help="OFF/ON ratio (default: 1 + Delta R / R of the device).")] = None,

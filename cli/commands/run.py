@@ -13,6 +13,7 @@ from resonet.cli.options import Chosen, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
 from resonet.cli.show import engineering, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.errors import InputError
+from resonet.core.validity import warn
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.energy_budget import Energy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND"]
 
+SETTLED = 0.8  # of the simulated time: `ImageRun.unsettled`
 MOST_CLASSES = 20  # rows of the table of logits
 ASSUMPTIONS = (
     "assumed here: devices {oscillator:g} uA x {resistance:g} Ohm, p_max {p_max:g} nW, supply {supply:g} V, class-A "
@@ -244,6 +246,10 @@ def run_command(
     decks = folder / "decks" / program
     with progress(f"image {image}, {', '.join(engines)}", steps) as done:
         run = run_image(hardware, images.images, image, options, name, decks, done)
+    if run.unsettled:
+        slowest = max(stage.sums for stage in run.settling)
+        text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
+        warn("unsettled", text, slowest, SETTLED * run.stop, "s")
     figures = _figures(run, folder, name)
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None

@@ -1,5 +1,6 @@
 """`resonet status`: what a design folder holds, what of it is stale and why, what is missing."""
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -69,6 +70,19 @@ def _runs(folder: Path) -> list[_Line]:
     return found
 
 
+def _warnings(folder: Path) -> list[_Line]:
+    """Warnings of validity that commands left."""
+    found = []
+    for path in sorted((folder / "results").glob("warnings_*.json")):
+        what = f"resonet {path.stem.removeprefix('warnings_')}"
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))
+            found += [_Line(what, str(entry["code"]), str(entry["text"])) for entry in entries]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            found.append(_Line(what, "damaged", f"delete results/{path.name}"))
+    return found
+
+
 def _outdated(sweep: Any, key: str) -> bool:
     """Whether the points would come out otherwise now."""
     from resonet.core.errors import InputError
@@ -119,17 +133,23 @@ def status_command(
         weights = _weights(folder, design)
     except EngineError as error:
         weights = [_Line("effective weights", "unknown", str(error))]
-    parts = {"weights": weights, "sweeps": _sweeps(folder), "runs": _runs(folder)}
+    parts = {"weights": weights, "warnings": _warnings(folder), "sweeps": _sweeps(folder), "runs": _runs(folder)}
     if as_json:
         print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
         return
-    titles = {"weights": "results", "sweeps": "sweeps", "runs": "commands, which print again what they printed"}
+    titles = {
+        "weights": "results",
+        "warnings": "warnings of validity, of the last run",
+        "sweeps": "sweeps",
+        "runs": "commands, which print again what they printed",
+    }
     for name, lines in parts.items():
         if lines:
             columns = {titles[name]: "left", "state": "left", "why": "left"}
             print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
-    states = [line.state for lines in parts.values() for line in lines]
+    states = [line.state for name, lines in parts.items() if name != "warnings" for line in lines]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    told += f"; {len(parts['warnings'])} warnings" if parts["warnings"] else ""
     say(f"all in all: {told}")
 
 

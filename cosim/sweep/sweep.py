@@ -122,7 +122,8 @@ class _Ground:
 def _ground(sweep: Sweep, key: str) -> _Ground:
     if sweep_key(sweep) != key:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
-    design, given = _base(sweep)
+    with collected():  # what is said of the design that is varied says nothing of the points
+        design, given = _base(sweep)
     design.require_bus("sweep")
     if sweep.measure == "weights":
         return _Ground(design, given, sweep.points, None, None)

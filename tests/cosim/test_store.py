@@ -1,6 +1,7 @@
 """What was computed is kept and believed only while nothing that it depends on has changed."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -198,10 +199,50 @@ def test_verdicts_with_status_1_are_stored(copy, resonet):
 def test_a_record_that_somebody_made_is_not_shown(copy, resonet, change):
     first = resonet("crosstalk", copy)
     (path,) = (copy / "runs").glob("*.json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    table = json.loads(path.read_text()) | change
+    del table["own_hash"]
+    path.write_text(json.dumps(table | {"own_hash": replay.Record(**table).own_hash}))
     assert replay.read_record(path) is None
     assert resonet("crosstalk", copy) == first
     assert "\x1b" not in resonet("status", copy)[1]
+
+
+def test_a_record_that_was_damaged_is_not_shown(copy, resonet):
+    """Every record carries a hash of itself: one number that is another is enough."""
+    first = resonet("crosstalk", copy)
+    (path,) = (copy / "runs").glob("*.json")
+    whole = path.read_text()
+    for old, new in (
+        ("0.04 %", "0.05 %"),
+        ("conv1", "conv2"),
+        ('"status": 0', '"status": 1'),
+        ("own_hash", "her_hash"),
+    ):
+        damaged = whole.replace(old, new, 1)
+        path.write_text(damaged)
+        assert damaged == whole or replay.read_record(path) is None
+    path.write_text(whole)
+    assert replay.read_record(path) is not None
+    assert resonet("crosstalk", copy)[1] == first[1]
+
+
+def test_the_engine_counts_by_its_content(copy, resonet, monkeypatch, tmp_path):
+    """A program of the same place, size and date that computes otherwise is another engine."""
+    other, real = tmp_path / "spice", ngspice.find_ngspice()
+    monkeypatch.setenv("RESONET_NGSPICE", str(other))
+    runs = []
+    for remark in ("a", "b", "b"):
+        other.write_text(f'#!/bin/sh\nexec {real} "$@" # {remark}\n')
+        other.chmod(0o755)
+        os.utime(other, (1, 1))
+        runs.append(resonet("crosstalk", copy)[3])
+    assert runs == [1, 1, 0]
+
+
+def test_nothing_is_shown_again_where_a_plug_in_is_installed(copy, resonet, monkeypatch):
+    resonet("crosstalk", copy)
+    monkeypatch.setattr(replay, "_plugged", lambda: True)
+    assert resonet("crosstalk", copy)[3] == 1
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(copy, resonet, monkeypatch):
