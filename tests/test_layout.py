@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LEVEL = {"models": 0, "spice_lib": 1, "netlist": 2, "cosim": 3, "sparams": 4, "report": 4, "cli": 5, "examples": 6}
+LEVEL = {
+    "core": -1,
+    "models": 0,
+    "spice_lib": 1,
+    "netlist": 2,
+    "cosim": 3,
+    "sparams": 4,
+    "report": 4,
+    "cli": 5,
+    "examples": 6,
+}
 HEAVY = ("matplotlib", "torch", "onnx", "PySpice", "skrf", "xarray", "pandas", "scipy.integrate", "numba")
 
 

@@ -1,0 +1,1 @@
+"""What is no physics and everybody needs."""
