@@ -1,0 +1,31 @@
+"""Networks in reference impedances that are real and the same at all frequencies, as everything here assumes."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resonet.models.errors import InputError
+
+if TYPE_CHECKING:
+    from skrf import Network
+
+__all__ = ["constant_reference"]
+
+FALLBACK = 50.0  # ohm
+
+
+def constant_reference(network: "Network") -> tuple["Network", str]:
+    """The network, renormalised to 50 ohm if its impedances are complex or change; and words on it, or none."""
+    if not np.any(network.z0.imag) and not np.any(network.z0 != network.z0[0]):
+        if not np.all(network.z0.real > 0):
+            raise InputError(f"network {network.name}: reference impedances must be positive")
+        return network, ""
+    kind = "complex" if np.any(network.z0.imag) else "different at every frequency"
+    names = network.port_names
+    with np.errstate(all="ignore"):
+        found = network.copy()
+        found.renormalize(FALLBACK)
+    if not np.isfinite(found.s).all():
+        raise InputError(f"network {network.name}: its {kind} reference impedances cannot be renormalised")
+    found.port_names = names
+    return found, f"port impedances are {kind}: renormalised to {FALLBACK:g} ohm ({network.s_def} waves)"
