@@ -68,6 +68,8 @@ def _show_fit(found: Any) -> None:
     ]
     title = f"{found.file}: fit of the {found.kind}, R² = {found.r_squared:.6f}, {len(found.frequency)} points"
     print_table(title, {"parameter": "left", "value": "right", "standard error": "right"}, rows)
+    for note in found.notes:
+        out.print(f"warning [{note.code}]: {note.text}", markup=False, soft_wrap=True)
     names = list(found.estimates)
     strong = [
         f"{a} and {b} {found.correlation[i, j]:+.2f}"
@@ -133,6 +135,7 @@ def device_command(
             "correlation": found.correlation.tolist(),
             "reduced_chi_square": found.reduced_chi_square,
             "r_squared": found.r_squared,
+            "warnings": [asdict(note) for note in found.notes],
         }
         parameters = [asdict(row) for row in rows]
         shown = {"device": name, "preset": preset, "parameters": parameters, "fit": fitted, "values": made.values}

@@ -1,5 +1,6 @@
 """What `resonet sparams` computes and writes beside the plain chain: blocks, plots, sweeps, comparison, data sheet."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from resonet.sparams.chain import find_bus
 from resonet.sparams.deck import block_deck
 from resonet.sparams.extract import Engine, extract
 from resonet.sparams.grid import missed, refine, seen_resonances
-from resonet.sparams.measured import FittedPart, part_from_file
+from resonet.sparams.measured import TOLERANCE, FittedPart, part_from_file
 from resonet.sparams.window import Kind, default_grid, design_block, layer_stand
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Units:
     bias: float = parameter(0.0, "A", -1.0, 1.0, "DC current through the chain, such as 5uA")
     start: float = parameter(1e9, "Hz", 1.0, 1e15, "lowest frequency, such as 0.5GHz")
     stop: float = parameter(1e9, "Hz", 1.0, 1e15, "highest frequency, such as 25GHz")
+    tolerance: float = parameter(0.1, "dB", 0.0, 3.0, "gain of a measured part that its uncertainty explains")
     z0: float = parameter(50.0, "Ohm", 1e-3, 1e6, "reference impedance, such as 75Ohm")
     tuning: float = parameter(0.0, "A", -1.0, 1.0, "current in the tuning line, such as 5mA")
     temperature: float = parameter(300.0, "K", 1.0, 1000.0, "temperature of the resonators")
@@ -89,8 +91,18 @@ class BlockPage:
     notes: list[str]
 
 
-def layer_parts(design: Design, layer: str, bus: str | None, parts: tuple[str, ...]) -> tuple[Stand, list[FittedPart]]:
-    """What stands around the resonators, with the measured parts KIND=FILE in place of their models."""
+def layer_parts(
+    design: Design,
+    layer: str,
+    bus: str | None,
+    parts: tuple[str, ...],
+    tolerance: float = TOLERANCE,
+    done: Callable[[], None] | None = None,
+) -> tuple[Stand, list[FittedPart]]:
+    """What stands around the resonators, with the measured parts KIND=FILE in place of their models.
+
+    `tolerance`: gain of a file, dB, that its uncertainty explains; `done` is called after each step of a fit.
+    """
     tones = find_bus(design, layer, bus).size[1]
     blocks: dict[str, Block | None] = {}
     fitted = []
@@ -100,7 +112,7 @@ def layer_parts(design: Design, layer: str, bus: str | None, parts: tuple[str, .
             raise InputError(
                 f"part {text[:60]!r}: possible: tee=FILE, combiner=FILE, line=FILE, package=FILE, each once"
             )
-        blocks[kind], part = part_from_file(kind, Path(file), tones)
+        blocks[kind], part = part_from_file(kind, Path(file), tones, tolerance, done)
         fitted.append(part)
     return layer_stand(design, **blocks), fitted
 
@@ -167,11 +179,12 @@ def plot_page(network: "Network", channels: Array, kinds: tuple[str, ...], folde
     return paths
 
 
-def readable(file: Path) -> "Network":
-    """A Touchstone file, read before anything is computed. Raises InputError."""
-    from resonet.sparams.touchstone import read_touchstone
+def readable(file: Path) -> "tuple[Network, list[tuple[str, str]]]":
+    """A Touchstone file, read before anything is computed, and notes (code, text) on it. Raises InputError."""
+    from resonet.sparams.touchstone import network_of, read_file
 
-    return read_touchstone(file)
+    data = read_file(file)
+    return network_of(data, file.stem), [(note.code, f"{file.name}: {note.text}") for note in data.notes]
 
 
 def compare_page(
@@ -199,7 +212,10 @@ def compare_page(
     entries = sorted(entries, key=lambda row: -float(row["largest"]))[:36]  # type: ignore[arg-type]
     files = save(drawn, folder / "report", f"sparams_{network.name}_compare")
     points = len(found.simulated.f)
-    return {"file": file, "frequencies": points, "rms": found.total_rms, "entries": entries}, files
+    sampling = found.sampling if np.isfinite(found.sampling) else None
+    rows = {"file": file, "frequencies": points, "rms": found.total_rms, "sampling_error": sampling}
+    notes = [{"code": code, "text": text} for code, text in found.notes]
+    return rows | {"entries": entries, "notes": notes}, files
 
 
 SWEPT = {

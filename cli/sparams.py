@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import typer
 
-from resonet.cli.show import err, out, print_json, print_table
+from resonet.cli.show import err, out, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -35,6 +35,7 @@ def _parts_table(parts: "list[FittedPart]") -> None:
         "pole pairs": "right",
         "RMS error": "right",
         "largest": "right",
+        "gain of file": "right",
         "passive": "left",
     }
     rows = (
@@ -43,7 +44,10 @@ def _parts_table(parts: "list[FittedPart]") -> None:
             str(int((part.poles.imag > 0).sum())),
             f"{part.rms_error:.1e}",
             f"{part.max_error:.1e}",
-            "as fitted" if part.passive_before else f"enforced (RMS {part.fit_error:.1e} before)",
+            f"{20 * np.log10(max(part.data_gain, 1e-300)):+.3f} dB",
+            "as fitted"
+            if part.passive_before
+            else f"enforced (RMS {part.fit_error:.1e} before, {part.change:.1e} off)",
         )
         for part in parts
     )
@@ -121,6 +125,7 @@ class _Result:
     touchstone: list[Path]
     figures: list[Path]
     notes: list[str]
+    warnings: list[tuple[str, str]] = field(default_factory=list)  # code, text: how files were read and fitted
     rows: list[tuple[float, float, float, float]] = field(default_factory=list)  # of the plain chain
     ports: list[dict[str, Any]] = field(default_factory=list)
     parts: "list[FittedPart]" = field(default_factory=list)
@@ -152,7 +157,7 @@ def _plain(
         (float(f), float(r), float(level[n, 1, 0]), float(level[n, 0, 0]))
         for f, r, n in zip(page.channels, page.resonances, at, strict=True)
     ]
-    return _Result(page.network, list(page.touchstone), list(page.figures), list(page.notes), rows)
+    return _Result(page.network, list(page.touchstone), list(page.figures), list(page.notes), rows=rows)
 
 
 def _block(
@@ -162,17 +167,21 @@ def _block(
     parts: tuple[str, ...],
     limits: tuple[float | None, float | None, int],
     sweep: _Sweep,
+    tolerance: float,
 ) -> _Result:
     """Any block, by any engine, with measured parts in it."""
     from resonet.cli.sparam_page import block_page, layer_parts, sweep_page
+    from resonet.sparams.measured import STEPS
 
-    stand, fitted = layer_parts(design, options.layer, options.bus, parts)
+    with progress("fit measured parts", STEPS * len(parts)) as done:
+        stand, fitted = layer_parts(design, options.layer, options.bus, parts, tolerance, done)
     page = block_page(design, folder, options, stand, limits)
     figures = []
     if sweep.text:
         figures = sweep_page(design, folder, page, options, stand, sweep.text, sweep.width, sweep.drift)
     named = [{"name": port.name, "impedance": port.impedance} for port in page.block.ports]
-    return _Result(page.network, page.touchstone, figures, page.notes, ports=named, parts=fitted, stand=stand)
+    said = [note for part in fitted for note in part.notes]
+    return _Result(page.network, page.touchstone, figures, page.notes, said, ports=named, parts=fitted, stand=stand)
 
 
 def _print_json(result: _Result) -> None:
@@ -183,10 +192,12 @@ def _print_json(result: _Result) -> None:
         keys = ("channel_hz", "resonance_hz", "s21_db", "s11_db")
         shown["channels"] = [dict(zip(keys, row, strict=True)) for row in result.rows]
     else:
-        numbers = ("name", "rms_error", "max_error", "fit_error", "passive_before")
+        numbers = ("name", "rms_error", "max_error", "fit_error", "passive_before", "data_gain", "change", "ended")
         shown["ports"] = result.ports
         shown["parts"] = [{key: getattr(part, key) for key in numbers} for part in result.parts]
     shown |= {"touchstone": result.touchstone, "figures": result.figures, "notes": result.notes}
+    if result.warnings:
+        shown["warnings"] = [{"code": code, "text": text} for code, text in result.warnings]
     if result.compared:
         shown["compare"] = result.compared
     if result.sheet:
@@ -208,6 +219,8 @@ def _print_tables(result: _Result) -> None:
         _sheet_table(result.sheet)
     for note in result.notes:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
+    for code, text in result.warnings:
+        out.print(f"warning [{code}]: {text}", markup=False, soft_wrap=True)
     _files("Touchstone", result.touchstone)
     _files("figures", result.figures)
 
@@ -246,6 +259,12 @@ def sparams_command(
         list[str] | None,
         typer.Option(help="Measured part: tee=FILE, combiner=FILE, line=FILE, package=FILE.", rich_help_panel=PANEL),
     ] = None,
+    passive_tolerance: Annotated[
+        str,
+        typer.Option(
+            help="Gain of a measured part that its uncertainty explains; the model has none.", rich_help_panel=PANEL
+        ),
+    ] = "0.1dB",
     plot: Annotated[
         list[str] | None,
         typer.Option(help="Figure: db, phase, smith, delay, isolation; waterfall with --sweep.", rich_help_panel=PANEL),
@@ -292,7 +311,8 @@ def sparams_command(
     plain = not (block or engine or ports or z0 or part or sweep) and touchstone == "1"
     kinds = tuple(kind for kind in plot or () if kind != "waterfall")
     check_request(kinds, sweep, tuple(drift or ()), tuning_width)
-    measured = readable(compare) if compare else None
+    tolerance = Units.si("tolerance", passive_tolerance)
+    measured, said = readable(compare) if compare else (None, [])
     if plain:
         result = _plain(design, folder, layer, program, chain, bus, current, limits)
     else:
@@ -302,12 +322,19 @@ def sparams_command(
         kind, solver = block or "chain", engine or "linear"
         options = Options(layer, program, kind, bus, chain, current, solver, names, tuple(z0 or ()), touchstone)
         result = _block(
-            design, folder, options, tuple(part or ()), limits, _Sweep(sweep, tuning_width, tuple(drift or ()))
+            design,
+            folder,
+            options,
+            tuple(part or ()),
+            limits,
+            _Sweep(sweep, tuning_width, tuple(drift or ())),
+            tolerance,
         )
         kinds = kinds or (() if sweep else ("db",))
     result.figures += plot_page(result.network, channels, kinds, folder)
     if compare and measured is not None:
         result.compared, overlay = compare_page(result.network, measured, compare, folder)
+        result.warnings += said + [(note["code"], note["text"]) for note in result.compared.pop("notes")]
         result.figures += overlay
     if metrics:
         from resonet.sparams.sheet import layer_sheet

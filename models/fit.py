@@ -22,13 +22,14 @@ outside the data, or holds too few points to have a width.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from resonet.core.touchstone import Note
 from resonet.models.errors import InputError
 from resonet.models.least_squares import Solved, real_rows, scan, solve
 from resonet.models.measured import Curve, read_curve, read_one_port
@@ -67,6 +68,7 @@ class DeviceFit:
     frequency: Array  # Hz
     measured: NDArray[Any]  # V/W, or S11
     fitted: NDArray[Any]
+    notes: tuple[Note, ...] = ()  # how the file was read
 
     def __getitem__(self, name: str) -> float:
         return self.estimates[name].value
@@ -246,8 +248,8 @@ def fit_touchstone(path: Path, contact: float = 0.0, parasitics: bool = True) ->
     One port, S11. `contact` is the known series resistance R_c, Ohm; without `parasitics` L and C are 0. The noise is
     taken as white in S11. Raises InputError.
     """
-    f, s11, z0 = read_one_port(path)
-    return _fit_one_port(f, s11, z0, contact, parasitics, str(path))
+    f, s11, z0, notes = read_one_port(path)
+    return replace(_fit_one_port(f, s11, z0, contact, parasitics, str(path)), notes=notes)
 
 
 def _reflection(z: Complex, z0: float) -> Complex:

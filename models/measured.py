@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.core.touchstone import TouchstoneError, read, real_reference
+from resonet.core.touchstone import Note, TouchstoneError, read, real_reference
 from resonet.models.errors import InputError
 
 __all__ = ["Curve", "read_curve", "read_one_port"]
@@ -143,12 +143,12 @@ def read_curve(path: Path, power: float | None = None) -> Curve:
     return Curve(f[order], signal[order], None if error is None else error[order])
 
 
-def read_one_port(path: Path) -> tuple[Array, NDArray[np.complex128], float]:
-    """Frequencies (Hz, rising), S11 and reference impedance (Ohm) of a one-port Touchstone file."""
+def read_one_port(path: Path) -> tuple[Array, NDArray[np.complex128], float, tuple[Note, ...]]:
+    """Frequencies (Hz, rising), S11, reference impedance (Ohm) of a one-port Touchstone file, and how it was read."""
     try:
         data = real_reference(read(path))
     except TouchstoneError as error:
         raise InputError(str(error)) from None
     if data.ports != 1:
         raise InputError(f"{path.name}: {data.ports} ports; possible: one (S11 of the resonator, .s1p)")
-    return data.f, data.s[:, 0, 0], float(data.z0[0, 0].real)
+    return data.f, data.s[:, 0, 0], float(data.z0[0, 0].real), data.notes

@@ -25,6 +25,7 @@ from resonet.sparams.block import (
     Lumped,
     Measured,
     Resonators,
+    check_band,
     flat,
     top_node,
 )
@@ -223,6 +224,7 @@ def block_deck(block: Block, f: Array, method: str | None = None, lib: str = "..
 
     Raises InputError where a port would draw the bias, or `.sp` is asked for with too many ports.
     """
+    check_band(block, f)
     whole = flat(block)
     _check_bias(whole)
     ports, runs = [port.impedance for port in whole.ports], sweeps(f)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from resonet.sparams.part import FittedPart
 from resonet.sparams.passivity import Rational, enforced, gain_bounds, lowered
-from resonet.sparams.vector_fit import loewner_orders, principal, residues, vector_fit
+from resonet.sparams.vector_fit import laplace, loewner_orders, principal, residues, vector_fit
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -25,6 +25,7 @@ TARGET = 1e-4  # RMS error at which the search for poles ends
 USABLE = 0.05  # RMS error beyond which a fit is refused
 STEPS = 8  # orders that are tried at most
 HELPS = 0.95  # of the error: what a higher order must reach to be worth another one
+NEAR = 1.2  # of the error of a fit: a passive model within that is close enough
 FAR = 3.0  # fit errors of gain above 1 beyond which S is held outside the band as well
 HELD = (1e-3, 1e-2, 1e-1)  # weights of that
 STALLS = 3  # orders in a row that do not: the rest is noise
@@ -32,7 +33,7 @@ STALLS = 3  # orders in a row that do not: the rest is noise
 
 def most_order(network: "Network") -> int:
     """Poles that a fit may have: a third of the frequencies, and what can be proved passive."""
-    return max(2, min(2 * MOST_PAIRS, len(network.f) // 3, MOST_STATES // network.nports))
+    return max(2, min(2 * MOST_PAIRS, len(network.f) // 3, MOST_STATES // int(network.nports)))
 
 
 def _entries(s: Complex) -> tuple[Complex, bool]:
@@ -57,7 +58,7 @@ def fitted_model(f: NDArray[np.float64], s: Complex, poles: Complex, held: float
     """Residues and constant for given poles, symmetric where the data are; `held` as in `residues`."""
     n = s.shape[1]
     entries, symmetric = _entries(s)
-    found, constant = residues(2j * np.pi * f, entries, poles, held)
+    found, constant = residues(laplace(f), entries, poles, held)
     if not symmetric:
         return Rational(poles, found.reshape(n, n, -1), constant.reshape(n, n))
     full, whole = np.zeros((n, n, len(poles)), complex), np.zeros((n, n))
@@ -112,8 +113,13 @@ def _fits(network: "Network", h: Complex, order: int, target: float) -> list[tup
     return sorted(found, key=lambda one: one[0])
 
 
-def _passive(model: Rational, network: "Network", name: str, fit_error: float, target: float) -> FittedPart | None:
-    """The closest passive model, by enforcement or by lowering it as a whole; None where no bound is found."""
+def _passive(
+    model: Rational, network: "Network", name: str, fit_error: float, target: float, deadline: float = np.inf
+) -> FittedPart | None:
+    """The closest passive model, by enforcement or by lowering it as a whole; None where no bound is found.
+
+    What comes close to the fit's own error ends the tries, and so does the deadline (s, of the process).
+    """
     raw = model.at(network.f)
     low, upper = gain_bounds(model)
     makers: list[Callable[[], Rational]] = [lambda: model] if upper <= 1 else [lambda: lowered(model)]
@@ -133,6 +139,8 @@ def _passive(model: Rational, network: "Network", name: str, fit_error: float, t
         part = replace(as_part(one, network, name), fit_error=fit_error, passive_before=upper <= 1, change=change)
         if best is None or part.rms_error < best.rms_error:
             best = part
+        if best.rms_error <= max(NEAR * fit_error, 0.1 * target) or time.process_time() > deadline:
+            break
     return best
 
 
@@ -165,7 +173,7 @@ def search(
         for error, model in fits[: 1 if best is not None else 2]:
             if best is not None and (error >= best.rms_error or error * worth >= closest):
                 continue
-            found = _passive(model, network, name, error, target)
+            found = _passive(model, network, name, error, target, start + seconds)
             if found is not None and (best is None or found.rms_error * worth < HELPS * closest):
                 best, closest = found, found.rms_error * worth
         stalled = stalled + 1 if fits and fits[0][0] * worth > HELPS * least else 0

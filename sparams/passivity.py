@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.sparams.vector_fit import basis
+from resonet.sparams.vector_fit import basis, laplace
 
 __all__ = ["Rational", "enforced", "gain_bounds", "scaled"]
 
@@ -44,8 +44,8 @@ class Rational:
 
     def at(self, f: Array) -> Complex:
         """S at f (Hz), [frequencies, n, n]."""
-        s = 2j * np.pi * np.asarray(f, float)
-        return np.asarray(np.einsum("fk,kij->fij", basis(s, self.poles), self.coefficients) + self.constant)
+        s, n = laplace(f), len(self.constant)
+        return (basis(s, self.poles) @ self.coefficients.reshape(-1, n * n)).reshape(-1, n, n) + self.constant
 
     @cached_property
     def coefficients(self) -> Array:
@@ -84,7 +84,7 @@ class Rational:
                 k += 2
         one = np.eye(n)
         c = np.concatenate(list(self.coefficients), 1) / top if order else np.empty((n, 0))
-        return np.kron(a, one), np.kron(b[:, None], one), c
+        return np.asarray(np.kron(a, one)), np.asarray(np.kron(b[:, None], one)), np.asarray(c)
 
     @cached_property
     def top(self) -> float:
@@ -98,7 +98,7 @@ def scaled(model: Rational, factor: float) -> Rational:
 
 
 def _gains(model: Rational, f: Array) -> Array:
-    return np.linalg.svd(model.at(f), compute_uv=False)[:, 0]
+    return np.asarray(np.linalg.svd(model.at(f), compute_uv=False)[:, 0])
 
 
 def _near_infinity(model: Rational, level: float) -> bool:
@@ -186,7 +186,7 @@ def _peaks(model: Rational, f: Array) -> tuple[Array, Complex, Complex, Array]:
 def _step(model: Rational, f: Array, root: Array) -> Rational | None:
     """A first-order step towards passivity; None if nothing is above 1. root: inverse Cholesky factor of the basis."""
     at, u, v, sigma = _peaks(model, f)
-    phi = np.concatenate([basis(2j * np.pi * at, model.poles), np.ones((len(at), 1))], 1)
+    phi = np.concatenate([basis(laplace(at), model.poles), np.ones((len(at), 1))], 1)
     left, value, right = np.linalg.svd(model.constant)
     over = value > 1 - MARGIN
     if not len(at) and not over.any():
@@ -221,7 +221,7 @@ def with_change(model: Rational, change: Array) -> Rational:
 
 def enforced(model: Rational, f: Array) -> Rational:
     """A passive model, proved, close to this one at the frequencies f (Hz)."""
-    phi = np.concatenate([basis(2j * np.pi * f, model.poles), np.ones((len(f), 1))], 1)
+    phi = np.concatenate([basis(laplace(f), model.poles), np.ones((len(f), 1))], 1)
     gram = (phi.conj().T @ phi).real / len(f)
     size = np.sqrt(np.diag(gram))
     gram = gram / size / size[:, None] + 1e-9 * np.eye(len(size))

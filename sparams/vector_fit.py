@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["basis", "loewner_orders", "principal", "residues", "start_poles", "vector_fit"]
+__all__ = ["basis", "laplace", "loewner_orders", "principal", "residues", "start_poles", "vector_fit"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -24,6 +24,11 @@ MOST_COMPONENTS = 12
 RANKS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-9, 1e-11)  # of singular values, where orders worth a try end
 HELD = 40  # frequencies on either side of the band
 LEAST_DAMPING = 1e-9  # of a pole, relative: an undamped one rings for ever
+
+
+def laplace(f: Array) -> Complex:
+    """The variable j2πf of frequencies in Hz."""
+    return np.asarray(2j * np.pi * np.asarray(f, float), complex)
 
 
 def basis(s: Complex, poles: Complex) -> Complex:
@@ -142,13 +147,13 @@ def vector_fit(f: Array, h: Complex, order: int, spacing: str = "lin", start: Co
     """Poles, rad/s, one of each pair, of a fit of that order to h [frequencies, components] at f (Hz)."""
     top = 2 * np.pi * f[-1]
     thin = slice(None, None, -(-len(f) // FIT_POINTS))
-    s, h = 2j * np.pi * f[thin] / top, h[thin]
+    s, h = laplace(f[thin] / top), h[thin]
     poles = start_poles(order, 2 * np.pi * f[0] / top, 1.0, spacing) if start is None else start / top
     for _ in range(ITERATIONS):
         poles, moved = _relocated(s, h, poles)
         if moved < SETTLED:
             break
-    return poles * top
+    return np.asarray(poles * top)
 
 
 def loewner_orders(f: Array, h: Complex) -> Iterator[int]:
