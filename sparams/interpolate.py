@@ -29,14 +29,17 @@ def _delays(f: Array, s: Complex) -> Array:
     return np.asarray((weight * delay).sum(0) / np.maximum(weight.sum(0), 1e-300))
 
 
-def interpolated(f: Array, s: Complex, at: Array) -> Complex:
-    """S [frequencies, entries] at other frequencies (Hz) within f, [at, entries]; what f holds stays as it is."""
+def interpolated(f: Array, s: Complex, at: Array, delay: Array | None = None) -> Complex:
+    """S [frequencies, entries] at other frequencies (Hz) within f, [at, entries]; what f holds stays as it is.
+
+    `delay` (s) of each entry, by default from S itself, which knows it up to a turn from sample to sample.
+    """
     if len(f) < 4:
         found = [np.interp(at, f, x.real) + 1j * np.interp(at, f, x.imag) for x in s.T]
         return np.stack(found, -1)
     from scipy.interpolate import CubicSpline
 
-    delay = _delays(f, s)
+    delay = _delays(f, s) if delay is None else delay
     still = s * np.exp(2j * np.pi * f[:, None] * delay)
     found = CubicSpline(f, still)(at) * np.exp(-2j * np.pi * at[:, None] * delay)
     exact = np.minimum(np.searchsorted(f, at), len(f) - 1)
@@ -50,5 +53,5 @@ def sampling_error(f: Array, s: Complex) -> float:
     if len(f) < 9:
         return np.inf
     odd = slice(1, len(f) - 1 + len(f) % 2 - 1, 2)
-    off = np.abs(interpolated(f[::2], s[::2], f[odd]) - s[odd]).max()
+    off = np.abs(interpolated(f[::2], s[::2], f[odd], _delays(f, s)) - s[odd]).max()
     return float(off / CAUTION)

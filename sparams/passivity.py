@@ -23,8 +23,9 @@ __all__ = ["Rational", "enforced", "gain_bounds", "scaled"]
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-SLACK = 1e-9  # relative width of the enclosure of a gain
-IMAGINARY = 1e-4  # |Re λ| / |λ| up to which an eigenvalue may be a crossing: more only cost an interval to look at
+SLACK = 1e-8  # relative width of the enclosure of a gain
+IMAGINARY = 0.1  # |Re λ| / |λ| up to which an eigenvalue may be a crossing: double ones are known to few digits,
+WITHIN = np.array([0.02, 0.15, 0.35, 0.5, 0.65, 0.85, 0.98])  # and between any two of them the gain is looked at
 SYMMETRIC = 1e-12
 CLOSE = 1e-5  # of a gain at infinity to the level: then the pencil is solved, which is slow,
 MOST_PENCIL = 160  # up to so many states; larger models get a constant that is not close
@@ -163,7 +164,7 @@ def gain_bounds(model: Rational, stop: float = np.inf) -> tuple[float, float]:
         if not len(at):
             return low, level
         ends = np.concatenate([[0.0], at, [10 * at[-1] + 1.0]])
-        inside = np.concatenate([(ends[1:] + ends[:-1]) / 2, np.sqrt(ends[1:] * ends[:-1]), at])
+        inside = np.concatenate([(ends[:-1, None] + np.diff(ends)[:, None] * WITHIN).ravel(), at])
         best = float(_gains(model, inside).max())
         if best <= level:
             return low, level  # no interval between the crossings is above: eigenvalues near the axis, not on it

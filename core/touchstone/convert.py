@@ -25,11 +25,9 @@ def pairs(values: Array, form: str) -> Complex:
     """Complex numbers of pairs [..., 2n] -> [..., n]: real and imaginary, magnitude or decibels and degrees."""
     first, second = values[..., 0::2], values[..., 1::2]
     if form == "ri":
-        return np.asarray(first + 1j * second)
-    with np.errstate(over="ignore", invalid="ignore"):
-        size = 10 ** (first / 20) if form == "db" else first
-        found = size * np.exp(1j * np.radians(second))
-    return np.asarray(np.where(size == 0, 0, found))
+        return np.ascontiguousarray(values).view(np.complex128)
+    size = 10 ** (first / 20) if form == "db" else first
+    return np.asarray(np.where(size == 0, 0, size * np.exp(1j * np.radians(second))))
 
 
 def matrices(entries: Complex, ports: int, matrix: str, swapped: bool) -> Complex:

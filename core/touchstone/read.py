@@ -42,7 +42,8 @@ def read(path: Path, ports: int | None = None) -> Touchstone:
     linear in the file, which has at most MOST_BYTES.
     """
     try:
-        return _read(path, ports)
+        with np.errstate(all="ignore"):  # what is not finite is looked for, and refused with its line
+            return _read(path, ports)
     except TouchstoneError as error:
         raise TouchstoneError(f"{printable(str(path), 400)}: {error}") from None
 
@@ -67,9 +68,6 @@ def _read(path: Path, wanted: int | None) -> Touchstone:
     _check_defaults(found, table, f)
     z0, waves, notes = reference(found, ports, len(f))
     s = _s(found, table, ports, z0, version)
-    odd = np.flatnonzero(~np.isfinite(s).all((1, 2)))
-    if len(odd):
-        raise fault(int(table.lines[odd[0]]), "values that are not finite")
     f, s, z0, seams = merged(f, s, z0, table.lines)
     notes += [seams] if seams else []
     names = tuple(printable(found.comments.names.get(k + 1, "")) for k in range(ports))
@@ -145,7 +143,11 @@ def _s(found: Scan, table: Table, ports: int, z0: Complex, version: str) -> Comp
         line = keys.line("two port data order")
         raise fault(line, f"[Two-Port Data Order] of {ports} ports; possible: of a two-port")
     swapped = ports == 2 and (order == "21_12" or not found.keyed)
-    values = matrices(pairs(table.values[:, 1:], options.form), ports, matrix, swapped)
+    entries = pairs(table.values[:, 1:], options.form)
+    odd = np.flatnonzero(~np.isfinite(entries).all(1))
+    if len(odd):
+        raise fault(int(table.lines[odd[0]]), "values that are not finite")
+    values = matrices(entries, ports, matrix, swapped)
     if found.keyed and ports == 2 and order is None and matrix == "full":
         off = np.abs(values[:, 0, 1] - values[:, 1, 0]).max()
         if not off <= UNEQUAL * max(1e-300, float(np.abs(values).max())):
