@@ -45,9 +45,7 @@ def _parts_table(parts: "list[FittedPart]") -> None:
             f"{part.rms_error:.1e}",
             f"{part.max_error:.1e}",
             f"{20 * np.log10(max(part.data_gain, 1e-300)):+.3f} dB",
-            "as fitted"
-            if part.passive_before
-            else f"enforced (RMS {part.fit_error:.1e} before, {part.change:.1e} off)",
+            "as fitted" if part.passive_before else f"enforced (RMS {part.fit_error:.1e} before)",
         )
         for part in parts
     )

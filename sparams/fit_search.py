@@ -20,7 +20,7 @@ __all__ = ["STEPS", "TARGET", "USABLE", "as_part", "fitted_model", "most_order",
 
 Complex = NDArray[np.complex128]
 MOST_PAIRS = 60  # of complex poles
-MOST_STATES = 800  # poles times ports: the proof of passivity is an eigenvalue problem of this size
+MOST_STATES = 480  # poles times ports: the proof of passivity is an eigenvalue problem of this size, or twice it
 TARGET = 1e-4  # RMS error at which the search for poles ends
 USABLE = 0.05  # RMS error beyond which a fit is refused
 STEPS = 8  # orders that are tried at most
@@ -33,14 +33,15 @@ STALLS = 3  # orders in a row that do not: the rest is noise
 
 def most_order(network: "Network") -> int:
     """Poles that a fit may have: a third of the frequencies, and what can be proved passive."""
-    return max(2, min(2 * MOST_PAIRS, len(network.f) // 3, MOST_STATES // int(network.nports)))
+    states = MOST_STATES if _entries(network.s)[1] else MOST_STATES // 2
+    return max(2, min(2 * MOST_PAIRS, len(network.f) // 3, states // int(network.nports)))
 
 
 def _entries(s: Complex) -> tuple[Complex, bool]:
     """Entries [frequencies, all] of S that are fitted: the upper triangle where the part is reciprocal."""
     n = s.shape[1]
     mutual = np.abs(s - np.swapaxes(s, 1, 2))
-    if np.sqrt((mutual**2).mean()) > 0.1 * TARGET:
+    if np.sqrt((mutual**2).mean()) > TARGET:
         return s.reshape(len(s), -1), False
     rows, columns = np.triu_indices(n)
     return (s[:, rows, columns] + s[:, columns, rows]) / 2, True

@@ -52,7 +52,9 @@ def test_every_package_is_installed_from_its_folder():
     assert not (ROOT / "resonet").exists()
 
 
-@pytest.mark.parametrize("package", ["models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "cli.main"])
+@pytest.mark.parametrize(
+    "package", ["core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "cli.main"]
+)
 def test_importing_a_package_is_light(package):
     code = f"import sys, resonet.{package}; print(*[m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Mutated Touchstone files for the reader: `python -m tests.core.fuzz_touchstone 10000` from the project's folder."""
+"""Mutated Touchstone files for the reader: `python tests/core/fuzz_touchstone.py 10000`."""
 
 import random
 import resource
