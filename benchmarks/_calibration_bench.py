@@ -3,11 +3,11 @@
 import numpy as np
 from _show import info, show
 
-from resonet.cosim.bench import BenchCalibration, BenchChip, BenchOptions, calibrate_bench
-from resonet.cosim.bench_meter import Meter
-from resonet.cosim.simulated_chips import LinearChip, SpiceChip, Voltmeter, linear_chip
-from resonet.cosim.weighing import noise_gain, weighing_design
-from resonet.models.resonator import SpinDiode, detuning_for_weight, resonance_for_detuning
+from resonet.cosim.bench.meter import Meter
+from resonet.cosim.bench.run import BenchCalibration, BenchChip, BenchOptions, calibrate_bench
+from resonet.cosim.bench.simulated_chips import LinearChip, SpiceChip, Voltmeter, linear_chip
+from resonet.cosim.bench.weighing import noise_gain, weighing_design
+from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
 
 __all__ = ["claims"]
 

@@ -5,20 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from _show import info, show
-from numpy.typing import NDArray
 
-from resonet.cosim.mixing_check import three_tones
-from resonet.models.resonator import SpinDiode
-from resonet.netlist.chain_solver import Branches, Chains, chain_response, solve_chains
-from resonet.netlist.cnn import Cnn, Synapses
-from resonet.netlist.frequency_plan import LayerPlan, PlanOptions, plan
-from resonet.netlist.programming import bus_weights, largest_fill, solver_chains
-from resonet.netlist.remedies import remedies
-from resonet.netlist.second_order import clear_band
+from resonet.core.types import Array
+from resonet.cosim.referee.mixing import three_tones
+from resonet.models.resonator.chain import Branches, Chains, chain_response, solve_chains
+from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.planning.frequency_plan import LayerPlan, PlanOptions, plan
+from resonet.netlist.planning.second_order import clear_band
+from resonet.netlist.programming.methods import bus_weights, largest_fill, solver_chains
+from resonet.netlist.programming.remedy import remedies
 
 __all__ = ["claims"]
 
-Array = NDArray[np.float64]
 DEVICE = SpinDiode()  # α = 0.01
 HELD = 1e-6  # largest residual, as part of the largest weight
 BUS = 32  # chains on a bus

@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 from _show import info, show
 
-from resonet.cosim.bits import bits_sweep
-from resonet.cosim.engines import linear, ngspice
-from resonet.cosim.quantised import (
+from resonet.cosim.calibration.bits import bits_sweep
+from resonet.cosim.calibration.quantised import (
     QuantisationOptions,
     calibrated_programs,
     calibrated_weights,
     quantise_layer,
 )
-from resonet.cosim.sharing import SharingOptions, calibrate_shared, parallel_accuracy
-from resonet.netlist.chain_solver import Chains, chain_response
-from resonet.netlist.design import Design, compile_cnn
-from resonet.netlist.images import ImageSet, read_images
-from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.sharing import SharedProblem, solve_shared
+from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared, parallel_accuracy
+from resonet.cosim.weights.engines import linear, ngspice
+from resonet.models.resonator.chain import Chains, chain_response
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.programming.sharing import SharedProblem, solve_shared
 
 __all__ = ["claims"]
 

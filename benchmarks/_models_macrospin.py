@@ -10,16 +10,21 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from resonet.cosim.ngspice import run_deck
-from resonet.models.macrospin import MU0, Macrospin, linear_map, linearise, terms
-from resonet.models.macrospin_time import compression, integrate, linear_power, rectified_by_integration, ring_down
-from resonet.models.preset import list_presets, load_preset
-from resonet.netlist.deck import Deck
+from resonet.core.types import Array
+from resonet.cosim.ngspice.run import run_deck
+from resonet.models.presets.preset import list_presets, load_preset
+from resonet.models.resonator.macrospin import MU0, Macrospin, linear_map, linearise, terms
+from resonet.models.resonator.macrospin_time import (
+    compression,
+    integrate,
+    linear_power,
+    rectified_by_integration,
+    ring_down,
+)
+from resonet.netlist.spice.deck import Deck
 
-Array = NDArray[np.float64]
 DEVICE = Macrospin()
 IN_PLANE = Macrospin(kp=4e5, nx=0.02, ny=0.05, nz=0.93, hx=3e4, hz=0.0, px=0.6, py=0.0, pz=0.8)
 OFFSETS = np.array([-1.5, -0.5, 0.0, 0.5, 1.5])  # linewidths

@@ -8,18 +8,18 @@ from _neurons_networks import DIGITS, MNIST, digits_design, mnist_images
 from _show import info, show
 from numpy.typing import NDArray
 
-from resonet.cosim.calibration import calibrate
-from resonet.cosim.cascade import cascade, chain_noise_voltage
-from resonet.cosim.effective import effective_weights
-from resonet.cosim.engines import linear
-from resonet.cosim.hardware import Hardware, parallel_hardware
-from resonet.netlist.design import Design, compile_cnn, read_parameters
-from resonet.netlist.forward import propagate
-from resonet.netlist.neuron_options import Kind
+from resonet.core.types import Array
+from resonet.cosim.calibration.newton import calibrate
+from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
+from resonet.cosim.cascade.two_pass import cascade, chain_noise_voltage
+from resonet.cosim.weights.effective import effective_weights
+from resonet.cosim.weights.engines import linear
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.neuron_options import Kind
+from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.forward import propagate
 
 __all__ = ["claims"]
-
-Array = NDArray[np.float64]
 
 
 def _hardware(design: Design, kind: Kind | None) -> Hardware:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.cosim.hardware import Hardware, parallel_hardware
-from resonet.netlist.design import Design, compile_cnn, read_parameters
-from resonet.netlist.images import ImageSet, read_images
-from resonet.netlist.parallel import network_slice
+from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
+from resonet.netlist.cascade.stages import network_slice
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.images import ImageSet, read_images
 
 __all__ = ["DIGITS", "MNIST", "digits", "digits_design", "mnist_images", "mnist_slice"]
 

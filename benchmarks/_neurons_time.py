@@ -5,19 +5,18 @@ from functools import partial
 import numpy as np
 from _neurons_networks import digits, mnist_slice
 from _show import info, show
-from numpy.typing import NDArray
 
-from resonet.cosim.cascade_transient import cascade_timing, run_cascade
-from resonet.cosim.energy import LITERATURE, Energy, energy
-from resonet.cosim.engines import linear, ngspice
-from resonet.cosim.envelope import EnvelopeRun, envelope
-from resonet.cosim.hardware import Hardware
-from resonet.cosim.settling import predicted_settling, settling, settling_time
-from resonet.netlist.neurons import voltages_of
+from resonet.core.types import Array
+from resonet.cosim.cascade.energy_budget import LITERATURE, Energy, energy
+from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
+from resonet.cosim.cascade.hardware import Hardware
+from resonet.cosim.cascade.settle import predicted_settling, settling, settling_time
+from resonet.cosim.cascade.transient import cascade_timing, run_cascade
+from resonet.cosim.weights.engines import linear, ngspice
+from resonet.netlist.cascade.levels import voltages_of
 
 __all__ = ["claims"]
 
-Array = NDArray[np.float64]
 STOP = 600e-9
 IMAGES = 20
 

@@ -10,14 +10,14 @@ from _neurons_networks import digits, mnist_slice
 from _show import info, show
 from numpy.typing import NDArray
 
-from resonet.cosim.cascade import cascade
-from resonet.cosim.cascade_transient import cascade_timing, run_cascade, trace_difference
-from resonet.cosim.envelope import envelope
-from resonet.cosim.hardware import Hardware
+from resonet.core.types import Array
+from resonet.cosim.cascade.envelopes import envelope
+from resonet.cosim.cascade.hardware import Hardware
+from resonet.cosim.cascade.transient import cascade_timing, run_cascade, trace_difference
+from resonet.cosim.cascade.two_pass import cascade
 
 __all__ = ["claims"]
 
-Array = NDArray[np.float64]
 IMAGES = 20
 WINDOW = 110e-9  # s, of the readings: 20 periods of the closest beat note
 

@@ -8,31 +8,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.cosim.attribution import PARTS, Attribution, attribute
-from resonet.cosim.bus_attribution import attribute_bus
-from resonet.cosim.calibration import calibrate
-from resonet.cosim.effective import effective_weights
-from resonet.cosim.engines import linear
-from resonet.cosim.strip_accuracy import strip_accuracy
-from resonet.cosim.strip_engine import linear_phasors, strip_response
-from resonet.cosim.strip_layer import solve_layer_windows, strip_weights
-from resonet.cosim.strip_pass import ALL_CAUSES, layer_resonances, rectified, strip_pass
-from resonet.cosim.strip_sweep import swept_currents
-from resonet.models.resonator import SpinDiode, rectified_per_watt
-from resonet.models.strip_geometry import Geometry, line_field
-from resonet.netlist.design import Design, compile_cnn
-from resonet.netlist.images import read_images
-from resonet.netlist.parasitics import extract_parasitics
-from resonet.netlist.placement import Placement, place
-from resonet.netlist.strip_circuit import strip_circuit
-from resonet.netlist.strip_drive import strip_program
-from resonet.netlist.usage import layer_usage, wired_usage
+from resonet.core.types import Array
+from resonet.cosim.calibration.newton import calibrate
+from resonet.cosim.strip.accuracy import strip_accuracy
+from resonet.cosim.strip.attribution import PARTS, Attribution, attribute
+from resonet.cosim.strip.engine import linear_phasors, strip_response
+from resonet.cosim.strip.layer import solve_layer_windows, strip_weights
+from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances, rectified, strip_pass
+from resonet.cosim.strip.tree_solver import swept_currents
+from resonet.cosim.weights.bus_attribution import attribute_bus
+from resonet.cosim.weights.effective import effective_weights
+from resonet.cosim.weights.engines import linear
+from resonet.models.line.strip_geometry import Geometry, line_field
+from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.network.images import read_images
+from resonet.netlist.strip.circuit import strip_circuit
+from resonet.netlist.strip.drive import strip_program
+from resonet.netlist.strip.parasitics import extract_parasitics
+from resonet.netlist.strip.placement import Placement, place
+from resonet.netlist.strip.usage import layer_usage, wired_usage
 
 __all__ = ["claims"]
 
-Array = NDArray[np.float64]
 Line = tuple[str, str, str, bool]
 MNIST = Path(__file__).parents[1] / "examples" / "mnist"
 DEVICE = SpinDiode()

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from resonet.core.types import Array
+
 MNIST = Path(__file__).parent.parent / "examples" / "mnist"
 CELL = (0.5e-3, 1e-3)  # S: OFF/ON ratio 2, ON 1 kohm
 EACH = 1e-3  # of the largest current, from which on a current counts by itself
@@ -36,8 +36,8 @@ def problem(size: int, inputs: int) -> tuple[Array, Array]:
 
 def solve_ours(size: int, inputs: int) -> tuple[float, list[Array]]:
     """Processor seconds, and currents of devices, word lines, bit lines, [size, size, inputs]."""
-    from resonet.models.crossbar import CrossbarArray
-    from resonet.models.crossbar_network import solve_network
+    from resonet.models.circuit.crossbar import CrossbarArray
+    from resonet.models.circuit.crossbar_network import solve_network
 
     g, volts = problem(size, inputs)
     start = time.process_time()
@@ -134,10 +134,10 @@ def race(show: Any, info: Any, size: int, inputs: int, folder: Path) -> None:
 
 def against_ngspice(show: Any) -> None:
     """Device and output currents of decks."""
-    from resonet.cosim.ngspice import run_deck
-    from resonet.models.crossbar import CrossbarArray, conductance
-    from resonet.models.crossbar_network import solve_network
-    from resonet.netlist.crossbar_deck import crossbar_deck
+    from resonet.cosim.ngspice.run import run_deck
+    from resonet.models.circuit.crossbar import CrossbarArray, conductance
+    from resonet.models.circuit.crossbar_network import solve_network
+    from resonet.netlist.crossbar.deck import crossbar_deck
 
     array, rng = CrossbarArray(), np.random.default_rng(7)
     for size in (16, 32):
@@ -158,8 +158,8 @@ def against_ngspice(show: Any) -> None:
 
 def against_closed_forms(show: Any) -> None:
     """Sneak paths of a floating array; effective weights against one solution per input."""
-    from resonet.models.crossbar import CrossbarArray
-    from resonet.models.crossbar_network import norton, read_pairs, sense, solve_network
+    from resonet.models.circuit.crossbar import CrossbarArray
+    from resonet.models.circuit.crossbar_network import norton, read_pairs, sense, solve_network
 
     ideal, n = CrossbarArray(word_resistance=0.0, bit_resistance=0.0), 64
     first = np.arange(n) == 0
@@ -179,16 +179,16 @@ def against_closed_forms(show: Any) -> None:
 
 def trained_network(show: Any, info: Any, quick: bool) -> None:
     """The shipped network on crossbars and on RF chains."""
-    from resonet.cosim.calibration import calibrate
-    from resonet.cosim.crossbar_study import crossbar_point, pooled_error
-    from resonet.cosim.effective import effective_weights
-    from resonet.cosim.inference import accuracy
-    from resonet.models.crossbar import CrossbarArray
-    from resonet.netlist.design import compile_cnn
-    from resonet.netlist.forward import propagate
-    from resonet.netlist.images import read_images
-    from resonet.netlist.onnx_read import read_cnn
-    from resonet.netlist.programming import METHODS
+    from resonet.cosim.calibration.newton import calibrate
+    from resonet.cosim.crossbar.studies import crossbar_point, pooled_error
+    from resonet.cosim.weights.effective import effective_weights
+    from resonet.cosim.weights.inference import accuracy
+    from resonet.models.circuit.crossbar import CrossbarArray
+    from resonet.netlist.design.design import compile_cnn
+    from resonet.netlist.network.forward import propagate
+    from resonet.netlist.network.images import read_images
+    from resonet.netlist.network.onnx.read import read_cnn
+    from resonet.netlist.programming.methods import METHODS
 
     shape = read_cnn(MNIST / "mnist.onnx").input_shape
     design = compile_cnn(MNIST / "mnist.onnx", None, read_images(MNIST / "mnist_calibration.npz", shape))

@@ -17,20 +17,20 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 from scipy.special import ellipk
 
-from resonet.models.lines import LIGHT, MU0, LineGeometry, field_strip, skin_depth
-from resonet.models.strip import field_components, segment_field, slab_resistance
-from resonet.models.strip_geometry import Geometry, attenuation, strip_line
-from resonet.models.strip_matrix import EPSILON0, capacitance_matrix, inductance_matrix
-from resonet.netlist.cnn import Synapses
-from resonet.netlist.layout_facts import layout_facts
-from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.parasitics import extract_parasitics
-from resonet.netlist.placement import ARRANGEMENTS, place
-from resonet.netlist.usage import layer_usage
+from resonet.core.types import Array
+from resonet.models.line.field import field_components, segment_field, slab_resistance
+from resonet.models.line.lines import LIGHT, MU0, LineGeometry, field_strip, skin_depth
+from resonet.models.line.strip_geometry import Geometry, attenuation, strip_line
+from resonet.models.line.strip_matrix import EPSILON0, capacitance_matrix, inductance_matrix
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.strip.facts import layout_facts
+from resonet.netlist.strip.parasitics import extract_parasitics
+from resonet.netlist.strip.placement import ARRANGEMENTS, place
+from resonet.netlist.strip.usage import layer_usage
 
 __all__ = ["by_differences", "claims"]
 
-Array = NDArray[np.float64]
 Line = tuple[str, str, str, bool]
 MODEL = Path(__file__).parents[1] / "examples" / "mnist" / "mnist.onnx"
 WIDTH, HEIGHT = 300e-9, 250e-9

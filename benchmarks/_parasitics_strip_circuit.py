@@ -8,23 +8,22 @@ from dataclasses import replace
 import numpy as np
 from _conv1_windows import NEIGHBOURS, run_windows
 from _show import info, show
-from numpy.typing import NDArray
 
-from resonet.cosim.strip_engine import StripResponse, strip_response, strip_scattering
-from resonet.cosim.strip_transient import strip_transient
-from resonet.models.resonator import SpinDiode, susceptibility
-from resonet.models.strip_geometry import tuning_field
-from resonet.netlist.cnn import Synapses
-from resonet.netlist.frequency_plan import PlanOptions, channel_grid
-from resonet.netlist.parasitics import CAUSES, Parasitics, extract_parasitics
-from resonet.netlist.placement import Placement, place
-from resonet.netlist.strip_circuit import FIELD_CAUSES, strip_circuit
-from resonet.netlist.strip_drive import strip_program
-from resonet.netlist.usage import layer_usage, wired_usage
+from resonet.core.types import Array
+from resonet.cosim.strip.engine import StripResponse, strip_response, strip_scattering
+from resonet.cosim.strip.transient import strip_transient
+from resonet.models.line.strip_geometry import tuning_field
+from resonet.models.resonator.linear import SpinDiode, susceptibility
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.planning.frequency_plan import PlanOptions, channel_grid
+from resonet.netlist.strip.circuit import FIELD_CAUSES, strip_circuit
+from resonet.netlist.strip.drive import strip_program
+from resonet.netlist.strip.parasitics import CAUSES, Parasitics, extract_parasitics
+from resonet.netlist.strip.placement import Placement, place
+from resonet.netlist.strip.usage import layer_usage, wired_usage
 
 __all__ = ["claims"]
 
-Array = NDArray[np.float64]
 DEVICE = SpinDiode()
 WEIGHTS = np.array([0.8, -0.5, 0.3])  # of the small case, units of K_SD
 P_MAX = 1e-6  # W

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
 
-from resonet.cosim.ngspice import find_ngspice, ngspice_version
+from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
 
 __all__ = ["header", "info", "run_parts", "show", "stop"]
 

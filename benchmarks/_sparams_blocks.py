@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from resonet.models.bus import BusCircuit
-from resonet.models.lines import LosslessLine, RlcLine, RlgcLine
-from resonet.models.resonator import SpinDiode
+from resonet.models.circuit.bus import BusCircuit
+from resonet.models.line.lines import LosslessLine, RlcLine, RlgcLine
+from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import Block, LineBranch, Lumped, Port
 from resonet.sparams.build import RowOfLines, Stand, bus_block, chain_block, line_block, row_block
 

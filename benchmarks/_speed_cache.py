@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from _show import info, show
 
-from resonet.cosim.sweep import Sweep, run_sweep
-from resonet.cosim.sweep_axes import Axis, Spread
-from resonet.models.bus import BusCircuit
-from resonet.models.resonator import SpinDiode
-from resonet.netlist.deck import rf_deck, rf_deck_blocks
-from resonet.netlist.folder import stream_deck
-from resonet.netlist.frequency_plan import Bus, FrequencyPlan, PlanOptions, channel_grid
-from resonet.netlist.graph import HardwareGraph, bus_chains, bus_graph
+from resonet.cosim.sweep.axes import Axis, Spread
+from resonet.cosim.sweep.sweep import Sweep, run_sweep
+from resonet.models.circuit.bus import BusCircuit
+from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.bus.deck import rf_deck, rf_deck_blocks
+from resonet.netlist.bus.graph import HardwareGraph, bus_chains, bus_graph
+from resonet.netlist.design.folder import stream_deck
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, PlanOptions, channel_grid
 
 __all__ = ["claims"]
 

@@ -19,31 +19,29 @@ import numpy as np
 from _conv1_windows import VICTIMS, compare, conv1, window_chains
 from _show import info, show
 from matplotlib import rc_context
-from numpy.typing import NDArray
 
-from resonet.cosim.effective import effective_weights
-from resonet.cosim.engines import linear, ngspice
-from resonet.cosim.referee import patch_powers, transient
-from resonet.cosim.strip_ngspice import ngspice_plays
-from resonet.cosim.strip_pass import layer_resonances
-from resonet.cosim.strip_stream import streamed_weights
-from resonet.cosim.strip_sweep import STREAMED, swept_batches
-from resonet.models.resonator import SpinDiode
-from resonet.netlist.cnn import Cnn, Synapses
-from resonet.netlist.design import Design, compile_cnn
-from resonet.netlist.frequency_plan import PlanOptions, channel_grid, plan
-from resonet.netlist.images import read_images
-from resonet.netlist.placement import place
-from resonet.netlist.programming import LayerProgram, Program
-from resonet.netlist.strip_circuit import StripCircuit, strip_circuit
-from resonet.netlist.usage import layer_usage
+from resonet.core.types import Array, Complex, Ints
+from resonet.cosim.referee.chain import patch_powers, transient
+from resonet.cosim.strip.ngspice import ngspice_plays
+from resonet.cosim.strip.passes import layer_resonances
+from resonet.cosim.strip.stream import streamed_weights
+from resonet.cosim.strip.tree_solver import STREAMED, swept_batches
+from resonet.cosim.weights.effective import effective_weights
+from resonet.cosim.weights.engines import linear, ngspice
+from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.network.images import read_images
+from resonet.netlist.planning.frequency_plan import PlanOptions, channel_grid, plan
+from resonet.netlist.programming.methods import LayerProgram, Program
+from resonet.netlist.strip.circuit import StripCircuit, strip_circuit
+from resonet.netlist.strip.placement import place
+from resonet.netlist.strip.usage import layer_usage
 from resonet.report.style import COUPLED, FORMULA, INK, STYLE, figure, finish, save
 
 __all__ = ["bus_million", "claims", "lenet", "scaling_figure"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
-Ints = NDArray[np.int64]
 DEVICE = SpinDiode()
 MNIST = Path(__file__).parents[1] / "examples" / "mnist"
 SIZES = (10_000, 31_600, 100_000, 316_000, 1_000_000)
@@ -80,7 +78,7 @@ def bus_million(resonators: int) -> dict[str, float]:
         bus.frequencies * (1 + DEVICE.damping * rng.uniform(-1, 1, bus.size)) for bus in planned.layers[0].buses
     )
     program = Program("formula", (LayerProgram("dense", DEVICE.sensitivity, f_res, 0.0),))
-    design = Design(cnn, planned, {"formula": program}, {}, "")
+    design = Design(cnn, read_parameters(), planned, {"formula": program}, {}, "")
     effective_weights(design, "dense", "formula", engine=linear)
     taken = []
     for _ in range(9):

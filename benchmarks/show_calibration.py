@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from _show import header, info, show, stop
 
-from resonet.cosim.calibration import Calibration, CalibrationOptions, Status, calibrate, calibrate_layer
-from resonet.cosim.effective import EffectiveWeights, effective_weights
-from resonet.cosim.engines import Passes, linear, ngspice
-from resonet.cosim.inference import accuracy
-from resonet.netlist.cnn import Cnn, Synapses
-from resonet.netlist.design import Design, compile_cnn
-from resonet.netlist.frequency_plan import PlanOptions, plan
-from resonet.netlist.images import ImageSet, read_images
-from resonet.netlist.programming import COMPILED, program
+from resonet.cosim.calibration.newton import Calibration, CalibrationOptions, Status, calibrate, calibrate_layer
+from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
+from resonet.cosim.weights.engines import Passes, linear, ngspice
+from resonet.cosim.weights.inference import accuracy
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.planning.frequency_plan import PlanOptions, plan
+from resonet.netlist.programming.methods import COMPILED, program
 
 MNIST = Path(__file__).parent.parent / "examples" / "mnist"
 SHAPE = (1, 28, 28)

@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 from _show import header, info, show, stop
 
-from resonet.cosim.effective import effective_weights
-from resonet.cosim.engines import linear
-from resonet.cosim.ngspice import find_ngspice, run_decks
-from resonet.cosim.referee import chain_bus, patch_powers, transient, two_pass_voltage
-from resonet.cosim.store import stored_effective_weights
-from resonet.netlist.design import Design
-from resonet.netlist.folder import load_design
-from resonet.netlist.forward import propagate
-from resonet.netlist.images import read_images
-from resonet.netlist.programming import COMPILED
+from resonet.cosim.ngspice.run import find_ngspice, run_decks
+from resonet.cosim.referee.chain import chain_bus, patch_powers, transient, two_pass_voltage
+from resonet.cosim.weights.effective import effective_weights
+from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.store import stored_effective_weights
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.folder import load_design
+from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.images import read_images
+from resonet.netlist.programming.methods import COMPILED
 
 ROOT = Path(__file__).parent.parent
 MNIST = ROOT / "examples" / "mnist"
@@ -193,7 +193,8 @@ def power_range(design: Design) -> None:
 
 def programs_cost(design: Design) -> None:
     """One `.ac` sweep against one analysis a channel, on the same deck."""
-    from resonet.netlist.deck import Deck, rf_deck
+    from resonet.netlist.bus.deck import rf_deck
+    from resonet.netlist.spice.deck import Deck
 
     deck = rf_deck(design.graph("coupled"), "conv1", "t0")
     sweep = next(line for line in deck.text.splitlines() if line.startswith("ac dec"))

@@ -24,8 +24,8 @@ import skrf
 from _show import header, info, show, stop
 from _sparams_blocks import BIAS, LEAKY, ROW, STAND, TONES, F, chains, compared, notches, row
 
-from resonet.models.errors import InputError
-from resonet.models.lines import SECTIONS, LosslessLine, RlcLine
+from resonet.core.errors import InputError
+from resonet.models.line.lines import SECTIONS, LosslessLine, RlcLine
 from resonet.sparams.block import Block, LineBranch, Lumped, Port, with_impedance
 from resonet.sparams.build import RowOfLines, bus_block, chain_block, combiner_block, line_block, row_block, tee_block
 from resonet.sparams.circuit import circuit_s

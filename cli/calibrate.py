@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from resonet.cli.show import err, out, print_json, print_table, progress, small_percent
-from resonet.cosim.calibration import Calibration, CalibrationOptions, LayerCalibration, Status
-from resonet.netlist.programming import Method
+from resonet.cosim.calibration.newton import Calibration, CalibrationOptions, LayerCalibration, Status
+from resonet.netlist.programming.methods import Method
 
 __all__ = ["calibrate_command"]
 
@@ -89,10 +89,10 @@ def calibrate_command(
 
     Example: resonet calibrate build --engine ngspice --layer conv1
     """
-    from resonet.cosim.calibration import calibrate
-    from resonet.cosim.effective import effective_weights
-    from resonet.cosim.engines import find_engine, ngspice
-    from resonet.netlist.folder import load_design, write_calibrated
+    from resonet.cosim.calibration.newton import calibrate
+    from resonet.cosim.weights.effective import effective_weights
+    from resonet.cosim.weights.engines import find_engine, ngspice
+    from resonet.netlist.design.folder import load_design, write_calibrated
     from resonet.report.figures import weight_figure
     from resonet.report.style import save
 

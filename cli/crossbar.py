@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
-from resonet.models.crossbar import CrossbarArray, CrossbarCell, Drive, Sums, Unselected
-from resonet.models.parameters import parse, table_from_record
+from resonet.core.parameters import parse, table_from_record
+from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell, Drive, Sums, Unselected
 
 __all__ = ["crossbar_command"]
 
@@ -40,12 +40,12 @@ def _size(text: str | None) -> dict[str, Any]:
 
 def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: int | None) -> _Chains:
     """Errors and accuracy of the RF chains, from the weights that are stored, or else from ngspice."""
-    from resonet.cosim.calibration import calibrated_design
-    from resonet.cosim.crossbar_study import pooled_error
-    from resonet.cosim.inference import accuracy
-    from resonet.cosim.store import count_decks, stored_effective_weights
-    from resonet.netlist.forward import propagate
-    from resonet.netlist.programming import METHODS
+    from resonet.cosim.calibration.newton import calibrated_design
+    from resonet.cosim.crossbar.studies import pooled_error
+    from resonet.cosim.weights.inference import accuracy
+    from resonet.cosim.weights.store import count_decks, stored_effective_weights
+    from resonet.netlist.network.forward import propagate
+    from resonet.netlist.programming.methods import METHODS
 
     design = calibrated_design(design)  # the fair counterpart of a crossbar that is reprogrammed for its wires
     with progress("ngspice, RF and DC passes", len(METHODS) * count_decks(design, layers)) as done:
@@ -65,9 +65,10 @@ def _decks(folder: Path, design: Any, layers: list[str], array: CrossbarArray) -
     """Decks of the first array of each layer, every input at its largest; what is too large for ngspice is told."""
     import numpy as np
 
-    from resonet.cosim.crossbar import first_array
-    from resonet.netlist.crossbar_deck import MOST_CELLS, crossbar_deck
-    from resonet.netlist.folder import new_file, write_deck
+    from resonet.core.files import new_file
+    from resonet.cosim.crossbar.crossbar import first_array
+    from resonet.netlist.crossbar.deck import MOST_CELLS, crossbar_deck
+    from resonet.netlist.design.folder import write_deck
     from resonet.spice_lib.library import library, library_text
 
     file = library()["crossbar_cell"].file
@@ -91,7 +92,7 @@ def _sweeps(
     folder: Path, design: Any, layers: list[str], array: CrossbarArray, images: Any, chains: _Chains
 ) -> tuple[list[Any], list[Path]]:
     """Points of the study, and its figure."""
-    from resonet.cosim.crossbar_study import CURVES, SWEEPS, Axis, study, sweep_axes
+    from resonet.cosim.crossbar.studies import CURVES, SWEEPS, Axis, study, sweep_axes
     from resonet.report.crossbar_figures import crossbar_figure
     from resonet.report.style import save
 
@@ -128,10 +129,10 @@ def crossbar_command(
 
     Example: resonet crossbar build --data test.npz --size 64 --wire "1 Ohm"
     """
-    from resonet.cosim.crossbar import CROSSBAR_PROGRAMS, sneak
-    from resonet.cosim.crossbar_study import check_labels, crossbar_point, pooled_error
-    from resonet.netlist.folder import load_design
-    from resonet.netlist.images import read_images
+    from resonet.cosim.crossbar.crossbar import CROSSBAR_PROGRAMS, sneak
+    from resonet.cosim.crossbar.studies import check_labels, crossbar_point, pooled_error
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.images import read_images
 
     design = load_design(folder)
     device = design.plan.device

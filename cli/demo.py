@@ -8,28 +8,26 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from resonet.cli.show import out, percent, print_table, summary_table
-from resonet.cosim.calibration import calibrate
-from resonet.cosim.inference import accuracy
-from resonet.cosim.ngspice import find_ngspice
-from resonet.cosim.referee import TransientResult, patch_powers, transient
-from resonet.cosim.store import count_decks, stored_effective_weights
-from resonet.cosim.summary import LayerSummary, summarise
-from resonet.netlist.design import Design, compile_cnn
-from resonet.netlist.folder import write_calibrated, write_deck, write_design
-from resonet.netlist.forward import propagate
-from resonet.netlist.images import read_images
-from resonet.netlist.programming import METHODS
+from resonet.core.types import Array, Done
+from resonet.cosim.calibration.newton import calibrate
+from resonet.cosim.ngspice.run import find_ngspice
+from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
+from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.store import count_decks, stored_effective_weights
+from resonet.cosim.weights.summary import LayerSummary, summarise
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.folder import write_calibrated, write_deck, write_design
+from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.images import read_images
+from resonet.netlist.programming.methods import METHODS
 
 __all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
 
 LAYER = "conv1"  # where the transient and the S-parameters are taken
 TRANSIENT_SIZES = (9, 25)
 BATCH = 500
-Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+Progress = Callable[[str, int], AbstractContextManager[Done]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +51,7 @@ def _shipped() -> Iterator[Path]:
         yield folder
 
 
-def _transients(
-    design: Design, images: NDArray[np.float64], folder: Path, done: Callable[[], None]
-) -> list[TransientResult]:
+def _transients(design: Design, images: Array, folder: Path, done: Done) -> list[TransientResult]:
     """The referee on chains of conv1, side by side; the decks go into the design folder."""
 
     def one(size: int) -> TransientResult:

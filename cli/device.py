@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from resonet.cli.show import engineering, err, out, print_json, print_table
-from resonet.models.errors import InputError
-from resonet.models.parameters import parameter, parse
+from resonet.core.errors import InputError
+from resonet.core.parameters import parameter, parse
 
 __all__ = ["device_command"]
 
@@ -39,11 +39,11 @@ def _fit(
     """Fit, new record with its sources, and what was written: figure and design file."""
     import tomli_w
 
-    from resonet.cli.device_curves import fit_panels
     from resonet.cli.device_sheet import TunedDiode, fitted_record
-    from resonet.models.fit import fit_device
-    from resonet.models.parameters import table_from_record
-    from resonet.netlist.folder import new_file
+    from resonet.core.files import new_file
+    from resonet.core.parameters import table_from_record
+    from resonet.models.fit.fit import fit_device
+    from resonet.report.device_curves import fit_panels
     from resonet.report.device_figures import device_figure
     from resonet.report.style import save
 
@@ -102,9 +102,9 @@ def device_command(
 
     Example: resonet device resonator --preset vortex_mtj --fit measured.csv -o device
     """
-    from resonet.cli.device_curves import characteristic
     from resonet.cli.device_sheet import device_kinds, device_record, parameter_rows
-    from resonet.models.preset import list_presets, load_preset
+    from resonet.models.presets.preset import list_presets, load_preset
+    from resonet.report.device_curves import characteristic
     from resonet.report.device_figures import device_figure
     from resonet.report.style import save
 

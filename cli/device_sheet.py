@@ -1,19 +1,17 @@
 """Which devices there are, their parameters, and where each value comes from."""
 
-import importlib
 import math
-import pkgutil
 from collections.abc import Iterable
-from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import Any
 
-import resonet.models
-from resonet.models.auto_oscillator import THEORY, AutoOscillator
-from resonet.models.errors import InputError
-from resonet.models.fit import DeviceFit
-from resonet.models.parameters import Interface, parameter, parse
-from resonet.models.preset import Preset, list_presets, load_preset
-from resonet.models.resonator import SpinDiode
+from resonet.core.errors import InputError
+from resonet.core.parameters import parameter, parse
+from resonet.models.device.registry import devices
+from resonet.models.fit.fit import DeviceFit
+from resonet.models.presets.preset import Preset, list_presets, load_preset
+from resonet.models.resonator.auto_oscillator import THEORY, AutoOscillator
+from resonet.models.resonator.linear import SpinDiode
 
 __all__ = ["Row", "TunedDiode", "device_kinds", "device_record", "fitted_record", "parameter_rows", "preset_values"]
 
@@ -46,14 +44,8 @@ class Row:
 
 
 def device_kinds() -> dict[str, type[Any]]:
-    """Record of every device by its SPICE name: whatever in `models` says how it appears in SPICE."""
-    found: dict[str, type[Any]] = {"resonator": TunedDiode}
-    for module in sorted(entry.name for entry in pkgutil.iter_modules(resonet.models.__path__)):
-        for kind in vars(importlib.import_module(f"resonet.models.{module}")).values():
-            interface = getattr(kind, "SPICE", None)
-            if isinstance(kind, type) and is_dataclass(kind) and isinstance(interface, Interface):
-                found.setdefault(interface.name, kind)
-    return found
+    """Record of every device by its SPICE name, the linear resonator with what fidelity 2 adds."""
+    return devices() | {"resonator": TunedDiode}
 
 
 def preset_values(name: str, kind: type[Any], preset: Preset) -> tuple[dict[str, Any], dict[str, str]]:

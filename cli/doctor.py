@@ -5,8 +5,8 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from resonet.cosim.ngspice import EngineError, find_ngspice, ngspice_version, run_deck
-from resonet.netlist.deck import Deck
+from resonet.cosim.ngspice.run import EngineError, find_ngspice, ngspice_version, run_deck
+from resonet.netlist.spice.deck import Deck
 
 __all__ = ["Finding", "examine"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from resonet.cli.replay import COMMANDS, Record, dependencies, find_record, write_record
-from resonet.models.sources import file_hash
+from resonet.core.sources import file_hash
 
 __all__ = ["main"]
 
@@ -87,7 +87,7 @@ def _repeats(arguments: list[str], before: dict[str, str], after: dict[str, str]
 def _run(arguments: list[str]) -> None:
     """Run a command, and store what came of it. Raises SystemExit."""
     from resonet.cli.main import main as run
-    from resonet.netlist.folder import written_files
+    from resonet.core.files import written_files
 
     place = Path.cwd()
     before, begin = dependencies(arguments, place), time.perf_counter()

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from resonet.cli.show import engineering, out, print_json, print_table, progress
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
 
 __all__ = ["layout_command"]
 
 
 def _arrangements(chosen: str) -> tuple[Any, ...]:
-    from resonet.netlist.placement import ARRANGEMENTS
+    from resonet.netlist.strip.placement import ARRANGEMENTS
 
     if chosen != "all" and chosen not in ARRANGEMENTS:
         raise InputError(f"arrangement {chosen[:40]!r}: possible: {', '.join(ARRANGEMENTS)}, all")
@@ -80,11 +80,11 @@ def layout_command(
 
     Example: resonet layout build --layer conv1 --arrangement all --set geometry.line_width="250 nm"
     """
-    from resonet.netlist.design import read_parameters
-    from resonet.netlist.folder import load_design
-    from resonet.netlist.layout_facts import layout_facts
-    from resonet.netlist.placement import place
-    from resonet.netlist.usage import layer_usage
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.strip.facts import layout_facts
+    from resonet.netlist.strip.placement import place
+    from resonet.netlist.strip.usage import layer_usage
     from resonet.report.layout_figure import layout_figure
     from resonet.report.style import save
 

@@ -10,7 +10,7 @@ import typer
 from resonet.cli.show import err, out, percent, print_json, print_table
 
 if TYPE_CHECKING:
-    from resonet.cosim.level_diagram import LayerLevels, LevelDiagram, ToneLevel
+    from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel
 
 __all__ = ["levels_command"]
 
@@ -21,7 +21,7 @@ def _plain(value: float, unit: str) -> str:
 
 def _tone(tone: "ToneLevel") -> tuple[str, ...]:
     """A tone's way from its source to its resonator."""
-    from resonet.cosim.level_diagram import dbm
+    from resonet.cosim.cascade.level_diagrams import dbm
 
     powers = [f"{dbm(watts):.1f}" for watts in (tone.source, tone.splitter, tone.bus, tone.resonator)]
     return (tone.layer, tone.which, f"{tone.frequency / 1e9:.3f}", f"{tone.part:.3g}", str(tone.ways), *powers)
@@ -29,7 +29,7 @@ def _tone(tone: "ToneLevel") -> tuple[str, ...]:
 
 def _neuron(tone: "ToneLevel") -> tuple[str, ...]:
     """What makes a tone."""
-    from resonet.cosim.level_diagram import dbm
+    from resonet.cosim.cascade.level_diagrams import dbm
 
     own = tone.neuron
     assert own is not None
@@ -46,7 +46,7 @@ def _neuron(tone: "ToneLevel") -> tuple[str, ...]:
 
 
 def _noise(layer: "LayerLevels") -> tuple[str, ...]:
-    from resonet.cosim.level_diagram import dbm
+    from resonet.cosim.cascade.level_diagrams import dbm
 
     return (
         layer.layer,
@@ -109,9 +109,9 @@ def levels_command(
     Example: resonet levels build --data calibration.npz
     """
     from resonet.cli.shipped import images_for
-    from resonet.cosim.level_diagram import faults, level_diagram, noisy
-    from resonet.cosim.run_image import prepare
-    from resonet.netlist.folder import load_design
+    from resonet.cosim.cascade.image_run import prepare
+    from resonet.cosim.cascade.level_diagrams import faults, level_diagram, noisy
+    from resonet.netlist.design.folder import load_design
     from resonet.report.neuron_figures import level_figure
     from resonet.report.style import save
 

@@ -25,8 +25,8 @@ from resonet.cli.sneak import sneak_command
 from resonet.cli.sparams import sparams_command
 from resonet.cli.status import status_command
 from resonet.cli.sweep import sweep_command
-from resonet.cosim.ngspice import EngineError
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.cosim.ngspice.run import EngineError
 
 __all__ = ["app", "main"]
 
@@ -87,11 +87,12 @@ def compile_command(
 
     Example: resonet compile mnist.onnx -o build --calibration images.npz --set plan.tile=32
     """
-    from resonet.cosim.summary import summarise
-    from resonet.netlist.design import compile_cnn, read_parameters
-    from resonet.netlist.folder import write_design
-    from resonet.netlist.images import read_images
-    from resonet.netlist.onnx_read import read_cnn
+    from resonet.cosim.weights.summary import summarise
+    from resonet.netlist.design.design import compile_cnn
+    from resonet.netlist.design.folder import write_design
+    from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.network.images import read_images
+    from resonet.netlist.network.onnx.read import read_cnn
 
     shape = _numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
     low_high = _numbers(input_range, float, "--input-range", "0,1")
@@ -147,9 +148,9 @@ def crosstalk(
 
     Example: resonet crosstalk build --layer conv1
     """
-    from resonet.cosim.store import count_decks, stored_effective_weights
-    from resonet.cosim.summary import summarise
-    from resonet.netlist.folder import load_design
+    from resonet.cosim.weights.store import count_decks, stored_effective_weights
+    from resonet.cosim.weights.summary import summarise
+    from resonet.netlist.design.folder import load_design
 
     design = load_design(folder)
     methods = tuple(design.programs) if program == "all" else (program,)
@@ -190,11 +191,11 @@ def accuracy(
     Example: resonet accuracy build --data test.npz
     """
     from resonet.cli.pages import accuracy_page
-    from resonet.cosim.inference import accuracy as measure
-    from resonet.cosim.store import count_decks, stored_effective_weights
-    from resonet.netlist.folder import load_design
-    from resonet.netlist.forward import propagate
-    from resonet.netlist.images import read_images
+    from resonet.cosim.weights.inference import accuracy as measure
+    from resonet.cosim.weights.store import count_decks, stored_effective_weights
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.forward import propagate
+    from resonet.netlist.network.images import read_images
 
     design = load_design(folder)
     images = read_images(data, design.cnn.input_shape)
@@ -256,10 +257,10 @@ def transient(
     """
     import numpy as np
 
-    from resonet.cosim.referee import patch_powers
-    from resonet.cosim.referee import transient as run
-    from resonet.netlist.folder import load_design, write_deck
-    from resonet.netlist.images import read_images
+    from resonet.cosim.referee.chain import patch_powers
+    from resonet.cosim.referee.chain import transient as run
+    from resonet.netlist.design.folder import load_design, write_deck
+    from resonet.netlist.network.images import read_images
 
     design = load_design(folder)
     size = design.plan.layer(layer).buses[0].size[1]

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from resonet.cosim.effective import EffectiveWeights
-from resonet.netlist.design import Design
-from resonet.netlist.folder import write_deck
-from resonet.netlist.programming import Method
+from resonet.core.types import Array
+from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.folder import write_deck
+from resonet.netlist.programming.methods import Method
 from resonet.report.figures import (
     accuracy_figure,
     crosstalk_figure,
@@ -36,8 +34,8 @@ class ChainPage:
 
     network: "Network"
     unbiased: "Network"
-    channels: NDArray[np.float64]  # Hz
-    resonances: NDArray[np.float64]  # Hz
+    channels: Array  # Hz
+    resonances: Array  # Hz
     bias: float  # A
     touchstone: list[Path]
     figures: list[Path]

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from resonet.cli.show import out, percent, print_json, print_table, progress
-from resonet.cosim.planning import Advice, PlanPoint, advise, random_weights, trade_off
-from resonet.models.errors import InputError
-from resonet.netlist.design import Parameters, read_parameters
+from resonet.core.errors import InputError
+from resonet.cosim.calibration.planner import Advice, PlanPoint, advise, random_weights, trade_off
+from resonet.netlist.design.parameters import Parameters, read_parameters
 
 __all__ = ["plan_command"]
 
@@ -108,8 +108,8 @@ def plan_command(
 
     Example: resonet plan mnist.onnx --tiles 16,32,48 --set plan.f_max="15 GHz"
     """
-    from resonet.netlist.folder import load_design
-    from resonet.netlist.onnx_read import read_cnn
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.onnx.read import read_cnn
     from resonet.report.plan_figures import plan_figure
     from resonet.report.style import save
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from resonet.cosim.bits import BitsSweep
-    from resonet.cosim.quantised import QuantisationOptions
+    from resonet.cosim.calibration.bits import BitsSweep
+    from resonet.cosim.calibration.quantised import QuantisationOptions
 
 __all__ = ["quantise_command"]
 
@@ -25,7 +25,7 @@ def _list(text: str, option: str, kind: type, example: str) -> list[Any]:
 
 def _choices(bits: str, states: str | None, settings: dict[str, Any]) -> list["QuantisationOptions"]:
     """Options of every point: one per number of bits, and one for the states."""
-    from resonet.cosim.quantised import QuantisationOptions
+    from resonet.cosim.calibration.quantised import QuantisationOptions
 
     chosen = [QuantisationOptions(bits=b, **settings) for b in _list(bits, "--bits", int, "2,4,8")]
     if states:
@@ -37,7 +37,7 @@ def _write(sweep: "BitsSweep", folder: Path) -> list[Path]:
     """Resonance frequencies and levels of every point, one file each."""
     import numpy as np
 
-    from resonet.netlist.folder import new_file
+    from resonet.core.files import new_file
 
     paths = []
     for point in sweep.points:
@@ -85,10 +85,10 @@ def quantise_command(
 
     Example: resonet quantise build --bits 2,4,8 --states=-1,1 --data test.npz
     """
-    from resonet.cosim.bits import bits_sweep
-    from resonet.cosim.engines import find_engine
-    from resonet.netlist.folder import load_design
-    from resonet.netlist.images import read_images
+    from resonet.cosim.calibration.bits import bits_sweep
+    from resonet.cosim.weights.engines import find_engine
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.images import read_images
     from resonet.report.quantised_figures import bits_figure
     from resonet.report.style import save
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from resonet.models.sources import file_hash, source_hash
+from resonet.core.sources import file_hash, source_hash
 
 __all__ = [
     "COMMANDS",
@@ -36,7 +36,7 @@ COMMANDS = (
     *("compile", "crosstalk", "accuracy", "transient", "calibrate", "crossbar", "device", "quantise", "share", "plan"),
     *("layout", "sneak", "sparams", "sweep", "run", "levels", "demo", "status"),
 )
-PACKAGES = ("models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
 DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz")
 STATUS = "status_"  # how the record of a status begins, which says nothing about the folder

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from resonet.cli.show import engineering, err, out, print_json, print_table, progress, small_percent
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from resonet.cosim.energy import Energy
-    from resonet.cosim.run_image import ImageRun
-    from resonet.netlist.cnn import Cnn
+    from resonet.cosim.cascade.energy_budget import Energy
+    from resonet.cosim.cascade.image_run import ImageRun
+    from resonet.netlist.network.cnn import Cnn
 
 __all__ = ["run_command"]
 
@@ -29,8 +29,8 @@ ASSUMPTIONS = (
 
 
 def _parse_stop(text: str | None) -> float:
-    from resonet.cosim.run_image import RunOptions
-    from resonet.models.parameters import parse
+    from resonet.core.parameters import parse
+    from resonet.cosim.cascade.image_run import RunOptions
 
     spec = next(spec for spec in fields(RunOptions) if spec.name == "stop")
     return float(parse(text, spec, "run")) if text else 0.0
@@ -38,7 +38,7 @@ def _parse_stop(text: str | None) -> float:
 
 def _part(cnn: "Cnn", text: str | None) -> "tuple[Cnn | None, str]":
     """The slice that is asked for, and its name in files; None where the whole network is."""
-    from resonet.netlist.parallel import network_slice
+    from resonet.netlist.cascade.stages import network_slice
 
     if not text:
         return None, "network"
@@ -69,7 +69,7 @@ def _logits(run: "ImageRun", title: str, classes: bool) -> None:
 
 
 def _deviations(run: "ImageRun") -> None:
-    from resonet.cosim.run_image import deviations
+    from resonet.cosim.cascade.image_run import deviations
 
     columns = {"layer": "left", "neurons": "right", "full scale": "right"}
     columns |= {"engine": "left", "RMS": "right", "largest": "right"}
@@ -106,7 +106,7 @@ def _joule(value: float) -> str:
 
 
 def _assumptions(run: "ImageRun") -> None:
-    options, plan = run.hardware.levels.stages[0].options, run.hardware.design.design.plan
+    options, plan = run.hardware.levels.stages[0].options, run.hardware.design.plan
     numbers = {
         "oscillator": 1e6 * options.threshold_current,
         "resistance": options.resistance,
@@ -120,7 +120,7 @@ def _assumptions(run: "ImageRun") -> None:
 
 
 def _energy(found: "Energy") -> None:
-    from resonet.cosim.energy import LITERATURE
+    from resonet.cosim.cascade.energy_budget import LITERATURE
 
     kinds = ("resonators", "sources", "drive", "read", "amplifiers", "maxima")
     headings = (
@@ -162,8 +162,8 @@ def _times(run: "ImageRun", prepared: float) -> None:
 
 
 def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]:
-    from resonet.cosim.energy import LITERATURE
-    from resonet.cosim.run_image import deviations
+    from resonet.cosim.cascade.energy_budget import LITERATURE
+    from resonet.cosim.cascade.image_run import deviations
 
     found: dict[str, Any] = {
         "label": label,
@@ -232,8 +232,8 @@ def run_command(
     Example: resonet run build --image 3 --engine two-pass,envelope,transient --stop "500 ns"
     """
     from resonet.cli.shipped import images_for
-    from resonet.cosim.run_image import RunOptions, prepare, run_image
-    from resonet.netlist.folder import load_design
+    from resonet.cosim.cascade.image_run import RunOptions, prepare, run_image
+    from resonet.netlist.design.folder import load_design
 
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
     options = RunOptions(engines, _parse_stop(stop), points)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resonet.cli.show import out, percent, print_json, print_table, progress, small_percent
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from resonet.cosim.sharing import SharedCalibration
+    from resonet.cosim.calibration.shared import SharedCalibration
 
 __all__ = ["share_command"]
 
@@ -34,11 +34,11 @@ def share_command(
 
     Example: resonet share build --layer conv1 --spread 0.01,0.03,0.1 --data test.npz
     """
-    from resonet.cosim.engines import find_engine
-    from resonet.cosim.quantised import calibrated_weights
-    from resonet.cosim.sharing import SharingOptions, calibrate_shared, parallel_accuracy
-    from resonet.netlist.folder import load_design
-    from resonet.netlist.images import read_images
+    from resonet.cosim.calibration.quantised import calibrated_weights
+    from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared, parallel_accuracy
+    from resonet.cosim.weights.engines import find_engine
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.images import read_images
     from resonet.report.sharing_figures import sharing_figure
     from resonet.report.style import save
 

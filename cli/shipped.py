@@ -4,8 +4,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
-from resonet.models.errors import InputError
-from resonet.netlist.images import ImageSet, read_images
+from resonet.core.errors import InputError
+from resonet.netlist.network.images import ImageSet, read_images
 
 __all__ = ["images_for"]
 

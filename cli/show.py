@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from resonet.cosim.summary import LayerSummary
-from resonet.netlist.programming import METHODS
+from resonet.core.types import Done
+from resonet.cosim.weights.summary import LayerSummary
+from resonet.netlist.programming.methods import METHODS
 
 __all__ = [
     "engineering",
@@ -45,7 +46,7 @@ def print_json(value: object) -> None:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+def progress(what: str, total: int) -> Iterator[Done]:
     """A progress bar on stderr; yields what to call after each of `total` steps. Nothing on a pipe."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bars = Console(file=sys.__stderr__, highlight=False, emoji=False)  # never into the record of a run

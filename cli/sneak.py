@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from resonet.cli.show import out, percent, print_json, print_table, progress
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from resonet.cosim.attribution import Attribution
-    from resonet.cosim.bus_attribution import BusAttribution
+    from resonet.cosim.strip.attribution import Attribution
+    from resonet.cosim.weights.bus_attribution import BusAttribution
 
 __all__ = ["sneak_command"]
 
@@ -101,8 +101,8 @@ def _window(chains: int, count: int | None, per_block: int) -> Any:
 
 def _bus(folder: Path, layer: str, program: Any, as_json: bool) -> None:
     """The split for bus feed."""
-    from resonet.cosim.bus_attribution import attribute_bus
-    from resonet.netlist.folder import load_design
+    from resonet.cosim.weights.bus_attribution import attribute_bus
+    from resonet.netlist.design.folder import load_design
 
     design = load_design(folder)
     rows = _bus_rows(attribute_bus(design.plan, design.plan.layer(layer), design.program(program).layer(layer)))
@@ -114,12 +114,12 @@ def _bus(folder: Path, layer: str, program: Any, as_json: bool) -> None:
 
 def _shares(design: Any, placement: Any, layer: Any, frequencies: Any, images: Any) -> dict[str, Any]:
     """Errors and accuracies of the whole layer, by program."""
-    from resonet.cosim.calibration import calibrated_design
-    from resonet.cosim.effective import effective_weights
-    from resonet.cosim.engines import linear
-    from resonet.cosim.inference import accuracy
-    from resonet.cosim.strip_accuracy import strip_accuracy
-    from resonet.cosim.strip_layer import layer_windows, solve_layer_windows, strip_weights
+    from resonet.cosim.calibration.newton import calibrated_design
+    from resonet.cosim.strip.accuracy import strip_accuracy
+    from resonet.cosim.strip.layer import layer_windows, solve_layer_windows, strip_weights
+    from resonet.cosim.weights.effective import effective_weights
+    from resonet.cosim.weights.engines import linear
+    from resonet.cosim.weights.inference import accuracy
 
     device, fill = design.plan.device, design.plan.options.fill
     with progress("whole layer, RF passes", len(layer_windows(placement, 144))) as done:
@@ -144,9 +144,9 @@ def _shares(design: Any, placement: Any, layer: Any, frequencies: Any, images: A
 
 def _crossbars(design: Any, names: list[str], images: Any) -> dict[str, float]:
     """Accuracy of the same network in resistive crossbars with this design's junction, all layers."""
-    from resonet.cosim.crossbar import CROSSBAR_PROGRAMS
-    from resonet.cosim.crossbar_study import crossbar_point
-    from resonet.models.crossbar import CrossbarArray, CrossbarCell
+    from resonet.cosim.crossbar.crossbar import CROSSBAR_PROGRAMS
+    from resonet.cosim.crossbar.studies import crossbar_point
+    from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell
 
     device = design.plan.device
     array = CrossbarArray(CrossbarCell(device.resistance, 1 + device.magnetoresistance))
@@ -209,13 +209,13 @@ def sneak_command(
         return
     import numpy as np
 
-    from resonet.cosim.attribution import BASE, PARTS, attribute
-    from resonet.cosim.strip_pass import ALL_CAUSES, layer_resonances
-    from resonet.netlist.design import read_parameters
-    from resonet.netlist.folder import load_design
-    from resonet.netlist.images import read_images
-    from resonet.netlist.placement import place
-    from resonet.netlist.usage import layer_usage
+    from resonet.cosim.strip.attribution import BASE, PARTS, attribute
+    from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.network.images import read_images
+    from resonet.netlist.strip.placement import place
+    from resonet.netlist.strip.usage import layer_usage
     from resonet.report.sneak_figures import sneak_figure
     from resonet.report.style import save
 

@@ -1,18 +1,17 @@
 """What `resonet sparams` computes and writes beside the plain chain: blocks, plots, sweeps, comparison, data sheet."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
-from resonet.models.parameters import parameter, parse
-from resonet.netlist.design import Design
-from resonet.netlist.folder import write_deck
-from resonet.netlist.programming import Method
+from resonet.core.errors import InputError
+from resonet.core.parameters import parameter, parse
+from resonet.core.types import Array, Done
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.folder import write_deck
+from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import Block, pick_ports, with_impedance
 from resonet.sparams.build import Stand
 from resonet.sparams.chain import find_bus
@@ -41,7 +40,6 @@ __all__ = [
     "sweep_page",
 ]
 
-Array = NDArray[np.float64]
 MOST_SWEPT = 401
 
 
@@ -97,7 +95,7 @@ def layer_parts(
     bus: str | None,
     parts: tuple[str, ...],
     tolerance: float = TOLERANCE,
-    done: Callable[[], None] | None = None,
+    done: Done | None = None,
 ) -> tuple[Stand, list[FittedPart]]:
     """What stands around the resonators, with the measured parts KIND=FILE in place of their models.
 

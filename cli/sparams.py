@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from skrf import Network
 
     from resonet.cli.sparam_page import Options
-    from resonet.netlist.design import Design
-    from resonet.netlist.programming import Method
+    from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
     from resonet.sparams.build import Stand
     from resonet.sparams.measured import FittedPart
     from resonet.sparams.sheet import LayerSheet
@@ -297,7 +297,7 @@ def sparams_command(
     limit of --metrics fails. Example: resonet sparams build --layer conv1 --bias 5uA --plot smith --metrics
     """
     from resonet.cli.sparam_page import Units, check_request, compare_page, plot_page, readable
-    from resonet.netlist.folder import load_design
+    from resonet.netlist.design.folder import load_design
     from resonet.sparams.chain import find_bus
 
     design = load_design(folder)

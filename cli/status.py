@@ -8,7 +8,7 @@ import typer
 
 from resonet.cli.replay import STATUS, changed_files, dependencies, read_record
 from resonet.cli.show import out, print_json, print_table
-from resonet.cosim.ngspice import EngineError
+from resonet.cosim.ngspice.run import EngineError
 
 __all__ = ["status_command"]
 
@@ -24,8 +24,8 @@ class _Line:
 
 def _weights(folder: Path, design: Any) -> list[_Line]:
     """Effective weights of every layer and program."""
-    from resonet.cosim.store import changed_parts, effective_path, result_parts, stored_parts
-    from resonet.netlist.programming import METHODS
+    from resonet.cosim.weights.store import changed_parts, effective_path, result_parts, stored_parts
+    from resonet.netlist.programming.methods import METHODS
 
     found = []
     for method in METHODS:
@@ -69,8 +69,8 @@ def _runs(folder: Path) -> list[_Line]:
 
 def _outdated(sweep: Any, key: str) -> bool:
     """Whether the points would come out otherwise now."""
-    from resonet.cosim.sweep import sweep_key
-    from resonet.models.errors import InputError
+    from resonet.core.errors import InputError
+    from resonet.cosim.sweep.sweep import sweep_key
 
     try:
         return sweep_key(sweep) != key
@@ -80,9 +80,9 @@ def _outdated(sweep: Any, key: str) -> bool:
 
 def _sweeps(folder: Path) -> list[_Line]:
     """Sweeps, whole or not."""
-    from resonet.cosim.journal import read_journal
-    from resonet.cosim.sweep import sweep_from_table
-    from resonet.models.errors import InputError
+    from resonet.core.errors import InputError
+    from resonet.cosim.sweep.journal import read_journal
+    from resonet.cosim.sweep.sweep import sweep_from_table
 
     found = []
     for path in sorted((folder / "results").glob("sweep_*.jsonl")):
@@ -110,7 +110,7 @@ def status_command(
 
     Example: resonet status build
     """
-    from resonet.netlist.folder import load_design
+    from resonet.netlist.design.folder import load_design
 
     design = load_design(folder)
     try:

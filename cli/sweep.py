@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from resonet.cli.show import err, out, percent, print_json, print_table, progress, small_percent
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from resonet.cosim.points import Outcome
-    from resonet.cosim.sweep import Sweep
+    from resonet.cosim.sweep.points import Outcome
+    from resonet.cosim.sweep.sweep import Sweep
 
 __all__ = ["sweep_command"]
 
@@ -18,7 +18,7 @@ SHOWN = 40  # points in the table
 
 
 def _chosen(text: str) -> tuple[Any, ...]:
-    from resonet.netlist.programming import METHODS
+    from resonet.netlist.programming.methods import METHODS
 
     names = METHODS if text == "all" else tuple(part.strip() for part in text.split(","))
     wrong = next((name for name in names if name not in METHODS), None)
@@ -89,9 +89,9 @@ def sweep_command(
 
     Example: resonet sweep build --over device.damping=0.005:0.02:8 --over plan.tile=24,48
     """
-    from resonet.cosim.sweep import Sweep, run_sweep
-    from resonet.cosim.sweep_axes import Spread, parse_axis
-    from resonet.cosim.sweep_table import sweep_dataset, write_sweep
+    from resonet.cosim.sweep.axes import Spread, parse_axis
+    from resonet.cosim.sweep.sweep import Sweep, run_sweep
+    from resonet.cosim.sweep.table import sweep_dataset, write_sweep
     from resonet.report.style import save
     from resonet.report.sweep_figures import sweep_figure
 

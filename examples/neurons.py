@@ -9,8 +9,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from resonet.netlist.activation import OscillatorActivation
-from resonet.netlist.onnx_activation import with_activations
+from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.network.onnx.neurons import with_activations
 
 __all__ = ["OscillatorNeuron", "accuracy", "export", "logits"]
 

@@ -1,7 +1,5 @@
 """Device physics: parameters and pure numpy functions."""
 
-from resonet.models.bus import BusCircuit
-from resonet.models.errors import InputError
-from resonet.models.resonator import SpinDiode
+import lazy_loader
 
-__all__ = ["BusCircuit", "InputError", "SpinDiode"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,22 +1,5 @@
 """Trained CNN -> hardware graph -> SPICE decks. No simulator is run here."""
 
-from resonet.netlist.design import compile_cnn, read_parameters
-from resonet.netlist.folder import load_design, write_deck, write_design
-from resonet.netlist.frequency_plan import plan
-from resonet.netlist.graph import build_graph
-from resonet.netlist.images import read_images
-from resonet.netlist.onnx_read import read_cnn
-from resonet.netlist.programming import program
+import lazy_loader
 
-__all__ = [
-    "build_graph",
-    "compile_cnn",
-    "load_design",
-    "plan",
-    "program",
-    "read_cnn",
-    "read_images",
-    "read_parameters",
-    "write_deck",
-    "write_design",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from resonet.cosim.crossbar_study import CURVES, Axis, CrossbarPoint, Curve, pooled_error
+from resonet.cosim.crossbar.studies import CURVES, Axis, CrossbarPoint, Curve, pooled_error
 from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
 
 __all__ = ["crossbar_figure"]

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from resonet.core.types import Array
 from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, MUTED, SOFTWARE, STYLE, figure, finish
 
 __all__ = ["Panel", "Series", "device_figure"]
 
-Array = NDArray[np.float64]
 Colour = Literal["first", "second", "third", "fourth", "faint"]
 COLOURS = {"first": COUPLED, "second": FORMULA, "third": SOFTWARE, "fourth": AGGRESSOR, "faint": MUTED}
 

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from resonet.cosim.effective import EffectiveWeights
-from resonet.netlist.programming import METHODS, Method
+from resonet.core.types import Array, Ints
+from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.netlist.programming.methods import METHODS, Method
 from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
 
 if TYPE_CHECKING:
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy_figure", "crosstalk_figure", "overview_figure", "sparam_figure", "weight_figure"]
 
-Array = NDArray[np.float64]
 MOST_POINTS = 4000  # markers in one scatter
 MOST_PANELS = 6  # layers side by side; a deeper network shows its first ones
 COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
 Effective = Mapping[Method, Mapping[str, EffectiveWeights]]  # method -> layer -> weights
 
 
-def _thinned(size: int) -> NDArray[np.int64]:
+def _thinned(size: int) -> Ints:
     """At most MOST_POINTS of `size` indices, evenly spread: enough to see a cloud."""
     return np.unique(np.linspace(0, size - 1, min(size, MOST_POINTS)).astype(np.int64))
 

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from resonet.netlist.placement import Placement
-from resonet.netlist.routes import line_path, tuning_path
+from resonet.core.types import Array, Bools
+from resonet.netlist.strip.placement import Placement
+from resonet.netlist.strip.routes import line_path, tuning_path
 from resonet.report.style import INK, MUTED, STYLE, figure
 
 __all__ = ["METALS", "layout_figure"]
 
-Array = NDArray[np.float64]
 METALS = {
     "ground": "#b9c0c7",
     "tuning": "#d9822b",
@@ -145,7 +145,7 @@ def _overview(axes: Axes, placement: Placement, window: tuple[float, float, floa
     axes.text(0.02, -0.1, note, transform=axes.transAxes, fontsize=7.5, va="top")
 
 
-def _in_window(points: Array, window: tuple[float, float, float, float]) -> NDArray[np.bool_]:
+def _in_window(points: Array, window: tuple[float, float, float, float]) -> Bools:
     x0, x1, y0, y1 = (w / MICRO for w in window)
     return np.asarray((points[:, 0] >= x0) & (points[:, 0] <= x1) & (points[:, 1] >= y0) & (points[:, 1] <= y1))
 

@@ -5,18 +5,17 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
-from numpy.typing import NDArray
 
-from resonet.cosim.cascade_transient import CascadeTransient
-from resonet.cosim.energy import LITERATURE, Energy
-from resonet.cosim.envelope import EnvelopeRun
-from resonet.cosim.level_diagram import LayerLevels, LevelDiagram, ToneLevel, dbm
-from resonet.cosim.run_image import ImageRun
+from resonet.core.types import Array, Ints
+from resonet.cosim.cascade.energy_budget import LITERATURE, Energy
+from resonet.cosim.cascade.envelopes import EnvelopeRun
+from resonet.cosim.cascade.image_run import ImageRun
+from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel, dbm
+from resonet.cosim.cascade.transient import CascadeTransient
 from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, STYLE, figure, finish
 
 __all__ = ["energy_figure", "level_figure", "settling_figure"]
 
-Array = NDArray[np.float64]
 MOST_CURVES = 12
 SMOOTH = 5e-9  # s, Hann window over a transient's trace
 LOOKS = {"largest": (COUPLED, "o-"), "median": (CALIBRATED, "s-"), "smallest": (FORMULA, "^-")}
@@ -88,7 +87,7 @@ def _smoothed(time: Array, traces: Array) -> Array:
     return np.stack([np.convolve(column, window / window.sum(), "valid") for column in padded.T], axis=1)
 
 
-def _shown(end: Array) -> NDArray[np.int64]:
+def _shown(end: Array) -> Ints:
     """Which neurons are drawn: evenly over what they end at."""
     order = np.argsort(end)
     return np.asarray(order[np.unique(np.linspace(0, len(end) - 1, min(len(end), MOST_CURVES)).round().astype(int))])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from resonet.cosim.planning import PlanPoint
+from resonet.cosim.calibration.planner import PlanPoint
 from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
 
 __all__ = ["plan_figure"]

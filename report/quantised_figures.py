@@ -4,7 +4,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from resonet.cosim.bits import BitsSweep
+from resonet.cosim.calibration.bits import BitsSweep
 from resonet.report.style import COUPLED, FORMULA, MUTED, SOFTWARE, STYLE, figure, finish
 
 __all__ = ["bits_figure"]

@@ -7,16 +7,15 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from numpy.typing import NDArray
 
-from resonet.cosim.attribution import Attribution
+from resonet.core.types import Array
+from resonet.cosim.strip.attribution import Attribution
 from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
 
 __all__ = ["sneak_figure"]
 
 LEAST = 1e-4  # % shown
 SPAN = 70.0  # dB shown below the loudest
-Array = NDArray[np.float64]
 Row = tuple[str, float, float, float, float]  # name, own, foreign, linear response, after one gain; shares
 
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from resonet.core.types import Array
 from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = [
     "waterfall_figure",
 ]
 
-Array = NDArray[np.float64]
 Pairs = Sequence[tuple[int, int]]  # S_ij as (i, j) from 0
 COLOURS = (COUPLED, FORMULA, SOFTWARE, AGGRESSOR, "#6a8f3c", "#8e5ea2")
 MOST_CURVES = len(COLOURS)

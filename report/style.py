@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from resonet.netlist.folder import new_file
+from resonet.core.files import new_file
 
 __all__ = ["AGGRESSOR", "CALIBRATED", "COUPLED", "FORMULA", "INK", "MUTED", "SOFTWARE", "figure", "finish", "save"]
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from numpy.typing import NDArray
 
-from resonet.netlist.design import TABLES
+from resonet.core.types import Array
+from resonet.netlist.design.parameters import TABLES
 from resonet.report.style import CALIBRATED, COUPLED, FORMULA, MUTED, STYLE, figure, finish
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_figure"]
 
-Array = NDArray[np.float64]
 COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
 ROUNDING = 1e-6  # %: errors below are rounding
 PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}

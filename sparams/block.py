@@ -17,10 +17,10 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
-from resonet.models.lines import Line
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.models.line.lines import Line
 
 if TYPE_CHECKING:
     from resonet.sparams.part import FittedPart
@@ -44,8 +44,7 @@ __all__ = [
     "with_impedance",
 ]
 
-Array = NDArray[np.float64]
-Nodes = NDArray[np.int64]
+Nodes = Ints
 MOST_PORTS = 128
 
 
@@ -229,7 +228,7 @@ def flat(block: Block) -> Block:
     return replace(block, elements=tuple(elements))
 
 
-def check_band(block: Block, f: NDArray[np.float64]) -> None:
+def check_band(block: Block, f: Array) -> None:
     """InputError where a frequency (Hz) lies outside what the measured parts of a block cover: the rule of all engines.
 
     Nothing is known of a part there; what its model would say is an extrapolation.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.bus import BusCircuit
-from resonet.models.errors import InputError
-from resonet.models.lines import Line
-from resonet.models.resonator import SpinDiode
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.models.circuit.bus import BusCircuit
+from resonet.models.line.lines import Line
+from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import (
     Block,
     Combiner,
@@ -29,8 +29,6 @@ from resonet.sparams.block import (
 )
 
 __all__ = ["RowOfLines", "Stand", "bus_block", "chain_block", "combiner_block", "line_block", "row_block", "tee_block"]
-
-Array = NDArray[np.float64]
 
 
 def _lumped(kind: str, *branches: tuple[int, int, float]) -> Lumped:
@@ -86,7 +84,7 @@ def combiner_block(inputs: int, circuit: BusCircuit) -> Block:
     return Block("combiner", ports, (Combiner(nodes, inputs + 1, circuit.impedance, gain),))
 
 
-def resonator_ladder(nodes: NDArray[np.int64], f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
+def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
     """Resonators in series along nodes [n + 1], every other one turned round, with their node capacitances.
 
     bias: A from the first node to the last.

@@ -3,15 +3,16 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.cosim.ngspice import EngineError, run_deck
-from resonet.cosim.raw import RawError
-from resonet.models.errors import InputError
-from resonet.netlist.deck import Deck, sparam_deck
-from resonet.netlist.design import Design
-from resonet.netlist.frequency_plan import Bus
-from resonet.netlist.programming import Method
+from resonet.core.errors import InputError
+from resonet.core.types import Array
+from resonet.cosim.ngspice.raw import RawError
+from resonet.cosim.ngspice.run import EngineError, run_deck
+from resonet.netlist.bus.deck import sparam_deck
+from resonet.netlist.design.design import Design
+from resonet.netlist.planning.frequency_plan import Bus
+from resonet.netlist.programming.methods import Method
+from resonet.netlist.spice.deck import Deck
 from resonet.sparams.grid import MOST_POINTS
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ def chain_sparams(deck: Deck, impedance: float = 50.0) -> "Network":
     return skrf.Network(frequency=frequency, s=s, z0=impedance, name=deck.name)
 
 
-def resonances(
-    design: Design, layer: str, method: Method, chain: int = 0, bus: str | None = None
-) -> NDArray[np.float64]:
+def resonances(design: Design, layer: str, method: Method, chain: int = 0, bus: str | None = None) -> Array:
     """Resonance frequencies of that chain in Hz, from the feed to the far end."""
     number = design.plan.layer(layer).buses.index(find_bus(design, layer, bus))
     programmed = design.program(method).layer(layer)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.lines import SECTIONS, Line, LosslessLine, RlgcLine
+from resonet.core.types import Array, Complex
+from resonet.models.line.lines import SECTIONS, Line, LosslessLine, RlgcLine
 from resonet.sparams.block import (
     Block,
     Coils,
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["circuit_s"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 SLICE_BYTES = 60e6  # of one dense matrix over a slice of the frequencies
 Wired = tuple["Network", Sequence[int]]  # a network and the node of each of its ports
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.core.types import Array
 from resonet.sparams.fixture import on_grid
 from resonet.sparams.interpolate import COARSE, sampling_error
 from resonet.sparams.metrics import level
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from skrf import Network
 
 __all__ = ["Comparison", "compare_networks"]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

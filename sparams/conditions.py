@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
-from resonet.models.lines import MU0, strip_field
-from resonet.models.parameters import check, parameter
+from resonet.core.errors import InputError
+from resonet.core.parameters import check, parameter
+from resonet.core.types import Array
+from resonet.models.line.lines import MU0, strip_field
 from resonet.sparams.block import Block, Drive, Resonators, flat
 from resonet.sparams.extract import Engine, extract
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Drift", "biased", "sweep", "tuned", "tuning_slope", "warmed"]
 
-Array = NDArray[np.float64]
 GYROMAGNETIC = 28.02495e9 * MU0  # Hz per A/m
 MOST = 2000  # values of one sweep
 

@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
-from resonet.models.lines import Line, LosslessLine, RlcLine
-from resonet.netlist.deck import Deck
+from resonet.core.errors import InputError
+from resonet.core.types import Array
+from resonet.models.line.lines import Line, LosslessLine, RlcLine
+from resonet.netlist.spice.deck import Deck
 from resonet.sparams.block import (
     Block,
     Coils,
@@ -33,7 +33,6 @@ from resonet.spice_lib.library import library
 
 __all__ = ["MOST_SP_PORTS", "block_deck", "sweeps"]
 
-Array = NDArray[np.float64]
 MOST_SP_PORTS = 5
 RUN_MOST = 2000  # sweeps in one deck
 LEAK = 1e-8  # siemens at 0 Hz: 0.03 % of what a chain of 25 resonators conducts

@@ -8,15 +8,13 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.lines import SECTIONS, Line, LosslessLine, RlgcLine, abcd, ladder_abcd
+from resonet.core.types import Array, Complex
+from resonet.models.line.lines import SECTIONS, Line, LosslessLine, RlgcLine, abcd, ladder_abcd
 from resonet.sparams.block import CoupledLines, Lumped, Resonators
 
 __all__ = ["LineForm", "branch_admittance", "coupled_admittance", "line_admittance", "pieces"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 LineForm = Literal["spice", "exact"]  # spice: a leaky or coupled line is the ladder that its deck holds
 
 

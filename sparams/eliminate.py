@@ -10,13 +10,11 @@ made once and runs over the frequencies in slices that stay in the cache.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from resonet.core.types import Array, Complex, Ints
 
 __all__ = ["Plan", "make_plan", "reduce_to_kept"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
-Index = NDArray[np.int64]
 SLACK = 1.5  # how far above the smallest degree a pivot of the same round may lie
 BLOCK = 6  # unknowns with the same neighbours from which on they go as one block
 
@@ -26,14 +24,14 @@ class Plan:
     """Where every entry lies in the list of values, and the rounds of pivots that share no neighbour."""
 
     entries: int  # length of the list: entries of the matrix and of the fill
-    slots: Index  # [given entries], where each lies in the list
+    slots: Ints  # [given entries], where each lies in the list
     # slots of pivots, rows, columns, targets: [m], [m, d], [m, d], [m, d, d] of m lone pivots; of a block of m pivots
     # [m, m], [m, d], [d, m], [d, d]
-    rounds: tuple[tuple[Index, Index, Index, Index], ...]
-    kept: Index  # [k, k], slots of what remains
+    rounds: tuple[tuple[Ints, Ints, Ints, Ints], ...]
+    kept: Ints  # [k, k], slots of what remains
 
 
-def _neighbours(size: int, rows: Index, columns: Index) -> list[set[int]]:
+def _neighbours(size: int, rows: Ints, columns: Ints) -> list[set[int]]:
     found: list[set[int]] = [set() for _ in range(size)]
     for i, j in set(zip(rows.tolist(), columns.tolist(), strict=True)):
         if i != j:
@@ -58,7 +56,7 @@ def _one_round(around: list[set[int]], left: set[int]) -> list[int]:
     return taken
 
 
-def _with_neighbours(group: list[int], around: list[set[int]]) -> tuple[Index, Index]:
+def _with_neighbours(group: list[int], around: list[set[int]]) -> tuple[Ints, Ints]:
     """Pivots [m] and their neighbours [m, d]; all have as many."""
     near = [sorted(around[n]) for n in group]
     return np.array(group, np.int64), np.array(near, np.int64).reshape(len(group), -1)
@@ -78,9 +76,9 @@ def _take_out(group: list[int], around: list[set[int]]) -> None:
         around[other] -= {other, *group}
 
 
-def _order(around: list[set[int]], left: set[int]) -> list[tuple[Index, Index, bool]]:
+def _order(around: list[set[int]], left: set[int]) -> list[tuple[Ints, Ints, bool]]:
     """Pivots [m] with their neighbours, in the order in which they go: [m, d] of lone pivots, [d] of a block."""
-    found: list[tuple[Index, Index, bool]] = []
+    found: list[tuple[Ints, Ints, bool]] = []
     while left:
         taken = _one_round(around, left)
         block = _twins(taken[0], around, left) if len(taken) == 1 else []
@@ -100,7 +98,7 @@ def _order(around: list[set[int]], left: set[int]) -> list[tuple[Index, Index, b
     return found
 
 
-def _places(pivots: Index, near: Index, block: bool, size: int) -> tuple[Index, Index, Index, Index]:
+def _places(pivots: Ints, near: Ints, block: bool, size: int) -> tuple[Ints, Ints, Ints, Ints]:
     """Keys row * size + column of pivots, rows, columns and targets."""
     if block:
         return (
@@ -117,7 +115,7 @@ def _places(pivots: Index, near: Index, block: bool, size: int) -> tuple[Index, 
     )
 
 
-def make_plan(size: int, rows: Index, columns: Index, kept: list[int]) -> Plan:
+def make_plan(size: int, rows: Ints, columns: Ints, kept: list[int]) -> Plan:
     """Plan for a matrix [size, size] with entries at (rows, columns); the unknowns `kept` stay, in that order."""
     order = _order(_neighbours(size, rows, columns), set(range(size)) - set(kept))
     corner = np.array(kept, dtype=np.int64)
@@ -131,7 +129,7 @@ def make_plan(size: int, rows: Index, columns: Index, kept: list[int]) -> Plan:
     return Plan(len(every), np.searchsorted(every, given), rounds, np.searchsorted(every, remains))
 
 
-def _take_block(values: Complex, slots: tuple[Index, Index, Index, Index]) -> Array:
+def _take_block(values: Complex, slots: tuple[Ints, Ints, Ints, Ints]) -> Array:
     """Eliminate a block; returns 1 over its largest share, [frequencies]: 0 where it is singular."""
     pivot, row, column, target = (np.moveaxis(values[s], -1, 0) for s in slots)
     try:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.cosim.errors import EngineError
-from resonet.models.errors import InputError
+from resonet.core.errors import EngineError, InputError
+from resonet.core.types import Array, Complex
 from resonet.sparams.block import Block, Drive, flat
 from resonet.sparams.circuit import circuit_s
 from resonet.sparams.grid import check_grid
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "Engine", "engine_difference", "extract", "mixed_mode", "to_network"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 Engine = Literal["linear", "ngspice", "scikit-rf"]
 ENGINES: dict[str, Callable[[Block, Array], Complex]] = {
     "linear": linear_s,

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from resonet.core.types import Array, Complex, Done
 from resonet.sparams.part import FittedPart
 from resonet.sparams.passivity import Rational, enforced, gain_bounds, lowered
 from resonet.sparams.vector_fit import laplace, loewner_orders, principal, residues, vector_fit
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["STEPS", "TARGET", "USABLE", "as_part", "fitted_model", "most_order", "orders", "search"]
 
-Complex = NDArray[np.complex128]
 MOST_PAIRS = 60  # of complex poles
 MOST_STATES = 480  # poles times ports: the proof of passivity is an eigenvalue problem of this size, or twice it
 TARGET = 1e-4  # RMS error at which the search for poles ends
@@ -55,7 +54,7 @@ def _weighted(entries: Complex, symmetric: bool, n: int) -> Complex:
     return np.asarray(entries * np.where(rows == columns, 1.0, np.sqrt(2)))
 
 
-def fitted_model(f: NDArray[np.float64], s: Complex, poles: Complex, held: float = 0.0) -> Rational:
+def fitted_model(f: Array, s: Complex, poles: Complex, held: float = 0.0) -> Rational:
     """Residues and constant for given poles, symmetric where the data are; `held` as in `residues`."""
     n = s.shape[1]
     entries, symmetric = _entries(s)
@@ -159,7 +158,7 @@ def search(
     tried: list[int],
     target: float = TARGET,
     seconds: float = np.inf,
-    done: Callable[[], None] | None = None,
+    done: Done | None = None,
 ) -> FittedPart | None:
     """The fit that is closest to the data once it is passive; ends at the target, at the noise, or in time.
 

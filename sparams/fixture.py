@@ -6,9 +6,9 @@ A two-port fixture to either side: measured = left ** device ** right, so device
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Complex
 from resonet.sparams.interpolate import interpolated, sampling_error
 from resonet.sparams.reference import constant_reference
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["deembed", "embed", "on_grid", "time_gate", "time_response"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+Array = Array
+Complex = Complex
 UNEVEN = 1e-6
 TOO_COARSE = 0.1  # |ΔS| by which interpolation may be off
 ORDER = 40  # of the linear prediction beyond the ends of a band

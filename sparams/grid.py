@@ -5,14 +5,13 @@ extreme by more than a tenth of its height (the line has fallen to 1/(1 + (2 δf
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Bools
 from resonet.sparams.block import Block, Resonators, flat
 
 __all__ = ["MOST_POINTS", "check_grid", "missed", "octave_grid", "refine", "seen_resonances"]
 
-Array = NDArray[np.float64]
 MOST_POINTS = 100_001
 PER_WIDTH = 4  # steps in a linewidth
 REACH = 2.0  # linewidths to either side
@@ -54,7 +53,7 @@ def seen_resonances(block: Block) -> tuple[Array, Array]:
     return centre, centre / quality
 
 
-def missed(f: Array, centre: Array, width: Array) -> NDArray[np.bool_]:
+def missed(f: Array, centre: Array, width: Array) -> Bools:
     """Which resonances inside the band have, within ±2 linewidths, a step wider than a quarter of the linewidth."""
     if len(f) < 2:
         return np.asarray((centre >= f[0]) & (centre <= f[-1]))

@@ -6,12 +6,11 @@ may be off is seen where every other sample is left out: interpolated there, the
 """
 
 import numpy as np
-from numpy.typing import NDArray
+
+from resonet.core.types import Array, Complex
 
 __all__ = ["COARSE", "interpolated", "sampling_error"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 COARSE = 0.01  # |ΔS| beyond which interpolation between samples is worth a warning
 CAUTION = 4.0  # of the 16 by which the error falls, the part that is counted on
 

@@ -9,9 +9,9 @@ where a pivot is next to nothing (a resonance without loss) the whole sparse mat
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.cosim.errors import EngineError
+from resonet.core.errors import EngineError
+from resonet.core.types import Array, Bools, Complex, Ints
 from resonet.sparams.block import (
     Block,
     Coils,
@@ -31,9 +31,6 @@ from resonet.sparams.eliminate import Plan, make_plan, reduce_to_kept
 
 __all__ = ["linear_s"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
-Index = NDArray[np.int64]
 SLICE_BYTES = 4e6  # of matrix entries that are held at once: they stay in the cache
 WEAK = 1e-6  # pivot over the rest of its row: six digits lost, ten left
 SINGULAR = 1e-3  # smallest singular value of 1 + S down to which an N-port is taken by its admittances
@@ -43,8 +40,8 @@ SINGULAR = 1e-3  # smallest singular value of 1 + S down to which an N-port is t
 class _Stamp:
     """Entries of one element: rows and columns [m], and values [m, frequencies] or [m] where they never change."""
 
-    rows: Index
-    columns: Index
+    rows: Ints
+    columns: Ints
     element: object
     cut: int = 1
 
@@ -57,20 +54,20 @@ class _Layout:
         self.kept: list[int] = []
         self.stamps: list[_Stamp] = []
 
-    def fresh(self, count: int, kept: bool = False) -> Index:
+    def fresh(self, count: int, kept: bool = False) -> Ints:
         found = np.arange(self.size, self.size + count)
         self.size += count
         if kept:
             self.kept += found.tolist()
         return found
 
-    def square(self, unknowns: Index, element: object, cut: int = 1) -> None:
+    def square(self, unknowns: Ints, element: object, cut: int = 1) -> None:
         """A full square matrix over some unknowns."""
         rows, columns = np.meshgrid(unknowns, unknowns, indexing="ij")
         self.stamps.append(_Stamp(rows.ravel(), columns.ravel(), element, cut))
 
 
-def _place_cut(layout: _Layout, ends: tuple[Index, Index], element: object, cut: int) -> None:
+def _place_cut(layout: _Layout, ends: tuple[Ints, Ints], element: object, cut: int) -> None:
     """Pieces of a line in a row, with nodes of their own between them."""
     here = ends[0]
     for n in range(cut):
@@ -155,12 +152,12 @@ class _System:
 
     size: int
     stamps: list[_Stamp]
-    grounded: list[NDArray[np.bool_]]  # by stamp: entries that touch ground, which is no unknown
-    rows: Index
-    columns: Index
-    order: Index  # sorts all entries of the stamps by place
-    starts: Index  # first of each place
-    ports: Index
+    grounded: list[Bools]  # by stamp: entries that touch ground, which is no unknown
+    rows: Ints
+    columns: Ints
+    order: Ints  # sorts all entries of the stamps by place
+    starts: Ints  # first of each place
+    ports: Ints
     shunt: Array  # [ports] 1/z
     plan: Plan
 

@@ -6,17 +6,17 @@ its time is over; what it reached is said. Passivity is proved on the model (`pa
 use the model, so that they see the same part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from resonet.core.errors import InputError
 from resonet.core.touchstone import TouchstoneError, real_reference
-from resonet.models.errors import InputError
+from resonet.core.types import Array, Complex, Done
 from resonet.sparams.block import Block, Measured, Port
 from resonet.sparams.fit_search import STEPS, TARGET, USABLE, as_part, fitted_model, most_order, orders, search
 from resonet.sparams.part import FittedPart
@@ -39,8 +39,8 @@ __all__ = [
     "part_from_file",
 ]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+Array = Array
+Complex = Complex
 TOLERANCE = 0.1  # dB, gain of data that a measurement's uncertainty explains
 SECONDS = 12.0  # of processor time for the search for poles of one part
 CLEAN = 1e-7  # RMS error, of S scaled to 1, at which more poles fit rounding
@@ -108,7 +108,7 @@ def fit_part(
     target: float = TARGET,
     tolerance: float = TOLERANCE,
     seconds: float = SECONDS,
-    done: Callable[[], None] | None = None,
+    done: Done | None = None,
 ) -> FittedPart:
     """Passive rational model of a measured network. `pairs`: complex pole pairs; by default as few as do.
 
@@ -183,7 +183,7 @@ def part_from_file(
     path: Path,
     tones: int = 0,
     tolerance: float = TOLERANCE,
-    done: Callable[[], None] | None = None,
+    done: Done | None = None,
 ) -> tuple[Block, FittedPart]:
     """A Touchstone file for a model: tee (ports rf, dc, head), combiner (in0 ..., bus), line or package (a, b).
 

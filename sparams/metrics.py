@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Complex
 from resonet.sparams.interpolate import interpolated
 from resonet.sparams.measured import FittedPart, rational_model
 
@@ -37,8 +38,6 @@ __all__ = [
     "resonance_metrics",
 ]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 FLOOR = 1e-15  # |S| below which a level is rounding
 
 

@@ -1,18 +1,15 @@
 """S-parameters of a block by ngspice, the reference engine."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.cosim.ngspice import EngineError, run_deck
-from resonet.cosim.raw import Plot, RawError
-from resonet.netlist.deck import Deck
+from resonet.core.types import Array, Complex
+from resonet.cosim.ngspice.raw import Plot, RawError
+from resonet.cosim.ngspice.run import EngineError, run_deck
+from resonet.netlist.spice.deck import Deck
 from resonet.sparams.block import Block
 from resonet.sparams.deck import block_deck
 
 __all__ = ["ngspice_s", "read_block"]
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 def _joined(plots: list[Plot], names: list[str], f: Array, deck: Deck) -> Complex:

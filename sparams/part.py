@@ -7,15 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Complex
 from resonet.sparams.passivity import Rational
 
 __all__ = ["FittedPart"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 GRID = 2001
 
 

@@ -14,14 +14,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from resonet.core.types import Array, Complex
 from resonet.sparams.vector_fit import basis, laplace
 
 __all__ = ["Rational", "enforced", "gain_bounds", "scaled"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 SLACK = 1e-8  # relative width of the enclosure of a gain
 IMAGINARY = 0.1  # |Re λ| / |λ| up to which an eigenvalue may be a crossing: double ones are known to few digits,

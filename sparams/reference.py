@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonet.models.errors import InputError
+from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from skrf import Network

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.netlist.design import Design
-from resonet.netlist.limits import Limits
-from resonet.netlist.programming import Method
+from resonet.core.types import Array
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.limits import Limits
+from resonet.netlist.programming.methods import Method
 from resonet.sparams.build import Stand
 from resonet.sparams.chain import find_bus
 from resonet.sparams.extract import Engine, extract
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LayerSheet", "Verdict", "judge", "judge_crosstalk", "layer_sheet"]
 
-Array = NDArray[np.float64]
 BIAS = 0.5  # of the threshold current: makes the resonances visible in S, far from self-oscillation
 
 
@@ -156,5 +155,5 @@ def _layer_sheet(
         rejection,
         max(gain_excess(network), gain_excess(window)),
         max(asymmetry(network), asymmetry(window)),
-        judge(channels, isolation, rejection, [network, window], design.limits),
+        judge(channels, isolation, rejection, [network, window], design.parameters.limits),
     )

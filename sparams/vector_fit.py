@@ -9,12 +9,11 @@ least squares of all entries are those of the few that carry the signal.
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+
+from resonet.core.types import Array, Complex
 
 __all__ = ["basis", "laplace", "loewner_orders", "principal", "residues", "start_poles", "vector_fit"]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 FIT_POINTS = 500  # frequencies from which poles are taken; residues use all
 LOEWNER_POINTS = 300

@@ -3,11 +3,11 @@
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.models.errors import InputError
-from resonet.netlist.design import Design
-from resonet.netlist.programming import Method
+from resonet.core.errors import InputError
+from resonet.core.types import Array
+from resonet.netlist.design.design import Design
+from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import MOST_PORTS, Block
 from resonet.sparams.build import Stand, bus_block, chain_block, combiner_block, tee_block
 from resonet.sparams.chain import find_bus
@@ -15,7 +15,6 @@ from resonet.sparams.grid import octave_grid
 
 __all__ = ["Kind", "default_grid", "design_block", "layer_stand", "resonance_table"]
 
-Array = NDArray[np.float64]
 Kind = Literal["chain", "bus", "combiner", "tee"]
 
 

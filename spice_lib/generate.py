@@ -12,41 +12,15 @@ does for a whole chain; a value on the model line stands for all of its instance
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from functools import cache
-from importlib import import_module
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MODULES", "devices", "drift", "format_lib", "format_va", "regenerate"]
+from resonet.models.device.registry import devices
 
-MODULES = (
-    "devices",
-    "strip_devices",
-    "resonator_full",
-    "lines",
-    "crossbar",
-    "auto_oscillator",
-    "oscillator",
-    "starting_oscillator",
-    "neuron",
-    "macrospin",
-)
+__all__ = ["drift", "format_lib", "format_va", "regenerate"]
+
 FOLDER = Path(__file__).parent
-
-
-@cache
-def devices() -> dict[str, type[Any]]:
-    """Record class of every device by its SPICE name, in the order of MODULES."""
-    found: dict[str, type[Any]] = {}
-    for name in MODULES:
-        module = import_module(f"resonet.models.{name}")
-        for kind in vars(module).values():
-            if is_dataclass(kind) and isinstance(kind, type) and kind.__module__ == module.__name__:
-                interface = getattr(kind, "SPICE", None)
-                if interface is not None:
-                    found[interface.name] = kind
-    return found
 
 
 def _number(value: float) -> str:

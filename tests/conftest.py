@@ -1,6 +1,7 @@
 """Shared: a small network that compiles in milliseconds, its design, and the command in this process."""
 
 import re
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from resonet.cli import main as module
-from resonet.netlist.design import Design, compile_cnn
+from resonet.netlist.design.design import Design, compile_cnn
 
 RNG = np.random.default_rng
 
@@ -110,3 +111,26 @@ def complaint(result: Result) -> str:
 def entries(folder: Path) -> list[str]:
     """Names in a folder, hidden ones too."""
     return sorted(path.name for path in folder.iterdir())
+
+
+def bare_run(deck: Path, cwd: Path) -> None:
+    """`ngspice -b deck` as a user types it: fine, and the raw file is in the current folder."""
+    before = set(entries(cwd))
+    done = subprocess.run(
+        ["ngspice", "-b", str(deck)],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not [
+        line for line in (done.stdout + done.stderr).splitlines() if line.lower().startswith(("error", "fatal"))
+    ]
+    raw = cwd / f"{deck.stem}.raw"
+    assert raw.stat().st_size > 100
+    raw.unlink()
+    assert set(entries(cwd)) == before

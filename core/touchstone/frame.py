@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from resonet.core.touchstone.record import (
     MOST_POINTS,
@@ -17,6 +16,7 @@ from resonet.core.touchstone.record import (
     fault,
 )
 from resonet.core.touchstone.scan import Rows, Scan
+from resonet.core.types import Ints
 
 __all__ = ["Table", "check_frequencies", "inferred_ports", "keyed_table", "merged", "plain_table", "ports_of_name"]
 
@@ -31,7 +31,7 @@ class Table:
     """One row a frequency: [frequencies, 1 + numbers], and the lines where they begin."""
 
     values: Array
-    lines: NDArray[np.int64]
+    lines: Ints
     noise: int  # frequencies of noise data
 
 
@@ -69,7 +69,7 @@ def _hint(count: int, ports: int) -> str:
     return ""
 
 
-def _noise_start(counts: NDArray[np.int64], first: Array, need: int) -> int | None:
+def _noise_start(counts: Ints, first: Array, need: int) -> int | None:
     """Line (an index) at which noise data begin in a version 1 two-port, None if they do not."""
     before = np.concatenate([[0], np.cumsum(counts)[:-1]])
     next_is_rest = np.append(counts[1:] == need - NOISE, False)  # a two-port row wrapped as 5 + 4 numbers
@@ -81,7 +81,7 @@ def _noise_start(counts: NDArray[np.int64], first: Array, need: int) -> int | No
     return at if first[at] <= first[starts[-1]] else None
 
 
-def _check_noise(counts: NDArray[np.int64], first: Array, lines: NDArray[np.int64]) -> int:
+def _check_noise(counts: Ints, first: Array, lines: Ints) -> int:
     """Number of rows of noise data; each must have five numbers, their frequencies rise."""
     wrong = np.flatnonzero(counts != NOISE)
     if len(wrong):
@@ -92,7 +92,7 @@ def _check_noise(counts: NDArray[np.int64], first: Array, lines: NDArray[np.int6
     return len(counts)
 
 
-def _firsts(values: Array, counts: NDArray[np.int64]) -> Array:
+def _firsts(values: Array, counts: Ints) -> Array:
     """First number of each line."""
     return np.asarray(values[np.cumsum(counts) - counts])
 
@@ -122,9 +122,7 @@ def plain_table(rows: Rows, ports: int) -> Table:
     return Table(values.reshape(-1, need), lines[starts], noise)
 
 
-def _misframed(
-    counts: NDArray[np.int64], lines: NDArray[np.int64], ports: int, need: int, k: int, ends: NDArray[np.int64]
-) -> None:
+def _misframed(counts: Ints, lines: Ints, ports: int, need: int, k: int, ends: Ints) -> None:
     """Raise what is wrong with frequency k: too many numbers in a line, or too few up to the next frequency."""
     start = int(np.searchsorted(ends, k * need, side="right")) if k else 0
     line = int(lines[start])
@@ -173,7 +171,7 @@ def _keyed_noise(found: Scan, ports: int) -> int:
     return noise
 
 
-def check_frequencies(f: Array, lines: NDArray[np.int64]) -> None:
+def check_frequencies(f: Array, lines: Ints) -> None:
     """Frequencies (Hz) must be finite, not negative and rise; their number is bounded."""
     if len(f) > MOST_POINTS:
         raise TouchstoneError(f"{len(f)} frequencies; possible: 1 ... {MOST_POINTS}")
@@ -192,7 +190,7 @@ def check_frequencies(f: Array, lines: NDArray[np.int64]) -> None:
         raise fault(int(lines[k + 1]), f"frequencies must rise ({f[k + 1]:.9g} Hz comes {kind})")
 
 
-def merged(f: Array, s: Complex, z0: Complex, lines: NDArray[np.int64]) -> tuple[Array, Complex, Complex, Note | None]:
+def merged(f: Array, s: Complex, z0: Complex, lines: Ints) -> tuple[Array, Complex, Complex, Note | None]:
     """One S where the segments of a sweep meet and both measured their common frequency: the mean of the two."""
     again = np.flatnonzero(np.diff(f) == 0)
     if not len(again):

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from resonet.core.types import Array, Complex
 
 __all__ = [
     "MOST_BYTES",
@@ -22,8 +21,6 @@ __all__ = [
     "printable",
 ]
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 Waves = Literal["power", "pseudo", "traveling"]
 
 MOST_BYTES = 64_000_000

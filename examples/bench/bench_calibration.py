@@ -5,9 +5,9 @@ python examples/bench/bench_calibration.py
 
 import numpy as np
 
-from resonet.cosim.bench import BenchChip, BenchOptions, calibrate_bench
-from resonet.cosim.simulated_chips import linear_chip
-from resonet.models.resonator import detuning_for_weight, resonance_for_detuning
+from resonet.cosim.bench.run import BenchChip, BenchOptions, calibrate_bench
+from resonet.cosim.bench.simulated_chips import linear_chip
+from resonet.models.resonator.linear import detuning_for_weight, resonance_for_detuning
 
 FREQUENCIES = np.geomspace(8e9, 2e9, 9)  # Hz, the tone sources
 KNOWN = BenchChip(FREQUENCIES, rest=FREQUENCIES, slope=1e12, low=-1e-3, high=1e-3, p_max=2e-9)  # tuning: A

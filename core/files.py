@@ -1,0 +1,59 @@
+"""Files: written whole or not at all, and noted; TOML read with a message."""
+
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from resonet.core.errors import InputError
+
+__all__ = ["new_file", "read_toml", "written_files"]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file; InputError where it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8, numbers of thousands of digits
+        raise InputError(f"{path}: not a TOML file ({str(error)[:120]})") from None
+
+
+_written: ContextVar[list[Path] | None] = ContextVar("written", default=None)
+
+
+@contextmanager
+def written_files() -> Iterator[list[Path]]:
+    """The files that are written through this module from here on, in order, some of them drafts that are gone."""
+    found: list[Path] = []
+    token = _written.set(found)
+    try:
+        yield found
+    finally:
+        _written.reset(token)
+
+
+def _note(*paths: Path) -> None:
+    if (found := _written.get()) is not None:
+        found.extend(paths)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`; renamed to it at the end, removed if something fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _note(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Warnings of validity: what was computed outside the range of its model, with a stable code, a number and its limit.
+
+    with collected() as warnings:
+        design = compile_cnn(...)
+    [warning.code for warning in warnings]
+
+Whoever computes says `warn("tone-power", ...)`; whoever shows (the command line, the JSON, the design folder) collects.
+A warning is never printed from here, and outside `collected` it becomes a Python warning, so that no caller misses it.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+__all__ = ["CODES", "ValidityWarning", "Warned", "collected", "warn"]
+
+# Stable: scripts rely on them. What each says of a result; docs/reliability.md has the same table.
+CODES = {
+    "tone-power": "a tone is above the power up to which the device's response is linear",
+    "fit-residual": "a fit leaves more of the data unexplained than their error",
+    "coarse-grid": "a grid is too coarse for what is read from it",
+    "gate-edge": "a time gate is unreliable at the ends of the band",
+    "unused-parameter": "a given parameter changes nothing in this command",
+    "edited-deck": "a deck or library of the design folder is not as it was written",
+    "source-power": "a tone source must deliver more than sources of its kind do",
+    "chance-accuracy": "the trained network itself guesses on these images",
+    "part-gain": "a measured part had a gain above 1 and was made passive",
+}
+
+
+class ValidityWarning(UserWarning):
+    """A `Warned` that nobody collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """One warning: `value` is what was found, `limit` what it should not pass; both in `unit`."""
+
+    code: str
+    text: str  # one line, names the layer, the parameter or the file
+    value: float
+    limit: float
+    unit: str = ""
+
+
+_collected: ContextVar[list[Warned] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[list[Warned]]:
+    """The warnings given from here on, in order, each once."""
+    found: list[Warned] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def warn(code: str, text: str, value: float, limit: float, unit: str = "") -> None:
+    """Give a warning. KeyError for a code that CODES does not know."""
+    CODES[code]
+    warned = Warned(code, text, float(value), float(limit), unit)
+    found = _collected.get()
+    if found is None:
+        warnings.warn(f"{code}: {text}", ValidityWarning, stacklevel=2)
+    elif warned not in found:
+        found.append(warned)

@@ -1,0 +1,5 @@
+"""Programs against the circuit: detunings, few bits, shared tuning lines."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

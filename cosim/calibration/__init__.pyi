@@ -1,0 +1,11 @@
+from .bits import bits_sweep as bits_sweep
+from .newton import Calibration as Calibration
+from .newton import CalibrationOptions as CalibrationOptions
+from .newton import calibrate as calibrate
+from .planner import Advice as Advice
+from .planner import advise as advise
+from .planner import trade_off as trade_off
+from .quantised import QuantisationOptions as QuantisationOptions
+from .quantised import quantise_design as quantise_design
+from .shared import SharingOptions as SharingOptions
+from .shared import calibrate_shared as calibrate_shared

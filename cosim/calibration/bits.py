@@ -1,0 +1,94 @@
+"""Weight error and accuracy against the bits of the tuning DACs, for a whole network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from resonet.core.types import Done, nothing
+from resonet.cosim.calibration.quantised import (
+    QuantisationOptions,
+    QuantisedLayer,
+    calibrated_programs,
+    quantise_design,
+    quantised_weights,
+)
+from resonet.cosim.weights.engines import Engine
+from resonet.cosim.weights.inference import accuracy
+from resonet.netlist.design.design import Design
+from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.images import ImageSet
+from resonet.netlist.programming.methods import LayerProgram
+
+__all__ = ["BitsPoint", "BitsSweep", "bits_sweep"]
+
+Results = Mapping[str, QuantisedLayer]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BitsPoint:
+    """A network with such levels; errors over all weights, each as part of its layer's largest."""
+
+    label: str
+    bits: float  # log2 of the number of levels
+    rms_nearest: float
+    rms: float
+    accuracy_nearest: float | None  # None without labelled images
+    accuracy: float | None
+    layers: Results
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BitsSweep:
+    """The points next to what they are compared with."""
+
+    points: tuple[BitsPoint, ...]
+    rms_start: float  # calibrated, without levels
+    accuracy_start: float | None
+    software: float | None
+    images: int
+
+
+def _overall(design: Design, errors: Mapping[str, float]) -> float:
+    """RMS over all weights of a network from that of each layer."""
+    sizes = {entry.layer.name: entry.layer.matrix.size for entry in design.plan.layers}
+    return float(np.sqrt(sum(sizes[n] * e**2 for n, e in errors.items()) / sum(sizes[n] for n in errors)))
+
+
+def bits_sweep(
+    design: Design,
+    engine: Engine,
+    choices: Sequence[QuantisationOptions],
+    data: ImageSet | None = None,
+    start: Mapping[str, LayerProgram] | None = None,
+    done: Done = nothing,
+) -> BitsSweep:
+    """Quantise a network in each of those ways; with labelled `data` also the accuracy. `done` after each choice.
+
+    `start` are the programs to quantise (default: calibrated ones). Raises InputError, EngineError.
+    """
+    start = start or calibrated_programs(design, engine)
+    logits = None if data is None else propagate(design.cnn, data.images)
+
+    def score(found: Results) -> tuple[float | None, float | None]:
+        if data is None:
+            return None, None
+        shares = accuracy(design, quantised_weights(design, found, engine), data, software=logits)
+        return shares.circuit, shares.software
+
+    points, first = [], None
+    for options in choices:
+        rounded = quantise_design(design, engine, replace(options, descent=False), start)
+        first = first or rounded
+        found = quantise_design(design, engine, options, start) if options.descent else rounded
+        nearest = _overall(design, {name: one.rms for name, one in rounded.items()})
+        rms = _overall(design, {name: one.rms for name, one in found.items()})
+        levels = next(iter(found.values())).levels
+        label = "states " + ", ".join(f"{u:g}" for u in options.states) if options.states else f"{options.bits}-bit"
+        points.append(BitsPoint(label, float(np.log2(levels)), nearest, rms, score(rounded)[0], score(found)[0], found))
+        done()
+    exact = {
+        name: replace(one, program=start[name], gain=np.ones_like(one.gain)) for name, one in (first or {}).items()
+    }
+    rms_start = _overall(design, {name: one.rms_start for name, one in exact.items()})
+    return BitsSweep(tuple(points), rms_start, *score(exact), 0 if data is None else len(data.images))

@@ -1,0 +1,329 @@
+"""Calibration: program the resonators so that the circuit, and not a formula, holds the trained weights.
+
+The residual is what an engine says the chains answer; the model that the steps are taken on is `Chains` with the
+profile which that engine measured, plus what the model still misses (`offset`):
+
+    measure:  W = engine(f_res)
+    solve:    model(u) + [W - model(u now)] = W trained
+    measure again; a chain that got worse goes back half of the way
+
+With unbiased resonators the RF currents do not depend on the program at all, so that one solve hits; what depends on it
+(bias, tuning lines, neighbours) is taken up in two or three passes more. Never ends worse than it started.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.parameters import check, parameter
+from resonet.core.types import Array, Bools, Done, nothing
+from resonet.cosim.weights.engines import Engine, Response, formula, layer_response, linear
+from resonet.models.resonator.chain import BRANCHES, Branches, chain_response, solve_chains
+from resonet.models.resonator.linear import SpinDiode, resonance_for_detuning
+from resonet.netlist.design.design import Design
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
+from resonet.netlist.programming.methods import (
+    LayerProgram,
+    Method,
+    Program,
+    bus_weights,
+    largest_fill,
+    layer_unit,
+    solver_chains,
+)
+from resonet.netlist.programming.remedy import Remedy, remedies
+
+__all__ = [
+    "Calibration",
+    "CalibrationOptions",
+    "Failure",
+    "LayerCalibration",
+    "Status",
+    "calibrate",
+    "calibrate_layer",
+    "calibrated_design",
+]
+
+MOST_FAILURES = 20  # chains that a result names
+MOST_REMEDIED = 8  # chains of one bus that remedies are sought for
+
+
+class Status(Enum):
+    """How a calibration ended, with what to do about it."""
+
+    CONVERGED = "every chain holds its weights"
+    OUT_OF_RANGE = (
+        "some chains cannot hold their weights: channels overlap, or a weight is beyond what its resonator reaches; "
+        "lower the scale (--fill), take shorter tiles (plan.tile), a wider band or a lower damping"
+    )
+    NOT_SETTLED = (
+        "the circuit still moved after the last pass: raise --passes, or lower what ties the chains together "
+        "(bias, coupling)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOptions:
+    """How far a calibration goes."""
+
+    tolerance: float = parameter(1e-6, "", 1e-12, 0.5, "largest residual, as part of the layer's largest weight")
+    passes: int = parameter(6, "", 1, 1000, "most measurements after the first")
+    fill: float = parameter(
+        0.0, "", 0.0, 0.98, "largest weight as part of a resonator's range; 0: what fits, plan.fill at most"
+    )
+    branches: Branches = "near"
+
+    def __post_init__(self) -> None:
+        check(self, "calibration")
+        if self.branches not in BRANCHES:
+            raise InputError(f"calibration.branches = {self.branches!r}: possible: {', '.join(BRANCHES)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A chain that does not hold its weights."""
+
+    bus: str
+    chain: int  # position on its bus
+    residual: float  # largest deviation, as part of the layer's largest weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerCalibration:
+    """Result for a layer; errors as part of the layer's largest weight."""
+
+    program: LayerProgram
+    status: Status
+    passes: int  # measurements after the first
+    fill: float  # largest weight as part of a resonator's range
+    rms_before: float
+    rms_after: float
+    worst_after: float
+    chains: int  # of all buses: a neuron cut into tiles counts once a tile
+    failing: int  # chains beyond the tolerance
+    failures: tuple[Failure, ...]  # the worst of them
+    remedies: tuple[Remedy, ...]  # what would make the worst bus hold its weights, the cheapest first
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer."""
+        return self.program.layer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Result for a network: the design with its calibrated program, and how each layer went."""
+
+    design: Design
+    layers: tuple[LayerCalibration, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """A bus on the way: the best detunings so far, what was measured there, and how far the next step may go."""
+
+    target: Array  # [chains, K] units of K_SD
+    detuning: Array  # [chains, K]
+    response: Response
+    fraction: Array  # [chains] of the way to the model's answer that is taken at once
+    reachable: Bools  # [chains] whether the model could hold the weights at the last try
+
+    @property
+    def squares(self) -> Array:
+        """Squared error of every chain."""
+        return np.asarray(((self.response.values - self.target) ** 2).sum(1))
+
+    @property
+    def worst(self) -> Array:
+        """Largest error of every chain."""
+        return np.asarray(np.abs(self.response.values - self.target).max(1))
+
+
+def _f_res(entry: LayerPlan, detuning: Sequence[Array], device: SpinDiode) -> tuple[Array, ...]:
+    return tuple(
+        resonance_for_detuning(bus.frequencies, u, device.damping) for bus, u in zip(entry.buses, detuning, strict=True)
+    )
+
+
+def _states(
+    plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: float, responses: Sequence[Response]
+) -> list[_State]:
+    """State of every bus at given resonance frequencies; `unit` is K_SD per unit of trained weight."""
+    states = []
+    for bus, f, response in zip(entry.buses, f_res, responses, strict=True):
+        detuning = (bus.frequencies / f - 1) / plan.device.damping
+        chains = len(bus.outputs)
+        target = bus_weights(entry, bus) * unit
+        states.append(_State(target, detuning, response, np.ones(chains), np.ones(chains, bool)))
+    return states
+
+
+def _proposal(state: _State, bus: Bus, device: SpinDiode, branches: Branches, tolerance: float) -> _State:
+    """The state with the detunings at which the model, corrected by what it misses, answers with the target."""
+    chains = solver_chains(bus, device, state.response.profile)
+    model, _ = chain_response(state.detuning, chains)
+    goal = state.target - (state.response.values - model)
+    solved, worst = solve_chains(goal, chains, state.detuning, branches, 0.01 * tolerance)
+    moved = state.detuning + state.fraction[:, None] * (solved - state.detuning)
+    return replace(state, detuning=moved, reachable=worst <= tolerance)
+
+
+def _merge(old: _State, new: _State) -> _State:
+    """Chains that got better, as they are now; the others as they were, with half the step."""
+    better = new.squares < old.squares
+    response = Response(
+        np.where(better[:, None], new.response.values, old.response.values),
+        np.where(better[:, None, None], new.response.profile, old.response.profile),
+    )
+    detuning = np.where(better[:, None], new.detuning, old.detuning)
+    fraction = np.where(better, np.minimum(1, 2 * old.fraction), 0.5 * old.fraction)
+    return _State(old.target, detuning, response, fraction, new.reachable)
+
+
+def _descend(
+    plan: FrequencyPlan, entry: LayerPlan, states: list[_State], engine: Engine, options: CalibrationOptions, top: float
+) -> tuple[list[_State], int]:
+    """Passes until every chain holds its weights or none gets better; the states then, and how many passes."""
+    tolerance = options.tolerance * top
+    for taken in range(options.passes):
+        open_chains = np.concatenate([state.worst > tolerance for state in states])
+        if not open_chains.any():
+            return states, taken
+        before = np.concatenate([state.squares for state in states])
+        proposals = [
+            _proposal(state, bus, plan.device, options.branches, tolerance)
+            for state, bus in zip(states, entry.buses, strict=True)
+        ]
+        responses = layer_response(plan, entry, _f_res(entry, [p.detuning for p in proposals], plan.device), engine)
+        states = [
+            _merge(old, replace(new, response=response))
+            for old, new, response in zip(states, proposals, responses, strict=True)
+        ]
+        reachable = np.concatenate([state.reachable for state in states])
+        after = np.concatenate([state.squares for state in states])
+        if not np.any(open_chains & (reachable | (after < 0.999 * before))):
+            return states, taken + 1  # what is left is beyond the model's reach, and no longer gets better
+    return states, options.passes
+
+
+def _rms(entry: LayerPlan, responses: Sequence[Response], unit: float) -> float:
+    """RMS weight error of a layer as part of its largest weight."""
+    squares = sum(
+        float(((r.values / unit - bus_weights(entry, bus)) ** 2).sum())
+        for bus, r in zip(entry.buses, responses, strict=True)
+    )
+    return float(np.sqrt(squares / entry.layer.matrix.size)) / (float(np.abs(entry.layer.matrix).max()) or 1.0)
+
+
+def _failures(entry: LayerPlan, states: Sequence[_State], tolerance: float, top: float) -> tuple[int, list[Failure]]:
+    """How many chains are beyond the tolerance, and the worst of them."""
+    found = [
+        Failure(bus.name, int(j), float(state.worst[j]) / top)
+        for bus, state in zip(entry.buses, states, strict=True)
+        for j in np.flatnonzero(state.worst > tolerance)
+    ]
+    return len(found), sorted(found, key=lambda failure: -failure.residual)[:MOST_FAILURES]
+
+
+def _status(states: Sequence[_State], tolerance: float) -> Status:
+    beyond = [state.worst > tolerance for state in states]
+    if not any(b.any() for b in beyond):
+        return Status.CONVERGED
+    if any((b & ~state.reachable).any() for b, state in zip(beyond, states, strict=True)):
+        return Status.OUT_OF_RANGE
+    return Status.NOT_SETTLED
+
+
+def _remedies(
+    plan: FrequencyPlan, entry: LayerPlan, failures: Sequence[Failure], fill: float, ideal: bool
+) -> tuple[Remedy, ...]:
+    """What would let the worst chains of the worst bus hold their weights."""
+    if not failures:
+        return ()
+    bus = next(bus for bus in entry.buses if bus.name == failures[0].bus)
+    worst = [failure.chain for failure in failures if failure.bus == bus.name][:MOST_REMEDIED]
+    return remedies(plan, entry, bus, np.array(worst), fill, ideal)
+
+
+def calibrate_layer(
+    plan: FrequencyPlan,
+    entry: LayerPlan,
+    start: LayerProgram,
+    engine: Engine,
+    options: CalibrationOptions | None = None,
+) -> LayerCalibration:
+    """Resonance frequencies with which `engine` says that the layer's circuit holds its trained weights.
+
+    Begins at `start`. Chains that cannot get there keep the best that was measured; a layer that could not be improved
+    as a whole comes back as it was. Not converging is a status of the result, not an exception. Raises EngineError.
+    """
+    options = options or CalibrationOptions()
+    device, largest = plan.device, float(np.abs(entry.layer.matrix).max())
+    first = layer_response(plan, entry, start.f_res, engine)
+    rms_before = _rms(entry, first, start.weight_scale / device.sensitivity)
+    most = plan.options.fill
+    fill = options.fill or largest_fill(entry, device, most, [r.profile for r in first]) or most
+    unit = layer_unit(entry, fill)
+    top = unit * largest or 1.0
+    states, passes = _descend(plan, entry, _states(plan, entry, start.f_res, unit, first), engine, options, top)
+    responses = [state.response for state in states]
+    f_res = _f_res(entry, [state.detuning for state in states], device)
+    if _rms(entry, responses, unit) > rms_before:
+        unit, f_res = start.weight_scale / device.sensitivity, start.f_res
+        fill, top = unit * largest, unit * largest or 1.0
+        states = _states(plan, entry, f_res, unit, first)
+        states = [replace(state, reachable=state.worst <= options.tolerance * top) for state in states]
+    tolerance = options.tolerance * top
+    worst = max(float(state.worst.max()) for state in states) / top
+    count, failures = _failures(entry, states, tolerance, top)
+    status = _status(states, tolerance)
+    out_of_range = failures if status is Status.OUT_OF_RANGE else ()
+    return LayerCalibration(
+        LayerProgram(entry.layer.name, unit * device.sensitivity, f_res, worst),
+        status,
+        passes,
+        fill,
+        rms_before,
+        _rms(entry, [state.response for state in states], unit),
+        worst,
+        sum(len(bus.outputs) for bus in entry.buses),
+        count,
+        tuple(failures),
+        _remedies(plan, entry, out_of_range, fill, engine is formula),
+    )
+
+
+def calibrate(
+    design: Design,
+    engine: Engine = linear,
+    layers: Sequence[str] | None = None,
+    options: CalibrationOptions | None = None,
+    start: Method = "coupled",
+    done: Done = nothing,
+) -> Calibration:
+    """Calibrate some layers of a design (default all) from the program `start`; `done` is called after each layer.
+
+    Layers that are left out keep the calibrated program that they had, or else the one they start from. Raises
+    InputError for a layer or a program that is not there, EngineError.
+    """
+    chosen = layers or [entry.layer.name for entry in design.plan.layers]
+    entries = {name: design.plan.layer(name) for name in chosen}
+    before = design.program(start)
+    found = {}
+    for name, entry in entries.items():
+        found[name] = calibrate_layer(design.plan, entry, before.layer(name), engine, options)
+        done()
+    kept = design.programs.get("calibrated", before)
+    programs = [found[p.layer].program if p.layer in found else p for p in kept.layers]
+    calibrated = Program("calibrated", tuple(programs))
+    return Calibration(
+        replace(design, programs={**design.programs, "calibrated": calibrated}), tuple(found[name] for name in entries)
+    )
+
+
+def calibrated_design(design: Design, engine: Engine = linear) -> Design:
+    """A design with a calibrated program: as it is if it has one, else calibrated now. Raises EngineError."""
+    return design if "calibrated" in design.programs else calibrate(design, engine).design

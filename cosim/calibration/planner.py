@@ -1,0 +1,214 @@
+"""Channel planning: what tile size, damping and channel order do to weights, range and power, before anything is built.
+
+Every point is a plan of one layer: the largest weight that its chains can hold, the errors of its weights in the bus
+circuit (linear engine) by formula, by coupled solve and after calibration, the power that a tone source must have, and
+the second-order products on its channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Done, nothing
+from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
+from resonet.cosim.weights.engines import layer_response, linear
+from resonet.netlist.design.parameters import Parameters
+from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, plan, source_power
+from resonet.netlist.planning.second_order import Products, clear_band
+from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, program
+from resonet.netlist.programming.remedy import Remedy, bus_profile, remedies
+
+__all__ = ["Advice", "PlanPoint", "advise", "random_weights", "trade_off"]
+
+MOST_FILL = 0.98
+GAIN = 1.02  # ratio of largest fills from which on a change of the channels is worth its while
+LAYOUTS: tuple[dict[str, int], ...] = ({"assign": 1}, {"ends": 2}, {"assign": 1, "ends": 2})  # tried
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPoint:
+    """One layer under one plan; errors as part of the layer's largest weight."""
+
+    layer: str
+    tile: int
+    channels: int  # most tones on one bus
+    damping: float
+    buses: int
+    fill: (
+        float  # largest weight that all chains can hold, as part of a resonator's range, up to 0.98; 0: not even 0.098
+    )
+    rms_formula: float
+    rms_coupled: float
+    rms_calibrated: float
+    source_dbm: float  # largest available power of a tone source at p_max
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to compile with."""
+
+    settings: tuple[str, ...]  # as --set takes them, those that differ from what is
+    tile: int
+    held: bool  # whether every layer then holds its weights at the plan's fill
+    fill: float  # largest weight, as part of a resonator's range, that all layers can hold with these settings
+    fill_before: float  # the same as the plan stands
+    products: Products  # on the fullest bus, as the plan stands
+    products_after: Products
+    remedies: tuple[Remedy, ...]  # where `held` is false: for the layer that is furthest off
+
+
+def random_weights(cnn: Cnn, seed: int = 0) -> Cnn:
+    """The network with uniform random weights, the hardest that a layer may ask for."""
+    rng = np.random.default_rng(seed)
+    layers = tuple(
+        replace(entry, weight=rng.uniform(-1, 1, entry.weight.shape)) if isinstance(entry, Synapses) else entry
+        for entry in cnn.layers
+    )
+    return replace(cnn, layers=layers)
+
+
+def _only(cnn: Cnn, layer: str) -> Cnn:
+    """The network cut down to one weighted layer."""
+    found = tuple(entry for entry in cnn.synapses if entry.name == layer)
+    if not found:
+        possible = ", ".join(entry.name for entry in cnn.synapses)
+        raise InputError(f"layer {layer[:60]!r}: no such weighted layer; possible: {possible}")
+    return replace(cnn, layers=found)
+
+
+def _planned(cnn: Cnn, layer: str, given: Parameters, options: PlanOptions, damping: float) -> FrequencyPlan:
+    return plan(_only(cnn, layer), replace(given.device, damping=damping), given.bus, options)
+
+
+def _largest_fill(planned: FrequencyPlan, entry: LayerPlan, fill: float = MOST_FILL) -> float:
+    """Largest fill with the bus circuit's currents."""
+    profiles = [bus_profile(planned, bus.frequencies, len(bus.outputs), bus.below) for bus in entry.buses]
+    return largest_fill(entry, planned.device, fill, profiles)
+
+
+def _rms(planned: FrequencyPlan, entry: LayerPlan, programmed: LayerProgram) -> float:
+    """RMS weight error of a program in the bus circuit."""
+    found = layer_response(planned, entry, programmed.f_res, linear)
+    unit = programmed.weight_scale / planned.device.sensitivity
+    errors = [(r.values / unit - bus_weights(entry, bus)).ravel() for bus, r in zip(entry.buses, found, strict=True)]
+    largest = float(np.abs(entry.layer.matrix).max()) or 1.0
+    return float(np.sqrt(np.mean(np.concatenate(errors) ** 2))) / largest
+
+
+def _point(planned: FrequencyPlan, tile: int) -> PlanPoint:
+    entry = planned.layers[0]
+    formula, coupled = (program(planned, method).layers[0] for method in COMPILED)
+    done = calibrate_layer(planned, entry, coupled, linear, CalibrationOptions())
+    return PlanPoint(
+        entry.layer.name,
+        tile,
+        entry.channels,
+        planned.device.damping,
+        len(entry.buses),
+        _largest_fill(planned, entry),
+        _rms(planned, entry, formula),
+        done.rms_before,
+        done.rms_after,
+        source_power(entry, planned),
+    )
+
+
+def trade_off(
+    cnn: Cnn,
+    given: Parameters,
+    layers: Sequence[str],
+    tiles: Sequence[int],
+    dampings: Sequence[float],
+    done: Done = nothing,
+) -> tuple[PlanPoint, ...]:
+    """Points of every layer over tile sizes and dampings, all else as given; `done` is called after each.
+
+    A tile size that cuts a layer as a smaller one does already is left out. Raises InputError.
+    """
+    points = []
+    for layer in layers:
+        for damping in dampings:
+            seen: set[int] = set()
+            for tile in sorted(tiles):
+                planned = _planned(cnn, layer, given, replace(given.plan, tile=tile), damping)
+                if planned.layers[0].channels not in seen:
+                    seen.add(planned.layers[0].channels)
+                    points.append(_point(planned, tile))
+                done()
+    return tuple(points)
+
+
+def _fills(cnn: Cnn, layers: Sequence[str], given: Parameters, options: PlanOptions) -> float:
+    """Largest fill that all layers can hold."""
+    planned = (_planned(cnn, layer, given, options, given.device.damping) for layer in layers)
+    return min(_largest_fill(one, one.layers[0]) for one in planned)
+
+
+def _worst_layer(cnn: Cnn, layers: Sequence[str], given: Parameters, options: PlanOptions) -> tuple[Remedy, ...]:
+    """Remedies for the first bus, of the layer with the least range, that cannot hold its weights."""
+    planned = [_planned(cnn, layer, given, options, given.device.damping) for layer in layers]
+    one = min(planned, key=lambda p: _largest_fill(p, p.layers[0]))
+    entry = one.layers[0]
+    found = (remedies(one, entry, bus, None, options.fill, ideal=False) for bus in entry.buses)
+    return next((r for r in found if r), ())
+
+
+def _layouts(cnn: Cnn, layers: Sequence[str], given: Parameters, tile: int) -> tuple[float, float, PlanOptions]:
+    """Largest fill with tiles of that size, as the channels stand and as they best stand; and the options for that.
+
+    The channels stay as they are where another layout gains less than 2 %.
+    """
+    plain = best = replace(given.plan, tile=tile)
+    before = fill = _fills(cnn, layers, given, plain)
+    for changes in LAYOUTS if before < MOST_FILL else ():
+        tried = replace(plain, **{name: max(value, getattr(plain, name)) for name, value in changes.items()})
+        reached = _fills(cnn, layers, given, tried)
+        if reached > GAIN * fill:
+            best, fill = tried, reached
+    return before, fill, best
+
+
+def _tiles(points: Sequence[PlanPoint], damping: float, most_dbm: float) -> list[int]:
+    """Tile sizes whose sources stay within the power, the largest first; all of them if none does."""
+    here = [p for p in points if p.damping == damping]
+    worst = {tile: max(p.source_dbm for p in here if p.tile <= tile) for tile in sorted({p.tile for p in here})}
+    return sorted((tile for tile, power in worst.items() if power <= most_dbm), reverse=True) or sorted(worst)[:1]
+
+
+def _settings(old: PlanOptions, new: PlanOptions) -> tuple[str, ...]:
+    """What differs, as --set takes it."""
+    names = ("tile", "assign", "ends", "f_max", "fill")
+    changed = [(name, getattr(new, name)) for name in names if getattr(new, name) != getattr(old, name)]
+    return tuple(f"plan.{n}={v / 1e9:.6g}GHz" if n == "f_max" else f"plan.{n}={v:g}" for n, v in changed)
+
+
+def advise(cnn: Cnn, given: Parameters, points: Sequence[PlanPoint], most_dbm: float = np.inf) -> Advice:
+    """Tile, layout of the channels, f_max and fill to compile with, at the damping given.
+
+    The largest tile among `points`, with sources of at most `most_dbm`, whose chains all hold their weights at the
+    plan's fill; where there is none, the one with the largest fill. Assigned inputs or wider ends where they raise the
+    largest fill by 2 % or more. The f_max within 3 % at which second-order products disturb least.
+    """
+    layers = list(dict.fromkeys(point.layer for point in points))
+    tiles = _tiles(points, given.device.damping, most_dbm)
+    wanted = 0.99 * given.plan.fill
+    known = []
+    for tile in tiles:
+        known.append(_layouts(cnn, layers, given, tile))
+        if known[-1][1] >= wanted:
+            break
+    before, _, options = known[-1] if known[-1][1] >= wanted else max(known, key=lambda one: one[1])
+    planned = [_planned(cnn, layer, given, options, given.device.damping) for layer in layers]
+    full = max(planned, key=lambda p: p.layers[0].channels)
+    bus = full.layers[0].buses[0]
+    cleared, now, after = clear_band(full, len(bus.taps), len(bus.outputs))
+    moved = _fills(cnn, layers, given, cleared)
+    if moved < wanted <= known[-1][1]:
+        cleared, after, moved = options, now, known[-1][1]
+    held = moved >= wanted
+    final = cleared if held else replace(cleared, fill=round(max(0.99 * moved, 0.01), 3))
+    left = () if held else _worst_layer(cnn, layers, given, replace(cleared, fill=given.plan.fill))
+    return Advice(_settings(given.plan, final), options.tile, held, moved, before, now, after, left)

@@ -1,0 +1,244 @@
+"""Calibration of a fully parallel convolution: shared tuning currents only, against one for each resonator.
+
+Every position has its own chains with their own fabrication, and hears its tones as loudly as the line loss leaves
+them. A chain is taken to load its bus as in the plan of one copy, whose engine says how the tones spread along it; the
+engine then measures, position by position, what the tunings give.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.parameters import check, parameter
+from resonet.core.types import Array, Ints
+from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.cosim.weights.engines import Engine, layer_response
+from resonet.cosim.weights.inference import tone_powers
+from resonet.models.resonator.linear import detuning_for_weight, resonance_for_detuning
+from resonet.netlist.design.design import Design
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.forward import activate, propagate
+from resonet.netlist.network.images import ImageSet
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+from resonet.netlist.programming.methods import bus_weights, largest_fill, layer_unit, solver_chains
+from resonet.netlist.programming.sharing import (
+    Colouring,
+    Shared,
+    SharedProblem,
+    share_conv,
+    shared_response,
+    solve_shared,
+)
+
+__all__ = ["SharedCalibration", "SharingOptions", "calibrate_shared", "parallel_accuracy"]
+
+MOST_ELEMENTS = 200_000_000  # positions x kernels x resonators x tones of one bus: 1.6 GB
+
+
+@dataclass(frozen=True, slots=True)
+class SharingOptions:
+    """What differs from position to position, and what may be tuned."""
+
+    spread: float = parameter(0.1, "", 0.0, 2.0, "standard deviation of f_res from fabrication, half-widths")
+    lever_spread: float = parameter(0.0, "", 0.0, 0.3, "standard deviation of a tuning line's lever, relative")
+    line_loss: float = parameter(0.0, "dB", 0.0, 20.0, "RF power lost along a strip line, first to last position")
+    seed: int = parameter(1, "", 0, 2**32 - 1, "of the spreads")
+    shared: bool = True  # False: a tuning current for every resonator
+
+    def __post_init__(self) -> None:
+        check(self, "sharing")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedCalibration:
+    """Result for a layer; errors over all positions, as part of the layer's largest weight."""
+
+    layer: str
+    positions: int
+    phases: int
+    resonators: int  # of all positions
+    unknowns: int  # tuning currents
+    components: int  # independent sets of them
+    fill: float  # largest weight as part of a resonator's range
+    rms_before: float  # with the currents that would be right without spread and loss
+    rms: float
+    worst: float
+    weights: Array  # [groups, positions, outputs, taps] that the circuit holds, units of the trained ones
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bus:
+    """All positions of one bus: chains run over positions, then over its kernels."""
+
+    problem: SharedProblem
+    nominal: Array  # [unknowns] tunings that would be right without spread and loss
+    loss: Array  # [positions] RF power that arrives, 1 at the first
+
+
+def _phase_entry(entry: LayerPlan, taps: Ints) -> LayerPlan:
+    """Layer as the chains of one phase hold it: resonator k keeps its frequency, and holds the tap of that class."""
+    return replace(entry, buses=tuple(replace(bus, taps=taps[bus.taps]) for bus in entry.buses))
+
+
+def _all_phases(entry: LayerPlan, colouring: Colouring) -> LayerPlan:
+    buses = tuple(bus for taps in colouring.taps for bus in _phase_entry(entry, taps).buses)
+    return replace(entry, buses=buses)
+
+
+def _nominal_x(target: Array, problem: SharedProblem) -> Array:
+    """Tunings [unknowns] that hold the target without spread and loss; target [phases, kernels, K]."""
+    start = detuning_for_weight(np.clip(problem.chains.signs * target, -1, 1))
+    return solve_shared(problem, start.ravel()).x
+
+
+def _bus_problems(
+    plan: FrequencyPlan,
+    entry: LayerPlan,
+    colouring: Colouring,
+    profiles: list[Array],
+    unit: float,
+    options: SharingOptions,
+) -> list[_Bus]:
+    """The problem of every bus, with its fabrication drawn, and the tunings right without it."""
+    rng, phase, positions = np.random.default_rng(options.seed), colouring.phase, len(colouring.phase)
+    column = np.arange(positions) % entry.layer.out_shape[2]
+    loss = 10 ** (-options.line_loss / 10 * column / max(1, entry.layer.out_shape[2] - 1))
+    found = []
+    for n, (bus, profile) in enumerate(zip(entry.buses, profiles, strict=True)):
+        kernels, size = bus.size
+        if positions * kernels * size**2 > MOST_ELEMENTS:
+            raise InputError(
+                f"layer {entry.layer.name}, bus {bus.name}: {positions} positions of {kernels} chains of {size}: too "
+                "large at once; possible: plan.fanout or plan.tile smaller"
+            )
+        target = np.stack([bus_weights(entry, _phase_entry(entry, t).buses[n]) * unit for t in colouring.taps])
+        phases = len(target)
+        unknown = np.arange(target.size).reshape(target.shape)
+        offset, lever = rng.standard_normal((2, positions * kernels, size))
+        if plan.device.damping * (1 + options.spread * float(np.abs(offset).max())) > 0.5:
+            raise InputError(
+                f"sharing.spread = {options.spread:g}: moves resonators of bus {bus.name} by half their frequency; "
+                f"possible: less, a half-width is {plan.device.damping:g} of f_res"
+            )
+        each = np.tile(np.arange(kernels), phases)
+        chains = solver_chains(bus, plan.device, profile[each])
+        nominal = _nominal_x(target, SharedProblem(target.reshape(-1, size), chains, unknown.reshape(-1, size)))
+        every = np.tile(np.arange(kernels), positions)
+        chains = solver_chains(bus, plan.device, profile[every] * np.repeat(loss, kernels)[:, None, None])
+        problem = SharedProblem(
+            target[phase].reshape(-1, size),
+            chains,
+            unknown[phase].reshape(-1, size),
+            options.spread * offset,
+            np.maximum(1 + options.lever_spread * lever, 0.1),
+        )
+        found.append(_Bus(problem, nominal, loss))
+    return found
+
+
+def _one_each(bus: _Bus) -> _Bus:
+    """The same with a tuning current for every resonator."""
+    unknown = np.arange(bus.problem.unknown.size).reshape(bus.problem.unknown.shape)
+    return replace(bus, problem=replace(bus.problem, unknown=unknown), nominal=bus.nominal[bus.problem.unknown].ravel())
+
+
+def _solve(bus: _Bus) -> Shared:
+    """Tunings from the mean of what each resonator needs; never worse than the nominal ones."""
+    problem = bus.problem
+    needed = (bus.nominal[problem.unknown] + problem.offset) / problem.lever
+    number = problem.unknown.ravel()
+    found = solve_shared(problem, np.bincount(number, needed.ravel()) / np.bincount(number))
+    answers, _ = shared_response(problem, bus.nominal)
+    worse = float(((answers - problem.target) ** 2).sum()) < float(found.squares.sum())
+    return solve_shared(problem, bus.nominal) if worse else found
+
+
+def _measure(
+    plan: FrequencyPlan,
+    entry: LayerPlan,
+    colouring: Colouring,
+    buses: list[_Bus],
+    tunings: list[Array],
+    unit: float,
+    engine: Engine,
+) -> Array:
+    """Weights that the engine finds, [groups, positions, outputs, taps] in units of the trained ones."""
+    groups, outputs, taps = entry.layer.matrix.shape
+    weights = np.zeros((groups, len(colouring.phase), outputs, taps))
+    detunings = [
+        shared_response(one.problem, x)[1].reshape(len(colouring.phase), *bus.size)
+        for one, x, bus in zip(buses, tunings, entry.buses, strict=True)
+    ]
+    for p, phase in enumerate(colouring.phase):
+        here = _phase_entry(entry, colouring.taps[phase])
+        f_res = [
+            resonance_for_detuning(bus.frequencies, u[p], plan.device.damping)
+            for bus, u in zip(here.buses, detunings, strict=True)
+        ]
+        for bus, one, response in zip(here.buses, buses, layer_response(plan, here, f_res, engine), strict=True):
+            weights[bus.group, p][np.ix_(bus.outputs, bus.taps)] = response.values * one.loss[p] / unit
+    return weights
+
+
+def calibrate_shared(
+    plan: FrequencyPlan, entry: LayerPlan, engine: Engine, options: SharingOptions | None = None
+) -> SharedCalibration:
+    """Tuning currents of a fully parallel layer with the least squared weight error over all its positions.
+
+    The largest weight is at plan.fill of a resonator's range, or lower where only so all phases hold their weights.
+    Raises InputError, EngineError.
+    """
+    options = options or SharingOptions()
+    colouring, largest = share_conv(entry.layer), float(np.abs(entry.layer.matrix).max()) or 1.0
+    nominal = [np.repeat(bus.frequencies[None], len(bus.outputs), 0) for bus in entry.buses]
+    profiles = [response.profile for response in layer_response(plan, entry, nominal, engine)]
+    most = plan.options.fill
+    every = _all_phases(entry, colouring)
+    fill = largest_fill(every, plan.device, most, profiles * len(colouring.taps)) or most
+    unit = layer_unit(entry, fill)
+    buses = _bus_problems(plan, entry, colouring, profiles, unit, options)
+    buses = buses if options.shared else [_one_each(bus) for bus in buses]
+    solved = [_solve(bus) for bus in buses]
+    before = _measure(plan, entry, colouring, buses, [bus.nominal for bus in buses], unit, engine)
+    weights = _measure(plan, entry, colouring, buses, [one.x for one in solved], unit, engine)
+    error, error_before = ((w - entry.layer.matrix[:, None]) / largest for w in (weights, before))
+    return SharedCalibration(
+        entry.layer.name,
+        len(colouring.phase),
+        len(colouring.taps),
+        entry.layer.matrix.size * len(colouring.phase),
+        sum(bus.nominal.size for bus in buses),
+        sum(one.components for one in solved),
+        fill,
+        float(np.sqrt(np.mean(error_before**2))),
+        float(np.sqrt(np.mean(error**2))),
+        float(np.abs(error).max()),
+        weights,
+    )
+
+
+def parallel_accuracy(
+    design: Design,
+    effective: Mapping[str, EffectiveWeights],
+    parallel: Mapping[str, Array],
+    data: ImageSet,
+) -> float:
+    """Share of images in their class, with weights of their own at every position in the layers of `parallel`.
+
+    `parallel` by layer name: [groups, positions, outputs, taps]; the other layers have their `effective` weights.
+    """
+    p_max = design.plan.options.p_max
+
+    def circuit_layer(layer: Synapses, x: Array) -> Array:
+        scale = design.scales[layer.name]
+        known = layer.name in parallel
+        weights = parallel[layer.name] if known else effective[layer.name].values[:, None]
+        powers = tone_powers(design, layer, x).transpose(0, 2, 1, 3)  # [groups, positions, n, taps]
+        sums = powers @ weights.swapaxes(2, 3) * (scale.full_scale / p_max)
+        sums -= scale.offset * weights.sum(3)[:, :, None]  # the bias is trimmed at the zero input
+        return activate(layer, sums.transpose(0, 2, 3, 1))
+
+    logits = propagate(design.cnn, data.images, circuit_layer)
+    return float(np.mean(logits.argmax(1) == data.labels))

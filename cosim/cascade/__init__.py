@@ -1,0 +1,5 @@
+"""Whole networks from pixel tones to logits: two passes, envelopes, transient, energy."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,17 @@
+from .energy_budget import Energy as Energy
+from .energy_budget import energy as energy
+from .envelopes import EnvelopeRun as EnvelopeRun
+from .envelopes import envelope as envelope
+from .hardware import Hardware as Hardware
+from .hardware import parallel_hardware as parallel_hardware
+from .image_run import ImageRun as ImageRun
+from .image_run import RunOptions as RunOptions
+from .image_run import run_image as run_image
+from .level_diagrams import LevelDiagram as LevelDiagram
+from .level_diagrams import level_diagram as level_diagram
+from .settle import settling as settling
+from .settle import time_constants as time_constants
+from .transient import CascadeTransient as CascadeTransient
+from .transient import run_cascade as run_cascade
+from .two_pass import CascadeRun as CascadeRun
+from .two_pass import cascade as cascade

@@ -1,0 +1,202 @@
+"""The envelope engine: the cascade in time, each tone a complex envelope.
+
+Between the tones' periods (0.1 ns) and the settling times (10 ns and more) lie two decades, so a tone is followed as
+its phasor. What is resolved in time, stage by stage:
+
+* **Resonators** and their rectified voltages as in `rectifier_dynamics`.
+* **DC side** as in `dc_dynamics`, exactly.
+* **Oscillators** by the exact start-up law (`models.startup`); amplifiers follow at once.
+
+RF currents follow the tones at once (the RF side of a bus settles in 0.1 ns) and are those of the linear engine, so
+what the envelopes settle to is the two-pass cascade. Steps are exact for inputs linear in time: h sets only how finely
+curves between stages are resolved.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Done, nothing
+from resonet.cosim.cascade.dc_dynamics import DcStack, dc_stack
+from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers
+from resonet.cosim.cascade.two_pass import pixel_tones, pool
+from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.passes import RfPass
+from resonet.models.neuron.electronics import POLES
+from resonet.netlist.cascade.levels import Levels, sums_of, tone_power
+from resonet.netlist.design.neuron_options import NeuronOscillator
+
+__all__ = ["EnvelopeRun", "StageTrace", "envelope", "low_pass"]
+
+MOST_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageTrace:
+    """One stage in time, units of the trained network."""
+
+    sums: Array  # [times, neurons] as the transconductors see them
+    outputs: Array  # [times, neurons]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnvelopeRun:
+    """One image through the hardware in time."""
+
+    time: Array  # [times] s
+    stages: tuple[StageTrace, ...]
+    logits: Array  # [times, classes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grain:
+    """How finely time and channels are resolved."""
+
+    step: float  # s
+    reach: int
+
+
+def _tile_voltages(
+    levels: Levels, number: int, passes: Sequence[RfPass], f_res: Sequence[Array], amplitudes: Array, grain: _Grain
+) -> Array:
+    """Rectified voltage of every tile of every chain, [times, chains, tiles], for amplitudes [times, tones] in √W."""
+    stage, entry, plan = levels.parallel.stages[number], levels.parallel.entry(number), levels.plan
+    tiles, outputs = 1 + max(bus.tile for bus in entry.buses), stage.chains // stage.copies.groups
+    found = np.zeros((len(amplitudes), stage.chains, tiles))
+    alike: dict[tuple[int, int], list[int]] = {}
+    for n, bus in enumerate(entry.buses):
+        alike.setdefault(bus.size, []).append(n)
+    for numbers in alike.values():
+        buses = [entry.buses[n] for n in numbers]
+        state = Rectifiers(
+            [(entry.buses[n], passes[n], f_res[n]) for n in numbers], plan.device, grain.reach, grain.step
+        )
+        a = amplitudes[:, np.stack([stage.wires[bus.group][bus.taps] for bus in buses])]
+        chains = np.stack([bus.group * outputs + bus.outputs for bus in buses])
+        tile = np.array([[bus.tile] for bus in buses])
+        for n in range(len(a)):
+            found[n, chains, tile] = state.voltage(a[n])
+            if n + 1 < len(a):
+                state.advance(a[n], a[n + 1])
+    return found
+
+
+def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Array, stack: DcStack) -> Array:
+    """State [chains, states] that tones [tones + dark] leave on the DC side when they start, as sines at time zero.
+
+    A sine e sin(ωt) that starts at zero has the area e/ω more than a lasting one: an impulse to what is slow. Of the
+    head's phasor V it is Re V/ω: it draws charge from the block capacitor through the chain to what is below it, and
+    builds up current in the choke.
+    """
+    design, stage, entry = levels.parallel, levels.parallel.stages[number], levels.parallel.entry(number)
+    resistance, circuit = design.plan.device.resistance, design.plan.circuit
+    outputs = stage.chains // stage.copies.groups
+    state = np.zeros((stage.chains, len(stack.matrix)))
+    for bus, rf in zip(entry.buses, passes, strict=True):
+        head = resistance * rf.current.sum(-1)[:, 0] * amplitudes[stage.wires[bus.group][bus.taps]]
+        area = float((head.real / (2 * np.pi * bus.frequencies)).sum())
+        charge = area / (bus.size[1] * resistance)
+        chains = bus.group * outputs + bus.outputs
+        state[chains, 3 * bus.tile] -= charge / circuit.block_capacitance
+        state[chains, 3 * bus.tile + 1] += area / circuit.choke_inductance
+        if bus.tile:
+            state[chains, 3 * bus.tile - 1] += charge / circuit.bypass_capacitance
+    return state
+
+
+def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, state: Array, h: float) -> Array:
+    """What the transconductors see, [times, neurons], for tile voltages [times, chains, tiles]."""
+    step = stack.step(h)
+    found = np.zeros(voltages.shape[:2])
+    for n in range(1, len(voltages)):
+        state = step(state, voltages[n - 1], voltages[n])
+        found[n] = state[:, -1]
+    pooled = pool(levels, number, found)
+    if levels.parallel.stages[number].pool == "max":  # its preamplifiers have the poles, and so has what is behind it
+        for _ in range(POLES):
+            pooled = low_pass(pooled, levels.stages[number].options.bandwidth, h)
+    return pooled
+
+
+def low_pass(x: Array, bandwidth: float, h: float) -> Array:
+    """One pole behind x [times, ...], from rest; exact for x linear in each step."""
+    corner = np.array(2 * np.pi * bandwidth, complex)
+    ramp = Ramp.of(-corner, corner, h)
+    found = np.empty_like(x)
+    found[0] = x[0]
+    for n in range(1, len(x)):
+        found[n] = (ramp.decay * found[n - 1] + ramp.before * x[n - 1] + ramp.after * x[n]).real
+    return found
+
+
+def _tones(levels: Levels, number: int, readings: Array, h: float) -> Array:
+    """Powers of the neurons' tones, units of p_max, [times, neurons]."""
+    own, paths = levels.stages[number], levels.stages[number + 1].paths
+    assert own.kind is not None
+    current = own.bias + own.gm * readings
+    power = np.zeros_like(readings)
+    # Start-up is as fast as the neuron's frequency allows, so neurons of one frequency go together.
+    for f in np.unique(paths.frequency):
+        at = paths.frequency == f
+        oscillator = own.options.oscillator(own.kind, levels.impedance, float(f) or 1e9)
+        power[:, at] = _oscillate(oscillator, current[:, at], h)
+    return tone_power(levels, number, power)
+
+
+def _oscillate(oscillator: NeuronOscillator, current: Array, h: float) -> Array:
+    """Powers, W, [times, neurons] of oscillators at rest at the first current; each step at its mean current."""
+    p = oscillator.precession(current[0])
+    found = np.zeros_like(current)
+    for n, now in enumerate(current):
+        if n:
+            p = oscillator.advance(p, 0.5 * (now + current[n - 1]), h)
+        found[n] = oscillator.emitted(p, now)
+    return found
+
+
+def envelope(
+    levels: Levels,
+    image: Array,
+    stop: float,
+    step: float = 0.5e-9,
+    reach: int = 3,
+    done: Done = nothing,
+) -> EnvelopeRun:
+    """One image [*input_shape]; all tones start at time zero, those of the neurons at their rest without an image.
+
+    stop and step in s; tones within `reach` channels of a resonator are followed in it (`rectifier_dynamics`). `done`
+    is called after each stage. Raises InputError.
+    """
+    design = levels.parallel
+    if not (0 < step <= stop and stop / step <= MOST_STEPS and reach >= 0):
+        raise InputError(
+            f"envelope of {stop:g} s in steps of {step:g} s, {reach} channels wide; possible: 1 ... {MOST_STEPS:,} "
+            "steps, 0 channels or more"
+        )
+    times = np.arange(round(stop / step) + 1, dtype=np.float64) * step
+    program, grain = design.design.program(levels.method), _Grain(step, reach)
+    tones = np.broadcast_to(pixel_tones(design, image[None]), (len(times), levels.stages[0].paths.tones))
+    traces = []
+    for number, own in enumerate(levels.stages):
+        readings = _stage(levels, number, program.layers[number].f_res, tones, grain)
+        sums = sums_of(levels, number, readings)
+        done()
+        if own.kind is None:
+            traces.append(StageTrace(sums, sums))
+            break
+        tones = _tones(levels, number, readings, step)
+        zero, scale = design.scale(number + 1)
+        traces.append(StageTrace(sums, tones * scale - zero))
+    return EnvelopeRun(times, tuple(traces), traces[-1].sums[:, design.network.outputs])
+
+
+def _stage(levels: Levels, number: int, f_res: Sequence[Array], tones: Array, grain: _Grain) -> Array:
+    """What the transconductors of a stage see, [times, neurons], for tones [times, tones] in units of p_max."""
+    plan, entry = levels.plan, levels.parallel.entry(number)
+    amplitudes = np.sqrt(levels.parallel.padded(number, tones) * plan.options.p_max)
+    passes, stack = linear(plan, entry, f_res).rf, dc_stack(levels, number)
+    volts = _tile_voltages(levels, number, passes, f_res, amplitudes, grain)
+    start = _kick(levels, number, passes, amplitudes[0], stack)
+    return _readings(levels, number, volts, stack, start, grain.step)

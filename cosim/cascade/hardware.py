@@ -1,0 +1,65 @@
+"""A trained network as calibrated parallel hardware with its levels, ready for an image."""
+
+from dataclasses import dataclass, replace
+
+from resonet.core.types import Array
+from resonet.cosim.calibration.newton import calibrate
+from resonet.cosim.cascade.two_pass import stage_weights, trained_stages
+from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
+from resonet.cosim.weights.engines import linear
+from resonet.netlist.cascade.levels import Levels, plan_levels
+from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.neuron_options import Kind
+from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.programming.methods import Method
+
+__all__ = ["Hardware", "parallel_hardware"]
+
+BATCH = 100  # images that levels are fitted to
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hardware:
+    """Levels and effective weights of a network."""
+
+    levels: Levels
+    held: dict[str, EffectiveWeights]  # by layer name
+    cnn: Cnn  # as trained
+
+    @property
+    def design(self) -> ParallelDesign:
+        """Stages and chains."""
+        return self.levels.parallel
+
+
+def parallel_hardware(
+    design: Design,
+    method: Method = "calibrated",
+    kind: Kind | None = None,
+    images: Array | None = None,
+    cnn: Cnn | None = None,
+    held: dict[str, EffectiveWeights] | None = None,
+) -> Hardware:
+    """Parallel hardware of a design's network, or of a part of it (`cnn`), programmed by `method`.
+
+    `kind`: oscillators in the place of ReLUs; with a batch of `images` their levels are fitted to what the trained
+    neurons give. `held` may hand in the effective weights of the design's own, sequential hardware (one copy of each
+    kernel): then the copies have no programs of their own. Raises InputError.
+    """
+    parallel = parallel_design(design, cnn, programmed=held is None)
+    if held is not None:
+        program = design.program(method)
+    else:
+        if method == "calibrated":
+            parallel = replace(parallel, design=calibrate(parallel.design).design)
+        program = parallel.design.program(method)
+        names = [entry.layer.name for entry in parallel.design.plan.layers]
+        held = {name: effective_weights(parallel.design, name, method, engine=linear) for name in names}
+    sums = {stage.layer.name: stage_weights(stage, held[stage.layer.name]).sum(2) for stage in parallel.stages}
+    targets = None
+    if kind not in (None, "relu") and images is not None:
+        targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
+    return Hardware(
+        plan_levels(parallel, program, design.parameters.neuron, kind, sums, targets), held, cnn or design.cnn
+    )

@@ -1,0 +1,244 @@
+"""One image through parallel hardware by several engines, next to what the trained network says of it.
+
+The trained network is followed stage by stage (wires, chains, pool, neurons), so every engine is compared at the same
+place: the weighted sums plus bias at the neurons' inputs.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.parameters import check, parameter
+from resonet.core.types import Array, Done, nothing
+from resonet.cosim.calibration.newton import calibrated_design
+from resonet.cosim.cascade.energy_budget import Energy, energy
+from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
+from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
+from resonet.cosim.cascade.settle import StageSettling, settling, time_constants
+from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
+from resonet.cosim.cascade.two_pass import cascade, trained_stages
+from resonet.cosim.weights.effective import effective_weights
+from resonet.cosim.weights.engines import linear
+from resonet.netlist.cascade.levels import Levels
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.neuron_options import Kind
+from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.programming.methods import Method
+
+__all__ = [
+    "RUN_ENGINES",
+    "Answer",
+    "ImageRun",
+    "LayerDeviation",
+    "RunEngine",
+    "RunOptions",
+    "default_stop",
+    "deviations",
+    "prepare",
+    "run_image",
+]
+
+RunEngine = Literal["two-pass", "envelope", "transient"]
+RUN_ENGINES: tuple[RunEngine, ...] = ("two-pass", "envelope", "transient")
+MOST_RESONATORS = 2_000_000  # of parallel hardware, some 1 kB each
+MOST_IN_TRANSIENT = 2_000
+LARGE = 20_000  # resonators from which on the envelope takes fewer and longer steps
+SETTLED = 8.0  # slowest time constants of all stages: e^-8 is 0.03 %
+SCALE_IMAGES = 100  # that full scales and fitted levels come from
+STEP = 0.5e-9  # s, of the envelope
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How an image is run."""
+
+    engines: tuple[RunEngine, ...] = ("two-pass", "envelope")
+    stop: float = parameter(0.0, "s", 0.0, 1.0, "end of envelope and transient; 0: 8 of the slowest time constants")
+    points: float = parameter(12.0, "", 8.0, 1e4, "time points of the transient per period of the highest tone")
+    window: float = parameter(110e-9, "s", 1e-12, 1.0, "of the transient's readings, at most a third of it")
+
+    def __post_init__(self) -> None:
+        check(self, "run")
+        wrong = [engine for engine in self.engines if engine not in RUN_ENGINES]
+        if wrong or not self.engines:
+            raise InputError(f"engine {str(wrong[:1])[1:-1][:40] or 'none'}; possible: {', '.join(RUN_ENGINES)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What an engine says of one image, units of the trained network."""
+
+    sums: tuple[Array, ...]  # by stage [neurons] weighted sums plus bias
+    logits: Array  # [classes]
+    seconds: float = 0.0  # wall time, 0 for the software
+
+    @property
+    def predicted(self) -> int:
+        """Class of the largest logit."""
+        return int(self.logits.argmax())
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDeviation:
+    """Weighted sums of a layer by an engine against the software's, parts of `full_scale`."""
+
+    layer: str
+    engine: RunEngine
+    neurons: int
+    full_scale: float  # largest |sum| of the trained network over the batch
+    rms: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageRun:
+    """One image by all engines."""
+
+    hardware: Hardware
+    image: Array
+    software: Answer
+    answers: dict[RunEngine, Answer]
+    full_scales: Array  # [stages]
+    stop: float = 0.0  # s, of envelope and transient
+    step: float = 0.0  # s, of the envelope
+    envelope: EnvelopeRun | None = None
+    transient: CascadeTransient | None = None
+    settling: tuple[StageSettling, ...] = ()  # with the envelope
+    energy: Energy | None = None  # with the envelope, until the logits have settled
+
+    @property
+    def latency(self) -> float:
+        """Time until all logits stay within 1 %, s; nan without the envelope."""
+        return self.settling[-1].sums if self.settling else float("nan")
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something still moves in the last fifth of the run, so that it may not have settled."""
+        return any(stage.sums > 0.8 * self.stop for stage in self.settling)
+
+
+def _check_size(cnn: Cnn, engines: tuple[RunEngine, ...]) -> None:
+    """InputError for more parallel resonators than an engine can follow; before anything is unrolled."""
+    size = sum(layer.weight.size * layer.positions for layer in cnn.synapses)
+    most = MOST_IN_TRANSIENT if "transient" in engines else MOST_RESONATORS
+    if size > most:
+        what = "the transient" if "transient" in engines else "parallel hardware"
+        raise InputError(
+            f"{cnn.file}: {size:,} resonators in parallel; possible for {what}: {most:,}, such as a slice of the first "
+            "two convolutions, --slice ROW,COLUMN,OUTPUTS[,INPUTS]"
+        )
+
+
+def prepare(
+    design: Design,
+    method: Method = "calibrated",
+    kind: Kind | None = None,
+    images: Array | None = None,
+    engines: tuple[RunEngine, ...] = ("two-pass", "envelope"),
+    part: Cnn | None = None,
+) -> Hardware:
+    """Parallel hardware for some engines; `part` is a slice of the network, `images` a batch that levels are fitted to.
+
+    The two-pass method alone takes the effective weights of the sequential hardware, one copy of every kernel: the
+    copies of a large network then need no programs of their own. Raises InputError.
+    """
+    _check_size(part or design.cnn, engines)
+    if set(engines) != {"two-pass"} or part is not None:
+        return parallel_hardware(design, method, kind, images, part)
+    sequential = calibrated_design(design) if method == "calibrated" else design
+    names = [entry.layer.name for entry in sequential.plan.layers]
+    held = {name: effective_weights(sequential, name, method, engine=linear) for name in names}
+    return parallel_hardware(sequential, method, kind, images, held=held)
+
+
+def default_stop(levels: Levels) -> float:
+    """Time in which everything settles, s: `SETTLED` of the slowest time constants of all stages in a row."""
+    constants = [time_constants(levels, number) for number in range(len(levels.stages))]
+    return SETTLED * sum(c.resonator + max(c.dc, c.slowest_dc) + max(c.oscillator, c.threshold) for c in constants)
+
+
+def _step(stop: float, resonators: int) -> float:
+    """Step of the envelope, s: at most four thousand of them, five hundred for large networks."""
+    return min(stop, max(STEP, stop / (500 if resonators > LARGE else 4000)))
+
+
+def deviations(run: ImageRun) -> list[LayerDeviation]:
+    """Every engine against the software, layer by layer."""
+    found = []
+    for number, stage in enumerate(run.hardware.design.stages):
+        scale = float(run.full_scales[number])
+        for engine, answer in run.answers.items():
+            error = (answer.sums[number] - run.software.sums[number]) / scale
+            rms, largest = float(np.sqrt(np.mean(error**2))), float(np.abs(error).max())
+            found.append(LayerDeviation(stage.layer.name, engine, stage.neurons, scale, rms, largest))
+    return found
+
+
+def _two_pass(hardware: Hardware, image: Array) -> Answer:
+    start = time.perf_counter()
+    run = cascade(hardware.levels, hardware.held, image[None])
+    seconds = time.perf_counter() - start
+    return Answer(tuple(stage.sums[0] for stage in run.stages), run.logits[0], seconds)
+
+
+def _envelope(hardware: Hardware, image: Array, stop: float, step: float, done: Done) -> tuple[Answer, EnvelopeRun]:
+    start = time.perf_counter()
+    run = envelope(hardware.levels, image, stop, step, done=done)
+    seconds = time.perf_counter() - start
+    return Answer(tuple(trace.sums[-1] for trace in run.stages), run.logits[-1], seconds), run
+
+
+def _transient(
+    hardware: Hardware, image: Array, stop: float, options: RunOptions, name: str, folder: Path | None
+) -> tuple[Answer, CascadeTransient]:
+    timing = cascade_timing(hardware.levels, stop, options.points)
+    window = min(options.window, timing.stop / 3)
+    start = time.perf_counter()
+    run = run_cascade(hardware.levels, image, timing, window, name, folder)
+    return Answer(run.settled, run.logits, time.perf_counter() - start), run
+
+
+def run_image(
+    hardware: Hardware,
+    images: Array,
+    number: int,
+    options: RunOptions | None = None,
+    name: str = "network",
+    folder: Path | None = None,
+    done: Done = nothing,
+) -> ImageRun:
+    """Image `number` of a batch [n, *input_shape] by all engines of the options.
+
+    The batch sets the full scales (its first images). A transient's deck is called `name` and kept in `folder`, if
+    given. `done` is called after each engine, and after each stage of the envelope. Raises InputError, EngineError.
+    """
+    options, levels = options or RunOptions(), hardware.levels
+    if not 0 <= number < len(images):
+        raise InputError(f"image {number} of {len(images):,}; possible: 0 ... {len(images) - 1}")
+    _check_size(hardware.cnn, options.engines)
+    network, image = hardware.design.network, np.asarray(images[number], float)
+    own = tuple(stage.sums[0] for stage in trained_stages(network, image[None]))
+    batch = trained_stages(network, images[:SCALE_IMAGES])
+    scales = [max(np.abs(a.sums).max(), np.abs(b).max()) or 1.0 for a, b in zip(batch, own, strict=True)]
+    stop = options.stop or default_stop(levels)
+    step = _step(stop, hardware.design.resonators)
+    answers: dict[RunEngine, Answer] = {}
+    traces = transient = None
+    if "two-pass" in options.engines:
+        answers["two-pass"] = _two_pass(hardware, image)
+        done()
+    if "envelope" in options.engines:
+        answers["envelope"], traces = _envelope(hardware, image, stop, step, done)
+        done()
+    if "transient" in options.engines:
+        answers["transient"], transient = _transient(hardware, image, stop, options, name, folder)
+        done()
+    settled = tuple(settling(levels, traces)) if traces else ()
+    drawn = energy(levels, traces, image, settled[-1].sums) if traces else None
+    software = Answer(own, own[-1][network.outputs])
+    shown = np.array(scales, float)
+    return ImageRun(hardware, image, software, answers, shown, stop, step, traces, transient, settled, drawn)

@@ -1,0 +1,115 @@
+"""How long a parallel network takes: settling of every stage in the envelope engine, and the time constants behind it.
+
+Every block between a stage's tones and its neurons is linear but for the product in the rectifier, so the mean delay
+∫ (1 - V/V∞) dt of its step response is the sum of what the blocks add (Elmore, J. Appl. Phys. 19, 55, 1948):
+
+* a resonator: its amplitude settles with 1/(α ω0) (`rectifier_dynamics`, eq. 1);
+* DC side and transconductor: -e^T A^-2 b / (-e^T A^-1 b), the sum of the time constants (`DcStack.delay`);
+* an oscillator: 1/λ of its Riccati equation (`models.startup`), longest at threshold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from resonet.core.types import Array
+from resonet.cosim.cascade.dc_dynamics import dc_stack
+from resonet.cosim.cascade.envelopes import EnvelopeRun, low_pass
+from resonet.models.neuron.electronics import POLES
+from resonet.models.neuron.startup import relaxation_rate
+from resonet.netlist.cascade.levels import Levels
+
+__all__ = ["StageSettling", "TimeConstants", "predicted_settling", "settling", "settling_time", "time_constants"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeConstants:
+    """Of the blocks of a stage, s."""
+
+    resonator: float  # 1/(α ω0) of the slowest resonator: amplitude of the precession
+    dc: float  # mean delay of chain, bias tees and transconductor
+    transconductor: float  # its own part of that
+    slowest_dc: float  # slowest mode of the DC side
+    oscillator: float  # at the largest drive; 0 behind the last stage
+    threshold: float  # at threshold, where it is slowest
+
+    @property
+    def sum(self) -> float:
+        """All in a row, the oscillator well above threshold."""
+        return self.resonator + self.dc + self.oscillator
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettling:
+    """When a stage stays within a part of full scale of where it ends, s from the start of the image."""
+
+    layer: str
+    sums: float  # at the transconductors, all of them
+    outputs: float  # of the neurons, all of them
+    constants: TimeConstants
+
+
+def settling_time(time: Array, traces: Array, part: float) -> Array:
+    """Time [...] after which traces [times, ...] stay within part * (largest end value) of where they end."""
+    band = part * float(np.abs(traces[-1]).max())
+    outside = np.abs(traces - traces[-1]) > band
+    last = len(time) - 1 - outside[::-1].argmax(0)
+    return np.asarray(np.where(outside.any(0), time[np.minimum(last + 1, len(time) - 1)], time[0]))
+
+
+def time_constants(levels: Levels, number: int) -> TimeConstants:
+    """Analytic time constants of a stage."""
+    design, own = levels.parallel, levels.stages[number]
+    plan, entry = design.plan, levels.parallel.entry(number)
+    stack = dc_stack(levels, number)
+    f = min(float(bus.frequencies.min()) for bus in entry.buses)
+    resonator = 1 / (2 * np.pi * plan.device.damping * f)
+    oscillator = threshold = 0.0
+    if own.kind is not None:
+        tones = levels.stages[number + 1].paths.frequency
+        gamma0 = 2 * np.pi * own.options.damping * float(tones[tones > 0].min())
+        if own.kind == "relu":
+            oscillator = threshold = 1 / (2 * gamma0)
+        else:
+            xi = np.array([own.options.clamp, 1.0])
+            rates = relaxation_rate(xi, gamma0, own.options.nonlinear_damping, own.options.seed)
+            oscillator, threshold = (float(1 / rate) for rate in rates)
+    corner = POLES / (2 * np.pi * own.options.bandwidth)
+    return TimeConstants(resonator, stack.delay, corner, float(stack.time_constants[0]), oscillator, threshold)
+
+
+def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9) -> Array:
+    """Settling time of every stage's sums to `part`, s [stages], by the time constants alone.
+
+    Each stage is a chain of linear blocks: a resonator at 1/(α ω0) of its lowest channel, its DC side, its oscillator
+    at full drive; all neurons step alike. The ringing of detuned resonators, the start of the tones and what thresholds
+    do are left to the simulation.
+    """
+    known = [time_constants(levels, n) for n in range(len(levels.stages))]
+    count = int(40 * sum(one.sum for one in known) / step)
+    signal, found = np.ones(count), []
+    for number, one in enumerate(known):
+        signal = low_pass(np.append(0, signal[1:]), 1 / (2 * np.pi * one.resonator), step)
+        stack = dc_stack(levels, number)
+        advance, state = stack.step(step), np.zeros(len(stack.matrix))
+        shape = np.ones(stack.drive.shape[1]) / stack.rest(np.ones(stack.drive.shape[1]))[-1]
+        seen = np.zeros(count)
+        for n in range(1, count):
+            state = advance(state, signal[n - 1] * shape, signal[n] * shape)
+            seen[n] = state[-1]
+        found.append(float(settling_time(np.arange(count, dtype=np.float64) * step, seen, part)))
+        signal = low_pass(seen, 1 / (2 * np.pi * one.oscillator), step) if one.oscillator else seen
+    return np.array(found)
+
+
+def settling(levels: Levels, run: EnvelopeRun, part: float = 0.01) -> list[StageSettling]:
+    """Settling of every stage to `part` of its largest value."""
+    return [
+        StageSettling(
+            levels.parallel.stages[n].layer.name,
+            float(settling_time(run.time, trace.sums, part).max()),
+            float(settling_time(run.time, trace.outputs, part).max()),
+            time_constants(levels, n),
+        )
+        for n, trace in enumerate(run.stages)
+    ]

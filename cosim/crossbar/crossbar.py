@@ -1,0 +1,222 @@
+"""The trained network on resistive crossbars: effective weights, read noise, images.
+
+Each layer is cut into arrays of at most `rows` inputs and `columns` bit lines, each as large as what it holds. `direct`
+puts every weight where its conductance belongs; `compensated` reprograms the cells until the array, with its wires,
+answers with the trained weights, as the program `coupled` does for the resonators. One gain per layer, by least squares
+between effective and trained weights, stands for the amplifier behind it; nothing else is calibrated.
+
+Every word line is driven, by 0 V for an activation of zero; so in a multiplication only bit lines can be unselected.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Done
+from resonet.cosim.weights.held import HeldWeights
+from resonet.cosim.weights.inference import tone_powers
+from resonet.models.circuit.crossbar import CrossbarArray, pair_conductances, pair_range, pair_states
+from resonet.models.circuit.crossbar_network import Norton, norton, read_pairs, sense, solve_network
+from resonet.netlist.design.design import Design
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.forward import activate, propagate
+
+__all__ = [
+    "CROSSBAR_PROGRAMS",
+    "CrossbarProgram",
+    "CrossbarWeights",
+    "crossbar_forward",
+    "crossbar_weights",
+    "first_array",
+    "sneak",
+]
+
+CrossbarProgram = Literal["direct", "compensated"]
+CROSSBAR_PROGRAMS: tuple[CrossbarProgram, ...] = ("direct", "compensated")
+PASSES = 12  # of compensation; each leaves half of the error or less
+FILLS = (1.0, 0.7, 0.5, 0.35)  # parts of the largest fill that are tried: less weight, less of it beyond the range
+HELD = 1e-3  # RMS error, as part of the largest weight, at which no lower fill is tried
+LEAST = 1e-3  # share of its ideal current below which a cell's answer is not made up for
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CrossbarWeights(HeldWeights):
+    """Of crossbars."""
+
+    program: CrossbarProgram
+    spread: Array  # as values: of the product per unit of input and of relative noise of each cell
+    gain: float  # effective over ideal current of a pair, least squares
+    fill: float  # largest weight as part of what a pair can hold
+    arrays: int
+
+
+def _cuts(size: int, most: int) -> list[slice]:
+    """Slices of at most `most`, as even as they go."""
+    parts = np.array_split(np.arange(size), -(-size // most))
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+
+def _tiles(layer: Synapses, array: CrossbarArray) -> list[tuple[int, slice, list[slice]]]:
+    """(group, outputs, [inputs of each array]) of the stacks of arrays that share their outputs."""
+    groups, outputs, taps = layer.matrix.shape
+    rows = _cuts(taps, array.rows)
+    return [(g, cut, rows) for g in range(groups) for cut in _cuts(outputs, array.columns // 2)]
+
+
+def _read(equivalents: list[Norton], array: CrossbarArray) -> Array:
+    """Siemens from every input of a stack of arrays to its bit lines, [taps, columns]."""
+    end = read_pairs if array.unselected == "floating" else sense
+    if array.sums == "digital":
+        return np.concatenate([end(part, array) for part in equivalents])
+    admittance = np.sum([part.admittance for part in equivalents], axis=0)
+    return end(Norton(np.concatenate([part.transfer for part in equivalents]), admittance), array)
+
+
+def _transfer(weights: Array, rows: list[slice], array: CrossbarArray) -> tuple[Array, Array]:
+    """What a stack of arrays that holds weights [outputs, taps] (-1 ... 1) makes of 1 V, [taps, 2 outputs] S.
+
+    Also the conductances of its cells, same shape: what it would be without wires.
+    """
+    cells = pair_conductances(weights, array)
+    return _read([norton(cells[part], array) for part in rows], array), cells
+
+
+def _difference(lines: Array) -> Array:
+    """[taps, 2 outputs] -> [outputs, taps]."""
+    return (lines[:, ::2] - lines[:, 1::2]).T
+
+
+def _arrives(lines: Array, cells: Array) -> Array:
+    """Share of the cells' ideal currents that reaches the amplifier, the lesser of each pair, [outputs, taps]."""
+    share = np.maximum(lines / cells, LEAST)
+    return np.minimum(share[:, ::2], share[:, 1::2]).T
+
+
+def _largest_fill(target: Array, rows: list[slice], array: CrossbarArray) -> float:
+    """Fill at which every pair could hold its weight, if less weight did not change what its cells' currents meet."""
+    needed = np.abs(target) / _arrives(*_transfer(target, rows, array))
+    return min(1.0, 0.98 / float(needed.max() or 1.0))
+
+
+def _compensated(target: Array, rows: list[slice], array: CrossbarArray) -> tuple[Array, float]:
+    """Weights to program so that the array answers with the target [outputs, taps]; the squared error that is left."""
+    full, held, best, least = pair_range(array.cell), target, target, np.inf
+    for _ in range(PASSES):
+        lines, cells = _transfer(held, rows, array)
+        missing = target - _difference(lines) / full
+        left = float(np.sum(missing**2))
+        if left > 0.98 * least:
+            break
+        best, least = held, left
+        held = np.clip(held + missing / _arrives(lines, cells), -1, 1)
+    return best, least
+
+
+def _programmed(
+    layer: Synapses, program: CrossbarProgram, array: CrossbarArray
+) -> tuple[list[tuple[int, slice, list[slice], Array]], float]:
+    """Stacks of arrays with the weights that their cells hold, and the fill, which is one for the whole layer."""
+    scaled = layer.matrix / (np.abs(layer.matrix).max() or 1.0)
+    stacks = _tiles(layer, array)
+    if program == "direct":
+        return [(g, cut, rows, scaled[g, cut]) for g, cut, rows in stacks], 1.0
+    largest = min(_largest_fill(scaled[g, cut], rows, array) for g, cut, rows in stacks)
+    best: list[Array] = []
+    least, fill = np.inf, largest
+    for part in FILLS:
+        tried = [_compensated(part * largest * scaled[g, cut], rows, array) for g, cut, rows in stacks]
+        error = np.sqrt(sum(left for _, left in tried) / scaled.size) / (part * largest)
+        if error < least:
+            best, least, fill = [held for held, _ in tried], error, part * largest
+        if error < HELD:
+            break
+    return [(*stack, held) for stack, held in zip(stacks, best, strict=True)], fill
+
+
+def crossbar_weights(
+    design: Design, layer: str, array: CrossbarArray, program: CrossbarProgram = "direct"
+) -> CrossbarWeights:
+    """Effective weights of a layer on crossbars: currents of every pair of bit lines for each input, wires and all.
+
+    Raises InputError for a layer that is not there, arrays that are too large, cells that hold no weight.
+    """
+    if program not in CROSSBAR_PROGRAMS:
+        raise InputError(f"crossbar program {program!r}: possible: {', '.join(CROSSBAR_PROGRAMS)}")
+    entry = design.plan.layer(layer).layer
+    trained, full = entry.matrix, pair_range(array.cell)
+    stacks, fill = _programmed(entry, program, array)
+    answer, spread = np.zeros_like(trained), np.zeros_like(trained)
+    for group, cut, rows, held in stacks:
+        lines, _ = _transfer(held, rows, array)
+        answer[group, cut] = _difference(lines) / full
+        spread[group, cut] = np.hypot(lines[:, ::2], lines[:, 1::2]).T / full
+    power = float(np.sum(answer**2))
+    scale = float(np.sum(answer * trained)) / power if power else 0.0
+    largest = float(np.abs(trained).max()) or 1.0
+    gain = 1 / (scale * fill) * largest if scale else 0.0
+    arrays = sum(len(rows) for _, _, rows, _ in stacks)
+    return CrossbarWeights(
+        layer=layer,
+        values=answer * scale,
+        trained=trained,
+        program=program,
+        spread=spread * abs(scale),
+        gain=gain,
+        fill=fill,
+        arrays=arrays,
+    )
+
+
+def crossbar_forward(
+    design: Design,
+    weights: Mapping[str, CrossbarWeights],
+    images: Array,
+    noise: float = 0.0,
+    seed: int = 0,
+    done: Done | None = None,
+) -> Array:
+    """Logits [n, classes] of the network on crossbars; without noise what `forward` gives for the same weights.
+
+    Inputs are scaled and cut off as those of the resonators are, voltage for power. `noise` is the relative standard
+    deviation of every cell's conductance, new in each read: to first order its product with the cell's share in the
+    current of its line, independent from cell to cell. images [n, *input_shape]; `weights` by layer name.
+    """
+    p_max = design.plan.options.p_max
+    draw = np.random.default_rng(seed)
+
+    def layer_on_crossbars(layer: Synapses, x: Array) -> Array:
+        held, scale = weights[layer.name], design.scales[layer.name]
+        inputs = tone_powers(design, layer, x).swapaxes(2, 3) * (scale.full_scale / p_max)
+        sums = held.values[:, None] @ inputs
+        sums -= scale.offset * held.values.sum(2)[:, None, :, None]  # the bias is trimmed at the zero input
+        if noise:
+            sums += noise * np.sqrt((held.spread**2)[:, None] @ inputs**2) * draw.standard_normal(sums.shape)
+        return activate(layer, sums)
+
+    return propagate(design.cnn, images, layer_on_crossbars, done=done)
+
+
+def first_array(
+    design: Design, layer: str, array: CrossbarArray, program: CrossbarProgram = "direct"
+) -> tuple[Array, Array]:
+    """States of the cells of a layer's first array, [rows, columns], and their conductances, S."""
+    _, _, rows, held = _programmed(design.plan.layer(layer).layer, program, array)[0][0]
+    return pair_states(held, array)[rows[0]], pair_conductances(held, array)[rows[0]]
+
+
+def sneak(design: Design, layer: str, array: CrossbarArray) -> float:
+    """Sneak paths when one cell of a layer's first array is read alone, the farthest from driver and amplifier.
+
+    Above 0: share of what the amplifier gets that came through other cells; below: share of the cell's current that it
+    does not get. All other lines are open (`floating`) or at 0 V (`grounded`).
+    """
+    _, cells = first_array(design, layer, array)
+    volts, row, column = np.zeros(len(cells)), np.zeros(len(cells), bool), np.zeros(cells.shape[1], bool)
+    volts[0], row[0], column[-1] = array.read_voltage, True, True
+    lines = (row, column) if array.unselected == "floating" else (None, None)
+    found = solve_network(cells, volts, array, *lines)
+    through, got = float(found.device[0, -1, 0]), float(found.output[-1, 0])
+    return (got - through) / max(got, through)

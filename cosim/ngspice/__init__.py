@@ -1,0 +1,5 @@
+"""Decks run in ngspice, and the raw files that it leaves."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,20 @@
+from .fixed_step import check_fixed_step as check_fixed_step
+from .fixed_step import hann_mean as hann_mean
+from .in_process import in_process_ngspice as in_process_ngspice
+from .raw import Plot as Plot
+from .raw import read_raw as read_raw
+from .run import (
+    EngineError as EngineError,
+)
+from .run import (
+    find_ngspice as find_ngspice,
+)
+from .run import (
+    ngspice_version as ngspice_version,
+)
+from .run import (
+    run_deck as run_deck,
+)
+from .run import (
+    run_decks as run_decks,
+)

@@ -1,0 +1,185 @@
+"""The referee: one chain in the time domain, all tones at once, against the two-pass result.
+
+Trapezoidal integration at a fixed step dt treats every linear circuit at the frequency f as if it stood at
+tan(π f dt) / (π dt), so a high-Q resonance is missed by far. Two remedies:
+
+* `tones` (default): each tone is played at atan(π f dt) / (π dt). The integrated circuit then answers it exactly as
+  the true circuit answers f: resonators, bias tees and parasitics alike, at any step, with the deck's own devices.
+* `tank`: each resonator's tank is built at its pre-warped frequency, linewidth and height; tones stay where they are.
+  Exact near each resonance, and to second order in π f dt elsewhere.
+
+Both need the step to stay fixed: the number of points is compared with stop / dt, and the result refused if it
+differs.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_fixed_step, check_points, hann_mean
+from resonet.cosim.ngspice.run import run_deck
+from resonet.cosim.weights.inference import tone_powers
+from resonet.cosim.weights.passes import dc_pass, rectify, rf_pass
+from resonet.netlist.bus.deck import transient_deck
+from resonet.netlist.bus.graph import HardwareGraph, bus_graph
+from resonet.netlist.design.design import Design
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.forward import propagate, software_layer
+from resonet.netlist.planning.frequency_plan import Bus, sub_bus
+from resonet.netlist.programming.methods import Method
+from resonet.netlist.spice.deck import Deck
+from resonet.netlist.spice.prewarp import TankStep, played
+
+__all__ = [
+    "PREWARPS",
+    "Prewarp",
+    "TransientResult",
+    "chain_bus",
+    "patch_powers",
+    "transient",
+    "two_pass_voltage",
+]
+
+Prewarp = Literal["tones", "tank", "none"]
+PREWARPS: tuple[Prewarp, ...] = ("tones", "tank", "none")
+POINTS: dict[Prewarp, float] = {"tones": 20, "tank": 60, "none": 60}  # time points per period of the highest tone
+
+
+@dataclass(frozen=True, slots=True)
+class TransientResult:
+    """One chain by transient and by the two passes."""
+
+    layer: str
+    chain: int
+    resonators: int
+    transient: float  # V, DC output: Hann-weighted mean over the window
+    two_pass: float  # V
+    full_scale: float  # V, what one resonator gives at its largest weight and p_max: K_SD p_max
+    points: int  # time points that ngspice took
+    dt: float  # s
+    window: float  # s
+
+    @property
+    def difference_of_full_scale(self) -> float:
+        """(transient - two-pass) / full scale."""
+        return (self.transient - self.two_pass) / self.full_scale
+
+
+def chain_bus(
+    design: Design, layer: str, method: Method, chain: int = 0, resonators: int | None = None
+) -> tuple[Bus, HardwareGraph]:
+    """One chain of the first tile of a layer, alone on its bus, and its hardware.
+
+    `resonators` of its resonators are kept, evenly spaced from the feed to the far end (all by default), with the
+    resonance frequencies that they have in the design.
+    """
+    entry = design.plan.layer(layer)
+    bus = entry.buses[0]
+    chains, size = bus.size
+    keep = size if resonators is None else resonators
+    if not 0 <= chain < chains:
+        raise InputError(f"layer {layer}: no chain {chain} on bus {bus.name}; possible: 0 ... {chains - 1}")
+    if not 1 <= keep <= size:
+        raise InputError(f"layer {layer}: {keep} resonators of a chain of {size}; possible: 1 ... {size}")
+    positions = _kept(size, keep)
+    programmed = design.program(method).layer(layer)
+    part = sub_bus(bus, design.plan, chain, positions)
+    return part, bus_graph(design.plan, part, programmed.f_res[0][chain : chain + 1, positions])
+
+
+def patch_powers(design: Design, layer: str, images: Array, resonators: int | None = None) -> Array:
+    """Tone powers, W, that the brightest patch of some images puts on the first tile of a layer.
+
+    images [n, *input_shape]; with `resonators`, the powers of those that `chain_bus` keeps. Shape [resonators].
+    """
+    bus = design.plan.layer(layer).buses[0]
+    seen: list[Array] = []
+
+    def watch(entry: Synapses, x: Array) -> Array:
+        if entry.name == layer:
+            seen.append(tone_powers(design, entry, x)[bus.group].reshape(-1, entry.taps)[:, bus.taps])
+        return software_layer(entry, x)
+
+    propagate(design.cnn, images, watch)
+    found = np.concatenate(seen)
+    brightest = found[found.sum(1).argmax()]
+    return np.asarray(brightest if resonators is None else brightest[_kept(len(brightest), resonators)])
+
+
+def _kept(size: int, resonators: int) -> Ints:
+    """Positions of `resonators` of a chain of `size`, evenly spaced from the feed to the far end."""
+    return np.unique(np.linspace(0, size - 1, resonators).round().astype(np.int64))
+
+
+def two_pass_voltage(graph: HardwareGraph, bus: Bus, powers: Array) -> float:
+    """DC output of a single chain, V, for tone powers in W [tones], by RF pass, rectification and direct DC pass."""
+    rf = rf_pass(graph, bus.layer, [bus.name])[0]
+    volts = np.tensordot(powers, rectify(rf, graph.graph["device"].transduction), 1)[0]
+    return next(iter(dc_pass(graph, bus.layer, {(bus.name, 0): volts}).values()))
+
+
+def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
+    """Settling time and averaging window, s: resonators, DC output and the closest beat note."""
+    circuit, device = design.plan.circuit, design.plan.device
+    ring = 1 / (2 * np.pi * device.damping * f_res.min())
+    dc = 2 * len(f_res) * device.resistance * (circuit.block_capacitance + circuit.bypass_capacitance)
+    spacing = np.abs(np.diff(bus.frequencies)).min() if len(f_res) > 1 else bus.frequencies[0]
+    return 9 * max(ring, dc), max(20 / spacing, 10 * ring)
+
+
+def _deck(graph: HardwareGraph, bus: Bus, emf: Array, phases: Array, dt: float, stop: float, prewarp: Prewarp) -> Deck:
+    tones = played(bus.frequencies, dt) if prewarp == "tones" else bus.frequencies
+    step = TankStep(dt) if prewarp == "tank" else None
+    return transient_deck(graph, bus.layer, bus.name, emf, tones, phases, dt, stop, step)
+
+
+def transient(
+    design: Design,
+    layer: str,
+    method: Method,
+    powers: Array,
+    chain: int = 0,
+    points: float | None = None,
+    prewarp: Prewarp = "tones",
+    seed: int = 0,
+) -> tuple[TransientResult, Deck]:
+    """Transient of one chain of the layer's first tile, against the two-pass result on the same circuit.
+
+    powers [tones] in W: as many resonators of the chain take part. `points` is time points per period of the highest
+    tone, by default what POINTS says for the pre-warp. Raises InputError, EngineError.
+    """
+    if prewarp not in PREWARPS:
+        raise InputError(f"pre-warp {prewarp!r}: possible: {', '.join(PREWARPS)}")
+    points = POINTS[prewarp] if points is None else points
+    check_points(points)
+    bus, graph = chain_bus(design, layer, method, chain, len(powers))
+    f_res = graph.nodes[f"{layer}/{bus.name}/chain0"]["f_res"]
+    settle, window = _timing(design, bus, f_res)
+    dt = 1 / (points * float(bus.frequencies.max()))
+    steps = int(np.ceil((settle + window) / dt))
+    if steps > MOST_STEPS:
+        raise InputError(
+            f"layer {layer}: {steps:,} time steps to settle and average; possible: {MOST_STEPS:,} (fewer resonators, "
+            "smaller bus.block_capacitance and bus.bypass_capacitance, higher plan.f_min)"
+        )
+    combiner = graph.nodes[f"{layer}/{bus.name}/combiner"]
+    emf = bus.levels * np.sqrt(powers) / combiner["gain"]
+    phases = np.random.default_rng(seed).uniform(0, 360, len(powers))
+    deck = _deck(graph, bus, emf, phases, dt, steps * dt, prewarp)
+    plot = run_deck(deck, timeout=3600)[0]
+    check_fixed_step(plot, steps)
+    result = TransientResult(
+        layer,
+        chain,
+        len(powers),
+        float(hann_mean(plot.axis, plot.columns(["v(dc0)"])[:, 0].real, window)),
+        two_pass_voltage(graph, bus, powers),
+        design.plan.device.sensitivity * design.plan.options.p_max,
+        len(plot.axis),
+        dt,
+        window,
+    )
+    return result, deck

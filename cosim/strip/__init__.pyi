@@ -1,0 +1,10 @@
+from .accuracy import strip_accuracy as strip_accuracy
+from .accuracy import strip_logits as strip_logits
+from .attribution import Attribution as Attribution
+from .attribution import attribute as attribute
+from .engine import StripEngine as StripEngine
+from .engine import strip_response as strip_response
+from .layer import StripLayer as StripLayer
+from .layer import StripWeights as StripWeights
+from .layer import strip_weights as strip_weights
+from .stream import streamed_weights as streamed_weights

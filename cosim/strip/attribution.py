@@ -1,0 +1,301 @@
+"""Crosstalk attribution: the weight error of a strip-line layer split by what causes it, in two ways.
+
+With W(S) the weights [chains, lines] under the causes S, and lines a pure delay between matched ends as the base B:
+
+    error = [W(∅) - trained] + [W(B) - W(∅)] + Σ alone + interaction
+
+    spectral     W(∅) - trained: what the ideal circuit makes of the given program
+    delay        W(B) - W(∅): lossless matched lines
+    alone        W(B + c) - W(B), one part c at a time
+    without      W(all) - W(all - c): what its removal would change, the others being there
+    linear       dW/dm at m = 0, times the magnitude m of the part; from W at 1 and 2 thousandths of it
+    interaction  what is left; so that the sum is exact
+
+A part that acts only through another (capacitance of chains to ground, where nothing brings RF into the chains) is 0
+alone, and shows in `without` and in the interaction. Linear response is blind to what begins with the square of a
+magnitude, as the field of a neighbour does in |i|², and reactive paths in quadrature to the drive.
+
+**Own and foreign.** W has a column a line. Those of the lines that a chain uses may be wrong, which calibration can
+mend; those of lines that it does not use should be 0, and no program of resonators removes them. The RMS is over both,
+per weight: √(Σ all squares / number of weights).
+
+What is common to all weights, as attenuation is, one gain at the readout takes out: `uneven` is what it leaves.
+
+**Coherent reuse.** Lines on one frequency interfere in a resonator. With tone powers P and phases that are anybody's,
+V = Σ P_l Q_ll + Σ √(P_l P_m) Re(Q_lm e^jφ); Q beside the diagonal is no weight, and stays separate: Σ|Q_lm| at worst,
+√Σ|Q_lm|² as RMS over random phases, for lines of equal power. The same with all lines on one frequency is what
+selectivity keeps away: without it currents that sneak beat with the resonator's own, in proportion to their amplitude.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Bools, Complex, Done, Ints, nothing
+from resonet.cosim.strip.engine import StripEngine
+from resonet.cosim.strip.passes import StripPass, rectified, split_causes, strip_pass
+from resonet.models.resonator.linear import SpinDiode, susceptibility
+from resonet.netlist.strip.placement import Placement
+
+__all__ = ["BASE", "PARTS", "Attribution", "Pair", "Part", "attribute", "coherent_terms", "wanted_weights"]
+
+Causes = tuple[str, ...]
+BASE: Causes = ("line_delay",)
+PARTS: dict[str, Causes] = {
+    "neighbouring lines": ("line_field", "line_mutual", "line_line"),
+    "sneak paths through chains": (
+        "line_chain",
+        "chain_chain",
+        "chain_leakage",
+        "chain_ground",
+        "substrate",
+        "bias_tee",
+    ),
+    "reflections": ("mismatch",),
+    "loss": ("line_loss", "chain_loss", "tuning_loss"),
+    "shared ground": ("shared_ground",),
+}
+STEP = 1e-3  # of a part's magnitude, for its derivative
+QUIET = 1e-15  # of K_SD: 300 dB down, nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What one part does to the weights, [chains, lines] in units of the largest trained weight."""
+
+    name: str
+    causes: Causes
+    alone: Array
+    without: Array
+    linear: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A line's tone in a resonator that it should not reach."""
+
+    line: int  # aggressor: number in the placement
+    chain: int  # victim: chain in the placement
+    tap: int  # and its resonator
+    tone: int  # of the aggressor
+    own_tone: int  # of the victim
+    level: float  # dB, |V| / (P K_SD)
+    unselective: float  # dB, if the aggressor's tone were the victim's own
+    cause: str  # the part whose removal lowers it most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribution:
+    """Weight error of a window, split; arrays [chains, lines] in units of the largest trained weight."""
+
+    chains: Ints
+    lines: Ints
+    uses: Bools  # the chain uses the line
+    wanted: Array  # trained weights
+    spectral: Array
+    delay: Array
+    parts: tuple[Part, ...]
+    total: Array
+    unselective: Array  # foreign weights if all tones had one frequency
+    interference: Array  # [chains] RMS over random phases if all tones had one frequency
+    coherent_worst: Array  # [chains, tones] same unit
+    coherent_rms: Array  # [chains, tones]
+    pairs: tuple[Pair, ...]  # the loudest first
+    levels: Array  # [victim tone, aggressor tone] dB, the loudest of the window; diagonal: other lines of that tone
+    scale: float  # V/W of the largest trained weight
+
+    @property
+    def interaction(self) -> Array:
+        """What the parts make together beyond what each makes alone."""
+        return np.asarray(self.total - self.spectral - self.delay - sum(part.alone for part in self.parts))
+
+    @property
+    def one_frequency(self) -> float:
+        """RMS interference per weight if all tones had one frequency."""
+        return float(np.sqrt((self.interference**2).sum() / self.uses.sum()))
+
+    def uneven(self, error: Array) -> Array:
+        """What is left of an error after the best gain at the readout, one for all chains of the window."""
+        weights = self.wanted + error
+        square = float((weights[self.uses] ** 2).sum()) or 1.0
+        return np.asarray(weights * float((weights * self.wanted)[self.uses].sum()) / square - self.wanted)
+
+    def rms(self, error: Array, foreign: bool | None = None) -> float:
+        """Root of the summed squares per weight; only of the own (False) or of the foreign (True) lines."""
+        kept = np.ones_like(self.uses) if foreign is None else self.uses != foreign
+        return float(np.sqrt((error[kept] ** 2).sum() / self.uses.sum()))
+
+
+def wanted_weights(found: StripPass, weights: Array) -> tuple[Array, Bools]:
+    """Weights that a window should have, from those of the tuning lines [weights]; and which lines a chain uses."""
+    circuit, usage = found.circuit, found.circuit.placement.usage
+    chain, line = usage.chain[circuit.resonators], np.searchsorted(found.lines, circuit.line)
+    inside = np.isin(chain, found.chains)
+    at = np.searchsorted(found.chains, chain[inside]), line[inside]
+    wanted = np.zeros((len(found.chains), len(found.lines)))
+    uses = np.zeros(wanted.shape, bool)
+    wanted[at], uses[at] = weights[usage.weight[circuit.resonators[inside]]], True
+    return wanted, uses
+
+
+def _interference(i: Complex, x: Complex, gain: Array, transduction: float) -> Array:
+    """|Q_lm| of lines of one frequency in a chain, V/W, 0 on the diagonal; i, x [lines, resonators]."""
+    near = np.abs(gain) > 1e-9 * np.abs(gain).max()
+    form = (i[:, near] * gain[near]) @ x[:, near].conj().T
+    form = 0.25 * transduction * (form + form.conj().T)
+    return np.asarray(np.abs(form - np.diag(np.diag(form))))
+
+
+def coherent_terms(found: StripPass, f_res: Array, device: SpinDiode) -> tuple[Array, Array]:
+    """Interference of lines of one frequency, V/W, [chains, tones]: worst case, and RMS over random phases."""
+    circuit = found.circuit
+    worst, rms = np.zeros((2, len(found.chains), len(found.frequencies)))
+    for tone in np.unique(found.tones):
+        own = found.tones == tone
+        chi = susceptibility(found.frequencies[tone], f_res[circuit.resonators], device.damping)
+        i = found.current[own]
+        for j, gain in enumerate(found.gains):
+            size = _interference(i, i * chi, gain, device.transduction)
+            worst[j, tone], rms[j, tone] = size.sum(), np.sqrt((size**2).sum())
+    return worst, rms
+
+
+def _one_frequency(found: StripPass, f_res: Array, device: SpinDiode) -> tuple[Array, Array]:
+    """Voltages [lines, resonators] and interference [chains] if each resonator met every tone at its own frequency.
+
+    Both V/W; the latter is the RMS over random phases, √Σ|Q_lm|².
+    """
+    own = susceptibility(found.frequencies[found.circuit.tone], f_res[found.circuit.resonators], device.damping)
+    met = [_interference(found.current, found.current * own, gain, device.transduction) for gain in found.gains]
+    volts = 0.5 * device.transduction * np.abs(found.current) ** 2 * own.real
+    return np.asarray(volts), np.sqrt([(size**2).sum() for size in met])
+
+
+def _victims(found: StripPass) -> tuple[Ints, Bools]:
+    """Resonators of the window's own chains, and which lines are not theirs, [lines, those resonators]."""
+    usage = found.circuit.placement.usage
+    inside = np.flatnonzero(np.isin(usage.chain[found.circuit.resonators], found.chains))
+    return inside, found.lines[:, None] != found.circuit.line[inside][None]
+
+
+def _decibel(value: Array) -> Array:
+    return np.asarray(20 * np.log10(np.maximum(value, QUIET)))
+
+
+def _levels(found: StripPass, volts: Array, device: SpinDiode) -> Array:
+    """Loudest crosstalk from tone to tone, dB, [victim, aggressor]."""
+    inside, foreign = _victims(found)
+    size = np.where(foreign, np.abs(volts[:, inside]), 0) / device.sensitivity
+    matrix = np.zeros((len(found.frequencies), len(found.frequencies)))
+    victim = np.broadcast_to(found.circuit.tone[inside], size.shape)
+    np.maximum.at(matrix, (victim, np.broadcast_to(found.tones[:, None], size.shape)), size)
+    return _decibel(matrix)
+
+
+def _loudest(found: StripPass, volts: Array, count: int) -> tuple[Ints, Ints]:
+    """The loudest pairs: line and resonator of the circuit, loudest first."""
+    inside, foreign = _victims(found)
+    size = np.where(foreign, np.abs(volts[:, inside]), -1.0)
+    order = np.argsort(-size, axis=None, kind="stable")[: min(count, int(foreign.sum()))]
+    line, n = np.unravel_index(order, size.shape)
+    return line.astype(np.int64), inside[n]
+
+
+def _pairs(
+    found: StripPass, at: tuple[Ints, Ints], volts: Array, flat: Array, removed: Mapping[str, Array], device: SpinDiode
+) -> tuple[Pair, ...]:
+    """Records of the pairs `at`; `removed` holds their voltages without each part."""
+    usage, circuit = found.circuit.placement.usage, found.circuit
+    names, left = list(removed), np.abs(np.array(list(removed.values())))
+    level, loud = (_decibel(np.abs(v[at]) / device.sensitivity) for v in (volts, flat))
+    out = []
+    for n, (line, resonator) in enumerate(zip(*at, strict=True)):
+        own = circuit.resonators[resonator]
+        out.append(
+            Pair(
+                int(found.lines[line]),
+                int(usage.chain[own]),
+                int(usage.tap[own]),
+                int(found.tones[line]),
+                int(usage.tone[own]),
+                float(level[n]),
+                float(loud[n]),
+                names[int(left[:, n].argmin())] if names else "",
+            )
+        )
+    return tuple(out)
+
+
+def _check_parts(parts: Mapping[str, Causes]) -> None:
+    """Every cause exists and is in one part only."""
+    every = [cause for causes in parts.values() for cause in causes]
+    split_causes(every)
+    twice = sorted({cause for cause in every if every.count(cause) > 1 or cause in BASE})
+    if twice:
+        raise InputError(f"cause {twice[0]}: in two parts, or part of the base; possible: in one")
+
+
+def attribute(
+    placement: Placement,
+    frequencies: Array,
+    f_res: Array,
+    weights: Array,
+    window: ArrayLike | None = None,
+    neighbours: int = 0,
+    parts: Mapping[str, Causes] | None = None,
+    device: SpinDiode | None = None,
+    engine: StripEngine = "linear",
+    most_pairs: int = 20,
+    done: Done = nothing,
+) -> Attribution:
+    """Split the weight error of the chains `window`, with `neighbours` chains to either side as aggressors.
+
+    frequencies [tones] and f_res [resonators of the placement] in Hz; `weights` [tuning lines] V/W are those that the
+    program should give. `done` is called after each of 4 n + 3 passes. Raises InputError, EngineError.
+    """
+    device, parts = device or SpinDiode(), PARTS if parts is None else parts
+    _check_parts(parts)
+    top = float(np.abs(weights).max()) or 1.0
+    everything = (*BASE, *(cause for causes in parts.values() for cause in causes))
+
+    def run(causes: Causes, part: float = 1.0) -> tuple[StripPass, Array]:
+        found = strip_pass(placement, frequencies, causes, window, neighbours, device, part, engine, f_res)
+        done()
+        return found, rectified(found, f_res, device)
+
+    def answer(causes: Causes, part: float = 1.0) -> Array:
+        found, volts = run(causes, part)
+        return np.asarray(found.gains @ volts.T / top)
+
+    full, volts = run(everything)
+    at, removed, made = _loudest(full, volts, most_pairs), {}, []
+    wanted, uses = wanted_weights(full, weights / top)
+    total, ideal, base = full.gains @ volts.T / top, answer(()), answer(BASE)
+    for name, causes in parts.items():
+        less, quieter = run(tuple(cause for cause in everything if cause not in causes))
+        removed[name] = quieter[at]
+        one = (*BASE, *causes)
+        linear = (4 * answer(one, STEP) - answer(one, 2 * STEP) - 3 * base) / (2 * STEP)  # second order, one side
+        made.append(Part(name, causes, answer(one) - base, total - less.gains @ quieter.T / top, linear))
+    flat, beating = _one_frequency(full, f_res, device)
+    worst, rms = coherent_terms(full, f_res, device)
+    return Attribution(
+        full.chains,
+        full.lines,
+        uses,
+        wanted,
+        ideal - wanted,
+        base - ideal,
+        tuple(made),
+        total - wanted,
+        np.where(uses, 0.0, full.gains @ flat.T / top),
+        beating / top,
+        worst / top,
+        rms / top,
+        _pairs(full, at, volts, flat, removed, device),
+        _levels(full, volts, device),
+        top,
+    )

@@ -1,0 +1,267 @@
+"""A whole layer under strip-line feed: its weights by a program, and calibrated for what the circuit does.
+
+The layer goes in windows of chains with their neighbours as aggressors. One RF pass a window serves every program
+(`strip_pass`), so that calibration costs only what rectification costs. Each chain has a profile of its own, as the
+lines lose power from chain to chain:
+
+    G_ak = ½ R0 |i_ak|² g_k      tone a of the chain's own lines in its resonator k, g with the sign of the tap
+
+and what the profile leaves out (other chains, tuning current that leaks away) is measured and taken up as an offset.
+
+| program | tuning currents | knows |
+|---|---|---|
+| `formula`, `coupled` | one a weight | no parasitics |
+| `shared` | one a weight | the circuit: least squares over all chains under a tuning line |
+| `calibrated` | one a resonator | the circuit |
+
+The readout has one gain a layer, by least squares, in every program but `calibrated`, where it is 1.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Bools, Done, Ints, nothing
+from resonet.cosim.strip.attribution import wanted_weights
+from resonet.cosim.strip.passes import ALL_CAUSES, StripPass, layer_resonances, rectified, strip_pass
+from resonet.models.resonator.chain import Chains, chain_response, solve_chains
+from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.programming.sharing import SharedProblem, solve_shared
+from resonet.netlist.strip.placement import Placement
+
+__all__ = [
+    "STRIP_PROGRAMS",
+    "StripLayer",
+    "StripProgram",
+    "StripWeights",
+    "layer_windows",
+    "solve_layer_windows",
+    "strip_weights",
+]
+
+StripProgram = Literal["formula", "coupled", "shared", "calibrated"]
+STRIP_PROGRAMS: tuple[StripProgram, ...] = get_args(StripProgram)
+MOST_CURRENTS = 400_000_000  # lines times resonators of all windows, 6.4 GB
+HELD = 1e-6  # residual, part of the layer's largest weight, with which a chain holds its weights
+PASSES = 4
+FILL_STEPS = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StripLayer:
+    """RF and DC passes of all windows of a layer."""
+
+    placement: Placement
+    layer: Synapses
+    frequencies: Array  # [tones] Hz
+    device: SpinDiode
+    windows: tuple[StripPass, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StripWeights:
+    """Weights of a layer, every position with its own, in units of the trained ones."""
+
+    program: StripProgram
+    values: Array  # [chains, lines] with the readout's gain
+    trained: Array  # same shape
+    uses: Bools  # the chain uses the line
+    f_res: Array  # Hz [resonators]
+    fill: float  # largest weight as part of a resonator's range
+    gain: float  # of the readout
+    scale: float  # V/W per unit of weight, before the gain
+    failing: int  # chains that do not hold their weights within HELD
+
+    def rms(self, foreign: bool | None = None) -> float:
+        """RMS error per weight as part of the largest; only of own (False) or foreign (True) lines."""
+        kept = np.ones_like(self.uses) if foreign is None else self.uses != foreign
+        square = float(((self.values - self.trained)[kept] ** 2).sum()) / self.uses.sum()
+        return float(np.sqrt(square)) / (float(np.abs(self.trained).max()) or 1.0)
+
+
+def layer_windows(placement: Placement, size: int) -> list[Ints]:
+    """Chains in windows of at most `size`, none across two blocks."""
+    per_block = placement.usage.grid[0] * placement.usage.grid[1]
+    known = np.unique(placement.usage.chain).astype(np.int64)
+    parts = np.split(known, np.flatnonzero(np.diff(known // per_block)) + 1)
+    return [piece for part in parts for piece in np.array_split(part, -(-len(part) // size))]
+
+
+def solve_layer_windows(
+    placement: Placement,
+    layer: Synapses,
+    frequencies: Array,
+    causes: Iterable[str] = ALL_CAUSES,
+    size: int = 144,
+    neighbours: int = 3,
+    device: SpinDiode | None = None,
+    done: Done = nothing,
+) -> StripLayer:
+    """RF and DC passes of a whole layer, in windows of `size` chains with `neighbours` to either side.
+
+    `done` is called after each window. Raises InputError for a layer too large to hold.
+    """
+    device, causes, usage = device or SpinDiode(), tuple(causes), placement.usage
+    windows = layer_windows(placement, size)
+    held = sum(min(len(w) + 2 * neighbours, usage.chains) * usage.taps for w in windows)
+    if held * len(usage.inputs) > MOST_CURRENTS:
+        raise InputError(
+            f"layer {usage.layer}: {held:,} resonators under {len(usage.inputs):,} lines; possible: "
+            f"{MOST_CURRENTS:,} currents"
+        )
+    found = []
+    for window in windows:
+        found.append(strip_pass(placement, frequencies, causes, window, neighbours, device))
+        done()
+    return StripLayer(placement, layer, np.asarray(frequencies, float), device, tuple(found))
+
+
+def _answers(layer: StripLayer, f_res: Array) -> Array:
+    """Weights of all chains to all lines, V/W, [chains, lines]."""
+    usage = layer.placement.usage
+    out = np.zeros((usage.chains, len(usage.inputs)))
+    for window in layer.windows:
+        out[np.ix_(window.chains, window.lines)] = window.gains @ rectified(window, f_res, layer.device).T
+    return out
+
+
+def _wanted(layer: StripLayer) -> tuple[Array, Bools]:
+    """Trained weights [chains, lines], and which lines a chain uses."""
+    usage, weights = layer.placement.usage, layer.layer.matrix.reshape(-1)
+    trained = np.zeros((usage.chains, len(usage.inputs)))
+    uses = np.zeros(trained.shape, bool)
+    for window in layer.windows:
+        where = np.ix_(window.chains, window.lines)
+        trained[where], uses[where] = wanted_weights(window, weights)
+    return trained, uses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Own:
+    """Each chain by itself, its resonators and lines in the order of the tones; -1 where it has none of a tone."""
+
+    resonator: Ints  # [chains, tones] in the placement
+    line: Ints  # [chains, tones]
+    profile: Array  # [chains, tones, tones] as in `Chains`, with the sign of the tap
+    sign: Array  # [chains, tones]
+
+
+def _own(layer: StripLayer) -> _Own:
+    usage, tones = layer.placement.usage, len(layer.frequencies)
+    resonator, line = np.full((2, usage.chains, tones), -1)
+    resonator[usage.chain, usage.tone], line[usage.chain, usage.tone] = np.arange(len(usage.chain)), usage.line
+    profile = np.tile(np.eye(tones), (usage.chains, 1, 1))
+    for window in layer.windows:
+        place = np.full(len(usage.chain), -1)
+        place[window.circuit.resonators] = np.arange(len(window.circuit.resonators))
+        for row, chain in enumerate(window.chains):
+            here = np.flatnonzero(resonator[chain] >= 0)
+            n, l = place[resonator[chain, here]], np.searchsorted(window.lines, line[chain, here])  # noqa: E741
+            power = 0.5 * layer.device.resistance * np.abs(window.current[np.ix_(l, n)]) ** 2
+            profile[np.ix_([chain], here, here)] = power * window.gains[row, n]
+    sign = np.where(resonator >= 0, 1.0 - 2.0 * (usage.tap[resonator] % 2), 1.0)
+    return _Own(resonator, line, profile, sign)
+
+
+def _chains(layer: StripLayer, profile: Array) -> Chains:
+    return Chains(layer.frequencies, np.ones(len(layer.frequencies)), layer.device.damping, profile)
+
+
+def _gather(own: _Own, values: Array) -> Array:
+    """Weights of the chains' own lines, [chains, tones], out of [chains, lines]; 0 where a chain has no such tone."""
+    return np.where(own.line >= 0, np.take_along_axis(values, np.maximum(own.line, 0), 1), 0.0)
+
+
+def _largest_fill(layer: StripLayer, own: _Own, target: Array, most: float) -> float:
+    """Largest fill at which every chain holds its weights, up to `most`; target [chains, tones] at fill 1."""
+
+    def failing(fill: float, rows: Ints) -> Ints:
+        chains = _chains(layer, own.profile[rows])
+        start = detuning_for_weight(np.clip(own.sign[rows] * target[rows] * fill, -0.8, 0.8))
+        return rows[solve_chains(target[rows] * fill, chains, start)[1] > HELD * fill]
+
+    left = failing(most, np.arange(len(target)))
+    if not len(left):
+        return most
+    low, high = 0.0, most
+    for _ in range(FILL_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if not len(failing(middle, left)) else (low, middle)
+    return low
+
+
+def _resonances(layer: StripLayer, own: _Own, detuning: Array) -> Array:
+    """Hz [resonators] from detunings [chains, tones]."""
+    f_res = np.empty(len(layer.placement.usage.chain))
+    kept = own.resonator >= 0
+    found = resonance_for_detuning(layer.frequencies, detuning, layer.device.damping)
+    f_res[own.resonator[kept]] = found[kept]
+    return f_res
+
+
+def _calibrated(layer: StripLayer, own: _Own, target: Array) -> tuple[Array, Array]:
+    """f_res and residual [chains] with a tuning current for every resonator; target [chains, tones] of K_SD."""
+    chains, goal = _chains(layer, own.profile), target
+    u = detuning_for_weight(np.clip(own.sign * target, -0.8, 0.8))
+    best, least = u, np.full(len(target), np.inf)
+    for _ in range(PASSES):
+        u, _ = solve_chains(goal, chains, u)
+        answers = _gather(own, _answers(layer, _resonances(layer, own, u))) / layer.device.sensitivity
+        worst = np.abs(answers - target).max(1)
+        better = worst < least
+        best, least = np.where(better[:, None], u, best), np.minimum(worst, least)
+        if least.max() <= HELD * np.abs(target).max():
+            break
+        model = np.concatenate([chain_response(u[n], chains, n)[0] for n in np.array_split(np.arange(len(u)), 16)])
+        goal = target - (answers - model)
+    return _resonances(layer, own, best), least
+
+
+def _shared(layer: StripLayer, own: _Own, target: Array) -> Array:
+    """f_res with a tuning current for every weight, by least squares over the chains under it."""
+    usage = layer.placement.usage
+    unknown = np.where(own.resonator >= 0, usage.weight[own.resonator], 0).astype(np.int64)
+    idle = own.resonator < 0
+    unknown[idle] = usage.weights + np.arange(int(idle.sum()))  # a tone that a chain lacks is nobody's
+    start = np.zeros(usage.weights + int(idle.sum()))
+    start[unknown] = detuning_for_weight(np.clip(own.sign * target, -0.8, 0.8))
+    problem = SharedProblem(target, _chains(layer, own.profile), unknown)
+    return _resonances(layer, own, solve_shared(problem, start, 1e-9).x[unknown])
+
+
+def strip_weights(
+    layer: StripLayer, fill: float, programs: Sequence[StripProgram] = STRIP_PROGRAMS, gain: bool = True
+) -> dict[StripProgram, StripWeights]:
+    """Weights of a layer by several programs, the largest at `fill` of a resonator's range, or at less if calibrated.
+
+    `calibrated` lowers the scale to what the chain with the weakest drive can hold, as all chains share one scale.
+    Without `gain` the readout's gain is 1 throughout. Raises InputError for an unknown program.
+    """
+    own, found = _own(layer), {}
+    trained, uses = _wanted(layer)
+    largest = float(np.abs(trained).max()) or 1.0
+    for program in programs:
+        if program not in STRIP_PROGRAMS:
+            raise InputError(f"program {str(program)[:40]!r}: possible: {', '.join(STRIP_PROGRAMS)}")
+        target, held = _gather(own, trained) / largest, fill
+        if program == "calibrated":
+            held = _largest_fill(layer, own, target, fill)
+            f_res, _ = _calibrated(layer, own, held * target)
+        elif program == "shared":
+            mean = np.abs(np.diagonal(own.profile, axis1=1, axis2=2)).mean()
+            f_res = _shared(layer, own, fill * target * min(1.0, mean))
+        else:
+            f_res, _ = layer_resonances(layer.placement, layer.layer, layer.frequencies, layer.device, fill, program)
+        scale = held * layer.device.sensitivity / largest
+        values = _answers(layer, f_res) / scale
+        factor = 1.0
+        if gain and program != "calibrated":
+            factor = float((values * trained)[uses].sum() / (values[uses] ** 2).sum())
+        worst = np.abs(_gather(own, values - trained)).max(1)
+        count = int((worst > HELD * largest).sum())
+        found[program] = StripWeights(program, values * factor, trained, uses, f_res, held, factor, scale, count)
+    return found

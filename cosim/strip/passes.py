@@ -1,0 +1,188 @@
+"""What a window of a strip-line layer does, for any program: the RF currents do not depend on where resonances stand.
+
+At zero bias a resonator is R0 to the RF whatever its resonance, so that one RF pass serves every program; only the
+rectification, ½ k |i|² Re chi(f), asks for it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Complex, Ints
+from resonet.cosim.strip.engine import StripEngine, readout_gains
+from resonet.cosim.strip.ngspice import ngspice_phasors
+from resonet.cosim.strip.tree_solver import swept_currents
+from resonet.models.line.lines import RlgcLine
+from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, real_susceptibility, resonance_for_detuning
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.strip.circuit import FIELD_CAUSES, StripCircuit, strip_circuit
+from resonet.netlist.strip.drive import strip_program
+from resonet.netlist.strip.parasitics import CAUSES, Parasitics, extract_parasitics, tuning_currents
+from resonet.netlist.strip.placement import Placement
+from resonet.netlist.strip.wiring import neighbour_chains
+
+__all__ = [
+    "ALL_CAUSES",
+    "REACH",
+    "StripMethod",
+    "StripPass",
+    "layer_resonances",
+    "rectification",
+    "rectified",
+    "split_causes",
+    "strip_pass",
+    "tuned_share",
+    "window_circuit",
+]
+
+StripMethod = Literal["formula", "coupled"]
+ALL_CAUSES = (*CAUSES, *FIELD_CAUSES)
+REACH = 3  # pitches that the field of a line is followed to
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StripPass:
+    """RF and DC pass of a window."""
+
+    circuit: StripCircuit  # aggressor chains included
+    chains: Ints  # [chains] whose readouts are here
+    lines: Ints  # [lines] numbers in the placement
+    tones: Ints  # [lines]
+    frequencies: Array  # [tones] Hz
+    current: Complex  # [lines, resonators of the circuit] A/√W, peak
+    gains: Array  # [chains, resonators of the circuit] V at the readout per volt rectified, p against n
+    share: Array  # [resonators of the circuit] tuning current that arrives, part of what is fed in
+    precession: Complex | None = None  # as current, where the engine has solved for that too
+
+
+def split_causes(causes: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Causes of `extract_parasitics` and those of fields. Raises InputError for one that does not exist."""
+    chosen = tuple(causes)
+    unknown = sorted(set(chosen) - set(ALL_CAUSES))
+    if unknown:
+        raise InputError(f"cause {str(unknown[0])[:40]!r}: possible: {', '.join(ALL_CAUSES)}")
+    return tuple(c for c in chosen if c in CAUSES), tuple(c for c in chosen if c in FIELD_CAUSES)
+
+
+def layer_resonances(
+    placement: Placement, layer: Synapses, frequencies: Array, device: SpinDiode, fill: float, method: StripMethod
+) -> tuple[Array, float]:
+    """Resonances, Hz [resonators], of a program that knows no parasitics, and its scale, V/W per unit of weight.
+
+    `coupled` inverts the exact answer; `formula` the published law. The largest weight is at `fill` of K_SD.
+    """
+    if method not in get_args(StripMethod):
+        raise InputError(f"program {str(method)[:40]!r}: possible: {', '.join(get_args(StripMethod))}")
+    weights, usage = layer.matrix.reshape(-1), placement.usage
+    if len(weights) != usage.weights:
+        raise InputError(f"layer {layer.name}: {len(weights)} weights; possible: {usage.weights}, as it was laid out")
+    scale = fill * device.sensitivity / (float(np.abs(weights).max()) or 1.0)
+    if method == "coupled":
+        return strip_program(placement, weights * scale, frequencies, device), scale
+    turn = 1.0 - 2.0 * (usage.tap % 2)
+    u = detuning_for_weight(turn * weights[usage.weight] * scale / device.sensitivity)
+    return resonance_for_detuning(frequencies[usage.tone], u, device.damping), scale
+
+
+def tuned_share(placement: Placement, parasitics: Parasitics, resonators: Ints) -> Array:
+    """Tuning current at each of `resonators` as part of what its line is fed, [resonators]."""
+    share = np.ones(len(placement.usage.weight))
+    if parasitics.tuning_resistance and parasitics.tuning_leakage:
+        for line in np.unique(placement.usage.weight[resonators]):
+            run = placement.tuning.run(int(line))
+            share[placement.tuning.order[run]] = tuning_currents(placement, parasitics, int(line), 1.0)[0]
+    return share[resonators]
+
+
+def _blend(none: Parasitics, full: Parasitics, part: float) -> Parasitics:
+    """Parasitics `part` of the way from `none` to `full`: every magnitude in proportion."""
+    found: dict[str, Any] = {}
+    for spec in fields(Parasitics):
+        a, b = getattr(none, spec.name), getattr(full, spec.name)
+        if isinstance(a, RlgcLine):
+            names = ("r", "l", "g", "c")
+            found[spec.name] = replace(a, **{n: getattr(a, n) + part * (getattr(b, n) - getattr(a, n)) for n in names})
+        elif spec.name not in ("causes", "frequency"):
+            found[spec.name] = a + part * (b - a)
+    return replace(none, causes=full.causes, **found)
+
+
+def window_circuit(
+    placement: Placement, frequencies: Array, held: Ints | None, causes: Iterable[str], part: float = 1.0
+) -> StripCircuit:
+    """Circuit of the chains `held` with all `causes` at `part` of their magnitude; line_delay is on or off."""
+    f = float(np.sqrt(frequencies.min() * frequencies.max()))
+    ours, also = split_causes(causes)
+    parasitics = extract_parasitics(placement, f, ours)  # type: ignore[arg-type]
+    if part != 1:
+        parasitics = _blend(extract_parasitics(placement, f, ()), parasitics, part)
+    circuit = strip_circuit(placement, parasitics, held, also, REACH)
+    if part == 1 or "line_field" not in also:
+        return circuit
+    rows, stubs, a = circuit.field
+    return replace(circuit, field=(rows, stubs, np.where(rows == stubs, a, part * a)))
+
+
+def strip_pass(
+    placement: Placement,
+    frequencies: Array,
+    causes: Iterable[str] = ALL_CAUSES,
+    window: ArrayLike | None = None,
+    neighbours: int = 0,
+    device: SpinDiode | None = None,
+    part: float = 1.0,
+    engine: StripEngine = "linear",
+    f_res: Array | None = None,
+) -> StripPass:
+    """RF and DC pass of the chains `window` (None: all) with `neighbours` chains to either side as aggressors.
+
+    Parasitics are those of the middle of the band, all of `causes` at `part` of their magnitude. ngspice needs f_res
+    [resonators of the placement], Hz. Raises InputError, EngineError.
+    """
+    device = device or SpinDiode()
+    usage, frequencies = placement.usage, np.asarray(frequencies, float)
+    if len(frequencies) != usage.tones:
+        raise InputError(f"layer {usage.layer}: {len(frequencies)} frequencies; possible: {usage.tones}")
+    if engine not in get_args(StripEngine):
+        raise InputError(f"engine {str(engine)[:40]!r}: possible: {', '.join(get_args(StripEngine))}")
+    chains = np.unique(usage.chain if window is None else np.asarray(window)).astype(np.int64)
+    held = None if window is None else neighbour_chains(placement, chains, neighbours) if neighbours else chains
+    circuit = window_circuit(placement, frequencies, held, causes, part)
+    lines, first = np.unique(circuit.line, return_index=True)
+    tones, precession = circuit.tone[first], None
+    if engine == "linear":
+        current = swept_currents(circuit, lines, tones, frequencies, device)
+    elif f_res is None:
+        raise InputError("engine ngspice: resonance frequencies are part of its deck; possible: with f_res")
+    else:
+        own = f_res[circuit.resonators]
+        current, precession = ngspice_phasors(circuit, lines, tones, frequencies, own, device)
+    gains = readout_gains(circuit, chains, device.resistance)
+    share = tuned_share(placement, circuit.parasitics, circuit.resonators)
+    return StripPass(circuit, chains, lines, tones, frequencies, current, gains, share, precession)
+
+
+def rectified(found: StripPass, f_res: Array, device: SpinDiode) -> Array:
+    """Rectified voltage of every resonator per watt of each line, V/W, p against n; [lines, resonators].
+
+    f_res [resonators of the placement], Hz, as the tuning currents are meant to set them.
+    """
+    if found.precession is not None:
+        return np.asarray(0.5 * device.transduction * (found.current * found.precession.conj()).real)
+    response = rectification(found.circuit, found.frequencies, found.share, f_res, device)
+    volts = found.current.real**2 + found.current.imag**2
+    for line, tone in enumerate(found.tones):
+        volts[line] *= response[tone]
+    return np.asarray(volts)
+
+
+def rectification(circuit: StripCircuit, frequencies: Array, share: Array, f_res: Array, device: SpinDiode) -> Array:
+    """½ k Re chi of every resonator at every tone, V/A², [tones, resonators of the circuit]; f_res as `rectified`."""
+    built = frequencies[circuit.tone]
+    own = built + (f_res[circuit.resonators] - built) * share
+    chi, _ = real_susceptibility(frequencies[:, None] / own, device.damping)
+    return np.asarray(0.5 * device.transduction * chi)

@@ -1,0 +1,119 @@
+"""What a sweep varies: axes from text such as "device.damping=0.005:0.02:8", and the points that they span."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.parameters import parameter, parse
+from resonet.netlist.design.parameters import SECTIONS, TABLES, Parameters
+
+__all__ = ["Axis", "Spread", "at_point", "axis_names", "parse_axis", "sweep_points"]
+
+MOST_POINTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Fabrication that no program knows of."""
+
+    spread: float = parameter(0.0, "", 0.0, 10.0, "standard deviation of f_res from fabrication, half-widths")
+    seed: int = parameter(1, "", 0, 2**32 - 1, "of the fabrication spread")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A parameter and its values, SI."""
+
+    name: str  # section.name, "spread" or "seed"
+    values: tuple[float | int, ...]
+
+
+def _fields() -> dict[str, Any]:
+    """Every parameter that may be an axis."""
+    found = {
+        f"{section}.{spec.name}": spec
+        for section, kind in SECTIONS.items()
+        for spec in fields(kind)
+        if "low" in spec.metadata
+    }
+    return found | {spec.name: spec for spec in fields(Spread)}
+
+
+def axis_names() -> list[str]:
+    """Names that an axis may have."""
+    return list(_fields())
+
+
+def _range(name: str, text: str, low: float, high: float, words: list[str]) -> list[float]:
+    """Values from LOW:HIGH:COUNT or LOW:HIGH:COUNT:log."""
+    try:
+        count = int(words[0]) if words else 0
+    except ValueError:
+        count = 0
+    if not 1 <= count <= MOST_POINTS or words[1:] not in ([], ["log"], ["lin"]):
+        raise InputError(f"{name}={text[:60]}: possible: LOW:HIGH:COUNT, LOW:HIGH:COUNT:log, or A,B,C")
+    if words[1:] != ["log"]:
+        return [float(x) for x in np.linspace(low, high, count)]
+    if low <= 0 or high <= 0:
+        raise InputError(f"{name}={text[:60]}: a geometric range has ends above 0")
+    return [float(x) for x in np.geomspace(low, high, count)]
+
+
+def parse_axis(text: str) -> Axis:
+    """Axis from NAME=LOW:HIGH:COUNT, NAME=LOW:HIGH:COUNT:log (equal ratios) or NAME=A,B,C, units as anywhere.
+
+    Raises InputError that names what is possible.
+    """
+    name, equals, wanted = (part.strip() for part in text.partition("="))
+    known = _fields()
+    if name not in known or not equals:
+        told = (
+            f"{name[:60]} changes no weight of bus feed" if name.partition(".")[0] in TABLES.keys() - SECTIONS else ""
+        )
+        possible = "NAME=LOW:HIGH:COUNT[:log] or NAME=A,B,C; NAME " + ", ".join(known)
+        raise InputError(f"--over {text[:80]!r}: {told + '; ' if told else ''}possible: {possible}")
+    spec, section = known[name], name.rpartition(".")[0] or "sweep"
+    words = wanted.split(":")
+    if len(words) in (2, 3, 4):
+        low, high = (float(parse(word, spec, section)) for word in words[:2])
+        values: list[Any] = _range(name, wanted, low, high, words[2:])
+    else:
+        values = list(wanted.split(","))
+    return Axis(name, tuple(parse(value, spec, section) for value in values))
+
+
+def sweep_points(axes: Sequence[Axis], together: bool = False) -> list[dict[str, float | int]]:
+    """Points, each {name: value}: every combination, the last axis fastest; or the axes `together`, value by value.
+
+    Raises InputError for axes of unequal length that should go together, two of one name, or too many points.
+    """
+    names = [axis.name for axis in axes]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double or not names:
+        raise InputError(f"--over {double}: given twice" if double else "a sweep needs at least one --over")
+    lengths = [len(axis.values) for axis in axes]
+    if together and len(set(lengths)) > 1:
+        told = ", ".join(f"{axis.name} {len(axis.values)}" for axis in axes)
+        raise InputError(f"--zip: axes of unequal length ({told}); possible: equal lengths")
+    count = lengths[0] if together else math.prod(lengths)
+    if count > MOST_POINTS:
+        raise InputError(f"{count:,} points; possible: {MOST_POINTS:,}")
+    values = [axis.values for axis in axes]
+    rows = zip(*values, strict=True) if together else itertools.product(*values)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def at_point(given: Parameters, spread: Spread, point: dict[str, float | int]) -> tuple[Parameters, Spread]:
+    """Parameters with a point's values in them; InputError where they do not go together."""
+    for name, value in point.items():
+        section, _, field = name.rpartition(".")
+        if section:
+            given = replace(given, **{section: replace(getattr(given, section), **{field: value})})
+        else:
+            spread = replace(spread, **{field: value})  # type: ignore[arg-type]
+    return given, spread

@@ -1,0 +1,254 @@
+"""Sweep: the network compiled and measured at many points of its parameters; each point is a unit of work.
+
+A point is planned, programmed, spread by fabrication where asked, and answered by an engine: weight errors of every
+layer and program, and accuracy where there are images. Results go to `results/sweep_<key>.nc`, whose key is made of
+everything that they depend on; as long as points are missing, `results/sweep_<key>.jsonl` keeps those that are done.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from resonet.core.errors import EngineError, InputError
+from resonet.core.sources import PHYSICS, file_hash, source_hash
+from resonet.core.types import Done, nothing
+from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
+from resonet.cosim.calibration.quantised import fabrication_offsets
+from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
+from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
+from resonet.cosim.sweep.journal import Journal, open_journal
+from resonet.cosim.sweep.points import Outcome, open_executor, run_points
+from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
+from resonet.cosim.weights.engines import Engine, find_engine, ngspice
+from resonet.cosim.weights.inference import accuracy
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.folder import load_design
+from resonet.netlist.design.parameters import Parameters, read_parameters
+from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan, source_power
+from resonet.netlist.programming.methods import COMPILED, METHODS, LayerProgram, Method, Program, programs
+
+__all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
+
+Measure = Literal["weights", "accuracy"]
+MOST_BREAKS = 3  # times that a pool of processes is opened anew
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is computed. The files are named, not sent: every worker must see them."""
+
+    source: str  # design folder, or TOML file of parameters
+    axes: tuple[Axis, ...]
+    together: bool = False  # axes value by value, not all combinations
+    measure: Measure = "weights"
+    programs: tuple[Method, ...] = METHODS
+    engine: Literal["linear", "ngspice"] = "linear"
+    data: str | None = None  # labelled images
+    model: str | None = None  # ONNX file, where the source is a TOML file
+    calibration: str | None = None  # images that set the input scales, where the source is a TOML file
+    spread: Spread = field(default_factory=Spread)
+
+    @property
+    def points(self) -> list[dict[str, float | int]]:
+        """Values of each point by parameter."""
+        return sweep_points(self.axes, self.together)
+
+
+def sweep_from_table(table: dict[str, Any]) -> Sweep:
+    """A sweep as its journal's first line has it; KeyError, TypeError or InputError for what is none."""
+    known = {spec.name: table[spec.name] for spec in fields(Sweep)}
+    axes = tuple(Axis(str(axis["name"]), tuple(axis["values"])) for axis in table["axes"])
+    return Sweep(**known | {"axes": axes, "programs": tuple(table["programs"]), "spread": Spread(**table["spread"])})
+
+
+def _base(sweep: Sweep) -> tuple[Design, Parameters]:
+    """The design that is varied, and its parameters."""
+    source = Path(sweep.source)
+    if source.is_dir():
+        return load_design(source), read_parameters(source / "design.toml")
+    if sweep.model is None:
+        raise InputError(f"{source}: parameters without a network; possible: --model MODEL.onnx, or a design folder")
+    given = read_parameters(source)
+    design = compile_cnn(Path(sweep.model), given)
+    if sweep.calibration is None:
+        return design, given
+    images = read_images(Path(sweep.calibration), design.cnn.input_shape)
+    return compile_cnn(Path(sweep.model), given, images), given
+
+
+def _files(sweep: Sweep) -> dict[str, str]:
+    """Hash of every file that the points depend on; InputError where this machine does not see one."""
+    source = Path(sweep.source)
+    inputs = [source / "design.toml", source / "model.onnx"] if source.is_dir() else [source]
+    inputs += [Path(name) for name in (sweep.data, sweep.model, sweep.calibration) if name is not None]
+    try:
+        return {path.name: file_hash(path) for path in inputs}
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read here ({error.strerror})") from None
+
+
+def sweep_key(sweep: Sweep) -> str:
+    """Hash of everything that the results depend on. Raises InputError, EngineError."""
+    what = asdict(replace(sweep, source="", data=None, model=None, calibration=None)) | _files(sweep)
+    engine = ngspice_version(find_ngspice()) if sweep.engine == "ngspice" else ""
+    text = json.dumps([what, engine, source_hash(*PHYSICS), np.__version__], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ground:
+    """What all points share; made once in a process."""
+
+    design: Design
+    given: Parameters
+    points: list[dict[str, float | int]]
+    images: ImageSet | None
+    software: Any  # logits of the trained network
+
+
+@functools.lru_cache(maxsize=1)
+def _ground(sweep: Sweep, key: str) -> _Ground:
+    if sweep_key(sweep) != key:
+        raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
+    design, given = _base(sweep)
+    if sweep.measure == "weights":
+        return _Ground(design, given, sweep.points, None, None)
+    if sweep.data is None:
+        raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
+    images = read_images(Path(sweep.data), design.cnn.input_shape)
+    if not images.labels.size:
+        raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
+    return _Ground(design, given, sweep.points, images, propagate(design.cnn, images.images))
+
+
+def _engine(sweep: Sweep) -> Engine:
+    return functools.partial(ngspice, jobs=1) if sweep.engine == "ngspice" else find_engine(sweep.engine)
+
+
+def _programs(planned: FrequencyPlan, wanted: Sequence[Method], engine: Engine) -> dict[Method, Program]:
+    """Programs of a plan; the calibrated one starts from the coupled one, with the engine of the sweep."""
+    made = programs(planned, [m for m in COMPILED if m in wanted or (m == "coupled" and "calibrated" in wanted)])
+    if "calibrated" in wanted:
+        layers = [
+            calibrate_layer(planned, entry, start, engine, CalibrationOptions()).program
+            for entry, start in zip(planned.layers, made["coupled"].layers, strict=True)
+        ]
+        made["calibrated"] = Program("calibrated", tuple(layers))
+    return {method: made[method] for method in METHODS if method in made}
+
+
+def _fabricated(planned: FrequencyPlan, given: Program, spread: Spread) -> Program:
+    """A program as fabrication leaves it; the same seed moves the same resonators by as many half-widths."""
+    if not spread.spread:
+        return given
+    rng, damping, layers = np.random.default_rng(spread.seed), planned.device.damping, []
+    for entry, layer in zip(planned.layers, given.layers, strict=True):
+        moved = []
+        for bus, f_res in zip(entry.buses, layer.f_res, strict=True):
+            offset = fabrication_offsets(bus, damping, spread.spread, rng)
+            moved.append(f_res if offset is None else np.maximum(f_res + offset, 0.01 * f_res))
+        layers.append(LayerProgram(layer.layer, layer.weight_scale, tuple(moved), layer.residual))
+    return Program(given.method, tuple(layers))
+
+
+def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
+    """Quantities of one point, by name. Raises InputError, EngineError.
+
+    rms_error        {program: {layer: x}} of the weights, as part of the layer's largest
+    residual         {program: {layer: x}} largest error that the program itself left, as part of the same
+    worst_aggressor  {program: {layer: x}} dB
+    fill             {program: {layer: x}} largest weight as part of a resonator's range
+    source_dbm       {layer: x} largest power of a tone source
+    accuracy         {program: share}, and `software`, the trained network's: where there are images
+    """
+    ground = _ground(sweep, key)
+    given, spread = at_point(ground.given, sweep.spread, ground.points[number])
+    planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
+    engine = _engine(sweep)
+    known = _programs(planned, sweep.programs, engine)
+    made = {m: _fabricated(planned, p, spread) for m, p in known.items() if m in sweep.programs}
+    design = replace(ground.design, plan=planned, programs=made)
+    held = {
+        m: {e.layer.name: effective_weights(design, e.layer.name, m, engine=engine) for e in planned.layers}
+        for m in made
+    }
+    found = _weight_values(planned, made, held)
+    if ground.images is not None:
+        shares = {m: accuracy(design, held[m], ground.images, None, ground.software) for m in made}
+        found["accuracy"] = {str(m): share.circuit for m, share in shares.items()}
+        found["software"] = next(iter(shares.values())).software
+    return found
+
+
+def _weight_values(
+    planned: FrequencyPlan, made: dict[Method, Program], held: dict[Method, dict[str, EffectiveWeights]]
+) -> dict[str, Any]:
+    top = {e.layer.name: float(np.abs(e.layer.matrix).max()) / planned.device.sensitivity for e in planned.layers}
+    return {
+        "rms_error": {str(m): {name: one.rms_error for name, one in held[m].items()} for m in held},
+        "worst_aggressor": {
+            str(m): {name: one.worst.level if one.worst else None for name, one in held[m].items()} for m in held
+        },
+        "residual": {str(m): {p.layer: p.residual for p in made[m].layers} for m in made},
+        "fill": {str(m): {p.layer: p.weight_scale * top[p.layer] for p in made[m].layers} for m in made},
+        "source_dbm": {e.layer.name: source_power(e, planned) for e in planned.layers},
+    }
+
+
+def _compute(
+    journal: Journal,
+    missing: list[int],
+    work: Callable[[int], dict[str, Any]],
+    workers: tuple[int | None, str | None],
+    done: Done,
+) -> None:
+    """Points that are missing, whatever becomes of the workers. Raises EngineError where processes keep dying."""
+
+    def ended(number: int, outcome: Outcome) -> None:
+        journal.end(number, outcome)
+        done()
+
+    for _ in range(MOST_BREAKS):
+        left = [number for number in missing if number not in journal.outcomes]
+        try:
+            with open_executor(*workers) as (executor, width):
+                run_points(left, work, executor, width, journal.begin, ended)
+            return
+        except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
+            continue
+    raise EngineError(
+        f"processes were killed {MOST_BREAKS} times (memory?); what is done is kept; possible: fewer --jobs"
+    )
+
+
+def run_sweep(
+    sweep: Sweep,
+    folder: Path,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    done: Done = nothing,
+) -> tuple[Path, dict[int, Outcome]]:
+    """Compute what is missing of a sweep; the path of its journal and the outcome of every point.
+
+    `done` is called for every point, also for what was known. A point that failed keeps its error, and is computed
+    again the next time only if an engine or a worker broke down. Raises InputError, EngineError.
+    """
+    key, count = sweep_key(sweep), len(sweep.points)
+    path = folder / "results" / f"sweep_{key}.jsonl"
+    with open_journal(path, {"key": key, "points": count} | asdict(sweep)) as journal:
+        missing = [number for number in range(count) if number not in journal.outcomes]
+        for _ in range(count - len(missing)):
+            done()
+        if missing:
+            _ground(sweep, key)  # what is wrong for all points is told before the first
+        _compute(journal, missing, functools.partial(measure_point, sweep, key), (jobs, scheduler), done)
+        return path, dict(sorted(journal.outcomes.items()))

@@ -1,0 +1,17 @@
+from .bus_attribution import BusAttribution as BusAttribution
+from .bus_attribution import attribute_bus as attribute_bus
+from .effective import EffectiveWeights as EffectiveWeights
+from .effective import effective_weights as effective_weights
+from .engines import ENGINES as ENGINES
+from .engines import Engine as Engine
+from .engines import find_engine as find_engine
+from .held import HeldWeights as HeldWeights
+from .inference import Accuracy as Accuracy
+from .inference import accuracy as accuracy
+from .inference import forward as forward
+from .passes import dc_pass as dc_pass
+from .passes import rectify as rectify
+from .passes import rf_pass as rf_pass
+from .store import stored_effective_weights as stored_effective_weights
+from .summary import LayerSummary as LayerSummary
+from .summary import summarise as summarise

@@ -1,0 +1,113 @@
+"""The two-pass method: RF pass, rectification, DC pass (docs/method.md).
+
+The rectified voltage is second order in the RF amplitude and RF propagation is linear, so two linear simulations and
+one product give the effective weights exactly to second order, without a transient.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resonet.core.types import Array, Complex, Done
+from resonet.cosim.ngspice.raw import Plot
+from resonet.cosim.ngspice.run import EngineError, run_decks
+from resonet.netlist.bus.deck import SENSE, dc_deck, dc_gain_decks, rf_deck, stack_batches
+from resonet.netlist.bus.graph import HardwareGraph, bus_chains
+from resonet.netlist.spice.sweep import channel_sweeps
+
+__all__ = ["RfPass", "dc_gains", "dc_pass", "rectify", "rf_pass"]
+
+Progress = Done
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RfPass:
+    """What one watt of each tone (as levelled by the plan) does to every resonator of a bus."""
+
+    frequencies: Array  # [tones] Hz
+    current: Complex  # [tones, chains, resonators] A/√W, peak, from pin p to pin n
+    precession: Complex  # same shape and unit: chi times the current
+
+
+def _read_rf(graph: HardwareGraph, layer: str, bus: str, plots: Sequence[Plot]) -> RfPass:
+    """Channels out of the sweeps, scaled from 1 V of source EMF to each tone's level."""
+    combiner = graph.nodes[f"{layer}/{bus}/combiner"]
+    channels: Array = combiner["frequencies"]
+    chains, size = len(bus_chains(graph, layer, bus)), len(channels)
+    sweeps = channel_sweeps(channels)
+    index = [(j, k) for j in range(chains) for k in range(size)]
+    names = [SENSE.format(j=j, k=k) for j, k in index] + [f"v(x{j}_{k})" for j, k in index]
+    if len(plots) != len(sweeps):
+        raise EngineError(f"layer {layer}, bus {bus}: ngspice wrote {len(plots)} of {len(sweeps)} sweeps")
+    taken = [sweep.taken for sweep in sweeps]
+    if any(len(plot.axis) <= part[-1] for plot, part in zip(plots, taken, strict=True)):
+        raise EngineError(f"layer {layer}, bus {bus}: a sweep of ngspice has fewer points than asked for")
+    swept = np.concatenate([plot.axis[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
+    if swept.shape != channels.shape or not np.allclose(swept, channels, rtol=1e-9, atol=0):
+        raise EngineError(
+            f"layer {layer}, bus {bus}: ngspice swept from {swept[-1]:g} to {swept[0]:g} Hz in {len(swept)} points, "
+            f"which are not the {size} channels of the plan; this version steps decades differently"
+        )
+    found = np.concatenate([plot.columns(names)[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
+    phasors = found.reshape(size, 2, chains, size) * (combiner["levels"] / combiner["gain"])[:, None, None, None]
+    return RfPass(channels, phasors[:, 0], phasors[:, 1])
+
+
+def rf_pass(
+    graph: HardwareGraph, layer: str, buses: Sequence[str], jobs: int | None = None, done: Progress = lambda: None
+) -> list[RfPass]:
+    """RF pass of some buses of a layer with ngspice `.ac`; raises EngineError."""
+    results = run_decks([rf_deck(graph, layer, bus) for bus in buses], jobs, done)
+    return [_read_rf(graph, layer, bus, plots) for bus, plots in zip(buses, results, strict=True)]
+
+
+def rectify(rf: RfPass, transduction: float) -> Array:
+    """Rectified voltage of every resonator per watt of each tone, V/W, p against n: ½ Re(i conj(k x)).
+
+    Shape [tones, chains, resonators].
+    """
+    return np.asarray(0.5 * transduction * (rf.current * rf.precession.conj()).real)
+
+
+def dc_gains(
+    graph: HardwareGraph, layer: str, jobs: int | None = None, done: Progress = lambda: None
+) -> dict[tuple[str, int], Array]:
+    """Output voltage per volt rectified in each resonator (p against n), by (bus, chain) -> [resonators].
+
+    From ngspice `.op` by reciprocity (see `deck.dc_deck`); raises EngineError.
+    """
+    results = run_decks(dc_gain_decks(graph, layer), jobs, done)
+    gains = {}
+    for batch, plots in zip(stack_batches(graph, layer), results, strict=True):
+        for n, (_, _, stack) in enumerate(batch):
+            first = 0
+            for tile in stack:
+                size = len(tile["f_res"])
+                names = [f"i(v.xr{n}_{k}.vdc)" for k in range(first, first + size)]
+                gains[tile["bus"], tile["position"]] = np.asarray(plots[0].columns(names)[0].real)
+                first += size
+    return gains
+
+
+def dc_pass(graph: HardwareGraph, layer: str, rectified: dict[tuple[str, int], Array]) -> dict[tuple[int, int], float]:
+    """Voltage at the input of every neuron of a layer for given rectified voltages, by (group, output), in V.
+
+    `rectified` holds the voltage of each resonator, p against n, by (bus, chain) -> [resonators]. One direct `.op`;
+    `dc_gains` gives the same for all tones at once.
+    """
+    batches = stack_batches(graph, layer)
+    decks = [
+        dc_deck(
+            graph,
+            f"{layer}_dc{n}",
+            [stack for _, _, stack in batch],
+            [np.concatenate([rectified[tile["bus"], tile["position"]] for tile in stack]) for _, _, stack in batch],
+        )
+        for n, batch in enumerate(batches)
+    ]
+    voltages = {}
+    for batch, plots in zip(batches, run_decks(decks), strict=True):
+        for n, (group, output, _) in enumerate(batch):
+            voltages[group, output] = float(plots[0].columns([f"v(out{n})"])[0, 0].real)
+    return voltages

@@ -1,0 +1,10 @@
+from .bus import BusCircuit as BusCircuit
+from .bus import bus_currents as bus_currents
+from .bus import tone_levels as tone_levels
+from .combiner import combiner_gain as combiner_gain
+from .crossbar import CrossbarArray as CrossbarArray
+from .crossbar import CrossbarCell as CrossbarCell
+from .crossbar_network import solve_network as solve_network
+from .mixing import product_voltage as product_voltage
+from .noise import chain_noise as chain_noise
+from .noise import johnson as johnson

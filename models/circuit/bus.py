@@ -1,0 +1,85 @@
+"""One RF bus with its chains as a linear network: the RF current of every resonator, and the tone levels.
+
+All chains of a bus are alike to the RF (a resonator without DC bias is R0), so J chains behind one source impedance
+are one chain behind J times that impedance. The network, from source to far end:
+
+    e --J Z0-- bus --C_block-- head --[R0]-- n1 --[R0]-- ... --[R0]-- tail
+                               head --L, R_L-- dc (C_bypass, R_in to ground)
+
+with half of the node capacitance at each end of every resonator. The tail is ground (first tile of a neuron), or the
+DC node of the tile below, seen through that tile's bias tee with its bus side grounded.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from resonet.core.parameters import check, parameter
+from resonet.core.types import Array, Complex
+
+__all__ = ["BusCircuit", "bus_currents", "tail_admittance", "tone_levels"]
+
+
+@dataclass(frozen=True, slots=True)
+class BusCircuit:
+    """Everything on a bus that is not a resonator: source, combiner, bias tees, parasitics, readout."""
+
+    impedance: float = parameter(50.0, "Ohm", 1e-3, 1e6, "of each tone source and of the combiner's output")
+    combiner_loss: float = parameter(0.0, "dB", 0.0, 100.0, "combiner's excess loss over the 10 log10(N) of N tones")
+    block_capacitance: float = parameter(0.2e-12, "F", 1e-18, 1e-3, "bias tee: DC block; sets how fast DC settles")
+    choke_inductance: float = parameter(10e-6, "H", 1e-15, 1.0, "bias tee: RF choke (a conical inductor)")
+    choke_resistance: float = parameter(1.0, "Ohm", 0.0, 1e6, "bias tee: DC resistance of the choke")
+    bypass_capacitance: float = parameter(0.2e-12, "F", 1e-18, 1e-3, "bias tee: from the DC pin to ground")
+    node_capacitance: float = parameter(
+        0.02e-15, "F", 0.0, 1e-9, "each node of a chain to ground; 100 nm of wire at 0.2 fF/um"
+    )
+    readout_resistance: float = parameter(1e9, "Ohm", 1.0, 1e15, "DC input resistance of the neuron")
+
+    def __post_init__(self) -> None:
+        check(self, "bus")
+
+
+def tail_admittance(s: Complex, bus: BusCircuit, below: float) -> Complex:
+    """Admittance at the tail of an upper tile: the lower tile's bypass, and its choke to the grounded bus."""
+    head = s * bus.block_capacitance + 1 / below
+    choke = bus.choke_resistance + s * bus.choke_inductance
+    return np.asarray(s * bus.bypass_capacitance + 1 / (choke + 1 / head))
+
+
+def bus_currents(
+    f: ArrayLike, resistance: float, resonators: int, chains: int, bus: BusCircuit, below: int = 0
+) -> Complex:
+    """RF current of every resonator per volt of source EMF, A/V, shape [frequencies, resonators] (0 nearest the feed).
+
+    `below` is the number of resonators in series under this tile, at DC, down to ground; 0 where the tail is ground.
+    """
+    s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
+    choke = bus.choke_resistance + s * bus.choke_inductance
+    dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
+    half = s * bus.node_capacitance / 2
+    # From the far end to the feed: admittance to the right of each node, then the share of voltage that passes on.
+    right = np.empty((len(s), resonators), complex)  # admittance seen at a resonator's feed side, its own half included
+    end = np.full(len(s), np.inf, complex) if below == 0 else half + tail_admittance(s, bus, below * resistance)
+    for k in reversed(range(resonators)):
+        series = resistance + (0 if k == resonators - 1 and below == 0 else 1 / end)
+        right[:, k] = 1 / series
+        end = right[:, k] + (half if k == 0 else 2 * half)
+    head = end + 1 / (choke + 1 / dc)
+    source = chains * bus.impedance + 1 / (s * bus.block_capacitance)
+    voltage = 1 / (1 + source * head)
+    current = np.empty_like(right)
+    for k in range(resonators):
+        current[:, k] = voltage * right[:, k]
+        voltage = voltage - resistance * current[:, k]
+    return current
+
+
+def tone_levels(f: Array, resistance: float, chains: int, bus: BusCircuit, below: int = 0) -> Array:
+    """Source EMF per root watt, V/√W (peak), that puts 1 W of tone k into resonator k; shape of f [resonators].
+
+    f[k] is the channel of the k-th resonator from the feed. Levelling the tones is the designer's pre-emphasis: it
+    takes out what the bus does to each tone on the way to its own resonator, and leaves what it does elsewhere.
+    """
+    own = np.diagonal(bus_currents(f, resistance, len(f), chains, bus, below))
+    return np.asarray(np.sqrt(2 / resistance) / np.abs(own))

@@ -1,0 +1,5 @@
+"""Records of devices without physics of their own, and the registry of all devices."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,53 @@
+"""All devices: every record in `models` that says how it appears in SPICE, and those of plug-in packages.
+
+A record is a frozen dataclass of parameters (core/parameters.py) with the class variable `SPICE`, its `Interface`. What
+`resonet device`, the generator of the libraries and the tests know of devices, they know from here. A package of
+somebody else adds its records under the entry-point group `resonet.devices` (docs/extend.md).
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from resonet.core.errors import InputError
+from resonet.core.parameters import Interface
+
+__all__ = ["GROUP", "devices"]
+
+GROUP = "resonet.devices"
+MODELS = Path(__file__).parents[1]
+
+
+def _own() -> Iterator[type[Any]]:
+    """Records of this package, module by module."""
+    for module in sorted(entry.name for entry in pkgutil.walk_packages([str(MODELS)], "resonet.models.")):
+        for kind in vars(importlib.import_module(module)).values():
+            if isinstance(kind, type) and kind.__module__ == module and "SPICE" in vars(kind):
+                yield kind
+
+
+def _plugged() -> Iterator[type[Any]]:
+    """Records of installed plug-in packages."""
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        yield entry.load()
+
+
+@cache
+def devices() -> dict[str, type[Any]]:
+    """Record class of every device by its SPICE name. InputError for two of one name, or a record that is none."""
+    found: dict[str, type[Any]] = {}
+    for kind in (*_own(), *_plugged()):
+        interface = getattr(kind, "SPICE", None)
+        if not (is_dataclass(kind) and isinstance(interface, Interface)):
+            raise InputError(f"device {kind!r}: possible: a dataclass of parameters with an Interface named SPICE")
+        if interface.name in found:
+            raise InputError(
+                f"device {interface.name}: {kind!r} and {found[interface.name]!r}; possible: one of a name"
+            )
+        found[interface.name] = kind
+    return dict(sorted(found.items()))

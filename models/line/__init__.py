@@ -1,0 +1,5 @@
+"""Lines as two-ports, the field of strips, their matrices and geometry."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Oscillators, their start-up, and the electronics around them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

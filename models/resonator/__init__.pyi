@@ -1,0 +1,18 @@
+from .auto_oscillator import AutoOscillator as AutoOscillator
+from .auto_oscillator import linear_power as linear_power
+from .chain import Chains as Chains
+from .chain import solve_chains as solve_chains
+from .complete import FullResonator as FullResonator
+from .linear import (
+    SpinDiode as SpinDiode,
+)
+from .linear import (
+    detuning_for_weight as detuning_for_weight,
+)
+from .linear import (
+    resonance_for_detuning as resonance_for_detuning,
+)
+from .linear import (
+    susceptibility as susceptibility,
+)
+from .macrospin import Macrospin as Macrospin

@@ -1,0 +1,5 @@
+"""Layers cascaded through oscillator neurons: stages, levels, one deck."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,224 @@
+"""Neurons of a parallel network: what a designer sets of them, and the levels that follow for every stage.
+
+A neuron turns the DC voltage V of its chains into the power of a tone:
+
+    V --transconductor--> I = bias + gm V --oscillator--> P(I) --amplifier--> tone of its channel
+
+With z the weighted sum plus bias of the trained network and V = unit (z - b), unit = weight scale * p_max / full scale,
+
+    gm = drive I_th / unit,    bias = I_th (1 + drive (b + zero)),    so  I/I_th = ξ = 1 + drive (z + zero),      (1)
+
+where `zero` is the offset that the next stage's tones carry and what the own stage's offset adds is trimmed off at the
+bias. The amplifier brings the tone of the next stage's full scale to p_max in its resonator. `drive` belongs to the
+activation where the network was trained with the oscillator's; for a ReLU it is chosen: the full scale of the next
+stage is at the part `headroom` of the oscillator's range.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array
+from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
+from resonet.netlist.cascade.stages import Stage
+from resonet.netlist.design.neuron_options import Kind, NeuronOptions
+from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.planning.frequency_plan import FrequencyPlan
+from resonet.netlist.programming.methods import Method, Program
+
+__all__ = ["Levels", "StageLevels", "activate", "plan_levels", "sums_of", "tone_power", "voltages_of"]
+
+FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
+
+
+def _none() -> Array:
+    return np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageLevels:
+    """Levels of one stage: the tones into it, its chains, and its neurons (none behind the logits)."""
+
+    paths: TonePaths  # of the tones into the stage
+    unit: float  # V at the neuron's input per unit of the trained network's sum
+    rest: Array  # [chains] V that the offset of the stage's tones puts there at an input of zero
+    options: NeuronOptions
+    kind: Kind | None = None  # of the neurons; None where the chains are the outputs
+    gm: float = 0.0  # A/V
+    drive: float = 0.0  # ξ - 1 per unit of the sum
+    bias: Array = field(default_factory=_none)  # [neurons] A
+    reference: float = 0.0  # W of the oscillator, into a matched load, that the amplifier turns into p_max
+    gain: Array = field(default_factory=_none)  # [neurons] small-signal voltage gain, matched to matched
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """Levels of a network, stage by stage."""
+
+    parallel: ParallelDesign
+    method: Method  # program of the chains that the levels are for
+    stages: tuple[StageLevels, ...]
+
+    @property
+    def plan(self) -> FrequencyPlan:
+        """Frequency plan of the chains, a layer for each stage."""
+        return self.parallel.plan
+
+    @property
+    def impedance(self) -> float:
+        """Of ports and lines, ohm."""
+        return self.plan.circuit.impedance
+
+
+def _kind(stage: Stage, wanted: Kind | None) -> Kind:
+    """Oscillator of a stage's neurons: that of its activation, or the wanted one behind a ReLU."""
+    activation = stage.copies.activation
+    if isinstance(activation, OscillatorActivation):
+        if wanted not in (None, activation.kind):
+            raise InputError(
+                f"layer {stage.layer.name}: trained with a {activation.kind} oscillator; possible: that one"
+            )
+        return activation.kind
+    return wanted or "relu"
+
+
+def _own_options(stage: Stage, options: NeuronOptions) -> NeuronOptions:
+    """Options with what a trained activation says of its oscillator."""
+    activation = stage.copies.activation
+    if not isinstance(activation, OscillatorActivation):
+        return options
+    return replace(options, clamp=activation.clamp, nonlinear_damping=activation.qnl, seed=max(activation.seed, 1e-9))
+
+
+def _reference(
+    stage: Stage, kind: Kind, options: NeuronOptions, drive: float, full_scale: float, targets: Array | None
+) -> float:
+    """Oscillator power, W, that stands for the next stage's full scale.
+
+    Of a trained activation and of the ideal ReLU it is exact. An oscillator in the place of a ReLU is fitted: least
+    squares of P(ξ) / reference against the ReLU's output, over `targets` (outputs of the trained neurons) or evenly.
+    """
+    oscillator, ith = options.oscillator(kind, 50.0), options.threshold_current
+    activation = stage.copies.activation
+    if isinstance(activation, OscillatorActivation):
+        return float(oscillator.power(options.clamp * ith) * full_scale / activation.scale)
+    if kind == "relu":
+        return float(oscillator.power((1 + drive * full_scale) * ith))
+    wanted = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
+    given = oscillator.power((1 + drive * wanted) * ith)
+    return float(full_scale * (given @ given) / (given @ wanted))
+
+
+def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, paths: TonePaths, impedance: float) -> Array:
+    """Gain of every tone's amplifier: `reference` in, half of the source EMF out, compression and pole included."""
+    gain = np.zeros(paths.tones)
+    live = paths.ways > 0
+    amplifier = options.amplifier(impedance)
+    out, f = 0.5 * paths.source[live], paths.frequency[live]
+    try:
+        gain[live] = amplifier.drive_for(out, f) * amplifier.gain / np.sqrt(2 * impedance * reference)
+    except InputError as error:
+        raise InputError(f"layer {layer}: {error}; neuron.p1db is {options.p1db:g} W here") from None
+    return gain
+
+
+def _neurons(
+    design: ParallelDesign,
+    number: int,
+    found: StageLevels,
+    paths: TonePaths,
+    wanted: Kind | None,
+    targets: Array | None,
+) -> StageLevels:
+    """Levels of a stage with those of its neurons."""
+    stage, options = design.stages[number], _own_options(design.stages[number], found.options)
+    kind = _kind(stage, wanted)
+    zero, full_scale = design.scale(number + 1)
+    activation = stage.copies.activation
+    if activation == "linear" and kind != "relu":
+        raise InputError(f"layer {stage.layer.name}: linear; possible: neurons of kind relu, or an activation")
+    if isinstance(activation, OscillatorActivation):
+        drive, zero = activation.drive, 0.0
+    else:
+        drive = options.headroom * (options.clamp - 1) / full_scale
+    ith = options.threshold_current
+    reference = _reference(stage, kind, options, drive, full_scale, targets)
+    gm = drive * ith / found.unit
+    return replace(
+        found,
+        options=options,
+        kind=kind,
+        gm=gm,
+        drive=drive,
+        bias=ith * (1 + drive * (stage.bias + zero)) - gm * found.rest[stage.first],
+        reference=reference,
+        gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.plan.circuit.impedance),
+    )
+
+
+def plan_levels(
+    design: ParallelDesign,
+    program: Program,
+    options: NeuronOptions | None = None,
+    kind: Kind | None = None,
+    sums: Mapping[str, Array] | None = None,
+    targets: Sequence[Array] | None = None,
+) -> Levels:
+    """Levels of every stage, for chains at the weight scales of `program` (of the copies, or of sequential hardware).
+
+    `kind`: the neurons of a network that was trained with ReLUs (default the ideal one). `sums`: by layer, the sum of
+    each chain's weights [groups, outputs] as its circuit holds them, for the trim of the offset (default trained ones).
+    `targets`: by stage, outputs of its trained neurons for a batch of images, any shape. Raises InputError where an
+    amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
+    """
+    options, paths = options or NeuronOptions(), all_paths(design)
+    p_max = design.plan.options.p_max
+    stages = []
+    for number, stage in enumerate(design.stages):
+        offset, full_scale = design.scale(number)
+        unit = program.layer(stage.layer.name).weight_scale * p_max / full_scale
+        held = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
+        found = StageLevels(paths[number], unit, unit * offset * held.ravel(), options)
+        if number + 1 < len(design.stages):
+            batch = None if targets is None else np.ravel(targets[number])
+            found = _neurons(design, number, found, paths[number + 1], kind, batch)
+        stages.append(found)
+    return Levels(design, program.method, tuple(stages))
+
+
+def sums_of(levels: Levels, number: int, voltage: Array) -> Array:
+    """Weighted sums plus bias of the trained network that voltages at a stage's neurons [..., neurons] stand for."""
+    own, stage = levels.stages[number], levels.parallel.stages[number]
+    return np.asarray((voltage - own.rest[stage.first]) / own.unit + stage.bias)
+
+
+def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
+    """The inverse of `sums_of`, V."""
+    own, stage = levels.stages[number], levels.parallel.stages[number]
+    return np.asarray((sums - stage.bias) * own.unit + own.rest[stage.first])
+
+
+def activate(levels: Levels, number: int, voltage: Array) -> Array:
+    """Power of the tones that a stage's neurons make, in units of p_max, from the voltages at their inputs.
+
+    voltage [..., neurons] in V, of the pooled chains; the result is what arrives in the resonators of the next stage.
+    """
+    stage = levels.stages[number]
+    if stage.kind is None:
+        raise InputError(f"stage {number}: no neurons behind the logits")
+    oscillator = stage.options.oscillator(stage.kind, levels.impedance)
+    return tone_power(levels, number, oscillator.power(stage.bias + stage.gm * voltage))
+
+
+def tone_power(levels: Levels, number: int, power: Array) -> Array:
+    """Tone power in the next stage's resonators, units of p_max, for the oscillators' powers in W [..., neurons]."""
+    stage, paths = levels.stages[number], levels.stages[number + 1].paths
+    live = paths.ways > 0
+    amplifier = stage.options.amplifier(levels.impedance)
+    driven = np.sqrt(2 * levels.impedance * power[..., live]) * (stage.gain[live] / amplifier.gain)
+    out = amplifier.compressed(driven, paths.frequency[live])
+    result = np.zeros(power.shape)
+    result[..., live] = (2 * out / paths.source[live]) ** 2
+    return result

@@ -1,0 +1,151 @@
+"""Plan and programs of parallel hardware, and the way of every tone from its source to the buses that need it.
+
+The chains of a parallel network are planned like those of any other, a group for each copy of a kernel; only which tap
+is on which channel follows the colours of the tones. What a bus needs of a tone is set by the plan's levels; a tone
+that several buses need is split, and the splitter's arms hold what the neediest leaves over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.models.circuit.combiner import combiner_gain
+from resonet.netlist.cascade.stages import ParallelNetwork, Stage, parallel_network
+from resonet.netlist.design.design import Design
+from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, plan
+from resonet.netlist.planning.scales import InputScale
+from resonet.netlist.programming.methods import programs
+
+__all__ = ["ParallelDesign", "TonePaths", "all_paths", "parallel_design", "tone_paths"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParallelDesign:
+    """A network's stages and the design of their chains, a layer of the design for each stage."""
+
+    network: ParallelNetwork
+    design: Design
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """From the pixels on."""
+        return self.network.stages
+
+    @property
+    def plan(self) -> FrequencyPlan:
+        """Frequency plan of the chains, a layer for each stage."""
+        return self.design.plan
+
+    def entry(self, stage: int) -> LayerPlan:
+        """Plan of a stage."""
+        return self.plan.layers[stage]
+
+    def tile_sizes(self, stage: int) -> list[int]:
+        """Resonators of the tiles of a neuron, from ground up; all neurons of a stage are alike."""
+        first, *_ = buses = self.entry(stage).buses
+        return [bus.size[1] for bus in buses if (bus.group, bus.bank) == (first.group, first.bank)]
+
+    def input_scale(self, stage: int) -> InputScale:
+        """How the tones into a stage carry its inputs."""
+        return self.design.scales[self.stages[stage].layer.name]
+
+    def scale(self, stage: int) -> tuple[float, float]:
+        """Offset and full scale of the tones into a stage: P = p_max (x + offset) / full scale."""
+        found = self.input_scale(stage)
+        return found.offset, found.full_scale
+
+    def padded(self, stage: int, tones: Array) -> Array:
+        """Powers of the tones into a stage [n, tones], units of p_max, with that of a padded pixel at the end."""
+        offset, full_scale = self.scale(stage)
+        return np.concatenate([tones, np.full((len(tones), 1), offset / full_scale)], axis=1)
+
+    @property
+    def resonators(self) -> int:
+        """Of all stages together."""
+        return sum(entry.resonators for entry in self.design.plan.layers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TonePaths:
+    """Tones into a stage. A branch is one tone on one bus, or what stands in for a padded pixel there.
+
+    A tone's source at its source impedance has the EMF `source` at p_max; a branch takes `share` of it.
+    """
+
+    tones: int  # the values of the stage before
+    tone: Ints  # [branches] -1 for a padded pixel
+    bus: Ints  # [branches] which bus of the stage
+    slot: Ints  # [branches] which input of the bus's combiner
+    emf: Array  # [branches] V at the combiner's input, peak, at p_max
+    channel: Array  # [branches] Hz
+    source: Array  # [tones] V, 0 for a tone that nothing needs
+    frequency: Array  # [tones] Hz, 0 likewise
+    ways: Ints  # [tones] branches of a tone
+
+    @property
+    def share(self) -> Array:
+        """[branches] EMF at the branch over EMF of the source: at most 1/√ways, as a splitter of that many gives."""
+        return np.asarray(np.where(self.tone < 0, 1.0, self.emf / self.source[self.tone]))
+
+
+def _slots(entry: LayerPlan, stage: Stage) -> LayerPlan:
+    """The plan of a stage with every tap on the channel of its colour."""
+    tap_of = np.argsort(stage.colours, axis=1)  # [groups, slots]
+    buses = tuple(replace(bus, taps=tap_of[bus.group][bus.taps]) for bus in entry.buses)
+    return replace(entry, buses=buses)
+
+
+def _parallel_plan(network: ParallelNetwork, of: FrequencyPlan) -> FrequencyPlan:
+    options = replace(of.options, assign=0)  # colours decide
+    planned = plan(network.copies, of.device, of.circuit, options)
+    layers = tuple(_slots(entry, stage) for entry, stage in zip(planned.layers, network.stages, strict=True))
+    return replace(planned, layers=layers)
+
+
+def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = True) -> ParallelDesign:
+    """Parallel hardware of a design's network, or of a part of it (`network_slice`), with the same parameters.
+
+    Its copies have programs of their own, if `programmed`. Raises InputError where the network cannot be built without
+    memory between its layers.
+    """
+    network = parallel_network(cnn or design.cnn)
+    planned = _parallel_plan(network, design.plan)
+    scales = {stage.layer.name: design.scales[stage.layer.name] for stage in network.stages}
+    made = replace(
+        design, cnn=network.copies, plan=planned, programs=programs(planned) if programmed else {}, scales=scales
+    )
+    return ParallelDesign(network, made)
+
+
+def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan, tones: int) -> TonePaths:
+    """Where every tone into a stage goes, and with what EMF; `tones` values come from the stage before."""
+    root = np.sqrt(planned.options.p_max)
+    found: list[tuple[Ints, Ints, Ints, Array, Array]] = []
+    for number, bus in enumerate(entry.buses):
+        gain = combiner_gain(len(bus.taps), planned.circuit)
+        tone = stage.wires[bus.group][bus.taps]
+        slots, emf = np.arange(len(bus.taps)), bus.levels * root / gain
+        found.append((tone, np.full(len(slots), number), slots, emf, bus.frequencies))
+    tone, where, slot, emf, channel = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    live = tone >= 0
+    ways = np.bincount(tone[live], minlength=tones)
+    largest, frequency = np.zeros(tones), np.zeros(tones)
+    np.maximum.at(largest, tone[live], emf[live])
+    frequency[tone[live]] = channel[live]
+    if not np.allclose(frequency[tone[live]], channel[live], rtol=1e-12, atol=0):
+        raise InputError(f"layer {stage.layer.name}: one tone on two channels; possible: tiles alike for all outputs")
+    source = largest * np.sqrt(np.maximum(ways, 1))
+    return TonePaths(tones, tone, where, slot, emf, channel, source, frequency, ways)
+
+
+def all_paths(design: ParallelDesign) -> Sequence[TonePaths]:
+    """Tone paths into every stage."""
+    tones = [int(np.prod(design.network.cnn.input_shape)), *(stage.neurons for stage in design.stages)]
+    return [
+        tone_paths(stage, entry, design.plan, tones[n])
+        for n, (stage, entry) in enumerate(zip(design.stages, design.plan.layers, strict=True))
+    ]

@@ -1,0 +1,1 @@
+from .deck import crossbar_deck as crossbar_deck

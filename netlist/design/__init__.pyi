@@ -1,0 +1,18 @@
+from .design import Design as Design
+from .design import compile_cnn as compile_cnn
+from .folder import (
+    load_design as load_design,
+)
+from .folder import (
+    write_calibrated as write_calibrated,
+)
+from .folder import (
+    write_deck as write_deck,
+)
+from .folder import (
+    write_design as write_design,
+)
+from .limits import Limits as Limits
+from .neuron_options import NeuronOptions as NeuronOptions
+from .parameters import Parameters as Parameters
+from .parameters import read_parameters as read_parameters

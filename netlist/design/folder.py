@@ -1,0 +1,308 @@
+"""The design folder: plain files, whole or not at all.
+
+design.toml     every parameter, resolved, and the scales of every layer
+model.onnx      the network it was compiled from
+program.npz     channels, levels and resonance frequencies
+calibrated.npz  resonance frequencies and scales after `resonet calibrate`
+graph.graphml   blocks and nets
+decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`
+results/        what was simulated, each file with the hash of what it was computed from
+runs/           what each command printed and wrote, with the hash of what it depended on
+"""
+
+import hashlib
+import json
+import math
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.files import _note, new_file, read_toml
+from resonet.core.npz import read_array
+from resonet.core.parameters import table_from_record
+from resonet.core.types import Done, nothing
+from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
+from resonet.netlist.bus.graph import HardwareGraph, bus_names, write_graphml
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
+from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
+from resonet.netlist.planning.scales import InputScale
+from resonet.netlist.programming.methods import COMPILED, LayerProgram, Method, Program
+from resonet.netlist.spice.deck import Deck
+from resonet.spice_lib.library import copy_library
+
+__all__ = ["load_design", "stream_deck", "write_calibrated", "write_deck", "write_decks", "write_design"]
+
+CALIBRATED = "calibrated.npz"
+SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
+STREAM = 1 << 20  # bytes of a deck that are held back
+
+
+def write_deck(deck: Deck, folder: Path) -> Path:
+    """Write a deck into a folder whose sibling `lib` holds the subcircuits; returns the deck's path."""
+    return stream_deck(deck.name, (deck.text,), folder)
+
+
+def stream_deck(name: str, blocks: Iterable[str], folder: Path) -> Path:
+    """Write a deck of any size block by block, as `write_deck` does; the blocks are joined by line ends."""
+    if not (folder.parent / "lib").is_dir():
+        copy_library(folder.parent / "lib")
+    path = folder / f"{name}.cir"
+    with new_file(path) as temporary, temporary.open("wb", buffering=STREAM) as file:
+        end = ""
+        for block in blocks:
+            file.write((end + block).encode())
+            end = "\n"
+    return path
+
+
+def write_decks(graph: HardwareGraph, layers: list[str], folder: Path) -> int:
+    """Write all decks of some layers: RF pass of every bus, DC gains, S-parameters of the first chain; their number."""
+    count = 0
+    for layer in layers:
+        buses = bus_names(graph, layer)
+        channels = graph.nodes[f"{layer}/{buses[0]}/combiner"]["frequencies"]
+        sweep = (0.5 * float(channels.min()), 1.25 * float(channels.max()), SPARAM_SWEEP)
+        decks = [rf_deck(graph, layer, bus) for bus in buses]
+        decks += [*dc_gain_decks(graph, layer), sparam_deck(graph, layer, buses[0], 0, 0.0, sweep)]
+        for deck in decks:
+            write_deck(deck, folder)
+        count += len(decks)
+    return count
+
+
+def _parameter_tables(plan: FrequencyPlan) -> dict[str, Any]:
+    records = (plan.device, plan.circuit, plan.options)
+    return {name: table_from_record(record) for name, record in zip(SECTIONS, records, strict=True)}
+
+
+def _fingerprint(sha256: str, tables: dict[str, Any]) -> str:
+    """Hash of what a program is made from: the model and every parameter."""
+    return hashlib.sha256(json.dumps([sha256, tables], sort_keys=True).encode()).hexdigest()
+
+
+def _tables(design: Design) -> dict[str, Any]:
+    """The content of design.toml."""
+    layers = {}
+    for number, entry in enumerate(design.plan.layers):
+        layer, scale = entry.layer, design.scales[entry.layer.name]
+        layers[layer.name] = {
+            "kind": layer.kind,
+            "activation": str(layer.activation),
+            "source": layer.source,
+            "chains": entry.chains,
+            "resonators_per_chain": layer.taps,
+            "buses": len(entry.buses),
+            "positions": layer.positions,
+            "weight_scale": design.programs["coupled"].layers[number].weight_scale,
+            "input_offset": scale.offset,
+            "input_full_scale": scale.full_scale,
+        }
+    model = {
+        "file": design.cnn.file,
+        "sha256": design.cnn.sha256,
+        "input_shape": list(design.cnn.input_shape),
+        "input_scales_from": design.calibration,
+        "notes": list(design.cnn.notes),
+    }
+    unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
+    return {"model": model, **_parameter_tables(design.plan), **unprogrammed, "layers": layers}
+
+
+def _program_arrays(design: Design) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn.sha256, _parameter_tables(design.plan)))}
+    for entry in design.plan.layers:
+        for bus in entry.buses:
+            arrays |= {
+                f"{bus.layer}/{bus.name}/{name}": getattr(bus, name)
+                for name in ("outputs", "taps", "frequencies", "levels")
+            }
+    for method in COMPILED:
+        arrays |= _resonances(design, method)
+    return arrays
+
+
+def _resonances(design: Design, method: Method) -> dict[str, Any]:
+    """Resonance frequencies of one program, by name in the archive."""
+    arrays: dict[str, Any] = {}
+    for layer, entry in zip(design.program(method).layers, design.plan.layers, strict=True):
+        arrays[f"{layer.layer}/{method}/residual"] = np.array(layer.residual)
+        for bus, f_res in zip(entry.buses, layer.f_res, strict=True):
+            arrays[f"{layer.layer}/{bus.name}/f_res_{method}"] = f_res
+    return arrays
+
+
+def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done = nothing) -> int:
+    """Write the calibrated program of a design into its folder, and the decks of `layers`; returns their number.
+
+    `done` is called after each layer.
+    """
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn.sha256, _parameter_tables(design.plan)))}
+    arrays |= _resonances(design, "calibrated")
+    for entry in design.program("calibrated").layers:
+        arrays[f"{entry.layer}/calibrated/weight_scale"] = np.array(entry.weight_scale)
+    graph, count = design.graph("calibrated"), 0
+    for layer in layers:
+        count += write_decks(graph, [layer], folder / "decks" / "calibrated")
+        done()
+    with new_file(folder / CALIBRATED) as temporary:
+        np.savez_compressed(temporary, **arrays)
+    return count
+
+
+def write_design(design: Design, model: Path, folder: Path, done: Done = nothing) -> int:
+    """Write the design folder of a compiled network; returns the number of decks. `done` is called after each layer.
+
+    All of it is written beside `folder` first and renamed at the end. An existing design folder is replaced; any other
+    folder that is not empty is left alone (InputError).
+    """
+    import tomli_w
+
+    folder = folder.absolute()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: a file stands there; possible: a new folder, or an earlier design to replace")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "design.toml").is_file():
+        raise InputError(f"{folder}: not empty and no design; possible: a new folder, or an earlier design to replace")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
+    try:
+        draft.chmod(0o755)
+        (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
+        shutil.copyfile(model, draft / "model.onnx")
+        np.savez_compressed(draft / "program.npz", **_program_arrays(design))
+        write_graphml(design.graph("coupled"), draft / "graph.graphml")
+        decks = 0
+        for method in COMPILED:
+            graph = design.graph(method)
+            for entry in design.plan.layers:
+                decks += write_decks(graph, [entry.layer.name], draft / "decks" / method)
+                done()
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            folder.replace(old / "design")
+            try:
+                draft.replace(folder)
+            except BaseException:
+                (old / "design").replace(folder)
+                raise
+            finally:
+                shutil.rmtree(old)
+        else:
+            draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    _note(*(path for path in folder.rglob("*") if path.is_file()))
+    return decks
+
+
+def _read_program(
+    path: Path, file: zipfile.ZipFile, planned: FrequencyPlan, method: Method, scales: dict[str, float]
+) -> Program:
+    """One program out of an open archive."""
+    layers = []
+    for entry in planned.layers:
+        name = entry.layer.name
+        f_res = tuple(
+            np.asarray(read_array(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)), float)
+            for b in entry.buses
+        )
+        for bus, array in zip(entry.buses, f_res, strict=True):
+            if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
+                raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
+        residual = float(np.asarray(read_array(file, f"{name}/{method}/residual", 1), float))
+        layers.append(LayerProgram(name, scales[name], f_res, residual))
+    return Program(method, tuple(layers))
+
+
+def _read_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan) -> dict[str, float]:
+    """Weight scales of a calibrated program, by layer."""
+    scales = {}
+    for entry in planned.layers:
+        name = entry.layer.name
+        scales[name] = float(np.asarray(read_array(file, f"{name}/calibrated/weight_scale", 1), float))
+        if not 0 < scales[name] < math.inf:
+            raise InputError(f"{path}: layer {name}: weight scale {scales[name]:g}; possible: calibrate again")
+    return scales
+
+
+@contextmanager
+def _program_archive(path: Path, fingerprint: str) -> Iterator[zipfile.ZipFile]:
+    """An archive of programs that was made from the parameters of that fingerprint; InputError where it was not."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            if str(read_array(file, "fingerprint", 1)) != fingerprint:
+                raise InputError(
+                    f"{path}: made from other parameters than design.toml now holds; "
+                    f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
+                )
+            yield file
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not the program of this design ({str(error)[:120]})") from None
+    except Exception as error:  # zipfile and zlib raise types of their own on damaged archives
+        raise InputError(f"{path}: damaged ({type(error).__name__})") from None
+
+
+def _load_programs(
+    folder: Path, planned: FrequencyPlan, fingerprint: str, scales: dict[str, float]
+) -> dict[Method, Program]:
+    """Every program of a folder, checked against the plan that the parameters give."""
+    path, calibrated = folder / "program.npz", folder / CALIBRATED
+    with _program_archive(path, fingerprint) as file:
+        programs = {method: _read_program(path, file, planned, method, scales) for method in COMPILED}
+    if calibrated.is_file():
+        with _program_archive(calibrated, fingerprint) as file:
+            own = _read_scales(calibrated, file, planned)
+            programs["calibrated"] = _read_program(calibrated, file, planned, "calibrated", own)
+    return programs
+
+
+def _printable(text: object) -> str:
+    """Text without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in str(text)[:200])
+
+
+def load_design(folder: Path) -> Design:
+    """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
+    path = folder / "design.toml"
+    if not path.is_file():
+        raise InputError(f"{folder}: no design here; possible: a folder that `resonet compile MODEL -o FOLDER` wrote")
+    tables = read_toml(path)
+    parameters = read_parameters(path)
+    try:
+        sha256, shape = tables["model"]["sha256"], tuple(int(n) for n in tables["model"]["input_shape"])
+        source, name = (_printable(tables["model"][key]) for key in ("input_scales_from", "file"))
+        numbers = {
+            layer: tuple(float(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
+            for layer, table in tables["layers"].items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: incomplete ({error}); possible: compile again") from None
+    cnn = read_cnn(folder / "model.onnx", shape)
+    if cnn.sha256 != sha256:
+        raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
+    planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
+    for entry in planned.layers:
+        known = numbers.get(entry.layer.name)
+        if not known or not np.all(np.isfinite(known)) or known[0] <= 0 or known[1] < 0 or known[2] <= 0:
+            raise InputError(
+                f"{path}: layers.{entry.layer.name}: scales missing or impossible; possible: compile again"
+            )
+    fingerprint = _fingerprint(sha256, _parameter_tables(planned))
+    weight_scales = {layer: values[0] for layer, values in numbers.items()}
+    programs = _load_programs(folder, planned, fingerprint, weight_scales)
+    scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
+    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source)

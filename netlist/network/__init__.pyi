@@ -1,0 +1,12 @@
+from .activation import Activation as Activation
+from .activation import apply_activation as apply_activation
+from .cnn import Cnn as Cnn
+from .cnn import Layer as Layer
+from .cnn import MaxPool as MaxPool
+from .cnn import Synapses as Synapses
+from .cnn import Wiring as Wiring
+from .forward import propagate as propagate
+from .forward import software_layer as software_layer
+from .images import ImageSet as ImageSet
+from .images import read_images as read_images
+from .onnx.read import read_cnn as read_cnn

@@ -1,0 +1,62 @@
+"""Image sets: .npz files with `images` and, for accuracy, `labels`."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.npz import array_names, read_array
+from resonet.core.types import Array, Ints
+
+__all__ = ["ImageSet", "read_images"]
+
+MOST_VALUES = 500_000_000  # of one array: 4 GB as float64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSet:
+    """Images as the network takes them, and their classes."""
+
+    file: str
+    images: Array  # [n, *input_shape]; 8-bit files are scaled to 0 ... 1
+    labels: Ints  # [n]; empty where the file has none
+
+
+def read_images(path: Path, input_shape: tuple[int, ...]) -> ImageSet:
+    """Read a .npz image set for a network of that input shape (without the batch axis).
+
+    Raises InputError that names the file, the array and what is possible.
+    """
+    wanted = f"a .npz file with images [n, {', '.join(map(str, input_shape))}] and labels [n]"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(set(array_names(archive)))
+            if "images" not in names:
+                found = ", ".join(repr(name[:40]) for name in names[:8]) or "nothing"
+                raise InputError(f"{path}: no array 'images', found {found}; possible: {wanted}")
+            images = read_array(archive, "images", MOST_VALUES)
+            labels = read_array(archive, "labels", MOST_VALUES) if "labels" in names else np.empty(0, np.int64)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; possible: {wanted}") from None
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise types of their own on damaged files
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable image set ({reason}); possible: {wanted}") from None
+    if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
+        raise InputError(f"{path}: images of {images.dtype}, labels of {labels.dtype}; possible: numbers")
+    if len(images.shape) < 2 or len(images) == 0 or int(np.prod(images.shape[1:])) != int(np.prod(input_shape)):
+        raise InputError(f"{path}: images of shape {list(images.shape)} do not fit the network; possible: {wanted}")
+    squeezed = [n for n in images.shape[1:] if n != 1]
+    if squeezed != [n for n in input_shape if n != 1]:
+        raise InputError(f"{path}: images of shape {list(images.shape)} do not fit the network; possible: {wanted}")
+    if labels.size and labels.shape != (len(images),):
+        raise InputError(f"{path}: labels of shape {list(labels.shape)} for {len(images)} images; possible: {wanted}")
+    values = images.astype(np.float64).reshape(len(images), *input_shape)
+    if images.dtype == np.uint8:
+        values /= 255
+    if not np.all(np.isfinite(values)):
+        raise InputError(f"{path}: images with NaN or infinite pixels; possible: finite numbers")
+    return ImageSet(path.name, values, labels.astype(np.int64))

@@ -1,0 +1,11 @@
+from .file import read_onnx as read_onnx
+from .neurons import (
+    activation_function as activation_function,
+)
+from .neurons import (
+    activation_node as activation_node,
+)
+from .neurons import (
+    with_activations as with_activations,
+)
+from .read import read_cnn as read_cnn

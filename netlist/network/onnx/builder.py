@@ -1,0 +1,231 @@
+"""The chain of layers while it grows, operator by operator, and what can be folded into the layers before.
+
+An elementwise `scale * x + offset` disappears into the weighted layer before it if only wires lie between; a Relu
+moves back over wires and maximum pools, with which it commutes. So does an oscillator neuron, which rises like it, but
+for wires that add zeros: its output at zero is not zero.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.netlist.network.activation import Activation, OscillatorActivation
+from resonet.netlist.network.cnn import Layer, MaxPool, Shape, Synapses, Wiring
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, Node
+from resonet.netlist.network.onnx.window import Windows
+
+__all__ = ["Chain"]
+
+
+@dataclass(slots=True)
+class Chain:
+    """Layers so far; `shape` is what the last operator gives for one image, without the batch (ONNX's view of it)."""
+
+    shape: tuple[int, ...]
+    opset: int
+    batch: int  # images per run, fixed by the file (1 if it is open)
+    layers: list[Layer] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    made: int = 0  # values of all weights and tables
+
+    def image(self) -> Shape:
+        """Give the running shape as channels, height, width."""
+        if len(self.shape) != 3:
+            raise InputError(f"needs images [channels, height, width], gets {list(self.shape)}; possible: 2-D layers")
+        return self.shape[0], self.shape[1], self.shape[2]
+
+    def reserve(self, values: int) -> None:
+        """Count the values that a layer will hold, before they are allocated."""
+        self.made += values
+        if self.made > MAX_ELEMENTS:
+            raise InputError(f"brings the network above the possible {MAX_ELEMENTS} weights and table entries")
+
+    def add_synapses(
+        self, layer: Synapses, shape: tuple[int, ...] | None = None, windows: Windows | None = None
+    ) -> None:
+        """Append a weighted layer; `shape` is ONNX's view of its output.
+
+        The layer gets its name here, and its own copy of weight and bias, which may come as views that hold less.
+        """
+        self._check_shape(layer.out_shape)
+        self.reserve(layer.weight.size)
+        if windows is not None:
+            layer = replace(layer, stride=windows.stride, dilation=windows.dilation, padding=windows.padding)
+        folded = _fold_scale(self.layers[-1], layer) if self.layers and isinstance(self.layers[-1], Synapses) else None
+        if folded is not None:
+            layer = folded
+            scale = self.layers.pop()
+        name = self._name("pool" if layer.kind == "average_pool" else layer.kind)
+        layer = replace(layer, name=name, weight=np.array(layer.weight, order="C"), bias=np.array(layer.bias))
+        self.layers.append(_finite(layer))
+        if folded is not None:
+            self.notes.append(f"{scale.name} folded into {layer.name}")
+        self.shape = layer.out_shape if shape is None else shape
+
+    def add_max_pool(self, node: Node, windows: Windows) -> None:
+        """Append a maximum pool."""
+        image = self.image()
+        out = (image[0], *windows.out)
+        self._check_shape(out)
+        self.layers.append(
+            MaxPool(
+                name=self._name("maxpool"),
+                source=node.source,
+                in_shape=image,
+                out_shape=out,
+                kernel=windows.kernel,
+                stride=windows.stride,
+                dilation=windows.dilation,
+                padding=windows.padding,
+            )
+        )
+        self.shape = out
+
+    def add_wiring(self, node: Node, table: Ints) -> None:
+        """Append an index table [*new shape]; tables in a row become one, and one that changes nothing goes."""
+        self._check_shape(table.shape)
+        self.reserve(table.size)
+        index, in_shape, source = table.ravel(), self.shape, node.source
+        self.shape = table.shape
+        if self.layers and isinstance(last := self.layers[-1], Wiring):
+            self.layers.pop()
+            index = np.where(index < 0, -1, last.index[np.maximum(index, 0)])
+            in_shape, source = last.in_shape, last.source
+        if index.size != math.prod(in_shape) or (index != np.arange(index.size)).any():
+            self.layers.append(Wiring(self._name("wiring"), source, in_shape, self.shape, index))
+
+    def add_affine(self, node: Node, scale: Array, offset: Array) -> None:
+        """Apply `scale * x + offset` (both broadcast to the running shape): in the layer before, or as a new one."""
+        scale, offset = (np.broadcast_to(a, self.shape).ravel() for a in (scale, offset))
+        wiring = self.layers[-1] if self.layers and isinstance(self.layers[-1], Wiring) else None
+        place = len(self.layers) - (1 if wiring is None else 2)
+        before = self.layers[place] if place >= 0 else None
+        if isinstance(before, Synapses) and before.activation == "linear":
+            index = np.arange(scale.size) if wiring is None else wiring.index
+            folded = _fold_affine(before, index, scale, offset)
+            if folded is not None:
+                self.layers[place] = _finite(folded)
+                self.notes.append(f"{node.op} folded into {before.name}")
+                return
+        self._add_scale(node, scale, offset)
+
+    def add_relu(self, node: Node) -> None:
+        """Give the last weighted layer a Relu; wires and maximum pools after it commute with that."""
+        for place in reversed(range(len(self.layers))):
+            layer = self.layers[place]
+            if isinstance(layer, Synapses):
+                if layer.activation == "relu":
+                    self.notes.append(f"{node.op} dropped: {layer.name} already ends in one")
+                elif isinstance(layer.activation, OscillatorActivation):
+                    self.notes.append(f"{node.op} dropped: {layer.name} gives no negative output")
+                else:
+                    self.layers[place] = layer.with_activation("relu")
+                return
+        self._add_neurons(node, "relu")
+
+    def add_oscillator(self, node: Node, activation: OscillatorActivation) -> None:
+        """Give the last weighted layer oscillator neurons, if it has none yet, or else add a layer of weights 1."""
+        for place in reversed(range(len(self.layers))):
+            layer = self.layers[place]
+            if isinstance(layer, Wiring) and (layer.index < 0).any():
+                break
+            if isinstance(layer, Synapses):
+                if layer.activation != "linear":
+                    break
+                self.layers[place] = layer.with_activation(activation)
+                return
+        self._add_neurons(node, activation)
+
+    @property
+    def synapses(self) -> list[Synapses]:
+        """The weighted layers so far."""
+        return [layer for layer in self.layers if isinstance(layer, Synapses)]
+
+    def _add_neurons(self, node: Node, activation: Activation) -> None:
+        """Layer of weights 1 that ends in the activation."""
+        size = math.prod(self.shape)
+        self._add_scale(node, np.ones(size), np.zeros(size))
+        self.layers[-1] = self.synapses[-1].with_activation(activation)
+
+    def _add_scale(self, node: Node, scale: Array, offset: Array) -> None:
+        """Depthwise 1x1 layer; one channel per pixel where the factors differ within a channel."""
+        shape = self._as_image()
+        rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
+        if not all((row == row[:, :1]).all() for row in rows):
+            shape = (scale.size, 1, 1)
+            rows = [a.reshape(-1, 1) for a in (scale, offset)]
+        self.add_synapses(
+            Synapses(
+                name="",
+                source=node.source,
+                kind="scale",
+                weight=rows[0][:, :1, None, None],
+                bias=rows[1][:, 0],
+                in_shape=shape,
+                out_shape=shape,
+                groups=shape[0],
+            ),
+            shape=self.shape,
+        )
+
+    def _as_image(self) -> Shape:
+        """Give the running shape as channels, height, width; a vector is all channels, a plane is one."""
+        if len(self.shape) == 3:
+            return self.image()
+        if len(self.shape) == 2:
+            return 1, self.shape[0], self.shape[1]
+        return math.prod(self.shape), 1, 1
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        if not 0 < math.prod(shape) <= MAX_ACTIVATION:
+            raise InputError(f"gives {list(shape)}; possible: 1 to {MAX_ACTIVATION} values of one image")
+
+    def _name(self, kind: str) -> str:
+        """Our name of the next layer of a kind: names from the file never leave it."""
+        return f"{kind}{1 + sum(layer.name.rstrip('0123456789') == kind for layer in self.layers)}"
+
+
+def _fold_affine(layer: Synapses, index: Ints, scale: Array, offset: Array) -> Synapses | None:
+    """Take `scale * x + offset` after wires `index` into the layer; None if one channel needs two values."""
+    if (offset[index < 0] != 0).any():
+        return None  # a zero from padding would have to become the offset
+    wired = index >= 0
+    channel = index[wired] // layer.positions
+    factor = _per_channel(scale[wired], channel, np.ones(len(layer.bias)))
+    shift = _per_channel(offset[wired], channel, np.zeros(len(layer.bias)))
+    if factor is None or shift is None:
+        return None
+    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
+        return replace(layer, weight=layer.weight * factor[:, None, None, None], bias=layer.bias * factor + shift)
+
+
+def _fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
+    """Take a scale layer into the weighted layer after it; None where that is not the same.
+
+    Spares the hardware a layer, and an input that the scale layer would make negative.
+    """
+    if scale.kind != "scale" or scale.activation != "linear" or scale.out_shape != layer.in_shape:
+        return None
+    if any(layer.padding) and scale.bias.any():
+        return None  # padded pixels are zero after the offset, not before
+    outputs, inputs = layer.weight.shape[:2]
+    channel = (np.arange(outputs) // (outputs // layer.groups))[:, None] * inputs + np.arange(inputs)
+    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
+        weight = layer.weight * scale.weight[:, 0, 0, 0][channel][:, :, None, None]
+        bias = layer.bias + (layer.weight.sum((2, 3)) * scale.bias[channel]).sum(1)
+    return replace(layer, weight=weight, bias=bias)
+
+
+def _per_channel(values: Array, channel: Ints, out: Array) -> Array | None:
+    """One value per channel of `out`, or None if two elements of one channel differ."""
+    out[channel] = values
+    return out if (out[channel] == values).all() else None
+
+
+def _finite(layer: Synapses) -> Synapses:
+    if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+        raise InputError("has weights that are NaN or infinite; possible: finite weights")
+    return layer

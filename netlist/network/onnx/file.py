@@ -1,0 +1,311 @@
+"""An ONNX file as plain records, checked before anything is allocated or believed.
+
+The file comes from somebody else: names may hold newlines, shapes may lie, weights may point to other files. What
+leaves this module is bounded in size, and every failure is an `InputError` without the file's name, which `read_cnn`
+puts in front.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resonet.core.errors import InputError
+from resonet.netlist.network.onnx.neurons import DOMAIN, OPERATORS, is_ours
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = [
+    "MAX_ACTIVATION",
+    "MAX_ELEMENTS",
+    "Array",
+    "InputTensor",
+    "Node",
+    "OnnxModel",
+    "decode_tensor",
+    "escape",
+    "read_onnx",
+]
+
+Array = NDArray[Any]
+Attribute = TypeVar("Attribute", int, float, str, tuple[int, ...])
+
+MAX_FILE = 2**30  # bytes
+MAX_ELEMENTS = 200_000_000  # of one weight, and of everything made from a file in total
+MAX_ACTIVATION = 2**24  # values of one image between two layers
+OLDEST_OPSET = 7
+NUMERIC = (
+    *("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "BOOL"),
+    *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
+)
+TYPE_WORDS = {int: "an integer", float: "a number", str: "a word", tuple: "a list of integers"}
+
+
+def escape(name: str, limit: int = 60) -> str:
+    """Show an untrusted name as printable ASCII of at most `limit` characters, on one line."""
+    text = ascii(name[: limit + 1])[1:-1]
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator of the file. `attributes` holds None where the type of an attribute is none of ours."""
+
+    op: str
+    domain: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+    @property
+    def source(self) -> str:
+        """The name to show: the node's own, or what it is known by if it has none."""
+        return escape(self.name or next(filter(None, self.outputs), "") or self.op)
+
+    @property
+    def label(self) -> str:
+        """Operator and name, as error messages begin."""
+        return f"{escape(self.op, 30)} '{self.source}'"
+
+    def get(self, name: str, default: Attribute) -> Attribute:
+        """Attribute of the default's type, or the default."""
+        value = self.attributes.get(name, default)
+        if type(value) is not type(default) or (isinstance(value, tuple) and not all(type(v) is int for v in value)):
+            raise InputError(f"its attribute {name} is not {TYPE_WORDS[type(default)]}")
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Attribute that is 0 or 1; runtimes disagree on what other numbers mean."""
+        value = self.get(name, int(default))
+        if value not in (0, 1):
+            raise InputError(f"its attribute {name} is {value}; possible: 0, 1")
+        return bool(value)
+
+
+@dataclass(frozen=True, slots=True)
+class InputTensor:
+    """The graph's real input; `shape` includes the batch, None where the file leaves a size or the rank open."""
+
+    name: str
+    shape: tuple[int | None, ...] | None
+    shown: str  # the shape as the file words it, for messages
+    is_float: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxModel:
+    """What `read_cnn` needs of the file. Only nodes that the output depends on are kept, in the file's order."""
+
+    sha256: str
+    opset: int
+    input: InputTensor
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    weights: Mapping[str, Array]
+
+
+def read_onnx(path: Path) -> OnnxModel:
+    """Read and check a file; the weights are decoded, the operators are not yet understood."""
+    data = _read_bytes(path)
+    model = _parse(data)
+    graph = model.graph
+    if not graph.node:
+        raise InputError("is not an ONNX network: it holds no operators")
+    if len(graph.sparse_initializer):
+        raise InputError("holds sparse weights; possible: dense weights (save the model without sparse initializers)")
+    opset = _opset(model)
+    outputs = tuple(value.name for value in graph.output)
+    nodes, needed = _needed([_node(proto) for proto in graph.node], outputs)
+    _check_functions(nodes, model.functions)
+    return OnnxModel(
+        sha256=hashlib.sha256(data).hexdigest(),
+        opset=opset,
+        input=_real_input(graph),
+        outputs=outputs,
+        nodes=nodes,
+        weights={w.name: _weight(w) for w in graph.initializer if w.name in needed},
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Read the file, if it is a regular file of a size one can expect."""
+    if path.is_dir():
+        raise InputError("is a folder; give the .onnx file in it")
+    if not path.exists():
+        raise InputError("does not exist; give the path of an .onnx file")
+    if not path.is_file():
+        raise InputError("is not a regular file; give the path of an .onnx file")
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE:
+            raise InputError(f"is too large ({size / 2**30:.1f} GiB); possible: at most {MAX_FILE // 2**30} GiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})") from error
+    if not data:
+        raise InputError("is empty; give an .onnx file")
+    return data
+
+
+def _parse(data: bytes) -> "onnx.ModelProto":
+    import onnx
+
+    try:
+        model = onnx.ModelProto()
+        model.ParseFromString(data)
+        return model
+    except Exception as error:  # DecodeError of a protobuf package that has no types
+        # The first field of every ONNX file is its version, one byte 0x08.
+        what = "is damaged or cut off" if data[0] == 8 else "is not an ONNX file"
+        raise InputError(f"{what}; possible: a model saved by torch.onnx.export, tf2onnx or onnx.save") from error
+
+
+def _opset(model: "onnx.ModelProto") -> int:
+    """Version of the standard operators."""
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
+    if not OLDEST_OPSET <= opset <= newest:
+        raise InputError(f"is written in ONNX opset {opset}; possible: {OLDEST_OPSET} to {newest} (installed onnx)")
+    return opset
+
+
+def _node(proto: "onnx.NodeProto") -> Node:
+    node = Node(
+        op=proto.op_type,
+        domain=proto.domain,
+        name=proto.name,
+        inputs=tuple(proto.input),
+        outputs=tuple(proto.output),
+        attributes={attribute.name: _attribute(attribute) for attribute in proto.attribute},
+    )
+    if proto.overload:
+        raise InputError(f"{node.label}: calls a variant '{escape(proto.overload)}'; possible: operators without one")
+    if len(node.attributes) != len(proto.attribute):
+        raise InputError(f"{node.label}: lists an attribute twice; possible: each once")
+    return node
+
+
+def _attribute(proto: "onnx.AttributeProto") -> Any:
+    """Value of an attribute: int, float, str, tuple or TensorProto; None for the types that no operator here has."""
+    kinds = type(proto)
+    match proto.type:
+        case kinds.INT:
+            return proto.i
+        case kinds.FLOAT:
+            return proto.f
+        case kinds.STRING:
+            return proto.s.decode("utf-8", "replace")
+        case kinds.INTS:
+            return tuple(proto.ints)
+        case kinds.FLOATS:
+            return tuple(proto.floats)
+        case kinds.TENSOR:
+            return proto.t
+        case _:
+            return None
+
+
+def _needed(nodes: list[Node], outputs: tuple[str, ...]) -> tuple[tuple[Node, ...], set[str]]:
+    """Nodes that the outputs depend on, and the names of all tensors that these use."""
+    needed = {name for name in outputs if name}
+    kept = []
+    for node in reversed(nodes):
+        if not needed.isdisjoint(node.outputs):
+            kept.append(node)
+            needed.update(name for name in node.inputs if name)
+    return tuple(reversed(kept)), needed
+
+
+def _check_functions(nodes: tuple[Node, ...], functions: "Sequence[onnx.FunctionProto]") -> None:
+    """Check that what computes the nodes is what their names say, not a function of the file's own.
+
+    A function may call standard operators, so that none of these may be another in this file.
+    """
+    for function in functions:
+        if function.domain in ("", "ai.onnx"):
+            raise InputError(f"redefines the standard operator '{escape(function.name)}'; possible: the standard's own")
+    for node in nodes:
+        if node.domain != DOMAIN:
+            continue  # the standard's own, or refused when the operators are followed
+        if node.op not in OPERATORS:
+            raise InputError(f"{node.label}: is not of the domain '{DOMAIN}'; possible: {', '.join(OPERATORS)}")
+        found = [f for f in functions if (f.domain, f.name) == (DOMAIN, node.op)]
+        if len(found) != 1:
+            raise InputError(f"{node.label}: {len(found)} functions of that name in the file; possible: exactly one")
+        if not is_ours(found[0]):
+            raise InputError(
+                f"{node.label}: the function of that name in the file computes something else than an oscillator "
+                "neuron of this version; possible: the one that resonet.netlist.network.onnx.neurons writes"
+            )
+
+
+def _weight(tensor: "onnx.TensorProto") -> Array:
+    try:
+        return decode_tensor(tensor)
+    except InputError as error:
+        raise InputError(f"weight '{escape(tensor.name)}' {error}") from error
+
+
+def decode_tensor(tensor: "onnx.TensorProto") -> Array:
+    """Values of a stored tensor, after checking that the file really holds as many as its shape says."""
+    import onnx
+
+    if tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data):
+        raise InputError("is kept in another file; possible: one file with all weights (onnx.save of the loaded model)")
+    if tensor.data_type not in onnx.TensorProto.DataType.values():
+        raise InputError(f"has the unknown data type {tensor.data_type}")
+    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+    if kind not in NUMERIC:
+        raise InputError(f"has the data type {kind}; possible: {', '.join(NUMERIC)}")
+    dims = tuple(tensor.dims)
+    if any(d < 0 for d in dims) or math.prod(dims) > MAX_ELEMENTS:
+        raise InputError(f"has the shape {_show(dims)}; possible: at most {MAX_ELEMENTS} values")
+    if tensor.HasField("raw_data"):
+        held = len(tensor.raw_data) // onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    else:
+        held = len(getattr(tensor, onnx.helper.tensor_dtype_to_field(tensor.data_type)))
+    if held != math.prod(dims):
+        raise InputError(f"holds {held} values, but its shape {_show(dims)} needs {math.prod(dims)}")
+    values = onnx.numpy_helper.to_array(tensor)
+    # numpy has no bfloat16 of its own; float32 holds every bfloat16.
+    return values.astype(np.float32) if kind == "BFLOAT16" else values
+
+
+def _show(dims: tuple[object, ...]) -> str:
+    return f"[{', '.join(map(str, dims[:8]))}{', ...' if len(dims) > 8 else ''}]"
+
+
+def _real_input(graph: "onnx.GraphProto") -> InputTensor:
+    """Find the one input that is no weight: old files list the weights among the inputs too."""
+    import onnx
+
+    weights = {w.name for w in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    if len(inputs) != 1:
+        names = ", ".join(f"'{escape(value.name)}'" for value in inputs[:4])
+        raise InputError(f"has {len(inputs)} inputs{f' ({names})' if names else ''}; possible: exactly one, the image")
+    [value] = inputs
+    if not value.type.HasField("tensor_type"):
+        raise InputError(f"input '{escape(value.name)}' is not a tensor; possible: one image tensor")
+    kind = value.type.tensor_type.elem_type
+    if kind not in [onnx.TensorProto.DataType.Value(name) for name in NUMERIC]:
+        raise InputError(f"input '{escape(value.name)}' is not numeric; possible: {', '.join(NUMERIC)}")
+    shape: tuple[int | None, ...] | None = None
+    shown = "unknown"
+    if value.type.tensor_type.HasField("shape"):
+        dims = value.type.tensor_type.shape.dim
+        # Some exporters write -1 or 0 for a size that is left open.
+        shape = tuple(d.dim_value if d.dim_value > 0 else None for d in dims[:8])
+        shown = _show(tuple(d.dim_value if d.dim_value > 0 else escape(d.dim_param or "?", 20) for d in dims[:8]))
+    return InputTensor(
+        value.name, shape, shown, onnx.TensorProto.DataType.Name(kind).endswith(("FLOAT", "DOUBLE", "16"))
+    )

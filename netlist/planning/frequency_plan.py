@@ -1,0 +1,215 @@
+"""Which tone, on which bus, carries which input: the frequency plan of a network under bus feed.
+
+A neuron's chain is cut into tiles of at most `tile` resonators, each on a bus of its own; the tiles of a neuron are in
+series at DC. A bus drives at most `fanout` chains. Channels lie on a geometric grid (constant spacing in linewidths),
+the highest next to the feed, because node capacitance takes high frequencies first. The channels at either end of the
+band, which have tails from one side only, may stand further off (`ends`), and the inputs may be put on the channels
+where their weights fit best (`assign`).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.parameters import check, parameter
+from resonet.core.types import Array, Ints
+from resonet.models.circuit.bus import BusCircuit, tone_levels
+from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.planning.channel_order import assign_taps
+
+__all__ = ["Bus", "FrequencyPlan", "LayerPlan", "PlanOptions", "channel_grid", "plan", "source_power", "sub_bus"]
+
+MAX_RESONATORS = 20_000_000
+_Made = tuple[SpinDiode, "PlanOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What the designer decides about channels and levels."""
+
+    f_min: float = parameter(1e9, "Hz", 1e6, 1e12, "lowest channel")
+    f_max: float = parameter(20e9, "Hz", 1e6, 1e12, "highest channel")
+    tile: int = parameter(48, "", 1, 4096, "most resonators of a chain on one bus")
+    fanout: int = parameter(32, "", 1, 4096, "most chains on one bus")
+    fill: float = parameter(0.8, "", 0.01, 0.98, "largest weight of a layer, as part of the largest a resonator holds")
+    p_max: float = parameter(2e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
+    ends: int = parameter(1, "", 1, 4, "spacing of the first and last channel, in spacings of the others")
+    assign: int = parameter(0, "", 0, 1, "1: inputs on the channels where their weights fit best; 0: in order")
+
+    def __post_init__(self) -> None:
+        check(self, "plan")
+        if self.f_min >= self.f_max:
+            raise InputError(f"plan.f_min = {self.f_min:g} Hz: must be below plan.f_max = {self.f_max:g} Hz")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bus:
+    """One RF bus: the tones on it and the chains that it drives. Resonator k of every chain holds tone k's weight."""
+
+    layer: str
+    name: str  # unique within the layer: t0, t1 ..., with g<group> and b<bank> where there are several
+    group: int
+    tile: int
+    bank: int
+    outputs: Ints  # [chains] neurons, counted within the group
+    taps: Ints  # [resonators] inputs, counted within the group
+    frequencies: Array  # [resonators] Hz, channel of each tone, falling from the feed on
+    levels: Array  # [resonators] V/√W, EMF at the combiner that puts 1 W into the tone's own resonator
+    below: int  # resonators of the same neuron in series under this tile, at DC
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Chains, resonators per chain."""
+        return len(self.outputs), len(self.taps)
+
+    @property
+    def signs(self) -> Array:
+        """(-1)^k: neighbours are connected head to tail, so their voltages add with alternating sign."""
+        return np.where(np.arange(len(self.taps)) % 2, -1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerPlan:
+    """One weighted layer and its buses."""
+
+    layer: Synapses
+    buses: tuple[Bus, ...]
+
+    @property
+    def chains(self) -> int:
+        """Neurons: a chain cut into tiles counts once."""
+        return int(self.layer.weight.shape[0])
+
+    @property
+    def resonators(self) -> int:
+        """Resonators of one copy of the kernels (sequential convolution)."""
+        return int(self.layer.weight.size)
+
+    @property
+    def channels(self) -> int:
+        """Most tones on one bus."""
+        return max(len(bus.taps) for bus in self.buses)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrequencyPlan:
+    """The plan of a whole network, with what it was made from."""
+
+    device: SpinDiode
+    circuit: BusCircuit
+    options: PlanOptions
+    layers: tuple[LayerPlan, ...]
+
+    def layer(self, name: str) -> LayerPlan:
+        """Plan of the layer of that name; InputError lists the names there are."""
+        for entry in self.layers:
+            if entry.layer.name == name:
+                return entry
+        names = ", ".join(entry.layer.name for entry in self.layers)
+        raise InputError(f"layer {name[:60]!r}: no such weighted layer; possible: {names}")
+
+
+def channel_grid(resonators: int, options: PlanOptions) -> Array:
+    """Channels in Hz, highest first, geometric from f_max to f_min; one channel alone sits in the geometric middle.
+
+    With `ends` above 1 places next to the first and the last stay vacant (from four channels on).
+    """
+    if resonators == 1:
+        return np.array([np.sqrt(options.f_min * options.f_max)])
+    if options.ends == 1 or resonators < 4:
+        return np.geomspace(options.f_max, options.f_min, resonators)
+    grid = np.geomspace(options.f_max, options.f_min, resonators - 2 + 2 * options.ends)
+    return np.concatenate([grid[:1], grid[options.ends : -options.ends], grid[-1:]])
+
+
+def _fitted_taps(
+    layer: Synapses,
+    group: int,
+    bank: Ints,
+    tile: Ints,
+    grid: Array,
+    made: _Made,
+) -> Ints:
+    """Inputs of a tile in the order of its channels."""
+    device, options = made
+    largest = float(np.abs(layer.matrix).max())
+    if not options.assign or largest == 0 or len(tile) == 1:
+        return tile
+    weights = layer.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
+    return tile[assign_taps(weights, grid, device.damping)]
+
+
+def _buses(layer: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> list[Bus]:
+    """Buses of a layer, group by group, bank by bank, from the grounded tile up."""
+    groups, outputs, taps = layer.matrix.shape
+    tiles = np.array_split(np.arange(taps), -(-taps // options.tile))
+    banks = np.array_split(np.arange(outputs), -(-outputs // options.fanout))
+    below = np.cumsum([0] + [len(tile) for tile in tiles])
+    shared: dict[tuple[int, int, int], tuple[Array, Array]] = {}
+    buses = []
+    for group in range(groups):
+        for b, bank in enumerate(banks):
+            for t, tile in enumerate(tiles):
+                key = (len(tile), len(bank), int(below[t]))
+                if key not in shared:
+                    grid = channel_grid(len(tile), options)
+                    shared[key] = grid, tone_levels(grid, device.resistance, len(bank), circuit, int(below[t]))
+                name = (f"g{group}" if groups > 1 else "") + (f"b{b}" if len(banks) > 1 else "") + f"t{t}"
+                taps = _fitted_taps(layer, group, bank, tile, shared[key][0], (device, options))
+                buses.append(Bus(layer.name, name, group, t, b, bank, taps, *shared[key], int(below[t])))
+    return buses
+
+
+def plan(
+    cnn: Cnn, device: SpinDiode | None = None, circuit: BusCircuit | None = None, options: PlanOptions | None = None
+) -> FrequencyPlan:
+    """Plan tiles, channels and tone levels of every weighted layer.
+
+    Raises InputError where a bus would carry a channel that no tone can reach, or the network is too large.
+    """
+    device, circuit, options = device or SpinDiode(), circuit or BusCircuit(), options or PlanOptions()
+    total = 0
+    for layer in cnn.synapses:
+        total += layer.weight.size
+        if total > MAX_RESONATORS:
+            raise InputError(
+                f"layer {layer.name}: {total:,} resonators so far; possible: {MAX_RESONATORS:,} in one design"
+            )
+    layers = []
+    for layer in cnn.synapses:
+        buses = _buses(layer, device, circuit, options)
+        for bus in buses:
+            if not np.all(np.isfinite(bus.levels)) or bus.levels.max() > 1e9:
+                raise InputError(
+                    f"layer {layer.name}, bus {bus.name}: the parasitics leave a tone no current at its own resonator; "
+                    f"possible: plan.tile below {options.tile}, bus.node_capacitance below "
+                    f"{circuit.node_capacitance:g} F"
+                )
+        layers.append(LayerPlan(layer, tuple(buses)))
+    return FrequencyPlan(device, circuit, options, tuple(layers))
+
+
+def source_power(entry: LayerPlan, plan: FrequencyPlan) -> float:
+    """Largest power, dBm, that a tone source of the layer must have available at p_max: |EMF|² / (8 Z0)."""
+    loss = 10 ** (plan.circuit.combiner_loss / 10)
+    watts = max(
+        float(bus.levels.max()) ** 2 * plan.options.p_max * len(bus.taps) * loss / (8 * plan.circuit.impedance)
+        for bus in entry.buses
+    )
+    return 10 * float(np.log10(watts)) + 30
+
+
+def sub_bus(bus: Bus, plan: FrequencyPlan, chain: int, positions: Ints) -> Bus:
+    """One chain of a bus alone on its bus, grounded, cut down to the resonators at `positions`; levels anew."""
+    frequencies = bus.frequencies[positions]
+    return replace(
+        bus,
+        name=f"{bus.name}n{bus.outputs[chain]}k{len(positions)}",
+        outputs=bus.outputs[chain : chain + 1],
+        taps=bus.taps[positions],
+        frequencies=frequencies,
+        levels=tone_levels(frequencies, plan.device.resistance, 1, plan.circuit),
+        below=0,
+    )

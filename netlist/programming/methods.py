@@ -1,0 +1,194 @@
+"""Weights -> resonance frequencies.
+
+`formula` inverts the published law for each resonator as if it were alone. `coupled` solves, for every chain at once,
+for the detunings at which the *sum* over the chain answers each tone with its weight, with the exact susceptibility.
+Both take the RF current of a tone to be the same all along the chain. `calibrated` (cosim/calibration/newton.py)
+solves the same problem with what an engine measured in the circuit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array
+from resonet.models.resonator.chain import Branches, Chains, chain_response, solve_chains
+from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
+
+__all__ = [
+    "COMPILED",
+    "METHODS",
+    "LayerProgram",
+    "Method",
+    "Program",
+    "Solved",
+    "bus_weights",
+    "largest_fill",
+    "layer_unit",
+    "program",
+    "programs",
+    "solve_layer",
+    "solver_chains",
+]
+
+Trial = tuple[Bus, Array | None, Array]  # bus, profile, weights [chains, K]
+Method = Literal["formula", "coupled", "calibrated"]
+COMPILED: tuple[Method, ...] = ("formula", "coupled")  # what `compile` makes; calibration needs an engine
+METHODS: tuple[Method, ...] = (*COMPILED, "calibrated")
+CONVERGED = 1e-9  # largest residual, as part of the largest weight, at which a chain holds its weights
+LEAST_FILL = 0.1  # of the plan's: the scale is not lowered further
+FILL_STEPS = 7  # halvings of the interval in which the largest fill lies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerProgram:
+    """Resonance frequencies of a layer, bus by bus."""
+
+    layer: str
+    weight_scale: float  # V/W per unit of trained weight
+    f_res: tuple[Array, ...]  # Hz, one [chains, resonators] per bus of the plan
+    residual: float  # largest deviation from the wanted weights by the closed form, as part of the layer's largest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Resonance frequencies of a network by one method."""
+
+    method: Method
+    layers: tuple[LayerProgram, ...]
+
+    def layer(self, name: str) -> LayerProgram:
+        """Program of a layer; InputError lists what there is."""
+        for entry in self.layers:
+            if entry.layer == name:
+                return entry
+        possible = ", ".join(entry.layer for entry in self.layers)
+        raise InputError(f"no layer {name[:60]!r}; possible: {possible}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """Detunings of a bus and how far off they leave every chain."""
+
+    detuning: Array  # [chains, K] half-widths
+    worst: Array  # [chains] largest residual, units of K_SD
+
+
+def bus_weights(entry: LayerPlan, bus: Bus) -> Array:
+    """Trained weights that the chains of a bus hold, [chains, resonators]."""
+    return np.asarray(entry.layer.matrix[bus.group][np.ix_(bus.outputs, bus.taps)])
+
+
+def solver_chains(bus: Bus, device: SpinDiode, profile: Array | None = None) -> Chains:
+    """Chains of a bus for the solver; `profile` as in `Chains`."""
+    return Chains(bus.frequencies, bus.signs, device.damping, profile)
+
+
+def layer_unit(entry: LayerPlan, fill: float) -> float:
+    """K_SD per unit of trained weight with the layer's largest weight at `fill` of what a resonator can hold."""
+    largest = float(np.abs(entry.layer.matrix).max())
+    return fill / largest if largest > 0 else 1.0
+
+
+def solve_layer(
+    entry: LayerPlan,
+    device: SpinDiode,
+    fill: float,
+    profiles: Sequence[Array | None] | None = None,
+    branches: Branches = "near",
+) -> list[Solved]:
+    """Detunings of every bus of a layer with its largest weight at `fill`; `profiles` bus by bus, default ideal."""
+    unit = layer_unit(entry, fill)
+    return [
+        Solved(*solve_chains(bus_weights(entry, bus) * unit, solver_chains(bus, device, profile), branches=branches))
+        for bus, profile in zip(entry.buses, profiles or [None] * len(entry.buses), strict=True)
+    ]
+
+
+def _failing(entry: LayerPlan, device: SpinDiode, fill: float, tests: Sequence[Trial]) -> list[Trial]:
+    """Those chains of `tests` that cannot hold their weights at `fill`."""
+    unit, left = layer_unit(entry, fill), []
+    for bus, profile, weights in tests:
+        _, worst = solve_chains(weights * unit, solver_chains(bus, device, profile), tolerance=0.1 * CONVERGED * fill)
+        bad = worst > CONVERGED * fill
+        if bad.any():
+            part = profile[bad] if profile is not None and profile.ndim == 3 else profile
+            left.append((bus, part, weights[bad]))
+    return left
+
+
+def largest_fill(
+    entry: LayerPlan, device: SpinDiode, fill: float, profiles: Sequence[Array | None] | None = None
+) -> float:
+    """Largest fill, from `fill` down to a tenth of it, at which every chain of the layer can hold its weights.
+
+    Found by bisection to 1 % of `fill`, with the chains that fail at `fill`; 0 if even a tenth is too much.
+    """
+    given = profiles or [None] * len(entry.buses)
+    tests: list[Trial] = [
+        (bus, profile, bus_weights(entry, bus)) for bus, profile in zip(entry.buses, given, strict=True)
+    ]
+    tests = _failing(entry, device, fill, tests)
+    if not tests:
+        return fill
+    low, high = LEAST_FILL, 1.0
+    if _failing(entry, device, fill * low, tests):
+        return 0.0
+    for _ in range(FILL_STEPS):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if _failing(entry, device, fill * middle, tests) else (middle, high)
+    return fill * low
+
+
+def _alone(entry: LayerPlan, device: SpinDiode, fill: float) -> list[Solved]:
+    """Detunings that each resonator would need alone, and what the others then do to the chain."""
+    found = []
+    for bus in entry.buses:
+        target = bus_weights(entry, bus) * layer_unit(entry, fill)
+        detuning = detuning_for_weight(bus.signs * target)
+        # In parts: the Jacobian that comes with the response would take a gigabyte for a large layer.
+        response = np.concatenate(
+            [chain_response(part, solver_chains(bus, device))[0] for part in np.array_split(detuning, len(detuning))]
+        )
+        found.append(Solved(detuning, np.abs(response - target).max(1)))
+    return found
+
+
+def _program_layer(entry: LayerPlan, method: Method, fill: float, device: SpinDiode) -> LayerProgram:
+    """Program a layer with its largest weight at `fill` of what a resonator can hold."""
+    solved = _alone(entry, device, fill) if method == "formula" else solve_layer(entry, device, fill)
+    f_res = tuple(
+        resonance_for_detuning(bus.frequencies, one.detuning, device.damping)
+        for bus, one in zip(entry.buses, solved, strict=True)
+    )
+    worst = max(float(one.worst.max()) for one in solved) / fill
+    return LayerProgram(entry.layer.name, layer_unit(entry, fill) * device.sensitivity, f_res, worst)
+
+
+def program(plan: FrequencyPlan, method: Method = "coupled") -> Program:
+    """Resonance frequencies that hold the trained weights of every layer.
+
+    The largest weight of a layer is put at `plan.options.fill` of a resonator's range, or lower where only a lower
+    scale lets every chain converge; both methods use the same scale. A layer that converges at no scale is programmed
+    as well as it goes, and says so in its `residual`.
+    """
+    return programs(plan, (method,))[method]
+
+
+def programs(plan: FrequencyPlan, methods: Sequence[Method] = COMPILED) -> dict[Method, Program]:
+    """`program` by several methods; the scales, which are the same, are found once."""
+    unknown = [method for method in methods if method not in COMPILED]
+    if unknown:
+        raise InputError(f"program method {unknown[0]!r}: no such method; possible: {', '.join(COMPILED)}")
+    most, device = plan.options.fill, plan.device
+    fills = [largest_fill(entry, device, most) or most for entry in plan.layers]
+    return {
+        method: Program(
+            method,
+            tuple(_program_layer(e, method, fill, device) for e, fill in zip(plan.layers, fills, strict=True)),
+        )
+        for method in methods
+    }

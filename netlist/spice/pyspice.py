@@ -1,0 +1,40 @@
+"""Hand-over to PySpice: a deck's circuit as a `PySpice.Spice.Netlist.Circuit`, to extend by hand."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resonet.netlist.spice.deck import Deck
+from resonet.spice_lib.library import copy_library
+
+if TYPE_CHECKING:
+    from PySpice.Spice.Netlist import Circuit
+
+__all__ = ["to_pyspice"]
+
+
+def to_pyspice(deck: Deck, library: Path) -> "Circuit":
+    """Circuit of a deck, element by element, without its analyses; the .lib files are written into `library`.
+
+    Instances keep their names without the leading letter: `circuit["Xr0_3"].parameters` are those of resonator 3 of
+    chain 0. Add sources and analyses as PySpice has them.
+    """
+    from PySpice.Spice.Netlist import Circuit
+
+    copy_library(library)
+    title, *lines = deck.text.splitlines()
+    circuit = Circuit(title.removeprefix("* "))
+    for line in lines:
+        if line == ".control":
+            break
+        words = line.split()
+        if line.startswith(".include"):
+            circuit.include(str(library / Path(words[1].strip('"')).name))
+        elif line.startswith("x"):
+            parameters = {name: float(value) for name, value in (w.split("=") for w in words if "=" in w)}
+            *nodes, device = [w for w in words[1:] if "=" not in w]
+            circuit.X(words[0][1:], device, *nodes, **parameters)
+        elif line.startswith("r"):
+            circuit.R(words[0][1:], words[1], words[2], float(words[3]))
+        elif line.startswith(("v", "i")):
+            circuit.raw_spice += line + "\n"  # ports and bias: plain SPICE, which PySpice passes through
+    return circuit

@@ -1,0 +1,5 @@
+"""Chains under strip lines: usage, placement, parasitics, circuit, then decks."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

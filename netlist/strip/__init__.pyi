@@ -1,0 +1,15 @@
+from .circuit import StripCircuit as StripCircuit
+from .circuit import strip_circuit as strip_circuit
+from .deck import strip_rf_deck as strip_rf_deck
+from .facts import LayoutFacts as LayoutFacts
+from .facts import layout_facts as layout_facts
+from .parasitics import Cause as Cause
+from .parasitics import Parasitics as Parasitics
+from .parasitics import extract_parasitics as extract_parasitics
+from .placement import Placement as Placement
+from .placement import place as place
+from .tuned_deck import strip_dc_deck as strip_dc_deck
+from .tuned_deck import strip_transient_deck as strip_transient_deck
+from .usage import Usage as Usage
+from .usage import layer_usage as layer_usage
+from .usage import wired_usage as wired_usage

@@ -1,0 +1,145 @@
+"""What a line alone presents where a window cuts it: Thevenin source, and impedance of the rest.
+
+The line is the same chain of π sections as in the circuit, with neighbours and crossings at rest: half the shunt y, the
+series z, half the shunt. Past a shunt y a source (E, Z) is (E, Z)/(1 + yZ), past a series z it is (E, Z + z). A whole
+line without neighbours is then the same however it is cut.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+from resonet.core.types import Array, Complex, Ints
+from resonet.netlist.strip.circuit import StripCircuit, stub_capacitance
+from resonet.netlist.strip.parasitics import Parasitics
+from resonet.netlist.strip.placement import Placement
+from resonet.netlist.strip.wiring import crossing_counts
+
+__all__ = ["LineEnds", "cut_ends", "ends_at", "line_ends"]
+
+LARGE = 200_000  # resonators, from which on few tones are kept: 48 byte each
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineEnds:
+    """At every resonator of the layout and at one frequency, [resonators]: both sides of its stub."""
+
+    emf: Complex  # before the stub: open voltage per volt of the source's EMF
+    before: Complex  # ohm, towards the source
+    after: Complex  # S, behind the stub, towards the termination
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """π sections in the order of the lines' runs: r, l, g, c in all; shunts are split between both ends."""
+
+    link: Array  # [4, resonators] connection before each stub
+    stub: Array  # [4, resonators]
+    tail: Array  # [4]
+
+
+def _sections(placement: Placement, par: Parasitics, delay: bool) -> _Run:
+    """π sections of every line, as the circuit has them."""
+    runs, g = placement.lines, placement.geometry
+    per = {}
+    for name in ("line", "bridge"):
+        line = getattr(par, name)
+        per[name] = np.array([line.r, line.l * delay, line.g, line.c * delay])[:, None]
+    length = runs.gap - g.stub
+    length[runs.start[:-1]] += g.stub / 2
+    link = np.where(runs.bridge, per["bridge"], per["line"]) * length
+    stub = np.tile(per["line"] * g.stub, len(length))
+    stub[3] = stub_capacitance(placement, par, delay)[1]
+    if par.line_crossing or par.bridge_chain:
+        on_stub, on_link, chains = (counts[runs.order] for counts in crossing_counts(placement))
+        stub[3] += on_stub * par.line_crossing
+        link[3] += on_link * par.line_crossing + chains * par.bridge_chain
+    return _Run(link, stub, per["line"][:, 0] * (runs.tail - g.stub / 2))
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp"})
+def _past(section: Array, w: Array, emf: Array, inner: Array) -> None:
+    """Thevenin source past one π section, at all w (rad/s); emf and inner are [2, tones], real and imaginary parts."""
+    r, l, g, c = section[0], section[1], section[2] / 2, section[3] / 2  # noqa: E741
+    for half in range(2):
+        for t in range(len(w)):
+            a, b = inner[0, t], inner[1, t]
+            u, v = 1 + g * a - w[t] * c * b, g * b + w[t] * c * a
+            size = 1 / (u * u + v * v)
+            inner[0, t], inner[1, t] = (a * u + b * v) * size, (b * u - a * v) * size
+            if half == 0:
+                inner[0, t] += r
+                inner[1, t] += w[t] * l
+            a, b = emf[0, t], emf[1, t]
+            emf[0, t], emf[1, t] = (a * u + b * v) * size, (b * u - a * v) * size
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "arcp"})
+def _before(section: Array, w: Array, y: Array) -> None:
+    """Admittance of a π section and what is behind it, y [2, tones], in place."""
+    r, l, g, c = section[0], section[1], section[2] / 2, section[3] / 2  # noqa: E741
+    for t in range(len(w)):
+        a, b, x = y[0, t] + g, y[1, t] + w[t] * c, w[t] * l
+        u, v = 1 + r * a - x * b, r * b + x * a
+        size = 1 / (u * u + v * v)
+        y[0, t], y[1, t] = (a * u + b * v) * size + g, (b * u - a * v) * size + w[t] * c
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(
+    start: Ints, link: Array, stub: Array, tail: Array, w: Array, source: float, termination: float, slot: Ints,
+    out: Array,
+) -> None:  # fmt: skip
+    """EMF, impedance before, admittance behind: out [3, slots, 2, tones] at the places of the runs that have a slot."""
+    emf, inner, y = np.empty((2, len(w))), np.empty((2, len(w))), np.empty((2, len(w)))
+    for line in range(len(start) - 1):
+        emf[0], emf[1], inner[0], inner[1], y[0], y[1] = 1.0, 0.0, source, 0.0, 1 / termination, 0.0
+        for n in range(start[line], start[line + 1]):
+            _past(link[:, n], w, emf, inner)
+            if slot[n] >= 0:
+                out[0, slot[n]], out[1, slot[n]] = emf, inner
+            _past(stub[:, n], w, emf, inner)
+        _before(tail, w, y)
+        for n in range(start[line + 1] - 1, start[line] - 1, -1):
+            if slot[n] >= 0:
+                out[2, slot[n]] = y
+            _before(stub[:, n], w, y)
+            _before(link[:, n], w, y)
+
+
+def ends_at(
+    placement: Placement, par: Parasitics, frequencies: Array, delay: bool, resonators: Ints | None = None
+) -> LineEnds:
+    """Both sides of the stubs over `resonators` (None: all) at all frequencies (Hz); arrays [tones, resonators]."""
+    runs, run = placement.lines, _sections(placement, par, delay)
+    of = np.full(len(runs.order), -1)
+    of[slice(None) if resonators is None else resonators] = np.arange(
+        len(of) if resonators is None else len(resonators)
+    )
+    w = 2 * np.pi * np.asarray(frequencies, float)
+    out = np.empty((3, int(of.max()) + 1, 2, len(w)))
+    start = runs.start.astype(np.int64)
+    _walk(start, run.link, run.stub, run.tail, w, par.source, par.termination, of[runs.order], out)
+    return LineEnds(*(part[:, 0].T + 1j * part[:, 1].T for part in out))
+
+
+def line_ends(placement: Placement, par: Parasitics, f: float, delay: bool) -> LineEnds:
+    """Both sides of every stub of a layout at f (Hz)."""
+    return (_few if len(placement.lines.order) > LARGE else _many)(placement, par, f, delay)
+
+
+def _line_ends(placement: Placement, par: Parasitics, f: float, delay: bool) -> LineEnds:
+    ends = ends_at(placement, par, np.array([f]), delay)
+    return LineEnds(ends.emf[0], ends.before[0], ends.after[0])
+
+
+_many, _few = lru_cache(maxsize=256)(_line_ends), lru_cache(maxsize=16)(_line_ends)
+
+
+def cut_ends(circuit: StripCircuit, f: float) -> tuple[Complex, Complex, Complex]:
+    """EMF and impedance (ohm) before each piece of line of a circuit, admittance (S) behind it; all [pieces]."""
+    ends = line_ends(circuit.placement, circuit.parasitics, f, circuit.delay)
+    begin, end = circuit.resonators[circuit.pieces.begin], circuit.resonators[circuit.pieces.end]
+    return ends.emf[begin], ends.before[begin], ends.after[end]

@@ -1,0 +1,135 @@
+"""Decks with tuning lines: DC pass, and the transient in which the tuning currents shift the tanks live.
+
+A tuning line is a ladder of `tuning_segment` from its current source `it<l>` to ground: q<m> is the node at the m-th
+resonator of all tuning lines (as `placement.tuning.order`); the current there is a mean of w<m + l>, which comes to
+it, and of the next, which goes on. A transient needs whole lines: source `vs<l>`, its impedance, lead, pieces, lead,
+termination.
+"""
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.models.line.strip_geometry import tuning_field
+from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.spice.deck import Deck
+from resonet.netlist.strip.circuit import StripCircuit
+from resonet.netlist.strip.deck import (
+    control,
+    head,
+    node_name,
+    write_passives,
+    write_resonators,
+    write_stubs,
+)
+
+__all__ = ["strip_dc_deck", "strip_transient_deck", "tuning_senses"]
+
+STEADY = ".options method=trap reltol=1e-6 vntol=1e-10 abstol=1e-14 trtol=1e5"
+
+
+def _tuning(circuit: StripCircuit, currents: Array) -> list[str]:
+    """Tuning lines, each with its current, A [tuning lines]."""
+    runs, par = circuit.placement.tuning, circuit.parasitics
+    lines = ["* tuning lines"]
+    for w, current in enumerate(currents):
+        run = runs.run(w)
+        lines.append(f"it{w} 0 z{w} dc {current:.15g}")
+        nodes = [f"z{w}", *(f"q{m}" for m in range(run.start, run.stop)), "0"]
+        lengths = [*runs.gap[run], runs.tail]
+        for n, length in enumerate(lengths):
+            r, g = par.tuning_resistance * length, par.tuning_leakage * length
+            sense = f"w{run.start + n + w}"
+            lines.append(f"xt{w}_{n} {nodes[n]} {nodes[n + 1]} {sense} tuning_segment r={r:.15g} g={g:.15g}")
+    return lines
+
+
+def tuning_senses(circuit: StripCircuit) -> tuple[Ints, Array]:
+    """Sense node before each resonator (the next number is behind it) and the shares of both, [n] and [n, 2].
+
+    Between two π sections of lengths a and b the current is (b I_before + a I_behind)/(a + b): half the leak of each
+    lies at the node.
+    """
+    runs, usage = circuit.placement.tuning, circuit.placement.usage
+    order = runs.order
+    behind = np.append(runs.gap[1:], runs.tail)
+    behind[runs.start[1:] - 1] = runs.tail
+    at = np.empty(len(order), np.int64)
+    at[order] = np.arange(len(order))
+    at = at[circuit.resonators]
+    shares = np.stack([behind, runs.gap], 1)[at] / (behind + runs.gap)[at, None]
+    return at + usage.weight[circuit.resonators], shares
+
+
+def strip_dc_deck(
+    circuit: StripCircuit, rectified: Array, currents: Array, device: SpinDiode, lib: str = "../lib"
+) -> Deck:
+    """DC pass of a whole layer: heads n<head> from rectified voltages, V [resonators]; tuning currents, A [lines]."""
+    name = f"{circuit.placement.usage.layer}_strip_dc"
+    text = head(name, "DC pass, with tuning lines", lib, ("resonator_dc", "tuning_segment"))
+    for n, (a, b) in enumerate(zip(circuit.head.tolist(), circuit.foot.tolist(), strict=True)):
+        p, q = (node_name(a), node_name(b)) if circuit.turn[n] > 0 else (node_name(b), node_name(a))
+        r0 = device.resistance + circuit.wire[n]
+        text.append(f"xr{n} {p} {q} resonator_dc r0={r0:.15g} vdc={rectified[n]:.15g}")
+    text += [*write_passives(circuit), *_floating(circuit), *_tuning(circuit, currents), ".op"]
+    return Deck(name, "\n".join(text + control(["run", f"write {name}.raw"])))
+
+
+def _floating(circuit: StripCircuit) -> list[str]:
+    """Lines are not part of the DC pass: their ends to ground, so that no node floats."""
+    ends = np.concatenate([circuit.branches.a[: len(circuit.head)], circuit.branches.b[: len(circuit.head)]])
+    return [f"rq{n} {node_name(int(node))} 0 50" for n, node in enumerate(np.unique(ends))]
+
+
+def _whole_lines(circuit: StripCircuit, emf: Array, frequencies: Array, phases: Array) -> list[str]:
+    """Sources, leads and terminations."""
+    placement, par, pieces = circuit.placement, circuit.parasitics, circuit.pieces
+    if len(pieces.begin) != len(placement.lines.counts):
+        raise InputError(f"layer {placement.usage.layer}: a transient needs whole lines; possible: without a window")
+    out = ["* sources, leads, terminations"]
+    rest = placement.geometry.stub / 2
+    for n, (a, b) in enumerate(zip(pieces.begin, pieces.end, strict=True)):
+        line = int(circuit.line[a])
+        near, far = node_name(int(circuit.branches.a[a])), node_name(int(circuit.branches.b[b]))
+        wave = f"sin(0 {emf[line]:.15g} {frequencies[line]:.15g} 0 0 {phases[line]:.9g})"
+        out += [f"vs{line} e{n} 0 dc 0 {wave}", f"rs{n} e{n} f{n} {par.source:.15g}"]
+        first = placement.lines.gap[placement.lines.run(line).start]
+        for k, (x, y, length) in enumerate(
+            ((f"f{n}", near, first - rest), (far, f"g{n}", placement.lines.tail - rest))
+        ):
+            r, l, g, c = (getattr(par.line, name) * length for name in "rlgc")  # noqa: E741
+            l, c = (l, c) if circuit.delay else (0.0, 0.0)  # noqa: E741
+            out.append(f"xl{n}_{k} {x} {y} y{n}_{k} strip_segment r={r:.15g} l={l:.15g} g={g:.15g} c={c:.15g}")
+        out.append(f"rt{n} g{n} 0 {par.termination:.15g}")
+    return out
+
+
+def strip_transient_deck(
+    circuit: StripCircuit,
+    built: Array,
+    reference: float,
+    currents: Array,
+    waves: tuple[Array, Array, Array],
+    steps: tuple[float, float],
+    device: SpinDiode,
+    lib: str = "../lib",
+) -> Deck:
+    """All lines at once in the time domain, tuning lines on; leaves the heads n<head> of the chains.
+
+    built [resonators] Hz before any current, `reference` Hz (see `strip_drive.tuned_resonances`), currents [tuning
+    lines] A, waves: EMF V peak, frequency Hz, phase degrees, each [lines]; steps: dt and stop, s. InputError where
+    lines are cut.
+    """
+    placement = circuit.placement
+    name = f"{placement.usage.layer}_strip_tran"
+    devices = ("strip_resonator", "strip_segment", "tuning_segment")
+    text = head(name, "transient, all lines and tuning lines", lib, devices)
+    text += write_stubs(circuit) + write_passives(circuit) + _whole_lines(circuit, *waves)
+    text += write_resonators(circuit, built, device, tuned=True) + _tuning(circuit, currents)
+    gain = placement.geometry.slope * float(tuning_field(placement.geometry)) / reference
+    senses, shares = tuning_senses(circuit)
+    for n, m in enumerate(senses.tolist()):
+        text += [f"gt{n}_{k} 0 t{n} w{m + k} 0 {gain * shares[n, k]:.15g}" for k in (0, 1)]
+    text.append(".save " + " ".join(f"v({node_name(int(n))})" for n in circuit.readout))
+    text += [STEADY, f".tran {steps[0]!r} {steps[1]!r} 0 {steps[0]!r}"]
+    return Deck(name, "\n".join(text + control(["run", f"write {name}.raw"])))

@@ -1,0 +1,94 @@
+"""`resonet status`: what is there, what is stale and why, what is missing."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import complaint
+
+from resonet.cli import entry
+from resonet.cosim.sweep.axes import Axis
+from resonet.cosim.sweep.sweep import Sweep, run_sweep
+from resonet.cosim.weights.store import stored_effective_weights
+from resonet.netlist.design.design import compile_cnn
+from resonet.netlist.design.folder import load_design, write_design
+from resonet.netlist.design.parameters import read_parameters
+
+
+@pytest.fixture
+def build(tmp_path, small_model, small_design) -> Path:
+    write_design(small_design, small_model, tmp_path / "build")
+    return tmp_path / "build"
+
+
+@pytest.fixture
+def status(resonet, build):
+    """States and reasons by what they are of."""
+
+    def read(part="weights"):
+        found = json.loads(resonet("status", build, "--json").out)
+        return {line["what"]: (line["state"], line["why"]) for line in found[part]}
+
+    return read
+
+
+def recompiled(build: Path, small_model: Path, *settings: str) -> None:
+    """The design with other parameters, its results and records put back by hand."""
+    kept = {
+        name: shutil.copytree(build / name, build.parent / name)
+        for name in ("results", "runs")
+        if (build / name).is_dir()
+    }
+    write_design(compile_cnn(small_model, read_parameters(settings=settings)), small_model, build)
+    for name, path in kept.items():
+        shutil.copytree(path, build / name, dirs_exist_ok=True)
+        shutil.rmtree(path)
+
+
+def test_results_are_missing_fresh_stale_or_damaged(build, status, small_model):
+    name = "effective weights, conv1, coupled"
+    assert status()[name] == ("missing", "resonet crosstalk --layer conv1")
+    assert status()["effective weights, conv1, calibrated"] == ("missing", "no such program: resonet calibrate")
+    stored_effective_weights(build, load_design(build), "coupled")
+    assert status()[name] == ("fresh", "")
+    recompiled(build, small_model, "device.damping=0.011")
+    assert status()[name] == ("stale", "changed: device, program")
+    (build / "results" / "effective_conv1_coupled.nc").write_bytes(b"CDF\x01")
+    assert status()[name][0] == "damaged"
+
+
+def test_sweeps_tell_how_far_they_are(build, status, small_model):
+    sweep = Sweep(str(build), (Axis("device.damping", (0.005, 0.01, 0.02)),), programs=("formula",))
+    path, _ = run_sweep(sweep, build, jobs=1)
+    what = f"{path.stem} over device.damping (3)"
+    assert status("sweeps")[what] == ("fresh", "")
+    whole = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(whole[:4]))
+    assert status("sweeps")[what] == ("1 of 3", "the same command goes on with it")
+    path.write_text("".join(whole))
+    recompiled(build, small_model, "plan.tile=12")
+    assert status("sweeps")[what][0] == "stale"
+    path.write_text("what is this")
+    assert status("sweeps")[path.name] == ("damaged", "delete it")
+
+
+def test_commands_are_fresh_or_stale(build, status, small_model, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["resonet", "crosstalk", str(build), "--layer", "conv1"])
+    with pytest.raises(SystemExit):
+        entry.main()
+    what = f"resonet crosstalk {build} --layer conv1"
+    assert status("runs")[what][0] == "fresh"
+    (build / "report" / "weights.png").unlink()
+    assert status("runs")[what] == ("stale", "1 of its files changed or gone, such as weights.png")
+    recompiled(build, small_model, "plan.tile=12")
+    assert status("runs")[what][1].startswith("changed: design.toml, program.npz; ")
+    next((build / "runs").glob("*.json")).write_text("[]")
+    assert [state for state, _ in status("runs").values()] == ["damaged"]
+
+
+def test_the_table_and_a_folder_that_is_none(build, resonet, tmp_path):
+    told = resonet("status", build)
+    assert "all in all: 6 missing" in told.out
+    assert "no design here" in complaint(resonet("status", tmp_path))

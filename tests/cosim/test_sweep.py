@@ -1,0 +1,351 @@
+"""Sweeps: axes, values of a point, the journal after kills, executors that agree, the command."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import complaint
+
+from resonet.core.errors import InputError
+from resonet.cosim.sweep import points
+from resonet.cosim.sweep.axes import Axis, Spread, parse_axis, sweep_points
+from resonet.cosim.sweep.journal import read_journal
+from resonet.cosim.sweep.points import open_executor, run_points
+from resonet.cosim.sweep.sweep import Sweep, run_sweep, sweep_from_table
+from resonet.cosim.sweep.table import sweep_dataset
+from resonet.cosim.weights.effective import effective_weights
+from resonet.cosim.weights.engines import linear
+from resonet.netlist.design.design import compile_cnn
+from resonet.netlist.design.folder import write_design
+from resonet.netlist.design.parameters import read_parameters
+
+DAMPING = Axis("device.damping", (0.005, 0.01, 0.02))
+TILES = Axis("plan.tile", (9, 12, 36))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, small_model, small_design) -> Path:
+    folder = tmp_path_factory.mktemp("sweep") / "design"
+    write_design(small_design, small_model, folder)
+    return folder
+
+
+def computed(sweep, folder, **how):
+    """What a sweep gives, without times and processes; and the journal's lines."""
+    path, outcomes = run_sweep(sweep, folder, **how)
+    return {n: (one.values, one.error) for n, one in outcomes.items()}, lines(path)
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+
+
+def ends(found: list[dict]) -> Counter:
+    return Counter(line["end"] for line in found if "end" in line)
+
+
+# Axes
+
+
+def test_axes_from_text():
+    assert parse_axis("device.damping=0.005:0.02:4").values == pytest.approx((0.005, 0.01, 0.015, 0.02), rel=1e-15)
+    assert parse_axis("plan.p_max=1 nW:100nW:3:log").values == pytest.approx((1e-9, 1e-8, 1e-7), rel=1e-14)
+    assert parse_axis("bus.node_capacitance=0.02 fF, 20aF").values == (2e-17, 2e-17)
+    assert parse_axis("plan.tile=16:48:3") == Axis("plan.tile", (16, 32, 48))
+    assert all(isinstance(value, int) for value in parse_axis("seed=1:5:5").values)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("device.damping", "possible: NAME=LOW:HIGH:COUNT"),
+        ("device.wrong=1,2", "device.damping"),
+        ("geometry.pitch_x=1um,2um", "changes no weight of bus feed"),
+        ("device.damping=0.01:0.02", "LOW:HIGH:COUNT"),
+        ("device.damping=0.01:0.02:0", "LOW:HIGH:COUNT"),
+        ("device.damping=0.01:0.02:3:cubic", "LOW:HIGH:COUNT"),
+        ("spread=0:1:3:log", "ends above 0"),
+        ("plan.tile=16:17:3", "plan.tile = 16.5: a whole number"),
+        ("device.damping=0.01,zzz\n.control", "not a number"),
+    ],
+)
+def test_axes_that_are_none(text, words):
+    with pytest.raises(InputError) as caught:
+        parse_axis(text)
+    assert words in str(caught.value)
+
+
+def test_points_of_axes():
+    found = sweep_points([DAMPING, TILES])
+    assert len(found) == 9
+    assert found[1] == {"device.damping": 0.005, "plan.tile": 12}
+    assert sweep_points([DAMPING, TILES], together=True)[2] == {"device.damping": 0.02, "plan.tile": 36}
+    with pytest.raises(InputError, match="unequal length"):
+        sweep_points([DAMPING, Axis("seed", (1, 2))], together=True)
+    with pytest.raises(InputError, match="given twice"):
+        sweep_points([DAMPING, DAMPING])
+    with pytest.raises(InputError, match="100,000"):
+        sweep_points([Axis("seed", tuple(range(1000))), Axis("spread", (0.1,) * 101)])
+
+
+# Values
+
+
+def test_a_point_is_the_compiled_network(built, small_model):
+    sweep = Sweep(str(built), (DAMPING, TILES), programs=("formula", "coupled"))
+    found, _ = computed(sweep, built, jobs=1)
+    design = compile_cnn(small_model, read_parameters(settings=["device.damping=0.02", "plan.tile=12"]))
+    for method in ("formula", "coupled"):
+        for layer in ("conv1", "dense1"):
+            ours = found[7][0]["rms_error"][method][layer]
+            assert ours == pytest.approx(effective_weights(design, layer, method, engine=linear).rms_error, rel=1e-12)
+            assert found[7][0]["fill"][method][layer] == pytest.approx(design.fill(layer), rel=1e-12)
+
+
+def test_ngspice_and_the_linear_engine_agree(built):
+    axes = (Axis("device.damping", (0.008, 0.012)),)
+    found = [
+        computed(Sweep(str(built), axes, programs=("formula", "calibrated"), engine=engine), built, jobs=1)[0]
+        for engine in ("linear", "ngspice")
+    ]
+    for ours, spice in zip(*(one.values() for one in found), strict=True):
+        for layer, error in ours[0]["rms_error"]["formula"].items():
+            assert spice[0]["rms_error"]["formula"][layer] == pytest.approx(error, rel=1e-6)
+            assert spice[0]["rms_error"]["calibrated"][layer] < 1e-6
+
+
+def test_spread_is_seeded_and_first_order(built):
+    axes = (Axis("seed", (1, 2, 3)), Axis("spread", (0.0, 0.001, 0.002)))
+    found, _ = computed(Sweep(str(built), axes, programs=("calibrated",)), built, jobs=1)
+    rms = np.array([values["rms_error"]["calibrated"]["dense1"] for values, _ in found.values()]).reshape(3, 3)
+    assert np.all(rms[:, 0] < 1e-6)
+    assert rms[:, 2] == pytest.approx(2 * rms[:, 1], rel=0.02)
+    assert len(set(rms[:, 1])) == 3
+
+
+def test_accuracy_of_points(built, small_images, tmp_path):
+    np.savez(tmp_path / "images.npz", images=small_images, labels=np.arange(12) % 3)
+    sweep = Sweep(
+        str(built),
+        (Axis("spread", (0.0, 0.3)),),
+        measure="accuracy",
+        data=str(tmp_path / "images.npz"),
+        programs=("calibrated",),
+    )
+    found, _ = computed(sweep, built, jobs=1)
+    assert found[0][0]["accuracy"]["calibrated"] == found[0][0]["software"]
+    with pytest.raises(InputError, match="needs labelled images"):
+        run_sweep(Sweep(str(built), (DAMPING,), measure="accuracy"), built)
+
+
+# Kills
+
+KILLED = """
+import sys
+from pathlib import Path
+from resonet.cosim.sweep.sweep import Sweep, run_sweep
+from resonet.cosim.sweep.axes import Axis, Spread
+if __name__ == "__main__":
+    source, folder, jobs = sys.argv[1:4]
+    axes = (Axis("seed", tuple(range(20))), Axis("device.damping", tuple(0.005 + 0.001 * n for n in range(10))))
+    run_sweep(Sweep(source, axes, programs=("coupled",), spread=Spread(0.05)), Path(folder), jobs=int(jobs))
+"""
+AXES = (Axis("seed", tuple(range(20))), Axis("device.damping", tuple(0.005 + 0.001 * n for n in range(10))))
+
+
+def started(tmp_path: Path, built: Path, folder: Path, jobs: int) -> subprocess.Popen:
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    return subprocess.Popen([sys.executable, str(script), str(built), str(folder), str(jobs)])
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+def count_ends(folder: Path) -> int:
+    return sum(path.read_text().count('{"end"') for path in (folder / "results").glob("*.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(built, tmp_path_factory):
+    sweep = Sweep(str(built), AXES, programs=("coupled",), spread=Spread(0.05))
+    return sweep, computed(sweep, tmp_path_factory.mktemp("undisturbed"), jobs=1)[0]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_killed_sweep_goes_on_where_it_was(built, tmp_path, undisturbed, jobs):
+    sweep, wanted = undisturbed
+    process = started(tmp_path, built, tmp_path, jobs)
+    wait_for(lambda: count_ends(tmp_path) >= 60)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert count_ends(tmp_path) < 200
+    found, journal = computed(sweep, tmp_path, jobs=1)
+    assert set(ends(journal)) == set(range(200))
+    assert set(ends(journal).values()) == {1}  # none twice, none lost
+    assert found == wanted  # bit by bit
+    starts = Counter(line["start"] for line in journal if "start" in line)
+    assert sum(starts.values()) - 200 <= jobs  # what was in the works when it was killed is begun again
+
+
+def test_a_journal_that_was_cut_off_anywhere_is_taken_up(built, tmp_path):
+    sweep = Sweep(str(built), (DAMPING,), programs=("formula",))
+    wanted, _ = computed(sweep, tmp_path, jobs=1)
+    (path,) = (tmp_path / "results").glob("*.jsonl")
+    whole = path.read_bytes()
+    for size in [*range(0, len(whole), 211), len(whole) - 1]:
+        path.write_bytes(whole[:size])
+        found, journal = computed(sweep, tmp_path, jobs=1)
+        assert found == wanted, size
+        assert set(ends(journal).values()) == {1}, size
+    path.write_bytes(b"\0" * 100)
+    assert computed(sweep, tmp_path, jobs=1)[0] == wanted
+
+
+def test_a_worker_process_that_is_killed_is_replaced(built, tmp_path, undisturbed):
+    sweep, wanted = undisturbed
+
+    def kill_one():
+        wait_for(lambda: count_ends(tmp_path) >= 20)
+        (path,) = (tmp_path / "results").glob("*.jsonl")
+        workers = {int(line["process"].split(":")[1]) for line in lines(path) if "end" in line}
+        os.kill(max(workers), signal.SIGKILL)
+
+    with ThreadPoolExecutor(1) as killer:
+        future = killer.submit(kill_one)
+        found, journal = computed(sweep, tmp_path, jobs=2)
+        future.result()
+    assert found == wanted
+    assert set(ends(journal).values()) == {1}
+
+
+def test_two_processes_may_run_one_sweep(built, tmp_path, undisturbed):
+    sweep, wanted = undisturbed
+    other = started(tmp_path, built, tmp_path, 1)
+    wait_for(lambda: count_ends(tmp_path) >= 5)
+    found, journal = computed(sweep, tmp_path, jobs=1)
+    assert other.wait() == 0
+    assert found == wanted
+    assert set(ends(journal).values()) == {1}
+
+
+# A cluster
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+    ) as made:
+        yield made
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(built, tmp_path, undisturbed, cluster):
+    sweep, wanted = undisturbed
+
+    def kill_one():
+        wait_for(lambda: count_ends(tmp_path) >= 20)
+        os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+    with ThreadPoolExecutor(1) as killer:
+        future = killer.submit(kill_one)
+        found, journal = computed(sweep, tmp_path, scheduler=cluster.scheduler_address)
+        future.result()
+    assert found == wanted
+    assert set(ends(journal)) == set(range(200))
+    assert set(ends(journal).values()) == {1}
+    assert len({line["process"] for line in journal if "end" in line}) >= 2
+
+
+def test_no_scheduler_is_one_line(built, resonet, monkeypatch):
+    monkeypatch.setattr(points, "ANSWER", 0.3)
+    told = complaint(resonet("sweep", built, "--over", "device.damping=0.01,0.02", "--scheduler", "tcp://127.0.0.1:9"))
+    assert "no dask scheduler answers at tcp://127.0.0.1:9" in told
+
+
+# Executors
+
+
+def double(point: int) -> dict:
+    if point == 3:
+        raise InputError("three is not possible")
+    if point == 4:
+        raise ZeroDivisionError("of ours")
+    return {"value": 2 * point}
+
+
+def test_points_that_fail_are_outcomes():
+    for jobs in (1, 2):
+        found = {}
+        with open_executor(jobs) as (executor, width):
+            run_points(range(6), double, executor, width, ended=found.__setitem__)
+        assert sorted(found) == list(range(6))
+        assert [found[n].values for n in (0, 1, 2, 5)] == [{"value": 2 * n} for n in (0, 1, 2, 5)]
+        assert (found[3].error, found[4].error) == ("three is not possible", "ZeroDivisionError: of ours")
+
+
+# The command
+
+
+def test_command_writes_rows_and_a_figure(built, resonet, tmp_path):
+    arguments = ("sweep", built, "--over", "device.damping=0.005:0.02:3", "--over", "plan.tile=9,36", "--jobs", 1)
+    shown = json.loads(resonet(*arguments, "-o", tmp_path, "--json").out)
+    assert len(shown["points"]) == 6
+    assert shown["failed"] == 0
+    assert all(Path(path).is_file() for path in shown["figures"])
+    with xr.open_dataset(shown["results"], engine="scipy") as data:
+        assert data["rms_error"].dims == ("point", "program", "layer")
+        assert data["device_damping"].values.tolist() == [row["at"]["device.damping"] for row in shown["points"]]
+        one = data["rms_error"].sel(program="coupled", layer="dense1").values[3]
+        assert one == shown["points"][3]["rms_error"]["coupled"]["dense1"]
+    assert "6 points" in resonet(*arguments, "-o", tmp_path).out
+
+
+def test_failed_points_are_told_and_the_others_are_there(built, resonet, tmp_path):
+    found = resonet("sweep", built, "--over", "plan.f_min=1GHz,2GHz,30GHz", "--jobs", 1, "-o", tmp_path)
+    assert found.code == 1
+    assert found.err.count("\n") == 1
+    assert "1 of 3 points failed, the first (plan.f_min 3e+10): plan.f_min = 3e+10 Hz: must be below" in found.err
+    (path,) = (tmp_path / "results").glob("*.jsonl")
+    _, outcomes = read_journal(path)
+    assert [outcome.values is None for outcome in outcomes.values()] == [False, False, True]
+    data = sweep_dataset(sweep_from_table(read_journal(path)[0]), outcomes)
+    assert np.isnan(data["rms_error"].values[2]).all()
+    assert np.isfinite(data["rms_error"].values[:2]).all()
+
+
+def test_a_parameter_file_and_a_model(small_model, resonet, tmp_path):
+    (tmp_path / "mine.toml").write_text("[device]\ndamping = 0.02\n[plan]\ntile = 12\n")
+    arguments = ("sweep", tmp_path / "mine.toml", "--over", "plan.fill=0.5,0.8", "--jobs", 1, "-o", tmp_path, "--json")
+    assert "possible: --model" in complaint(resonet(*arguments))
+    shown = json.loads(resonet(*arguments, "--model", small_model).out)
+    design = compile_cnn(small_model, read_parameters(tmp_path / "mine.toml"))
+    wanted = effective_weights(design, "dense1", "coupled", engine=linear).rms_error
+    assert shown["points"][1]["rms_error"]["coupled"]["dense1"] == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--over", "seed=1,2"), "changes nothing without a spread"),
+        (("--over", "device.damping=0.01,0.02", "--program", "best"), "--program 'best'"),
+        (("--over", "device.damping=0.01", "--measure", "accuracy"), "needs labelled images"),
+    ],
+)
+def test_requests_that_make_no_sense(built, resonet, arguments, words):
+    assert words in complaint(resonet("sweep", built, *arguments, "--jobs", 1))

@@ -1,0 +1,43 @@
+"""The hand-over to PySpice gives the same circuit, run in process by libngspice."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from resonet.cosim.ngspice.run import run_deck
+from resonet.netlist.bus.deck import SENSE, rf_deck
+
+# In a process of its own: PySpice loads libngspice, changes the locale and warns about versions.
+SCRIPT = """
+import logging, pathlib, sys
+import numpy as np
+logging.disable(logging.WARNING)
+from resonet.cosim.ngspice.in_process import in_process_ngspice
+from resonet.netlist import compile_cnn
+from resonet.netlist.bus.deck import rf_deck
+from resonet.netlist.spice.pyspice import to_pyspice
+model, folder, sweep = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+circuit = to_pyspice(rf_deck(compile_cnn(model).graph("coupled"), "conv1", "t0"), folder / "lib")
+engine = in_process_ngspice()
+engine.load_circuit(str(circuit) + f".{sweep}\\n.end\\n")
+engine.run()
+plot = engine.plot(None, engine.last_plot)
+np.savez(folder / "out.npz", **{name: np.asarray(wave.to_waveform()) for name, wave in plot.items()})
+print(float(circuit["Xr2_3"].parameters["f0"]))
+"""
+
+
+def test_the_pyspice_circuit_is_the_deck(small_model, small_design, tmp_path):
+    deck = rf_deck(small_design.graph("coupled"), "conv1", "t0")
+    sweep = next(line for line in deck.text.splitlines() if line.startswith("ac dec "))
+    command = [sys.executable, "-c", SCRIPT, str(small_model), str(tmp_path), sweep]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    f_res = small_design.programs["coupled"].layers[0].f_res[0][2, 3]
+    assert abs(float(done.stdout.split()[-1]) / f_res - 1) < 1e-12
+    batch = run_deck(deck)[0]
+    with np.load(tmp_path / "out.npz") as found:
+        for j, k in ((0, 0), (3, 8), (1, 4)):
+            for ours, theirs in ((f"v(x{j}_{k})", f"x{j}_{k}"), (SENSE.format(j=j, k=k), f"v.xr{j}_{k}.vsense#branch")):
+                assert np.allclose(found[theirs], batch.columns([ours])[:, 0], rtol=1e-9, atol=0)

@@ -1,0 +1,57 @@
+"""Shared: networks that compile in milliseconds."""
+
+import numpy as np
+from conftest import RNG, save_model
+from onnx import helper
+
+from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.network.onnx.neurons import with_activations
+
+SETTINGS = [
+    *("plan.f_min=2 GHz", "plan.f_max=5.2 GHz", "plan.tile=12", "bus.choke_inductance=20 uH"),
+    *("bus.block_capacitance=0.1 pF", "bus.bypass_capacitance=0.3 pF"),
+]
+POOLS = {"none": [], "average": ["AveragePool"], "max": ["MaxPool"]}
+
+
+def dense(weight: np.ndarray, groups: int = 1, name: str = "dense1") -> Cnn:
+    """One dense layer, [groups * outputs, taps], without bias."""
+    out, taps = weight.shape
+    layer = Synapses(
+        name,
+        "",
+        "dense",
+        weight.reshape(out, taps, 1, 1),
+        np.zeros(out),
+        (groups * taps, 1, 1),
+        (out, 1, 1),
+        groups=groups,
+    )
+    return Cnn("net.onnx", "0" * 64, (groups * taps,), (layer,))
+
+
+def tiny_model(folder, pool: str = "none", activation: OscillatorActivation | None = None):
+    """conv 2x2x2 on a 3 x 4 image, a pool over columns, ReLU or an oscillator, dense 3."""
+    import onnx
+
+    rng = RNG(4)
+    size = 6 if pool == "none" else 3
+    weights = {
+        "w1": rng.normal(0, 0.5, (2, 1, 2, 2)),
+        "b1": rng.normal(0.1, 0.1, 2),
+        "w2": rng.normal(0, 0.5, (3, 2 * size)),
+        "b2": rng.normal(0, 0.1, 3),
+    }
+    pools = [helper.make_node(op, ["c"], ["p"], kernel_shape=[2, 1], strides=[2, 1]) for op in POOLS[pool]]
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c"]),
+        *pools,
+        helper.make_node("Relu", ["p" if pools else "c"], ["r"], name="neuron"),
+        helper.make_node("Flatten", ["r"], ["f"]),
+        helper.make_node("Gemm", ["f", "w2", "b2"], ["y"], transB=1),
+    ]
+    path = save_model(folder / f"tiny_{pool}.onnx", nodes, weights, (1, 3, 4), "y")
+    if activation:
+        onnx.save(with_activations(onnx.load(path), {"neuron": activation}), path)
+    return path
