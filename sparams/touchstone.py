@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.files import new_file
 from resonet.core.touchstone import Touchstone, TouchstoneError, read
 from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
-from resonet.core.files import new_file
 
 if TYPE_CHECKING:
     from skrf import Network

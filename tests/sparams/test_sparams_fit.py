@@ -7,7 +7,7 @@ import pytest
 import skrf
 
 from resonet.core.errors import InputError
-from resonet.cosim.errors import EngineError
+from resonet.core.errors import EngineError
 from resonet.models.line.lines import LosslessLine
 from resonet.sparams.block import Block, LineBranch, Lumped, Port
 from resonet.sparams.circuit import circuit_s
