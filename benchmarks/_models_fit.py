@@ -18,9 +18,9 @@ def _recovery() -> float:
     worst = 0.0
     for psi in (-1.2, 0.0, 0.3, 1.2):
         true = TRUE | {"psi": psi}
-        found = fit_rectification((F, rectification(F, **true)))
+        fit = fit_rectification((F, rectification(F, **true)))
         size = true | {"psi": 1.0, "background": true["sensitivity"]}
-        worst = max(worst, *(abs(found[name] - true[name]) / size[name] for name in true))
+        worst = max(worst, *(abs(fit[name] - true[name]) / size[name] for name in true))
     return worst
 
 
@@ -55,9 +55,9 @@ def lines() -> Iterator[tuple[str, str, str, bool]]:
 def notes() -> Iterable[tuple[str, str]]:
     """Key figures of the presets."""
     for name in list_presets():
-        found = load_preset(name).values
+        values = load_preset(name).values
         yield (
             f"preset {name}: f0, Q, K_SD, I_th",
-            f"{found['f0'] / 1e9:g} GHz, {found['quality']:g}, {found['sensitivity']:.3g} V/W, "
-            f"{found['threshold_current'] * 1e3:g} mA",
+            f"{values['f0'] / 1e9:g} GHz, {values['quality']:g}, {values['sensitivity']:.3g} V/W, "
+            f"{values['threshold_current'] * 1e3:g} mA",
         )

@@ -15,7 +15,8 @@ from scipy.interpolate import CubicSpline
 from resonet.core.types import Array
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.presets.preset import list_presets, load_preset
-from resonet.models.resonator.macrospin import MU0, Macrospin, linear_map, linearise, terms
+from resonet.models.resonator.macrospin import MU0, Macrospin, terms
+from resonet.models.resonator.macrospin_linear import linear_map, linearise
 from resonet.models.resonator.macrospin_time import (
     compression,
     integrate,
@@ -87,7 +88,7 @@ def cmtj_run(
 
     constant, mu0 = cmtj.ScalarDriver.getConstantDriver, Constants.mu0()
     demag = [cmtj.CVector(device.nx, 0, 0), cmtj.CVector(0, device.ny, 0), cmtj.CVector(0, 0, device.nz)]
-    layer = cmtj.Layer(
+    free_layer = cmtj.Layer(
         id="free",
         mag=cmtj.CVector(*(float(v) for v in start)),
         anis=cmtj.CVector(0, 0, 1),
@@ -97,14 +98,14 @@ def cmtj_run(
         demagTensor=demag,
         damping=device.alpha,
     )
-    layer.setReferenceLayer(cmtj.CVector(device.px, device.py, device.pz))
+    free_layer.setReferenceLayer(cmtj.CVector(device.px, device.py, device.pz))
     if current or dc:
         # Its static fields Hdl, Hfl in A/m: the same m × (m × p) and m × p terms as ours, signs checked in the tests.
         field = float(terms(device).torque[0])
         wave = cmtj.ScalarDriver.getSineDriver
-        layer.setDampingLikeTorqueDriver(wave(field * dc, field * current, f, math.pi / 2))
-        layer.setFieldLikeTorqueDriver(wave(field * dc * device.flr, field * current * device.flr, f, math.pi / 2))
-    junction = cmtj.Junction([layer], device.rp, device.rap)
+        free_layer.setDampingLikeTorqueDriver(wave(field * dc, field * current, f, math.pi / 2))
+        free_layer.setFieldLikeTorqueDriver(wave(field * dc * device.flr, field * current * device.flr, f, math.pi / 2))
+    junction = cmtj.Junction([free_layer], device.rp, device.rap)
     junction.setLayerAnisotropyDriver("free", constant(device.kp * mu0 / MU0))
     junction.setLayerExternalFieldDriver(
         "free", cmtj.AxialDriver(constant(device.hx), constant(device.hy), constant(device.hz))
@@ -127,15 +128,15 @@ def cmtj_diode(device: Macrospin, offsets: Array, power: float) -> Array:
     lin = linearise(device)
     f_res, width = cmtj_ring(device)
     current, half = math.sqrt(2 * power / lin.r0), (device.rap - device.rp) / 2
-    found = []
+    voltages = []
     for f in f_res + width * offsets:
         time, m = cmtj_run(device, lin.m0, 60e-9, 5e-12, current, f)
         first = len(time) - round(20 / f / 5e-12)  # about 20 periods; the window below removes what is not whole
         part = m[first:] @ np.array([device.px, device.py, device.pz])
         i = current * np.cos(2 * np.pi * f * time[first:])
         window = np.hanning(len(i))
-        found.append(float(window @ (-half * part * i) / window.sum()) / power)
-    return np.array(found)
+        voltages.append(float(window @ (-half * part * i) / window.sum()) / power)
+    return np.array(voltages)
 
 
 def norm_drift(m: Array) -> float:
@@ -186,8 +187,8 @@ def notes() -> Iterator[tuple[str, str]]:
     presets = {f"preset {name}": load_preset(name).macrospin for name in list_presets()}
     for name, device in {"default macrospin": DEVICE, **presets}.items():
         if device is not None:
-            found = compression(device)
-            powers = (found.one_percent, found.one_db, linear_power(device))
+            points = compression(device)
+            powers = (points.one_percent, points.one_db, linear_power(device))
             text = ", ".join(f"{watts * 1e9:.0f} nW" for watts in powers)
             yield f"{name}, fidelity 3: 1 %, 1 dB, recommended P_max", text
 

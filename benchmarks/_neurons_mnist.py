@@ -24,10 +24,10 @@ __all__ = ["claims"]
 
 def _hardware(design: Design, kind: Kind | None) -> Hardware:
     """Cascade of a design with the weights of its sequential hardware, calibrated."""
-    made = calibrate(design).design
-    names = [entry.layer.name for entry in made.plan.layers]
-    held = {name: effective_weights(made, name, "calibrated", engine=linear) for name in names}
-    return parallel_hardware(made, kind=kind, images=mnist_images("calibration").images, held=held)
+    calibrated = calibrate(design).design
+    names = [entry.layer.name for entry in calibrated.plan.layers]
+    weights = {name: effective_weights(calibrated, name, "calibrated", engine=linear) for name in names}
+    return parallel_hardware(calibrated, kind=kind, images=mnist_images("calibration").images, held=weights)
 
 
 def _design(model: str, settings: tuple[str, ...] = ()) -> Design:
@@ -45,22 +45,22 @@ def _onnx(quick: bool) -> None:
     for path, cnn, images in cases:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         wanted = np.asarray(session.run(None, {session.get_inputs()[0].name: images.astype(np.float32)})[0])
-        found = propagate(cnn, images)
-        worst = max(worst, float(np.abs(found - wanted).max() / np.abs(wanted).max()))
-        same, count = same + int((found.argmax(1) == wanted.argmax(1)).sum()), count + len(images)
+        logits = propagate(cnn, images)
+        worst = max(worst, float(np.abs(logits - wanted).max() / np.abs(wanted).max()))
+        same, count = same + int((logits.argmax(1) == wanted.argmax(1)).sum()), count + len(images)
     show(f"oscillators as ONNX functions, {count:,} images: onnxruntime", f"{worst:.0e}", "<= 1e-5", worst <= 1e-5)
     show("oscillators as ONNX functions: same class", f"{same:,}", "all", same == count)
 
 
-def _noise(name: str, made: Hardware, images: Array, labels: NDArray[np.int64]) -> None:
+def _noise(name: str, hardware: Hardware, images: Array, labels: NDArray[np.int64]) -> None:
     """Accuracy with thermal noise against the bandwidth of the neurons."""
-    levels, rng = made.levels, np.random.default_rng(0)
-    quiet = cascade(levels, made.held, images[:500])
-    for n, stage in enumerate(made.design.stages):
+    levels, rng = hardware.levels, np.random.default_rng(0)
+    quiet = cascade(levels, hardware.held, images[:500])
+    for n, stage in enumerate(hardware.design.stages):
         part = chain_noise_voltage(levels, n) / levels.stages[n].unit / np.abs(quiet.stages[n].sums).max()
         info(f"{name}, {stage.layer.name}: noise of a neuron's input, of the largest sum", f"{part:.2%}")
-    found = cascade(levels, made.held, images, noise=rng).logits.argmax(1)
-    info(f"{name}: accuracy with noise", f"{np.mean(found == labels):.2%}")
+    classes = cascade(levels, hardware.held, images, noise=rng).logits.argmax(1)
+    info(f"{name}: accuracy with noise", f"{np.mean(classes == labels):.2%}")
 
 
 def claims(quick: bool) -> None:
@@ -78,14 +78,14 @@ def claims(quick: bool) -> None:
         ("two-terminal in place of ReLU", shipped, "two_terminal"),
         ("trained with three-terminal", _design("mnist_three_terminal.onnx"), None),
     ]
-    made = {}
+    hardware = {}
     for name, design, kind in cases:
-        made[name] = _hardware(design, kind)
+        hardware[name] = _hardware(design, kind)
         begin = time.perf_counter()
-        found = cascade(made[name].levels, made[name].held, images).logits.argmax(1)
+        classes = cascade(hardware[name].levels, hardware[name].held, images).logits.argmax(1)
         taken = time.perf_counter() - begin
         show(f"{count:,} MNIST images, {name}: time", f"{taken:.1f} s", "<= 60 s", taken <= 60)
-        info(f"{name}: accuracy through the cascade", f"{np.mean(found == labels):.2%}")
+        info(f"{name}: accuracy through the cascade", f"{np.mean(classes == labels):.2%}")
     for setting in ("20 MHz",) if quick else ("20 MHz", "1 kHz", "100 Hz"):
         level = _hardware(_design("mnist.onnx", (f"neuron.bandwidth={setting}",)), "relu")
         _noise(f"p_max 2 nW, {setting}", level, images, labels)

@@ -1,7 +1,5 @@
 """Settling, latency and energy of the digit networks, next to time constants, ngspice and the literature."""
 
-from functools import partial
-
 import numpy as np
 from _neurons_networks import digits, mnist_slice
 from _show import info, show
@@ -21,13 +19,13 @@ STOP = 600e-9
 IMAGES = 20
 
 
-def _settling(name: str, made: Hardware, images: Array) -> EnvelopeRun:
+def _settling(name: str, hardware: Hardware, images: Array) -> EnvelopeRun:
     """Settling of every layer over some images; the last run."""
-    runs = [envelope(made.levels, image, STOP) for image in images]
-    each = np.array([[stage.sums for stage in settling(made.levels, run)] for run in runs])
-    outputs = np.array([[stage.outputs for stage in settling(made.levels, run)] for run in runs])
-    expected = predicted_settling(made.levels)
-    for n, stage in enumerate(settling(made.levels, runs[-1])):
+    runs = [envelope(hardware.levels, image, STOP) for image in images]
+    each = np.array([[stage.sums for stage in settling(hardware.levels, run)] for run in runs])
+    outputs = np.array([[stage.outputs for stage in settling(hardware.levels, run)] for run in runs])
+    expected = predicted_settling(hardware.levels)
+    for n, stage in enumerate(settling(hardware.levels, runs[-1])):
         known = stage.constants
         parts = f"{known.resonator * 1e9:.1f} + {known.dc * 1e9:.1f} + {known.oscillator * 1e9:.1f} ns"
         info(f"{name}, {stage.layer}: time constants, resonator + DC side + oscillator", parts)
@@ -50,42 +48,42 @@ def _settling(name: str, made: Hardware, images: Array) -> EnvelopeRun:
     return runs[-1]
 
 
-def _in_ngspice(name: str, made: Hardware, image: Array, stop: float) -> None:
+def _in_ngspice(name: str, hardware: Hardware, image: Array, stop: float) -> None:
     """Settling and drive energy by the transient, beat notes smoothed out."""
-    found = run_cascade(made.levels, image, cascade_timing(made.levels, stop), 60e-9)
-    run = envelope(made.levels, image, stop)
+    transient = run_cascade(hardware.levels, image, cascade_timing(hardware.levels, stop), 60e-9)
+    run = envelope(hardware.levels, image, stop)
     grid = run.time
-    width = max(1, round(8e-9 / (found.time[-1] - found.time[-2])))
-    for n, (sums, trace) in enumerate(zip(found.sums, run.stages, strict=True)):
+    width = max(1, round(8e-9 / (transient.time[-1] - transient.time[-2])))
+    for n, (sums, trace) in enumerate(zip(transient.sums, run.stages, strict=True)):
         padded = np.pad(sums, ((width // 2, width - 1 - width // 2), (0, 0)), mode="edge")
         total = np.vstack([np.zeros(sums.shape[1]), padded.cumsum(0)])
         smooth = (total[width:] - total[:-width]) / width
-        there = np.stack([np.interp(grid, found.time, column) for column in smooth.T], axis=1)
+        there = np.stack([np.interp(grid, transient.time, column) for column in smooth.T], axis=1)
         there[-1] = trace.sums[-1]
         slow, fast = (float(settling_time(grid, x, 0.02).max()) for x in (there, trace.sums))
         off = abs(slow / fast - 1)
-        layer = made.design.stages[n].layer.name
+        layer_name = hardware.design.stages[n].layer.name
         show(
-            f"{name}, {layer}: settling to 2 %, ngspice / envelope",
+            f"{name}, {layer_name}: settling to 2 %, ngspice / envelope",
             f"{slow * 1e9:.0f} / {fast * 1e9:.0f} ns",
             "within 10 %",
             off <= 0.1,
         )
-    drive = found.sums[0]
-    own = made.levels.stages[0]
-    current = own.bias + own.gm * voltages_of(made.levels, 0, drive)
-    joules = float(np.trapezoid(current**2 * own.options.resistance, found.time, axis=0).sum())
-    envelopes = energy(made.levels, run, image).stages[0].oscillators
+    drive = transient.sums[0]
+    levels = hardware.levels.stages[0]
+    current = levels.bias + levels.gm * voltages_of(hardware.levels, 0, drive)
+    joules = float(np.trapezoid(current**2 * levels.options.resistance, transient.time, axis=0).sum())
+    envelopes = energy(hardware.levels, run, image).stages[0].oscillators
     off = abs(joules / envelopes - 1)
     show(f"{name}: energy of the drive currents, ngspice - envelope", f"{off:.2%}", "<= 1 %", off <= 0.01)
 
 
-def _rf(name: str, made: Hardware) -> None:
+def _rf(name: str, hardware: Hardware) -> None:
     """RF power in the resonators: ngspice's currents against the linear engine's."""
-    design, worst = made.design.design, 0.0
-    for entry, program in zip(design.plan.layers, design.program(made.levels.method).layers, strict=True):
+    design, worst = hardware.design.design, 0.0
+    for entry, program in zip(design.plan.layers, design.program(hardware.levels.method).layers, strict=True):
         powers = []
-        for engine in (linear, partial(ngspice, jobs=2)):
+        for engine in (linear, ngspice.with_jobs(2)):
             passes = engine(design.plan, entry, program.f_res)
             powers.append(
                 [
@@ -101,13 +99,13 @@ def _joules(value: float) -> str:
     return f"{value * 1e15:,.3g} fJ"
 
 
-def _energy(name: str, found: Energy) -> None:
+def _energy(name: str, budget: Energy) -> None:
     """Energy of one image."""
     total = {
-        part: sum(getattr(stage, part) for stage in found.stages)
+        part: sum(getattr(stage, part) for stage in budget.stages)
         for part in ("resonators", "sources", "drive", "oscillators", "read", "amplifiers")
     }
-    info(f"{name}: an image is on for", f"{found.time * 1e9:.0f} ns")
+    info(f"{name}: an image is on for", f"{budget.time * 1e9:.0f} ns")
     for part, what in (
         ("resonators", "RF in the resonators"),
         ("sources", "RF that the sources have available"),
@@ -116,26 +114,26 @@ def _energy(name: str, found: Energy) -> None:
         ("amplifiers", "DC of the amplifiers"),
     ):
         info(f"{name}: {what}", _joules(total[part]))
-    info(f"{name}: per synaptic operation, in the resonators", _joules(found.per_synapse))
-    info(f"{name}: per synaptic operation, from the sources", _joules(found.per_synapse_with_sources))
-    info(f"{name}: per neuron operation, in the oscillators", _joules(found.per_oscillator))
-    info(f"{name}: per neuron operation, amplifier and all", _joules(found.per_neuron))
+    info(f"{name}: per synaptic operation, in the resonators", _joules(budget.per_synapse))
+    info(f"{name}: per synaptic operation, from the sources", _joules(budget.per_synapse_with_sources))
+    info(f"{name}: per neuron operation, in the oscillators", _joules(budget.per_oscillator))
+    info(f"{name}: per neuron operation, amplifier and all", _joules(budget.per_neuron))
 
 
 def claims(quick: bool) -> None:
     """Print the claims of this part."""
     kinds = ("relu",) if quick else ("relu", "three_terminal")
     for kind in kinds:
-        made, data = digits(kind)
+        hardware, data = digits(kind)
         images = np.asarray(data.images[: 4 if quick else IMAGES], float)
         name = f"digits, {kind.replace('_', ' ')}"
-        run = _settling(name, made, images)
-        stop = max(stage.sums for stage in settling(made.levels, run))
-        _energy(name, energy(made.levels, run, images[-1], stop))
+        run = _settling(name, hardware, images)
+        stop = max(stage.sums for stage in settling(hardware.levels, run))
+        _energy(name, energy(hardware.levels, run, images[-1], stop))
         if not quick:
-            _rf(name, made)
+            _rf(name, hardware)
     if not quick:
-        made, pictures = mnist_slice(1, 2)
-        _in_ngspice("MNIST slice, 243 resonators", made, pictures[0], 300e-9)
+        hardware, pictures = mnist_slice(1, 2)
+        _in_ngspice("MNIST slice, 243 resonators", hardware, pictures[0], 300e-9)
     info("literature, junctions of 20 nm: per synaptic operation", _joules(LITERATURE["synapse"]))
     info("literature, junctions of 20 nm: per neuron operation", _joules(LITERATURE["neuron"]))

@@ -34,27 +34,27 @@ class _Run:
     envelope_time: float  # s, wall
 
 
-def _compare(made: Hardware, image: Array, full_scale: float, stop: float) -> _Run:
-    wanted = cascade(made.levels, made.held, image[None]).logits[0]
+def _compare(hardware: Hardware, image: Array, full_scale: float, stop: float) -> _Run:
+    wanted = cascade(hardware.levels, hardware.held, image[None]).logits[0]
     begin = time.perf_counter()
-    slow = envelope(made.levels, image, stop)
+    slow = envelope(hardware.levels, image, stop)
     between = time.perf_counter()
-    found = run_cascade(made.levels, image, cascade_timing(made.levels, stop), WINDOW)
+    transient = run_cascade(hardware.levels, image, cascade_timing(hardware.levels, stop), WINDOW)
     end = time.perf_counter()
     return _Run(
-        int(found.logits.argmax()) == int(wanted.argmax()),
-        float(np.abs(found.logits - wanted).max() / full_scale),
-        float(np.abs(found.logits - slow.logits[-1]).max() / full_scale),
-        float(trace_difference(made.levels, found, slow).max()),
+        int(transient.logits.argmax()) == int(wanted.argmax()),
+        float(np.abs(transient.logits - wanted).max() / full_scale),
+        float(np.abs(transient.logits - slow.logits[-1]).max() / full_scale),
+        float(trace_difference(hardware.levels, transient, slow).max()),
         end - between,
         between - begin,
     )
 
 
-def _runs(made: Hardware, images: Sequence[Array], full_scale: float, stop: float) -> list[_Run]:
+def _runs(hardware: Hardware, images: Sequence[Array], full_scale: float, stop: float) -> list[_Run]:
     """Some images, two at once: the work is ngspice's."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda image: _compare(made, image, full_scale, stop), images))
+        return list(pool.map(lambda image: _compare(hardware, image, full_scale, stop), images))
 
 
 def _say(name: str, runs: Sequence[_Run], ratio: bool) -> None:
@@ -81,19 +81,19 @@ def _spread(count: int, labels: NDArray[np.int64]) -> list[int]:
 
 
 def _digits(kind: str, count: int, stop: float) -> None:
-    made, data = digits(kind)
+    hardware, data = digits(kind)
     images = np.asarray(data.images, float)
-    full_scale = float(np.abs(cascade(made.levels, made.held, images).logits).max())
-    runs = _runs(made, [images[n] for n in _spread(count, np.asarray(data.labels))], full_scale, stop)
-    name = f"digits, {kind.replace('_', ' ')}, {made.design.resonators} resonators"
+    full_scale = float(np.abs(cascade(hardware.levels, hardware.held, images).logits).max())
+    runs = _runs(hardware, [images[n] for n in _spread(count, np.asarray(data.labels))], full_scale, stop)
+    name = f"digits, {kind.replace('_', ' ')}, {hardware.design.resonators} resonators"
     _say(name, runs, ratio=True)
 
 
 def _slice(inputs: int, outputs: int, count: int, stop: float, ratio: bool) -> None:
-    made, images = mnist_slice(inputs, outputs)
-    full_scale = float(np.abs(cascade(made.levels, made.held, images).logits).max())
-    runs = _runs(made, list(images[:count]), full_scale, stop)
-    _say(f"MNIST, slice of two layers, {made.design.resonators} resonators", runs, ratio)
+    hardware, images = mnist_slice(inputs, outputs)
+    full_scale = float(np.abs(cascade(hardware.levels, hardware.held, images).logits).max())
+    runs = _runs(hardware, list(images[:count]), full_scale, stop)
+    _say(f"MNIST, slice of two layers, {hardware.design.resonators} resonators", runs, ratio)
 
 
 def claims(quick: bool) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate
-from resonet.cosim.strip.accuracy import strip_accuracy
 from resonet.cosim.strip.attribution import PARTS, Attribution, attribute
 from resonet.cosim.strip.engine import linear_phasors, strip_response
 from resonet.cosim.strip.layer import solve_layer_windows, strip_weights
@@ -20,6 +19,7 @@ from resonet.cosim.strip.tree_solver import swept_currents
 from resonet.cosim.weights.bus_attribution import attribute_bus
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.inference import accuracy
 from resonet.models.line.strip_geometry import Geometry, line_field
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
 from resonet.netlist.design.design import Design, compile_cnn
@@ -46,10 +46,10 @@ def _design() -> Design:
 
 def _conv1(design: Design, arrangement: str) -> tuple[Placement, Array, Array]:
     """Placement, resonances and weights of conv1 under the coupled program."""
-    layer = design.plan.layer("conv1").layer
-    placement = place(layer_usage(layer), arrangement)  # type: ignore[arg-type]
-    f_res, scale = layer_resonances(placement, layer, TONES, DEVICE, 0.8, "coupled")
-    return placement, f_res, layer.matrix.reshape(-1) * scale
+    synapses = design.plan.layer("conv1").layer
+    placement = place(layer_usage(synapses), arrangement)
+    f_res, scale = layer_resonances(placement, synapses, TONES, DEVICE, 0.8, "coupled")
+    return placement, f_res, synapses.matrix.reshape(-1) * scale
 
 
 def _small() -> Iterator[Line]:
@@ -57,14 +57,14 @@ def _small() -> Iterator[Line]:
     placement, tones = place(wired_usage([[0, 1], [1, 2]]), "planar"), np.array([2e9, 3e9])
     weights = np.array([0.5, -0.3]) * DEVICE.sensitivity
     f_res = strip_program(placement, weights, tones, DEVICE)
-    found = attribute(placement, tones, f_res, weights, parts={"field": ("line_field",)}, device=DEVICE)
+    split = attribute(placement, tones, f_res, weights, parts={"field": ("line_field",)}, device=DEVICE)
     usage, a = placement.usage, float(line_field(Geometry(), Geometry().pitch_x))
     wanted = np.zeros((2, 3))
     for n in range(4):  # the line beside resonator n is that of the other chain at the same tap
         other = np.flatnonzero((usage.tap == usage.tap[n]) & (usage.chain != usage.chain[n]))[0]
         volts = rectified_per_watt(tones[usage.tone[other]], f_res[n], DEVICE) * a**2
         wanted[usage.chain[n], usage.line[other]] += (1 - 2 * usage.tap[n]) * volts
-    off = np.abs(found.parts[0].alone * found.scale - wanted).max() / np.abs(wanted).max()
+    off = np.abs(split.parts[0].alone * split.scale - wanted).max() / np.abs(wanted).max()
     yield "fields of a neighbour's line, two chains, closed form", f"{off:.0e}", "<= 1e-6", off <= 1e-6
 
     table = [[j, j + 1, j + 2] for j in range(3)] * 2
@@ -74,10 +74,10 @@ def _small() -> Iterator[Line]:
     f_res, usage = strip_program(placement, weights, tones, DEVICE), placement.usage
     ours = attribute(placement, tones, f_res, weights, device=DEVICE)
     direct = strip_response(placement, extract_parasitics(placement, 4e9), f_res, tones, device=DEVICE)
-    held = np.zeros((6, 5))
-    held[usage.chain, usage.line] = weights[usage.weight]
+    programmed = np.zeros((6, 5))
+    programmed[usage.chain, usage.line] = weights[usage.weight]
     parts = ours.spectral + ours.delay + sum(part.alone for part in ours.parts) + ours.interaction
-    off = np.abs(parts - (direct.weights - held) / ours.scale).max()
+    off = np.abs(parts - (direct.weights - programmed) / ours.scale).max()
     yield "sum of all parts against the direct solution, six chains", f"{off:.0e}", "<= 1e-9", off <= 1e-9
     theirs = attribute(placement, tones, f_res, weights, device=DEVICE, engine="ngspice")
     off = max(np.abs(p.alone - q.alone).max() for p, q in zip(ours.parts, theirs.parts, strict=True))
@@ -91,37 +91,37 @@ def _solver(design: Design) -> Iterator[Line]:
     lines, first = np.unique(circuit.line, return_index=True)
     tones = circuit.tone[first]
     kept = tones == 24
-    times, found = [], []
+    times, currents = [], []
     for solve in (swept_currents, linear_phasors):
         begin = time.process_time()
-        found.append(solve(circuit, lines[kept], tones[kept], TONES, DEVICE))
+        currents.append(solve(circuit, lines[kept], tones[kept], TONES, DEVICE))
         times.append(time.process_time() - begin)
-    off = np.abs(found[0] - found[1]).max() / np.abs(found[1]).max()
+    off = np.abs(currents[0] - currents[1]).max() / np.abs(currents[1]).max()
     yield "iteration on ladders against direct, a block of 3,600 resonators", f"{off:.0e}", "<= 1e-9", off <= 1e-9
     ratio = times[1] / times[0]
     yield "  processor time of the direct solution over that of the iteration", f"{ratio:.1f}", "", True
 
 
-def _split(name: str, found: Attribution) -> Iterator[tuple[str, str]]:
+def _split(name: str, split: Attribution) -> Iterator[tuple[str, str]]:
     def told(error: Array) -> str:
-        return f"{100 * found.rms(error):.4f} ({100 * found.rms(error, True):.4f}) %"
+        return f"{100 * split.rms(error):.4f} ({100 * split.rms(error, True):.4f}) %"
 
-    yield f"{name}: spectral overlap (of it foreign)", told(found.spectral)
-    yield f"{name}: matched lines, bridges", told(found.delay)
-    for part in found.parts:
+    yield f"{name}: spectral overlap (of it foreign)", told(split.spectral)
+    yield f"{name}: matched lines, bridges", told(split.delay)
+    for part in split.parts:
         yield f"{name}: {part.name}, alone", told(part.alone)
         yield f"{name}: {part.name}, removed from all", told(part.without)
         yield f"{name}: {part.name}, linear response", told(part.linear)
-    for part in found.parts:
-        yield f"{name}: {part.name}, alone, after one gain", told(found.uneven(part.alone))
-    yield f"{name}: all together, after one gain", told(found.uneven(found.total))
-    yield f"{name}: interaction", told(found.interaction)
-    yield f"{name}: all together", told(found.total)
-    inner = float(np.sqrt((found.coherent_rms**2).sum() / found.uses.sum()))
-    worst = found.coherent_worst.max()
+    for part in split.parts:
+        yield f"{name}: {part.name}, alone, after one gain", told(split.uneven(part.alone))
+    yield f"{name}: all together, after one gain", told(split.uneven(split.total))
+    yield f"{name}: interaction", told(split.interaction)
+    yield f"{name}: all together", told(split.total)
+    inner = float(np.sqrt((split.coherent_rms**2).sum() / split.uses.sum()))
+    worst = split.coherent_worst.max()
     yield f"{name}: interference of equal tones, RMS; worst", f"{100 * inner:.3f} %; {100 * worst:.2f} %"
-    yield f"{name}: interference if all tones were one", f"{100 * found.one_frequency:.3f} %"
-    yield f"{name}: loudest pair", f"{found.pairs[0].level:.1f} dB, {found.pairs[0].cause}"
+    yield f"{name}: interference if all tones were one", f"{100 * split.one_frequency:.3f} %"
+    yield f"{name}: loudest pair", f"{split.pairs[0].level:.1f} dB, {split.pairs[0].cause}"
 
 
 def _truncation(design: Design) -> Iterator[tuple[str, str]]:
@@ -148,8 +148,8 @@ def _truncation(design: Design) -> Iterator[tuple[str, str]]:
 def _bus(design: Design) -> Iterator[tuple[str, str]]:
     for program in ("formula", "coupled"):
         for entry in design.plan.layers:
-            found = attribute_bus(design.plan, entry, design.program(program).layer(entry.layer.name))
-            parts = {"spectral": found.spectral} | {p.name: p.alone for p in found.parts}
+            split = attribute_bus(design.plan, entry, design.program(program).layer(entry.layer.name))
+            parts = {"spectral": split.spectral} | {p.name: p.alone for p in split.parts}
             told = ", ".join(f"{n} {100 * np.sqrt((e**2).mean()):.3f}" for n, e in parts.items())
             yield f"bus, {program}, {entry.layer.name}: RMS %", told
 
@@ -157,15 +157,15 @@ def _bus(design: Design) -> Iterator[tuple[str, str]]:
 def _whole(design: Design, arrangement: str) -> Iterator[tuple[str, str]]:
     """All of conv1 by every program, other layers calibrated on their buses."""
     images = read_images(MNIST / "mnist_test.npz", (1, 28, 28))
-    layer, begin = design.plan.layer("conv1").layer, time.perf_counter()
-    strip = solve_layer_windows(place(layer_usage(layer), arrangement), layer, TONES)  # type: ignore[arg-type]
+    synapses, begin = design.plan.layer("conv1").layer, time.perf_counter()
+    strip = solve_layer_windows(place(layer_usage(synapses), arrangement), synapses, TONES)
     yield f"{arrangement}: RF passes of 57,600 resonators", f"{time.perf_counter() - begin:.0f} s"
     bus = calibrate(design).design
     effective = {
         e.layer.name: effective_weights(bus, e.layer.name, "calibrated", engine=linear) for e in bus.plan.layers
     }
     for name, weights in strip_weights(strip, 0.8).items():
-        share = strip_accuracy(design, effective, weights, strip, images)
+        share = accuracy(design, {**effective, "conv1": weights}, images).circuit
         told = f"{100 * weights.rms():.2f} % ({100 * weights.rms(True):.3f} %), {100 * share:.2f} %"
         yield f"{arrangement}: {name}, RMS (foreign), accuracy", f"{told}, fill {weights.fill:.2f}"
 

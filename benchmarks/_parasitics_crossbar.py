@@ -41,8 +41,8 @@ def solve_ours(size: int, inputs: int) -> tuple[float, list[Array]]:
 
     g, volts = problem(size, inputs)
     start = time.process_time()
-    found = solve_network(g, volts, CrossbarArray(word_resistance=1.0, bit_resistance=1.0))
-    return time.process_time() - start, [found.device, found.word[:, :-1], found.bit]
+    solution = solve_network(g, volts, CrossbarArray(word_resistance=1.0, bit_resistance=1.0))
+    return time.process_time() - start, [solution.device, solution.word[:, :-1], solution.bit]
 
 
 def solve_badcrossbar(size: int, inputs: int) -> tuple[float, list[Array]]:
@@ -52,9 +52,9 @@ def solve_badcrossbar(size: int, inputs: int) -> tuple[float, list[Array]]:
     logging.disable(logging.INFO)
     g, volts = problem(size, inputs)
     start = time.process_time()
-    found = badcrossbar.compute(volts, 1 / g, 1.0).currents
+    currents = badcrossbar.compute(volts, 1 / g, 1.0).currents
     took = time.process_time() - start
-    return took, [a.reshape(size, size, inputs) for a in (found.device, found.word_line, found.bit_line)]
+    return took, [a.reshape(size, size, inputs) for a in (currents.device, currents.word_line, currents.bit_line)]
 
 
 def in_a_process(who: str, size: int, inputs: int, folder: Path) -> tuple[float, float, list[Array]]:
@@ -143,14 +143,14 @@ def against_ngspice(show: Any) -> None:
     for size in (16, 32):
         states, volts = rng.uniform(0, 1, (size, size)), rng.uniform(0, 0.1, size)
         g = conductance(states, array.cell)
-        found = solve_network(g, volts, array)
+        solution = solve_network(g, volts, array)
         plot = run_deck(crossbar_deck("crossbar", states, volts, array))[0]
         nodes = [[f"v({line}{i}_{k})" for i in range(size) for k in range(size)] for line in "wb"]
         word, bit = (plot.columns(names)[0].real.reshape(size, size) for names in nodes)
         device = g * (word - bit)
         outputs = plot.columns([f"i(vsense{k})" for k in range(size)])[0].real
-        off = np.abs(found.device[..., 0] - device).max() / device.max()
-        off = max(off, float(np.max(np.abs(found.output[:, 0] / outputs - 1))))
+        off = np.abs(solution.device[..., 0] - device).max() / device.max()
+        off = max(off, float(np.max(np.abs(solution.output[:, 0] / outputs - 1))))
         show(
             f"crossbar {size} x {size}, device and output currents vs ngspice .op", f"{off:.1e}", "<= 1e-6", off <= 1e-6
         )
@@ -163,9 +163,9 @@ def against_closed_forms(show: Any) -> None:
 
     ideal, n = CrossbarArray(word_resistance=0.0, bit_resistance=0.0), 64
     first = np.arange(n) == 0
-    found = solve_network(np.full((n, n), 1e-3), 0.1 * first, ideal, first, first).output[0, 0]
+    output = solve_network(np.full((n, n), 1e-3), 0.1 * first, ideal, first, first).output[0, 0]
     wanted = 0.1e-3 * (1 + 1 / (2 / (n - 1) + 1 / (n - 1) ** 2))
-    off = abs(found / wanted - 1)
+    off = abs(output / wanted - 1)
     show("sneak paths of a floating 64 x 64 array vs closed form", f"{off:.1e}", "<= 1e-9", off <= 1e-9)
     g, array = problem(48, 1)[0], CrossbarArray(sense_resistance=10.0)
     one_by_one = solve_network(g, np.eye(48), array).output.T
@@ -222,7 +222,7 @@ def trained_network(show: Any, info: Any, quick: bool) -> None:
         info(f"crossbar {name}: RMS weight error, accuracy", f"{error:.2%}, {point.accuracy:.2%}")
     design = calibrate(design).design
     for method in ("calibrated",) if quick else METHODS:
-        chains = {layer: effective_weights(design, layer, method) for layer in layers}
+        chains = {layer_name: effective_weights(design, layer_name, method) for layer_name in layers}
         error = pooled_error([w.error for w in chains.values()])
         share = accuracy(design, chains, images, software=software).circuit
         info(f"RF chains, {method}: RMS weight error, accuracy", f"{error:.2%}, {share:.2%}")

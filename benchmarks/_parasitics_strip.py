@@ -24,9 +24,10 @@ from resonet.models.line.strip_geometry import Geometry, attenuation, strip_line
 from resonet.models.line.strip_matrix import EPSILON0, capacitance_matrix, inductance_matrix
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.strip.arrangement import ARRANGEMENTS
 from resonet.netlist.strip.facts import layout_facts
 from resonet.netlist.strip.parasitics import extract_parasitics
-from resonet.netlist.strip.placement import ARRANGEMENTS, place
+from resonet.netlist.strip.placement import place, place_layer
 from resonet.netlist.strip.usage import layer_usage
 
 __all__ = ["by_differences", "claims"]
@@ -165,15 +166,19 @@ def _large() -> Synapses:
 
 
 def _layouts() -> Iterator[Line]:
-    for layer in read_cnn(MODEL).synapses:
+    for synapses in read_cnn(MODEL).synapses:
         for kind in ARRANGEMENTS:
-            usage = layer_usage(layer, kind != "sequential")
+            usage = layer_usage(synapses, ARRANGEMENTS[kind].parallel)
             key = usage.chain.astype(np.int64) * usage.tones + usage.tone
-            good = usage.weights == layer.weight.size and usage.tones == layer.taps and len(np.unique(key)) == len(key)
-            made = place(usage, kind)
-            good = good and len(made.tuning.counts) == layer.weight.size
+            good = (
+                usage.weights == synapses.weight.size
+                and usage.tones == synapses.taps
+                and len(np.unique(key)) == len(key)
+            )
+            placement = place(usage, kind)
+            good = good and len(placement.tuning.counts) == synapses.weight.size
             figure = f"{usage.weights:,} for {len(key):,}"
-            yield f"{layer.name} {kind}: tuning lines for resonators; tones differ", figure, "= shared weights", good
+            yield f"{synapses.name} {kind}: tuning lines for resonators; tones differ", figure, "= shared weights", good
     start = time.perf_counter()
     usage = layer_usage(_large())
     place(usage, "planar")
@@ -187,10 +192,10 @@ def _layouts() -> Iterator[Line]:
 
 
 def _notes() -> Iterator[tuple[str, str]]:
-    for layer in read_cnn(MODEL).synapses[:2]:
+    for synapses in read_cnn(MODEL).synapses[:2]:
         for kind in ARRANGEMENTS:
-            facts = layout_facts(place(layer_usage(layer, kind != "sequential"), kind), 4.47e9)
-            name = f"{layer.name} {kind}"
+            facts = layout_facts(place_layer(synapses, kind), 4.47e9)
+            name = f"{synapses.name} {kind}"
             yield f"{name}: area", f"{facts.area * 1e6:.3g} mm²"
             yield (
                 f"{name}: longest line, resistance, loss",

@@ -32,10 +32,10 @@ P_MAX = 1e-6  # W
 def kernel_case(positions: int, kernels: int) -> tuple[Placement, Array, Array]:
     """Convolution 5 x 5 of stride 2 with random weights, small enough to solve whole; its resonances and tones."""
     size, weights = 2 * positions + 3, np.random.default_rng(5).uniform(-0.9, 0.9, (kernels, 1, 5, 5))
-    layer = Synapses(
+    synapses = Synapses(
         "conv", "", "conv", weights, np.zeros(kernels), (1, size, size), (kernels, positions, positions), (2, 2)
     )
-    placement = place(layer_usage(layer), "planar")
+    placement = place(layer_usage(synapses), "planar")
     tones = channel_grid(placement.usage.tones, PlanOptions())
     return placement, strip_program(placement, weights.ravel() * DEVICE.sensitivity, tones, DEVICE), tones
 
@@ -46,14 +46,14 @@ def ideal() -> None:
     usage, none = placement.usage, extract_parasitics(placement, 4e9, ())
     bare = strip_response(placement, none, f_res, tones, also=())
     wanted = np.zeros((usage.chains, len(bare.lines)))
-    held = -4 * DEVICE.damping * DEVICE.sensitivity * susceptibility(tones[usage.tone], f_res, DEVICE.damping).real
-    wanted[usage.chain, usage.line] = held * (1 - 2 * (usage.tap % 2))
+    weights = -4 * DEVICE.damping * DEVICE.sensitivity * susceptibility(tones[usage.tone], f_res, DEVICE.damping).real
+    wanted[usage.chain, usage.line] = weights * (1 - 2 * (usage.tap % 2))
     error = float(np.abs(bare.weights - wanted).max() / DEVICE.sensitivity)
     show("all parasitics zero: ideal weights, of K_SD", f"{error:.1e}", "<= 1e-9", error <= 1e-9)
     worst = max(
-        float(np.abs(one.weights - bare.weights).max() / DEVICE.sensitivity)
+        float(np.abs(response.weights - bare.weights).max() / DEVICE.sensitivity)
         for cause in CAUSES
-        for one in [strip_response(placement, faint(placement, none, cause), f_res, tones, also=())]
+        for response in [strip_response(placement, faint(placement, none, cause), f_res, tones, also=())]
     )
     show("every parasitic alone, 1e-12 of its size: ideal weights", f"{worst:.1e}", "<= 1e-9", worst <= 1e-9)
 
@@ -101,11 +101,11 @@ def small_case(quick: bool) -> None:
         currents = (
             (f_res / built - 1)[:3] * reference / (placement.geometry.slope * float(tuning_field(placement.geometry)))
         )
-        held = strip_response(placement, circuit.parasitics, f_res, tones, also=also).weights
+        weights = strip_response(placement, circuit.parasitics, f_res, tones, also=also).weights
         powers = np.pad(images, ((0, 0), (1, 1)))
-        found = np.array([strip_transient(circuit, built, reference, currents, tones, p, DEVICE) for p in powers])
+        volts = np.array([strip_transient(circuit, built, reference, currents, tones, p, DEVICE) for p in powers])
         software = np.array([DEVICE.sensitivity * np.convolve(p, WEIGHTS[::-1], "valid") for p in powers])
-        error = 100 * float(np.abs(found - software).mean()) / full
+        error = 100 * float(np.abs(volts - software).mean()) / full
         if name == "no causes":
             show(
                 f"small case, {len(images)} images: transient against software",
@@ -115,7 +115,7 @@ def small_case(quick: bool) -> None:
             )
         else:
             info("small case with all causes, not calibrated: against software", f"{error:.2f} % of full scale")
-            error = 100 * float(np.abs(found - powers @ held.T).mean()) / full
+            error = 100 * float(np.abs(volts - powers @ weights.T).mean()) / full
             info("small case with all causes: transient against two passes", f"{error:.2f} % of full scale")
 
 

@@ -20,7 +20,7 @@ from resonet.cosim.sweep.sweep import Sweep, run_sweep
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.bus.deck import rf_deck, rf_deck_blocks
-from resonet.netlist.bus.graph import HardwareGraph, bus_chains, bus_graph
+from resonet.netlist.bus.hardware import BusHardware, bus_hardware
 from resonet.netlist.design.folder import stream_deck
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, PlanOptions, channel_grid
 
@@ -55,7 +55,7 @@ def _run(folder: Path, command: tuple[str, ...]) -> tuple[float, int, str]:
     words = [word.format(folder) for word in command]
     begin = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "resonet.cli.entry", *words],
+        [sys.executable, "-m", "resonet.cli.start", *words],
         capture_output=True,
         text=True,
         cwd=folder.parent,
@@ -128,11 +128,11 @@ def _after(folder: Path, points: int, act: Callable[[], None]) -> threading.Thre
     return thread
 
 
-def _verdict(what: str, folder: Path, found: dict[int, object], wanted: dict[int, object]) -> None:
+def _verdict(what: str, folder: Path, results: dict[int, object], wanted: dict[int, object]) -> None:
     """Every point ended once, and gave what it gives undisturbed."""
     ends = Counter(line["end"] for line in _journal(folder) if "end" in line)
     twice, lost = sum(n > 1 for n in ends.values()), len(wanted) - len(ends)
-    same = found == wanted and None not in found.values()
+    same = results == wanted and None not in results.values()
     told = f"{twice} twice, {lost} lost, {'same' if same else 'OTHER'}"
     show(f"{what}: {len(wanted)} points", told, "none, none, same bits", not twice and not lost and same)
 
@@ -142,7 +142,7 @@ def killed(quick: bool) -> None:
     sweep = _sweep(quick)
     count = len(sweep.points)
     words = [f"--over={a.name}=" + ",".join(map(repr, a.values)) for a in sweep.axes]
-    command = [sys.executable, "-m", "resonet.cli.entry", "sweep", sweep.source, *words, "--program=coupled"]
+    command = [sys.executable, "-m", "resonet.cli.start", "sweep", sweep.source, *words, "--program=coupled"]
     with tempfile.TemporaryDirectory() as scratch:
         alone, again, pool, dask = (Path(scratch) / name for name in ("alone", "again", "pool", "dask"))
         begin = time.perf_counter()
@@ -183,65 +183,65 @@ def _cluster(sweep: Sweep, folder: Path, wanted: dict[int, object]) -> None:
     info("  processes that computed points", str(len(workers)))
 
 
-def _graph(chains: int, size: int = 48) -> HardwareGraph:
+def _one_bus(chains: int, size: int = 48) -> BusHardware:
     """One bus with many chains at random detunings."""
     channels, rng = channel_grid(size, PlanOptions()), np.random.default_rng(0)
     bus = Bus("big", "t0", 0, 0, 0, np.arange(chains), np.arange(size), channels, np.ones(size), 0)
     plan = FrequencyPlan(SpinDiode(), BusCircuit(), PlanOptions(), ())
-    return bus_graph(plan, bus, channels * (1 + 0.01 * rng.uniform(-1, 1, (chains, size))))
+    return bus_hardware(plan, bus, channels * (1 + 0.01 * rng.uniform(-1, 1, (chains, size))))
 
 
-def _written(graph: HardwareGraph) -> tuple[float, float]:
+def _written(hardware: BusHardware) -> tuple[float, float]:
     """Least seconds of three to write the RF deck, and its megabytes."""
     taken = []
     with tempfile.TemporaryDirectory() as scratch:
         for _ in range(3):
             begin = time.perf_counter()
-            path = stream_deck("big_t0_rf", rf_deck_blocks(graph, "big", "t0"), Path(scratch) / "decks")
+            path = stream_deck("big_t0_rf", rf_deck_blocks(hardware), Path(scratch) / "decks")
             taken.append(time.perf_counter() - begin)
         return min(taken), path.stat().st_size / 1e6
 
 
-def _formatted(graph: HardwareGraph) -> float:
+def _formatted(hardware: BusHardware) -> float:
     """Least seconds of five to make the deck's text."""
     taken = []
     for _ in range(5):
         begin = time.perf_counter()
-        rf_deck(graph, "big", "t0")
+        rf_deck(hardware)
         taken.append(time.perf_counter() - begin)
     return min(taken)
 
 
-def _with_pyspice(graph: HardwareGraph) -> float:
+def _with_pyspice(hardware: BusHardware) -> float:
     """Least seconds of three to build the same chains as a PySpice circuit, and print it: the text alone."""
     from PySpice.Spice.Netlist import Circuit
 
-    circuit, device = graph.graph["circuit"], graph.graph["device"]
+    circuit, device = hardware.circuit, hardware.device
     tee = {"cblock": circuit.block_capacitance, "lchoke": circuit.choke_inductance}
     tee |= {"rchoke": circuit.choke_resistance, "cbypass": circuit.bypass_capacitance}
     shared = {"q": device.quality, "k": device.transduction, "r0": device.resistance, "cnode": circuit.node_capacitance}
     taken = []
     for _ in range(3):
-        begin, made = time.perf_counter(), Circuit("big")
-        for j, chain in enumerate(bus_chains(graph, "big", "t0")):
-            made.X(f"bt{j}", "bias_tee", "bus", f"dc{j}", f"h{j}_0", **tee)
-            values = chain["f_res"].tolist()
+        begin, pyspice = time.perf_counter(), Circuit("big")
+        for j, f_res_of in enumerate(hardware.f_res):
+            pyspice.X(f"bt{j}", "bias_tee", "bus", f"dc{j}", f"h{j}_0", **tee)
+            values = f_res_of.tolist()
             for n, f_res in enumerate(values):
                 ends = [f"h{j}_{n}", "0" if n == len(values) - 1 else f"h{j}_{n + 1}"]
-                made.X(f"r{j}_{n}", "resonator", *(ends[::-1] if n % 2 else ends), f"x{j}_{n}", f0=f_res, **shared)
-            made.X(f"ro{j}", "readout", f"dc{j}", rin=circuit.readout_resistance)
-        str(made)
+                pyspice.X(f"r{j}_{n}", "resonator", *(ends[::-1] if n % 2 else ends), f"x{j}_{n}", f0=f_res, **shared)
+            pyspice.X(f"ro{j}", "readout", f"dc{j}", rin=circuit.readout_resistance)
+        str(pyspice)
         taken.append(time.perf_counter() - begin)
     return min(taken)
 
 
 def decks(quick: bool) -> None:
     """A deck of 300,000 resonators; the ratio to PySpice from 3,000 to 30,000, in this run."""
-    seconds, size = _written(_graph(6250))
+    seconds, size = _written(_one_bus(6250))
     show(f"deck of 300,000 resonators on disk, {size:.0f} MB", f"{seconds:.2f} s", "<= 1 s", seconds <= 1)
     for chains in (63,) if quick else (63, 209, 625):
-        graph = _graph(chains)
-        ours, theirs = _formatted(graph), _with_pyspice(graph)
+        hardware = _one_bus(chains)
+        ours, theirs = _formatted(hardware), _with_pyspice(hardware)
         what = f"text of {48 * chains:,} resonators: PySpice {theirs:.2f} s, ours {1e3 * ours:.1f} ms"
         show(what, f"{theirs / ours:.0f} x", ">= 20 x", theirs >= 20 * ours)
 

@@ -68,8 +68,8 @@ def lenet_layers() -> list[Synapses]:
 def bus_million(resonators: int) -> dict[str, float]:
     """Effective weights and crosstalk of one dense layer under bus feed, chains in tiles of 48; best of nine times."""
     outputs = max(10, round(resonators**0.5))
-    layer = dense("dense", resonators // outputs, outputs)
-    cnn = Cnn("random", "", layer.in_shape, (layer,))
+    synapses = dense("dense", resonators // outputs, outputs)
+    cnn = Cnn("random", "", synapses.in_shape, (synapses,))
     begin = time.perf_counter()
     planned = plan(cnn)
     planning = time.perf_counter() - begin
@@ -85,7 +85,7 @@ def bus_million(resonators: int) -> dict[str, float]:
         begin = time.perf_counter()
         effective_weights(design, "dense", "formula", engine=linear)
         taken.append(time.perf_counter() - begin)
-    return {"resonators": layer.weight.size, "planning": planning, "time": min(taken), "memory": peak()}
+    return {"resonators": synapses.weight.size, "planning": planning, "time": min(taken), "memory": peak()}
 
 
 def peak() -> float:
@@ -93,12 +93,12 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def strip_time(layer: Synapses) -> dict[str, float]:
+def strip_time(synapses: Synapses) -> dict[str, float]:
     """Weights of a layer under strip-line feed, all parasitics, planar, from the placement on."""
     begin, cpu = time.perf_counter(), time.process_time()
-    placement = place(layer_usage(layer), "planar")
+    placement = place(layer_usage(synapses), "planar")
     tones = channel_grid(placement.usage.tones, PlanOptions())
-    f_res, _ = layer_resonances(placement, layer, tones, DEVICE, 0.9, "coupled")
+    f_res, _ = layer_resonances(placement, synapses, tones, DEVICE, 0.9, "coupled")
     pairs = sum(w.size for _, _, w in streamed_weights(placement, tones, f_res, device=DEVICE))
     return {
         "resonators": len(f_res),
@@ -112,7 +112,7 @@ def strip_time(layer: Synapses) -> dict[str, float]:
 def lenet(names: list[str] | None = None) -> list[dict[str, float]]:
     """Weights of all layers, or of those named; the compiled code is loaded before the clock starts."""
     strip_time(kernels("small", 1, 1, 7))
-    return [strip_time(layer) for layer in lenet_layers() if names is None or layer.name in names]
+    return [strip_time(synapses) for synapses in lenet_layers() if names is None or synapses.name in names]
 
 
 def blocks(count: int) -> dict[str, float]:
@@ -132,15 +132,15 @@ def alone(call: str) -> dict[str, float] | list[dict[str, float]]:
 def timed(call: Callable[[], object]) -> tuple[float, object]:
     """Seconds, and what the call gives."""
     begin = time.perf_counter()
-    found = call()
-    return time.perf_counter() - begin, found
+    result = call()
+    return time.perf_counter() - begin, result
 
 
 def bus_ratio() -> None:
     """Effective weights of the whole shipped network under bus feed; ngspice with a deck a bus, on both cores."""
     design = compile_cnn(MNIST / "mnist.onnx")
     names, both = [entry.layer.name for entry in design.plan.layers], []
-    for engine in (linear, partial(ngspice, jobs=2)):
+    for engine in (linear, ngspice.with_jobs(2)):
         run = partial(lambda e: [effective_weights(design, name, "coupled", engine=e).values for name in names], engine)
         if engine is linear:
             run()  # loads the compiled code
@@ -158,9 +158,9 @@ def transients(design: Design, fast: float) -> None:
     images = read_images(MNIST / "mnist_test.npz", design.cnn.input_shape).images[:20]
     powers, taken, off = patch_powers(design, "conv1", images, 9), [], []
     for chain in range(3):
-        spent, (found, _) = timed(partial(transient, design, "conv1", "coupled", powers, chain))  # type: ignore[misc]
+        spent, (result, _) = timed(partial(transient, design, "conv1", "coupled", powers, chain))  # type: ignore[misc]
         taken.append(spent)
-        off.append(abs(found.difference_of_full_scale))
+        off.append(abs(result.difference_of_full_scale))
     runs = sum(entry.chains * entry.layer.positions for entry in design.plan.layers)
     mean, spread = float(np.mean(taken)) * runs, float(np.std(taken, ddof=1)) / np.sqrt(3) * runs
     show(

@@ -18,7 +18,7 @@ from _show import header, info, show, stop
 
 from resonet.cosim.calibration.newton import Calibration, CalibrationOptions, Status, calibrate, calibrate_layer
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
-from resonet.cosim.weights.engines import Passes, linear, ngspice
+from resonet.cosim.weights.engines import Engine, Passes, linear, ngspice
 from resonet.cosim.weights.inference import accuracy
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.network.cnn import Cnn, Synapses
@@ -39,37 +39,42 @@ def shipped() -> Design:
 def whole_network(design: Design) -> Calibration:
     """Time of the linear engine on the whole network, from the worse of the two programs."""
     start = time.perf_counter()
-    found = calibrate(design, linear, start="formula")
+    calibration = calibrate(design, linear, start="formula")
     took = time.perf_counter() - start
     show("calibrate the shipped network, linear engine", f"{took:.2f} s", "<= 30 s", took <= 30)
-    return found
+    return calibration
 
 
 def conv1_with_ngspice(design: Design) -> None:
     """A kernel of conv1, and all 16, with ngspice in the loop."""
     entry = design.plan.layer("conv1")
     (bus,) = entry.buses
-    one = replace(bus, outputs=bus.outputs[:1])
-    kernel = replace(entry, buses=(one,))
+    first = replace(bus, outputs=bus.outputs[:1])
+    kernel = replace(entry, buses=(first,))
     programmed = design.program("formula").layer("conv1")
-    for what, layer, f_res in (
+    for what, planned, f_res in (
         ("one conv1 kernel", kernel, (programmed.f_res[0][:1],)),
         ("conv1, 16 kernels", entry, programmed.f_res),
     ):
         start = time.perf_counter()
-        found = calibrate_layer(design.plan, layer, replace(programmed, f_res=f_res), ngspice)
+        calibrated = calibrate_layer(design.plan, planned, replace(programmed, f_res=f_res), ngspice)
         took = time.perf_counter() - start
-        good = found.status is Status.CONVERGED and took <= 10
-        show(f"{what}, ngspice in the loop (largest error {found.worst_after:.0e})", f"{took:.2f} s", "<= 10 s", good)
+        good = calibrated.status is Status.CONVERGED and took <= 10
+        show(
+            f"{what}, ngspice in the loop (largest error {calibrated.worst_after:.0e})",
+            f"{took:.2f} s",
+            "<= 10 s",
+            good,
+        )
 
 
-def before_and_after(found: Calibration, quick: bool) -> dict[str, EffectiveWeights]:
+def before_and_after(calibration: Calibration, quick: bool) -> dict[str, EffectiveWeights]:
     """Weight errors per layer as ngspice sees them (quick: before by the linear engine); the calibrated weights."""
     after = {}
-    for entry in found.design.plan.layers:
+    for entry in calibration.design.plan.layers:
         name = entry.layer.name
-        before = {m: effective_weights(found.design, name, m, engine=linear if quick else None) for m in COMPILED}
-        after[name] = effective_weights(found.design, name, "calibrated")
+        before = {m: effective_weights(calibration.design, name, m, engine=linear if quick else None) for m in COMPILED}
+        after[name] = effective_weights(calibration.design, name, "calibrated")
         error = after[name].rms_error
         was = f"formula {before['formula'].rms_error:.2%}, coupled {before['coupled'].rms_error:.2%}"
         holds = error <= 1e-3 and before["formula"].rms_error > 0.05
@@ -79,20 +84,20 @@ def before_and_after(found: Calibration, quick: bool) -> dict[str, EffectiveWeig
 
 def circuit_accuracy(design: Design, effective: dict[str, EffectiveWeights], data: ImageSet) -> None:
     """Accuracy of the calibrated circuit, with ngspice's effective weights."""
-    found = accuracy(design, effective, data)
-    off = 100 * abs(found.circuit - found.software)
-    shown = f"{found.circuit:.2%}"
-    what = f"circuit accuracy, {found.images} images (software {found.software:.2%})"
+    shares = accuracy(design, effective, data)
+    off = 100 * abs(shares.circuit - shares.software)
+    shown = f"{shares.circuit:.2%}"
+    what = f"circuit accuracy, {shares.images} images (software {shares.software:.2%})"
     show(what, shown, "within 0.1 points", off <= 0.1)
-    info("  images in the same class as the software network's", f"{found.same_class:.2%}")
+    info("  images in the same class as the software network's", f"{shares.same_class:.2%}")
 
 
 def _dense(weight: np.ndarray) -> Cnn:
     out, taps = weight.shape
-    layer = Synapses(
+    synapses = Synapses(
         "dense1", "", "dense", weight.reshape(out, taps, 1, 1), np.zeros(out), (taps, 1, 1), (out, 1, 1), groups=1
     )
-    return Cnn("random", "0" * 64, (taps,), (layer,))
+    return Cnn("random", "0" * 64, (taps,), (synapses,))
 
 
 def never_worse() -> None:
@@ -103,16 +108,16 @@ def never_worse() -> None:
         planned = plan(_dense(rng.uniform(-1, 1, (8, 25))), options=PlanOptions(f_min=5e9, f_max=band))
         entry = planned.layers[0]
 
-        def engine(plan: object, entry: object, f_res: object, jump: float = jump) -> Passes:
+        def passes(plan: object, entry: object, f_res: object, jump: float = jump) -> Passes:
             moved = [f * (1 + jump * rng.normal(size=f.shape)) for f in f_res]  # type: ignore[attr-defined]
             return linear(plan, entry, moved)  # type: ignore[arg-type]
 
         for method in COMPILED:
             start = program(planned, method).layers[0]
-            found = calibrate_layer(planned, entry, start, engine, CalibrationOptions(fill=0.8))
+            calibrated = calibrate_layer(planned, entry, start, Engine("jumps", passes), CalibrationOptions(fill=0.8))
             tries += 1
-            worse += found.rms_after > found.rms_before
-            typed += isinstance(found.status, Status) and bool(found.status.value)
+            worse += calibrated.rms_after > calibrated.rms_before
+            typed += isinstance(calibrated.status, Status) and bool(calibrated.status.value)
     show("results worse than their start (overlapping channels, random faults)", f"{worse} of {tries}", "0", worse == 0)
     show("  each ends in a typed status with advice, no exception", f"{typed} of {tries}", "all", typed == tries)
 
@@ -124,10 +129,10 @@ def main() -> None:
     quick = parser.parse_args().quick
     header("numpy", "scipy")
     design = shipped()
-    found = whole_network(design)
+    calibration = whole_network(design)
     conv1_with_ngspice(design)
-    effective = before_and_after(found, quick)
-    circuit_accuracy(found.design, effective, read_images(MNIST / "mnist_test.npz", SHAPE))
+    effective = before_and_after(calibration, quick)
+    circuit_accuracy(calibration.design, effective, read_images(MNIST / "mnist_test.npz", SHAPE))
     never_worse()
     for part in ("_calibration_planning", "_calibration_quantised", "_calibration_bench"):
         print()

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from _show import header, info, show, stop
 
+from resonet.cosim.feed.store import stored_effective_weights
 from resonet.cosim.ngspice.run import find_ngspice, run_decks
 from resonet.cosim.referee.chain import chain_bus, patch_powers, transient, two_pass_voltage
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
-from resonet.cosim.weights.store import stored_effective_weights
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.network.forward import propagate
@@ -73,11 +73,16 @@ def demo(folder: Path) -> dict[str, object]:
             "< formula",
             coupled < formula,
         )
-    found = result["accuracy"]
-    show("software accuracy, 10,000 test images", f"{found['software']:.2%}", ">= 99.00 %", found["software"] >= 0.99)
-    show("  images", str(found["images"]), "10000", found["images"] == 10_000)
-    info("circuit accuracy, formula", f"{found['circuit_formula']:.2%}")
-    info("circuit accuracy, coupled", f"{found['circuit_coupled']:.2%}")
+    accuracy = result["accuracy"]
+    show(
+        "software accuracy, 10,000 test images",
+        f"{accuracy['software']:.2%}",
+        ">= 99.00 %",
+        accuracy["software"] >= 0.99,
+    )
+    show("  images", str(accuracy["images"]), "10000", accuracy["images"] == 10_000)
+    info("circuit accuracy, formula", f"{accuracy['circuit_formula']:.2%}")
+    info("circuit accuracy, coupled", f"{accuracy['circuit_coupled']:.2%}")
     for row in result["transient"]:
         off = row["difference_of_full_scale"]
         show(
@@ -99,9 +104,9 @@ def second_opinion(folder: Path, result: dict[str, object]) -> None:
     data = read_images(MNIST / "mnist_test.npz", design.cnn.input_shape)
     worst = 0.0
     for method in COMPILED:
-        for layer, found in stored_effective_weights(folder, design, method).items():
-            off = found.values - effective_weights(design, layer, method, engine=linear).values
-            worst = max(worst, float(np.abs(off).max() / np.abs(found.trained).max()))
+        for layer_name, weights in stored_effective_weights(folder, design, method).items():
+            off = weights.values - effective_weights(design, layer_name, method, engine=linear).values
+            worst = max(worst, float(np.abs(off).max() / np.abs(weights.trained).max()))
     show("effective weights, ngspice vs numpy closed form, of full scale", f"{worst:.1e}", "<= 1e-6", worst <= 1e-6)
     for store in (folder / "results").glob("effective_*.nc"):
         store.unlink()
@@ -174,10 +179,10 @@ def prewarps(design: Design) -> None:
     for size in (9, 25):
         powers = patch_powers(design, "conv1", images, size)
         for prewarp in ("tank", "none"):
-            found, _ = transient(design, "conv1", "coupled", powers, prewarp=prewarp)  # type: ignore[arg-type]
+            result, _ = transient(design, "conv1", "coupled", powers, prewarp=prewarp)  # type: ignore[arg-type]
             info(
                 f"transient, {size} resonators, pre-warp {prewarp}, off by, of full scale",
-                f"{found.difference_of_full_scale:.3%}",
+                f"{result.difference_of_full_scale:.3%}",
             )
 
 
@@ -186,8 +191,8 @@ def power_range(design: Design) -> None:
     for size in (9, 25):
         for watts in (0.5e-9, 5e-9, 50e-9, 200e-9, 1e-6):
             powers = np.full(size, watts)
-            found, _ = transient(design, "conv1", "coupled", powers)
-            off = found.transient / found.two_pass - 1
+            result, _ = transient(design, "conv1", "coupled", powers)
+            off = result.transient / result.two_pass - 1
             info(f"transient / two-pass - 1, {size} tones of {watts * 1e9:g} nW each", f"{off:.3%}")
 
 
@@ -196,24 +201,24 @@ def programs_cost(design: Design) -> None:
     from resonet.netlist.bus.deck import rf_deck
     from resonet.netlist.spice.deck import Deck
 
-    deck = rf_deck(design.graph("coupled"), "conv1", "t0")
+    deck = rf_deck(design.hardware("conv1", "coupled")[0])
     sweep = next(line for line in deck.text.splitlines() if line.startswith("ac dec"))
     channels = design.plan.layer("conv1").buses[0].frequencies
     single = "\n".join(f"ac lin 1 {float(f)!r} {float(f)!r}\nwrite {deck.raw}\nset appendwrite" for f in channels)
     slow = Deck(deck.name, deck.text.replace(f"{sweep}\nwrite {deck.raw}", single))
     took = {}
-    for name, one in (("sweep", deck), ("single", slow)):
+    for name, played_deck in (("sweep", deck), ("single", slow)):
         start = time.perf_counter()
-        run_decks([one], 1)
+        run_decks([played_deck], 1)
         took[name] = time.perf_counter() - start
     info("conv1 RF pass: one sweep against one .ac a channel, ratio", f"{took['single'] / took['sweep']:.0f} x")
 
 
 def linearity(design: Design) -> None:
     """The two passes must be linear in the tone powers."""
-    bus, graph = chain_bus(design, "conv1", "coupled")
+    alone = chain_bus(design, "conv1", "coupled")
     a, b = np.random.default_rng(0).uniform(0, 50e-9, (2, 25))
-    v = [two_pass_voltage(graph, bus, p) for p in (a, b, a + b)]
+    v = [two_pass_voltage(alone, p) for p in (a, b, a + b)]
     off = abs(v[2] - v[0] - v[1]) / abs(v[2])
     show("two-pass output is linear in the tone powers, relative", f"{off:.1e}", "<= 1e-9", off <= 1e-9)
 

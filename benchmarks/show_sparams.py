@@ -127,10 +127,10 @@ def touchstone() -> None:
                 z0 = {block.ports[0].name: 75.0} if version == "2.0" else {}
                 network = extract(with_impedance(block, z0), F)
                 path = write_touchstone(network, Path(folder) / f"x.{ending}", version)
-                f, s, own = _touchstone.read(path)
+                f, s, impedance = _touchstone.read(path)
                 theirs = skrf.Network(str(path))
                 off = max(np.abs(s - network.s).max(), np.abs(theirs.s - network.s).max())
-                off = max(off, np.abs(f / network.f - 1).max(), np.abs(own - network.z0[0].real).max())
+                off = max(off, np.abs(f / network.f - 1).max(), np.abs(impedance - network.z0[0].real).max())
                 off = max(off, np.abs(read_touchstone(path).s - network.s).max())
                 show(f"Touchstone {version}, {name}: both readers - written", f"{off:.0e}", "<= 1e-12", off <= 1e-12)
 
@@ -151,29 +151,29 @@ def grids() -> None:
     change = np.abs(linear_s(block, fine) / flat - 1)[:, 1, 0]
     dense = np.geomspace(0.5e9, 25e9, 40001)
     true = np.abs(linear_s(block, dense) / linear_s(chain_block(TONES, STAND), dense) - 1)[:, 1, 0].max()
-    own = change[np.isin(fine, coarse)].max()
+    on_grid = change[np.isin(fine, coarse)].max()
     show(
         "    height of the tallest, refined grid / dense grid",
         f"{change.max() / true:.4f}",
         ">= 0.98",
         change.max() >= 0.98 * true,
     )
-    info("    the same on the grid as given", f"{own / true:.4f}")
+    info("    the same on the grid as given", f"{on_grid / true:.4f}")
 
 
 def metrics() -> None:
     """Numbers whose values are known in closed form."""
     f = np.geomspace(0.5e9, 25e9, 4001)
-    found = resonance_metrics(extract(notches(), f), TONES)
+    resonances = resonance_metrics(extract(notches(), f), TONES)
     loaded, depth = 60 * 200 / 225, 20 * np.log10(200 / 225)
     for name, values, wanted in (
-        ("centre", found.centre, TONES),
-        ("loaded Q", found.loaded_q, loaded),
-        ("unloaded Q", found.unloaded_q, 60.0),
+        ("centre", resonances.centre, TONES),
+        ("loaded Q", resonances.loaded_q, loaded),
+        ("unloaded Q", resonances.unloaded_q, 60.0),
     ):
         off = float(np.abs(values / wanted - 1).max())
         show(f"25 notches: {name} against R, L, C", f"{100 * off:.3f} %", "<= 0.5 %", off <= 5e-3)
-    off = float(np.abs(found.depth - depth).max())
+    off = float(np.abs(resonances.depth - depth).max())
     show("25 notches: depth against R / (R + z0/2)", f"{off:.3f} dB", "<= 0.05 dB", off <= 0.05)
     chain = resonance_metrics(extract(chain_block(TONES, STAND, BIAS), f), TONES)
     off = float(np.abs(chain.loaded_q / STAND.device.quality - 1).max())

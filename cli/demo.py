@@ -11,10 +11,10 @@ from typing import Any
 from resonet.cli.show import out, percent, print_table, summary_table
 from resonet.core.types import Array, Done
 from resonet.cosim.calibration.newton import calibrate
+from resonet.cosim.feed.store import count_steps, stored_effective_weights
 from resonet.cosim.ngspice.run import find_ngspice
 from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
 from resonet.cosim.weights.inference import accuracy
-from resonet.cosim.weights.store import count_decks, stored_effective_weights
 from resonet.cosim.weights.summary import LayerSummary, summarise
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import write_calibrated, write_deck, write_design
@@ -85,7 +85,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
     with progress("calibrate", 2 * len(layers)) as done:
         design = calibrate(design, done=done).design
         write_calibrated(design, folder, layers, done)
-    with progress("ngspice, RF and DC passes", len(METHODS) * count_decks(design, layers)) as done:
+    with progress("ngspice, RF and DC passes", len(METHODS) * count_steps(design, layers)) as done:
         effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in METHODS}
     with progress("images through the circuit", (1 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
         software = propagate(design.cnn, data.images, done=done)

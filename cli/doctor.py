@@ -7,24 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from resonet.cosim.ngspice.run import EngineError, find_ngspice, ngspice_version, run_deck
 from resonet.netlist.spice.deck import Deck
+from resonet.netlist.spice.dialect import NGSPICE
 
 __all__ = ["Finding", "examine"]
 
 REQUIRED = ("numpy", "scipy", "networkx", "onnx", "scikit-rf", "PySpice", "matplotlib", "xarray", "typer", "rich")
 OPTIONAL = {"onnxruntime": "tests compare with it", "torch": "only the training scripts in examples/ need it"}
-PROBE = """* a divider
-v1 a 0 dc 1 ac 1
-r1 a b 1k
-r2 b 0 1k
-.ac lin 1 1k 1k
-.control
-set filetype=binary
-run
-write probe.raw
-quit
-.endc
-.end
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +32,20 @@ def _package(name: str, needed: bool, remedy: str) -> Finding:
         return Finding(name, "", needed, remedy)
 
 
+def _probe() -> Deck:
+    """A divider of 1 V."""
+    d = NGSPICE
+    lines = [*d.write_head("probe", "a divider", "../lib", ()), d.format_source("v1", "a", "0", dc="1", ac="1")]
+    lines += [d.format_element("r1", ("a", "b"), "1k"), d.format_element("r2", ("b", "0"), "1k")]
+    return Deck("probe", "\n".join(lines + d.write_runs("probe", [d.format_ac("lin", 1, "1k", "1k")])))
+
+
 def _engine() -> list[Finding]:
     """ngspice, and whether it computes: half of 1 V."""
     try:
         program = find_ngspice()
         found = [Finding("ngspice", f"{ngspice_version(program)} ({program})", True)]
-        value = complex(run_deck(Deck("probe", PROBE), timeout=60)[0].columns(["v(b)"])[0, 0])
+        value = complex(run_deck(_probe(), timeout=60)[0].columns(["v(b)"])[0, 0])
     except EngineError as error:
         return [Finding("ngspice", "", True, str(error))]
     if abs(value - 0.5) < 1e-9:

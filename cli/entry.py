@@ -1,126 +1,31 @@
-"""Entry point of the `resonet` command: what was run before on the same things is shown again, the rest is run."""
+"""Entry point of the `resonet` command: what was run before on the same things is shown again, the rest is run.
 
-import io
-import os
+What it buys and what it takes to be believed: docs/sweeps.md. An interrupt while all this is being imported ends in one
+line too, hence the order here.
+"""
+
 import sys
-import time
-from contextlib import redirect_stderr, redirect_stdout
-from datetime import datetime
-from pathlib import Path
-from typing import TextIO
-
-from resonet.cli.replay import COMMANDS, Record, dependencies, find_record, write_record
-from resonet.core.sources import file_hash
 
 __all__ = ["main"]
 
 SELDOM = 0.3  # s: what takes less is not worth a record
 
 
-class _Copy(io.TextIOBase):
-    """A stream that goes on to another one, and is kept."""
+def _command_line() -> None:
+    from resonet.cli.rerun import known_or_run
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-        self.kept = io.StringIO()
-
-    def write(self, text: str) -> int:
-        """Write, and keep."""
-        self.kept.write(text)
-        return self.stream.write(text)
-
-    def flush(self) -> None:
-        """Flush the stream beneath."""
-        self.stream.flush()
-
-    def isatty(self) -> bool:
-        """Whether the stream beneath is a terminal."""
-        return self.stream.isatty()
-
-    def fileno(self) -> int:
-        """Descriptor of the stream beneath."""
-        return self.stream.fileno()
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """Encoding of the stream beneath."""
-        return self.stream.encoding
-
-
-def _is_help(arguments: list[str]) -> bool:
-    return not arguments or arguments[0] not in COMMANDS or "--help" in arguments
-
-
-def _show(record: Record) -> int:
-    """Print a record; the status with which its run ended."""
-    try:
-        sys.stdout.write(record.out)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; so do we
-        return 1
-    sys.stderr.write(record.err)
-    if sys.stderr.isatty():
-        sys.stderr.write(f"as on {record.date} in {record.seconds:.1f} s: nothing that it depends on has changed\n")
-    return record.status
-
-
-def _ended(error: SystemExit) -> int | None:
-    """Status of a run that came to its end; None for one that broke off: what broke it may be gone the next time."""
-    import typer
-
-    status = error.code or 0
-    if not isinstance(status, int) or status > 1:
-        return None
-    return status if status == 0 or isinstance(error.__context__, typer.Exit) else None
-
-
-def _repeats(arguments: list[str], before: dict[str, str], after: dict[str, str]) -> bool:
-    """Whether the command would do the same again: it found the files that it leaves, but for those it makes itself."""
-    if arguments[0] != "calibrate":
-        return before == after
-    words = " ".join(arguments).replace("=", " ").split()
-    moved = {name for name in after if before.get(name) != after[name]}
-    return "calibrated" not in words and all(Path(name).name == "calibrated.npz" for name in moved)
-
-
-def _run(arguments: list[str]) -> None:
-    """Run a command, and store what came of it. Raises SystemExit."""
-    from resonet.cli.main import main as run
-    from resonet.core.files import written_files
-
-    place = Path.cwd()
-    before, begin = dependencies(arguments, place), time.perf_counter()
-    out, err = _Copy(sys.stdout), _Copy(sys.stderr)
-    try:
-        with redirect_stdout(out), redirect_stderr(err), written_files() as written:
-            run()
-    except SystemExit as error:
-        status = _ended(error)
-        after, seconds = dependencies(arguments, place), time.perf_counter() - begin
-        if status is not None and seconds > SELDOM and _repeats(arguments, before, after):
-            files = {str(path.absolute()): file_hash(path) for path in dict.fromkeys(written) if path.is_file()}
-            date = datetime.now().isoformat(" ", "seconds")
-            write_record(
-                Record(
-                    arguments, str(place), after, status, out.kept.getvalue(), err.kept.getvalue(), files, seconds, date
-                )
-            )
-        raise
+    known_or_run(SELDOM)
 
 
 def main() -> None:
-    """Show what is known, run what is not."""
-    arguments = sys.argv[1:]
-    if _is_help(arguments):
-        from resonet.cli.main import main as run
+    """Show what is known, run what is not. Raises SystemExit."""
+    try:
+        from resonet.cli.faults import guarded
 
-        run()
-        return
-    found = find_record(arguments, Path.cwd())
-    if found is not None:
-        sys.exit(_show(found))
-    _run(arguments)
+        guarded(_command_line)
+    except KeyboardInterrupt:
+        sys.stderr.write("resonet: interrupted\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

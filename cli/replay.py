@@ -1,8 +1,10 @@
 """A command that ran before on the same things prints again what it printed then; nothing heavy is imported for that.
 
 What counts is content: the words of the command, every file and design folder that they name, the sources of this
-version, the engine, Python and the libraries, the terminal. Records lie in `runs/` of the design folder, or in the
-user's cache where the command has none; one is believed only while all files that it left are as it left them.
+version, the engine's program, Python and the libraries, the terminal. Records lie in `runs/` of the design folder, or
+in the user's cache where the command has none; one is believed only while it is whole (it carries a hash of itself) and
+all files that it left are as it left them. Where plug-in packages are installed, whose sources nobody hashes, nothing
+is shown again.
 """
 
 import hashlib
@@ -21,8 +23,6 @@ from typing import Any
 from resonet.core.sources import file_hash, source_hash
 
 __all__ = [
-    "COMMANDS",
-    "STATUS",
     "Record",
     "changed_files",
     "dependencies",
@@ -32,14 +32,9 @@ __all__ = [
     "write_record",
 ]
 
-COMMANDS = (
-    *("compile", "crosstalk", "accuracy", "transient", "calibrate", "crossbar", "device", "quantise", "share", "plan"),
-    *("layout", "sneak", "sparams", "sweep", "run", "levels", "demo", "status"),
-)
 PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
 DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz")
-STATUS = "status_"  # how the record of a status begins, which says nothing about the folder
 OUTPUT = ("-o", "--out")
 TERMINAL = ("COLUMNS", "TERM", "NO_COLOR", "FORCE_COLOR")
 SHIPPED = ("examples/mnist/mnist.onnx", "examples/mnist/mnist_calibration.npz", "examples/mnist/mnist_test.npz")
@@ -58,6 +53,11 @@ class Record:
     files: dict[str, str]  # hash by path, of what it left
     seconds: float
     date: str
+
+    @property
+    def own_hash(self) -> str:
+        """Hash of all of it: a record that was cut, damaged or half merged is not believed."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 KINDS = {"arguments": list, "depends_on": dict, "files": dict, "status": int, "seconds": float, "out": str, "err": str}
@@ -94,20 +94,13 @@ def _file_hashes(arguments: Sequence[str], place: Path) -> dict[str, str]:
     return found
 
 
-def _whole_folder(folder: Path) -> dict[str, str]:
-    """Hash of everything in a design folder, and of what the commands that were run there depended on."""
-    files = {path for path in folder.rglob("*") if not (path.parent.name == "runs" and path.name.startswith(STATUS))}
-    for path in (folder / "runs").glob("*.json"):
-        if (record := read_record(path)) is not None:
-            files |= {Path(name) for name in (*record.depends_on, *record.files) if os.path.isabs(name)}  # noqa: PTH117
-    return {str(path): file_hash(path) for path in sorted(files) if path.is_file()}
-
-
 def _engine() -> str:
-    """The ngspice that would be run: where it is, how long, how old."""
+    """The ngspice that would be run: hash of its program."""
     path = shutil.which(os.environ.get("RESONET_NGSPICE") or "ngspice")
-    facts = os.stat(path) if path else None  # noqa: PTH116
-    return f"{path} {facts.st_size} {facts.st_mtime_ns}" if facts else "none"
+    try:
+        return file_hash(Path(path)) if path else "none"
+    except OSError as error:
+        return str(error.strerror)
 
 
 def _libraries() -> str:
@@ -122,6 +115,13 @@ def _libraries() -> str:
     return "; ".join(told)
 
 
+def _plugged() -> bool:
+    """Whether a plug-in package is installed."""
+    from importlib.metadata import entry_points
+
+    return any(group.startswith("resonet.") for group in entry_points().groups)
+
+
 def _terminal() -> str:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     return repr([width, sys.stdout.isatty(), sys.stderr.isatty(), *(os.environ.get(name) for name in TERMINAL)])
@@ -133,9 +133,6 @@ def dependencies(arguments: Sequence[str], place: Path) -> dict[str, str]:
     if arguments[0] == "demo":
         root = Path(__file__).parent.parent
         found |= {name: file_hash(root / name) for name in SHIPPED if (root / name).is_file()}
-    if arguments[0] == "status":
-        folders = [_whole_folder(path) for path in _inputs(arguments, place) if path.is_dir()]
-        found["folder"] = hashlib.sha256(repr(folders).encode()).hexdigest()
     return found | _file_hashes(arguments, place)
 
 
@@ -144,7 +141,8 @@ def runs_folder(arguments: Sequence[str], place: Path) -> Path:
     for path in [*_inputs(arguments, place), *_outputs(arguments, place)]:
         if (path / "design.toml").is_file():
             return path / "runs"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resonet" / "runs"
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without HOME
+    return Path(cache) / "resonet" / "runs"
 
 
 def _name(arguments: Sequence[str], place: Path) -> str:
@@ -162,11 +160,19 @@ def read_record(path: Path) -> Record | None:
     """A record; None where there is none that can be read and shown."""
     try:
         table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found = Record(**table)
+        own_hash, found = table.pop("own_hash"), Record(**table)
         sound = all(isinstance(getattr(found, name), kind) for name, kind in KINDS.items())
+        sound = sound and own_hash == found.own_hash
         words = [*found.arguments, *found.depends_on, *found.files, found.place, found.date]
         return found if sound and _harmless(found.out, found.err, *words) else None
-    except (OSError, ValueError, TypeError):  # cut off, damaged, of another version
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ):  # cut off, damaged, of another version
         return None
 
 
@@ -177,6 +183,8 @@ def changed_files(record: Record) -> list[str]:
 
 def find_record(arguments: Sequence[str], place: Path) -> Record | None:
     """The record of this command, if nothing that it depended on and nothing that it left has changed."""
+    if not re.fullmatch("[a-z][a-z0-9_-]*", arguments[0]) or _plugged():
+        return None
     found = read_record(runs_folder(arguments, place) / _name(arguments, place))
     if found is None or found.depends_on != dependencies(arguments, place) or changed_files(found):
         return None
@@ -184,13 +192,15 @@ def find_record(arguments: Sequence[str], place: Path) -> Record | None:
 
 
 def write_record(record: Record) -> None:
-    """Store a record; where there is no room or no permission for it, nothing is stored."""
+    """Store a record; where there is no room or no permission for it, or a plug-in, nothing is stored."""
+    if _plugged():
+        return
     folder = runs_folder(record.arguments, Path(record.place))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".record-", dir=folder)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(record), file, indent=1)
+            json.dump(asdict(record) | {"own_hash": record.own_hash}, file, indent=1)
         Path(name).replace(folder / _name(record.arguments, Path(record.place)))
     except OSError:
         return

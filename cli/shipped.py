@@ -2,22 +2,26 @@
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.images import ImageSet, read_images
+from resonet.core.sources import file_hash
+
+if TYPE_CHECKING:
+    from resonet.netlist.design.design import Design
+    from resonet.netlist.network.images import ImageSet
 
 __all__ = ["images_for"]
 
-SHIPPED = {8: "digits", 28: "mnist"}  # by the width of a grey image
+SHIPPED = ("digits", "mnist")
 
 
-def images_for(shape: tuple[int, ...], data: Path | None, what: Literal["test", "calibration"]) -> ImageSet:
-    """Images of `data`, or else the shipped ones of that shape. Raises InputError."""
+def images_for(design: "Design", data: Path | None, what: Literal["test", "calibration"]) -> "ImageSet":
+    """Images of `data`; without, those that belong to a network of the package. Raises InputError for any other."""
     if data:
-        return read_images(data, shape)
-    name = SHIPPED.get(shape[-1]) if tuple(shape) in {(1, width, width) for width in SHIPPED} else None
-    if name is None:
-        raise InputError(f"no images of shape {list(shape)} come with resonet; possible: --data FILE.npz")
-    with as_file(files(f"resonet.examples.{name}")) as folder:
-        return read_images(folder / f"{name}_{what}.npz", shape)
+        return design.images(data)
+    for name in SHIPPED:
+        with as_file(files(f"resonet.examples.{name}")) as folder:
+            if any(file_hash(model) == design.cnn.sha256 for model in sorted(folder.glob("*.onnx"))):
+                return design.images(folder / f"{name}_{what}.npz")
+    raise InputError(f"{design.cnn.file}: no network of this package, so none of its images; possible: --data FILE.npz")

@@ -1,57 +1,127 @@
-"""What the commands print: tables, JSON, progress bars. Results go to stdout, everything else to stderr."""
+"""What the commands print: tables, JSON, progress bars. Results go to stdout, everything else to stderr.
+
+Names and paths may come from somebody else: what a terminal would do more than print is shown as an escape.
+"""
 
 import json
+import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
-from resonet.core.types import Done
-from resonet.cosim.weights.summary import LayerSummary
-from resonet.netlist.programming.methods import METHODS
+from resonet.cli.faults import visible
+from resonet.core.validity import given
+from resonet.netlist.programming.methods import Method
+
+if TYPE_CHECKING:
+    from resonet.core.types import Done
+    from resonet.cosim.weights.summary import LayerSummary
 
 __all__ = [
     "engineering",
     "err",
     "out",
     "percent",
+    "print_files",
     "print_json",
     "print_table",
     "progress",
+    "running",
+    "say",
     "small_percent",
     "summary_json",
     "summary_table",
+    "warning",
 ]
 
-out = Console(highlight=False, emoji=False)
-err = Console(stderr=True, highlight=False, emoji=False)
+LAYOUT = "\n\t"  # what else than printable characters our own text has
 
-
-def print_json(value: object) -> None:
-    """One JSON object on stdout."""
-
-    def plain(item: object) -> Any:
-        if is_dataclass(item) and not isinstance(item, type):
-            return asdict(item)
-        return str(item)
-
-    out.print(json.dumps(value, indent=2, default=plain, ensure_ascii=False), markup=False, soft_wrap=True)
+running: ContextVar[str] = ContextVar("running", default="")  # name of the command
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Done]:
+def _named() -> Iterator[None]:
+    """An error of writing results says so."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or "standard output") from None
+
+
+class _Console(Console):
+    """A console that prints text as it is: no markup, no control codes."""
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        """Print, as rich does."""
+        plain = [visible(item, LAYOUT) if isinstance(item, str) else item for item in objects]
+        with _named():
+            super().print(*plain, **{"markup": False} | settings)
+
+
+out = _Console(highlight=False, emoji=False)
+err = _Console(stderr=True, highlight=False, emoji=False)
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Lines of text on stdout, as long as they are."""
+    out.print(text, style=style, soft_wrap=True)
+
+
+def warning(text: str) -> None:
+    """Lines of text on stderr, as long as they are."""
+    err.print(text, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: numbers that are not finite become null, complex ones pairs."""
+    if isinstance(value, str):  # an enumeration of ours too
+        return str(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, complex):
+        return [_plain(value.real), _plain(value.imag)]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Sequence | set | frozenset):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy
+        return _plain(value.tolist())
+    return str(value)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on stdout: `value`, what it is (`schema`), and the warnings of validity so far."""
+    schema = {"schema": f"resonet.{running.get()}/1"} if running.get() else {}
+    table = _plain({**value, **schema, "warnings": [asdict(entry) for entry in given()]})
+    text = json.dumps(table, indent=2, allow_nan=False, ensure_ascii=False)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    with _named():
+        sys.stdout.write(text + "\n")
+
+
+@contextmanager
+def progress(what: str, total: int) -> "Iterator[Done]":
     """A progress bar on stderr; yields what to call after each of `total` steps. Nothing on a pipe."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    if not err.is_terminal:
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bars = Console(file=sys.__stderr__, highlight=False, emoji=False)  # never into the record of a run
-    with Progress(*columns, console=bars, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+    with Progress(*columns, console=bars, transient=True) as bar:
+        task = bar.add_task(visible(what), total=total)
         yield lambda: bar.advance(task)
 
 
@@ -73,26 +143,40 @@ def small_percent(share: float | None) -> str:
 
 
 def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> None:
-    """Table with columns {heading: justify}; brackets in the text are no markup."""
+    """Table with columns {heading: justify}; brackets in the text are no markup.
+
+    Words wrap where the terminal is narrow, and no number is cut: then the table is as wide as it has to be.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading, justify in columns.items():
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        table.add_column(Text(heading), justify=justify, no_wrap=justify == "right", overflow="fold")  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*map(Text, row))
-    out.print(Text(title, style="bold"), soft_wrap=True)
-    out.print(table)
+        table.add_row(*(Text(visible(cell, LAYOUT)) for cell in row))
+    say(title, style="bold")
+    least = out.measure(table, options=out.options.update(width=10_000)).minimum
+    out.print(table, width=max(out.width, least), crop=False, no_wrap=False)
 
 
-def summary_table(title: str, rows: Iterable[LayerSummary]) -> None:
+def print_files(title: str, paths: Iterable[Path]) -> None:
+    """Where files are, on one line; nothing where there are none."""
+    if paths := list(paths):
+        say(f"{title}: " + ", ".join(map(str, paths)))
+
+
+def summary_table(title: str, rows: "Iterable[LayerSummary]") -> None:
     """The layers of a design with the errors of their weights."""
     rows = list(rows)
     columns = dict.fromkeys(("layer", "chains", "resonators", "channels"), "right") | {"layer": "left"}
     cells = [[row.name, f"{row.chains:,}", f"{row.resonators:,}", str(row.channels)] for row in rows]
-    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in METHODS}
+    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in get_args(Method)}
     shown = {method: found for method, found in errors.items() if any(e is not None for e in found)}
     if not shown:
         columns |= dict.fromkeys(("buses", "positions", "source power"), "right")
-        more = [[str(row.buses), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
+        more = [[str(row.buses or row.feed), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
     else:
         columns |= dict.fromkeys([*(f"RMS\n{method}" for method in shown), "worst\naggressor"], "right")
         worst = ["-" if row.worst_aggressor_db is None else f"{row.worst_aggressor_db:.1f} dB" for row in rows]
@@ -102,6 +186,6 @@ def summary_table(title: str, rows: Iterable[LayerSummary]) -> None:
     print_table(title, columns, (left + right for left, right in zip(cells, more, strict=True)))
 
 
-def summary_json(rows: Iterable[LayerSummary]) -> list[dict[str, Any]]:
+def summary_json(rows: "Iterable[LayerSummary]") -> list[dict[str, Any]]:
     """The same for scripts."""
     return [asdict(row) for row in rows]

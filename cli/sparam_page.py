@@ -1,4 +1,4 @@
-"""What `resonet sparams` computes and writes beside the plain chain: blocks, plots, sweeps, comparison, data sheet."""
+"""What `resonet sparams` computes and writes: blocks, plots, sweeps, comparison, data sheet."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.parameters import parameter, parse
 from resonet.core.types import Array, Done
@@ -14,12 +15,19 @@ from resonet.netlist.design.folder import write_deck
 from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import Block, pick_ports, with_impedance
 from resonet.sparams.build import Stand
-from resonet.sparams.chain import find_bus
 from resonet.sparams.deck import block_deck
 from resonet.sparams.extract import Engine, extract
 from resonet.sparams.grid import missed, refine, seen_resonances
 from resonet.sparams.measured import TOLERANCE, FittedPart, part_from_file
-from resonet.sparams.window import Kind, default_grid, design_block, layer_stand
+from resonet.sparams.window import (
+    Kind,
+    default_engine,
+    default_grid,
+    design_block,
+    find_bus,
+    layer_stand,
+    resonance_table,
+)
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -31,16 +39,13 @@ __all__ = [
     "Options",
     "Units",
     "block_page",
-    "check_request",
     "compare_page",
     "layer_parts",
     "plot_page",
     "readable",
     "sheet_json",
-    "sweep_page",
+    "wanted_block",
 ]
-
-MOST_SWEPT = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Options:
     bus: str | None = None
     chain: int = 0
     bias: float = 0.0
-    engine: Engine = "linear"
+    engine: Engine | None = None  # None: `default_engine` of the block
     ports: tuple[str, ...] = ()
     impedance: tuple[str, ...] = ()  # 75Ohm, or NAME=75Ohm
     touchstone: str = "1"
@@ -85,8 +90,23 @@ class BlockPage:
 
     block: Block
     network: "Network"
+    unbiased: "Network"  # without the bias of the chain; the same network where there is none
+    engine: Engine
+    channels: Array  # Hz, of the bus
+    resonances: Array  # Hz, of the chain, from the feed to the far end; none for other blocks
+    bias: float  # A
     touchstone: list[Path]
+    figures: list[Path]
     notes: list[str]
+
+    @property
+    def rows(self) -> list[tuple[float, float, float, float]]:
+        """Channel, resonance (Hz), |S21| and |S11| (dB) of a chain at the grid's points nearest to the channels."""
+        if not len(self.resonances):
+            return []
+        db, at = level(self.network.s), [int(np.abs(self.network.f - f).argmin()) for f in self.channels]
+        rows = zip(self.channels, self.resonances, at, strict=True)
+        return [(float(f), float(f_res), float(db[n, 1, 0]), float(db[n, 0, 0])) for f, f_res, n in rows]
 
 
 def layer_parts(
@@ -127,43 +147,65 @@ def wanted_block(design: Design, options: Options, stand: Stand) -> Block:
     return pick_ports(block, list(options.ports)) if options.ports else block
 
 
-def block_page(
-    design: Design, folder: Path, options: Options, stand: Stand, sweep: tuple[float | None, float | None, int]
-) -> BlockPage:
-    """S-parameters of a block; writes its deck and its Touchstone file. A grid that misses a resonance is refined."""
+def _bias_tag(bias: float) -> str:
+    return f"_{bias * 1e6:g}ua".replace("-", "m").replace(".", "p") if bias else ""
+
+
+def _extracted(block: Block, f: Array, engine: Engine, options: Options, folder: Path) -> tuple["Network", Path]:
+    """The network, named after block, bias, engine and program; its Touchstone file, and ngspice's deck, written."""
     from resonet.sparams.touchstone import provenance, write_touchstone
 
-    block = wanted_block(design, options, stand)
+    network = extract(block, f, engine)
+    network.name = f"{block.name}_{engine.replace('-', '_')}_{options.method}"
+    deck = block_deck(block, f[[0, -1]])  # the netlist that the file came from, without its sweep
+    if engine == "ngspice":
+        write_deck(block_deck(block, f), folder / "decks" / options.method)
+    version, ending = ("2.0", "ts") if options.touchstone == "2" else ("1.0", f"s{network.nports}p")
+    path = folder / "results" / f"{network.name}.{ending}"
+    header = provenance(network, engine, deck.text)
+    return network, write_touchstone(network, path, version, header)  # type: ignore[arg-type]
+
+
+def block_page(
+    design: Design,
+    folder: Path,
+    options: Options,
+    stand: Stand | None = None,
+    sweep: tuple[float | None, float | None, int] = (None, None, 1000),
+) -> BlockPage:
+    """S-parameters of a block; writes its deck and its Touchstone file. A grid that misses a resonance is refined.
+
+    A chain under bias comes without it as well, and with the figure of what the bias changes.
+    """
+    from resonet.report.figures import sparam_figure
+    from resonet.report.style import save
+
+    stand = stand or layer_stand(design)
+    bare = wanted_block(design, options, stand)
+    block = replace(bare, name=bare.name + _bias_tag(options.bias))
     f = default_grid(design, options.layer, options.bus, sweep[2], sweep[0], sweep[1])
     seen = seen_resonances(block)
     count = int(missed(f, *seen).sum())
     fine = refine(f, *seen)
     notes = [f"grid refined around {count} resonances: {len(f)} -> {len(fine)} frequencies"] if count else []
-    network = extract(block, fine, options.engine)
-    kind = f"_{options.bias * 1e6:g}ua".replace("-", "m").replace(".", "p") if options.bias else ""
-    network.name = f"{block.name}_{options.engine.replace('-', '_')}{kind}_{options.method}"
-    deck = block_deck(block, np.array([fine[0], fine[-1]]))  # the netlist that the file came from, without its sweep
-    if options.engine == "ngspice":
-        write_deck(block_deck(block, fine), folder / "decks" / options.method)
-    version, ending = ("2.0", "ts") if options.touchstone == "2" else ("1.0", f"s{network.nports}p")
-    path = folder / "results" / f"{network.name}.{ending}"
-    header = provenance(network, options.engine, deck.text)
-    written = write_touchstone(network, path, version, header)  # type: ignore[arg-type]
-    return BlockPage(block, network, [written], notes)
-
-
-def check_request(kinds: tuple[str, ...], sweep: str | None, drift: tuple[str, ...], width: str) -> None:
-    """Refuse what cannot be drawn before anything is computed or written. Raises InputError."""
-    from resonet.report.sparam_figures import PLOTS
-
-    unknown = [kind for kind in kinds if kind not in PLOTS]
-    if unknown:
-        possible = ", ".join([*PLOTS, "waterfall (with --sweep)"])
-        raise InputError(f"plot {unknown[0][:40]!r}: unknown; possible: {possible}")
-    Units.si("width", width)
-    _drifts(drift)
-    if sweep:
-        swept_values(sweep)
+    engine = options.engine or default_engine(block)
+    channels = np.asarray(find_bus(design, options.layer, options.bus).frequencies, float)
+    chain = options.kind == "chain" and block.port_names == ["rf", "far"]
+    written = []
+    if chain and options.bias:
+        silent = wanted_block(design, replace(options, bias=0.0), stand)
+        unbiased, path = _extracted(silent, fine, engine, options, folder)
+        written.append(path)
+    network, path = _extracted(block, fine, engine, options, folder)
+    written.append(path)
+    if not chain:
+        return BlockPage(block, network, network, engine, channels, np.empty(0), options.bias, written, [], notes)
+    if not options.bias:
+        unbiased = network
+    resonances = resonance_table(design, options.layer, options.method, options.bus)[options.chain]
+    drawn = sparam_figure(network, channels, resonances, unbiased if options.bias else None, options.bias)
+    figures = save(drawn, folder / "report", f"sparams_{network.name}")
+    return BlockPage(block, network, unbiased, engine, channels, resonances, options.bias, written, figures, notes)
 
 
 def plot_page(network: "Network", channels: Array, kinds: tuple[str, ...], folder: Path) -> list[Path]:
@@ -214,80 +256,6 @@ def compare_page(
     rows = {"file": file, "frequencies": points, "rms": found.total_rms, "sampling_error": sampling}
     notes = [{"code": code, "text": text} for code, text in found.notes]
     return rows | {"entries": entries, "notes": notes}, files
-
-
-SWEPT = {
-    "bias": ("bias", 1e6, "bias, µA"),
-    "tuning": ("tuning", 1e3, "tuning current, mA"),
-    "temperature": ("temperature", 1.0, "temperature, K"),
-}
-
-
-def swept_values(text: str) -> tuple[str, Array]:
-    """bias=0:10uA:21 -> the name and its values."""
-    name, _, rest = text.partition("=")
-    parts = rest.split(":")
-    example = "possible: bias=0:10uA:21, tuning=0:20mA:41, temperature=250:350:11 (first:last:number)"
-    if name not in SWEPT or len(parts) != 3 or not parts[2].isdigit():
-        raise InputError(f"sweep {text[:60]!r}; {example}")
-    count = int(parts[2]) if len(parts[2]) < 6 else 0
-    if not 2 <= count <= MOST_SWEPT:
-        raise InputError(f"sweep {text[:60]!r}: {parts[2][:12]} values; possible: 2 ... {MOST_SWEPT}")
-    first, last = (Units.si(name, part) for part in parts[:2])
-    return name, np.linspace(first, last, count)
-
-
-def _drifts(drift: tuple[str, ...]) -> dict[str, float]:
-    """tcf=-1e-4 ... as numbers by name."""
-    found = {key: (equals, value) for key, equals, value in (entry.partition("=") for entry in drift)}
-    wrong = [key for key, (equals, _) in found.items() if key not in ("tcr", "tcf", "tcq", "tck") or not equals]
-    if wrong:
-        raise InputError(f"drift {wrong[0][:40]!r}: possible: tcr=, tcf=, tcq=, tck= with a number per kelvin")
-    return {key: Units.si("drift", value) for key, (_, value) in found.items()}
-
-
-def sweep_page(
-    design: Design,
-    folder: Path,
-    page: BlockPage,
-    options: Options,
-    stand: Stand,
-    text: str,
-    width: str,
-    drift: tuple[str, ...],
-) -> list[Path]:
-    """Waterfall and family of curves of a block over bias, tuning current or temperature.
-
-    The waterfall is the change against the first value; where the bias is swept, against no bias.
-    """
-    from resonet.report.sparam_figures import sweep_figure, waterfall_figure
-    from resonet.report.style import save
-    from resonet.sparams.conditions import Drift, biased, sweep, tuned, tuning_slope, warmed
-
-    name, values = swept_values(text)
-    block, base = page.block, 0.5 * design.plan.device.threshold_current
-    if not options.bias:  # without a bias there is nothing to see
-        block = wanted_block(design, replace(options, bias=base), stand)
-    bias = options.bias or base
-    slope, drifts = tuning_slope(Units.si("width", width)), Drift(**_drifts(drift))
-    at = {
-        "bias": lambda value: biased(block, value / bias),
-        "tuning": lambda value: tuned(block, value, slope),
-        "temperature": lambda value: warmed(block, value, drifts),
-    }[name]
-    networks = sweep(at, values, page.network.f)
-    reference = extract(biased(block, 0.0), page.network.f) if name != "temperature" else networks[0]
-    _, scale, label = SWEPT[name]
-    pair = (1, 0) if page.network.nports > 1 else (0, 0)
-    for network in networks:
-        network.name = page.block.name
-    stem = f"sparams_{page.block.name}_{options.method}_{name}"
-    files = save(
-        waterfall_figure(networks, values * scale, label, pair, reference), folder / "report", f"{stem}_waterfall"
-    )
-    some = np.unique(np.linspace(0, len(values) - 1, min(len(values), 9)).astype(int))
-    family = sweep_figure([networks[k] for k in some], values[some] * scale, label, pair)
-    return files + save(family, folder / "report", f"{stem}_curves")
 
 
 def sheet_json(sheet: "LayerSheet") -> dict[str, Any]:

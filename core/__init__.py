@@ -1,1 +1,1 @@
-"""What is no physics and everybody needs."""
+"""What is no physics and everybody needs: errors, parameters with units, files, types of arrays, plug-ins."""

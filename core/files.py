@@ -1,7 +1,6 @@
 """Files: written whole or not at all, and noted; TOML read with a message."""
 
 import os
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resonet.core.errors import InputError
+from resonet.core.leftovers import draft_path, forget_draft, sweep_once
 
 __all__ = ["new_file", "read_toml", "written_files"]
 
@@ -44,16 +44,23 @@ def _note(*paths: Path) -> None:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`; renamed to it at the end, removed if something fails."""
+def new_file(path: Path, durable: bool = False) -> Iterator[Path]:
+    """A temporary name beside `path`; renamed to it at the end, removed if something fails.
+
+    `durable`: it is on the disk before it is renamed, so that a loss of power leaves the old file or the new one whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    sweep_once(path.parent.absolute())
+    temporary = draft_path(path.parent, path.name, path.suffix)
     try:
+        temporary.touch(0o644)
         yield temporary
         temporary.chmod(0o644)
+        if durable:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
         _note(path)
     finally:
         temporary.unlink(missing_ok=True)
+        forget_draft(temporary)

@@ -14,6 +14,7 @@ import math
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
+from resonet.core.choices import parse_choice
 from resonet.core.errors import InputError
 
 __all__ = ["Interface", "check", "describe", "parameter", "parse", "quantity", "record_from_table", "table_from_record"]
@@ -56,10 +57,12 @@ def check(record: Any, section: str) -> None:
             raise InputError(f"{section}.{spec.name} = {value:g}: must be within {describe(spec)}")
 
 
-def parse(text: object, spec: "Field[Any]", section: str) -> float | int:
+def parse(text: object, spec: "Field[Any]", section: str) -> Any:
     """SI value of what somebody wrote for a parameter: a number, or text with an SI prefix and the unit."""
     from quantiphy import QuantiPhyError, Quantity  # heavy enough to wait until somebody writes units
 
+    if "choices" in spec.metadata:
+        return parse_choice(text, spec, section)
     name, unit = f"{section}.{spec.name}", spec.metadata["unit"]
     if isinstance(text, bool) or not isinstance(text, int | float | str):
         raise InputError(f"{name} = {text!r}: a number is expected, {describe(spec)}")
@@ -85,11 +88,11 @@ def parse(text: object, spec: "Field[Any]", section: str) -> float | int:
     return float(text)
 
 
-def quantity(value: float, unit: str) -> str | float | int:
+def quantity(value: float | str, unit: str) -> str | float | int:
     """A value as people write it, at full precision: 2e-17 F -> "20 aF"; numbers without unit stay numbers."""
     from quantiphy import Quantity
 
-    if not unit or isinstance(value, int):
+    if not unit or isinstance(value, int | str):
         return value
     if unit in ("dB", "rad") or " " in unit or unit[0] == "1":  # a prefix would be misread, or look odd
         return f"{value!r} {unit}"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["CODES", "ValidityWarning", "Warned", "collected", "warn"]
+__all__ = ["CODES", "ValidityWarning", "Warned", "collected", "given", "warn"]
 
 # Stable: scripts rely on them. What each says of a result; docs/reliability.md has the same table.
 CODES = {
@@ -26,6 +26,10 @@ CODES = {
     "edited-deck": "a deck or library of the design folder is not as it was written",
     "source-power": "a tone source must deliver more than sources of its kind do",
     "chance-accuracy": "the trained network itself guesses on these images",
+    "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",
+    "inputs-clipped": "inputs of a layer lie beyond what its tones carry, and are cut off",
+    "unsettled": "something still moves at the end of the simulated time",
+    "noise": "noise is a large part of what the chains give",
     "part-gain": "a measured part had a gain above 1 and was made passive",
 }
 
@@ -57,6 +61,11 @@ def collected() -> Iterator[list[Warned]]:
         yield found
     finally:
         _collected.reset(token)
+
+
+def given() -> tuple[Warned, ...]:
+    """What has been collected so far, for who shows it before the end; nothing outside `collected`."""
+    return tuple(_collected.get() or ())
 
 
 def warn(code: str, text: str, value: float, limit: float, unit: str = "") -> None:

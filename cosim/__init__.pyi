@@ -1,4 +1,5 @@
 from .calibration import calibrate as calibrate
+from .feed import layer_weights as layer_weights
 from .ngspice import EngineError as EngineError
 from .referee import transient as transient
 from .weights import (

@@ -9,7 +9,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.network.activations.oscillator import OscillatorActivation
 from resonet.netlist.network.onnx.neurons import with_activations
 
 __all__ = ["OscillatorNeuron", "accuracy", "export", "logits"]

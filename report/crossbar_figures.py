@@ -86,16 +86,16 @@ def _accuracy(axes: Axes, points: Sequence[CrossbarPoint], axis: Axis, chains: M
 
 def _legend(drawn: Figure, free: SubplotSpec | None) -> None:
     """One legend for all panels: in the place that is free, or below."""
-    found: dict[str, Artist] = {}
+    handles: dict[str, Artist] = {}
     for axes in drawn.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
+            handles.setdefault(label, handle)
     if free is None:
-        drawn.legend(list(found.values()), list(found), fontsize=8.5, loc="outside lower center", ncols=3)
+        drawn.legend(list(handles.values()), list(handles), fontsize=8.5, loc="outside lower center", ncols=3)
         return
     place = drawn.add_subplot(free)
     place.axis("off")
-    place.legend(list(found.values()), list(found), fontsize=8.5, loc="center", labelspacing=0.9)
+    place.legend(list(handles.values()), list(handles), fontsize=8.5, loc="center", labelspacing=0.9)
 
 
 def crossbar_figure(

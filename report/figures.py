@@ -8,10 +8,23 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from resonet.core.decibel import level
 from resonet.core.types import Array, Ints
-from resonet.cosim.weights.effective import EffectiveWeights
-from resonet.netlist.programming.methods import METHODS, Method
-from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
+from resonet.cosim.weights.held import RfWeights
+from resonet.netlist.programming.methods import Method
+from resonet.report.style import (
+    AGGRESSOR,
+    CALIBRATED,
+    COUPLED,
+    FORMULA,
+    INK,
+    MUTED,
+    SHARED,
+    SOFTWARE,
+    STYLE,
+    figure,
+    finish,
+)
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -20,8 +33,8 @@ __all__ = ["accuracy_figure", "crosstalk_figure", "overview_figure", "sparam_fig
 
 MOST_POINTS = 4000  # markers in one scatter
 MOST_PANELS = 6  # layers side by side; a deeper network shows its first ones
-COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
-Effective = Mapping[Method, Mapping[str, EffectiveWeights]]  # method -> layer -> weights
+COLOURS = {"formula": FORMULA, "coupled": COUPLED, "shared": SHARED, "calibrated": CALIBRATED}
+Effective = Mapping[Method, Mapping[str, RfWeights]]  # method -> layer -> weights
 
 
 def _thinned(size: int) -> Ints:
@@ -29,42 +42,42 @@ def _thinned(size: int) -> Ints:
     return np.unique(np.linspace(0, size - 1, min(size, MOST_POINTS)).astype(np.int64))
 
 
-def draw_weights(axes: Axes, layer: str, effective: Effective, legend: bool = True) -> None:
+def draw_weights(axes: Axes, name: str, effective: Effective, legend: bool = True) -> None:
     """Trained against effective weights of a layer, both in units of the largest trained weight."""
     axes.axline((0, 0), slope=1, color=INK, linewidth=0.8, zorder=1)
     for method, results in effective.items():
-        result = results[layer]
+        result = results[name]
         full = np.abs(result.trained).max() or 1.0
-        pick = _thinned(result.trained.size)
+        trained, held = result.pairs
+        pick = _thinned(trained.size)
         label = f"{method}, RMS error {100 * result.rms_error:.2g} %"
         axes.scatter(
-            result.trained.ravel()[pick] / full,
-            result.values.ravel()[pick] / full,
+            trained[pick] / full,
+            held[pick] / full,
             s=3,
             linewidths=0,
             alpha=0.5,
             color=COLOURS[method],
             label=label,
-            zorder=2 + METHODS.index(method),
+            zorder=2 + list(COLOURS).index(method),
             rasterized=True,
         )
     axes.grid(visible=True)
-    finish(axes, f"{layer}: weights in the circuit", "trained weight / largest", "effective weight / largest")
+    finish(axes, f"{name}: weights in the circuit", "trained weight / largest", "effective weight / largest")
     if legend:
         axes.legend(loc="upper left", markerscale=3, fontsize=8, handletextpad=0.2)
 
 
-def draw_crosstalk(axes: Axes, result: EffectiveWeights, colorbar: bool = True) -> None:
+def draw_crosstalk(axes: Axes, result: RfWeights, colorbar: bool = True) -> None:
     """Crosstalk matrix of the bus that holds the layer's worst aggressor, in dB."""
     worst = result.worst
     bus = worst.bus if worst else next(iter(result.crosstalk))
-    level = 20 * np.log10(np.maximum(result.crosstalk[bus], 1e-6))
-    drawn = axes.imshow(level, cmap="magma", vmin=-60, vmax=0, interpolation="nearest")
-    title = f"{result.layer}, bus {bus}: crosstalk"
+    drawn = axes.imshow(level(result.crosstalk[bus], 1e-6), cmap="magma", vmin=-60, vmax=0, interpolation="nearest")
+    title = f"{result.layer}, {result.MAP.format(bus)}: crosstalk"
     if worst:
         axes.scatter([worst.aggressor], [worst.victim], s=26, facecolors="none", edgecolors="#35d0ff", linewidths=1.2)
         title += f", worst {worst.level:.1f} dB"
-    finish(axes, title, "aggressor tone (0 = highest)", "victim resonator (0 = at feed)")
+    finish(axes, title, *result.AXES)
     if colorbar and axes.figure is not None:
         bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.85)
         bar.set_label("|V| / (P K_SD), dB", fontsize=8)
@@ -73,12 +86,12 @@ def draw_crosstalk(axes: Axes, result: EffectiveWeights, colorbar: bool = True) 
 def draw_s21(axes: Axes, network: "Network", channels: Array, title: str) -> None:
     """|S21| of a chain in dB with its channels marked."""
     f = network.f / 1e9
-    level = 20 * np.log10(np.maximum(np.abs(network.s[:, 1, 0]), 1e-20))
-    axes.plot(f, level, color=COUPLED, linewidth=1.3)
-    marks = np.interp(channels / 1e9, f, level)
+    s21 = level(network.s[:, 1, 0], 1e-20)
+    axes.plot(f, s21, color=COUPLED, linewidth=1.3)
+    marks = np.interp(channels / 1e9, f, s21)
     axes.plot(channels / 1e9, marks, "v", color=AGGRESSOR, markersize=4, label="channels")
-    span = max(1.0, float(np.ptp(level)))
-    axes.set_ylim(level.min() - 0.3 * span, level.max() + 0.3 * span)
+    span = max(1.0, float(np.ptp(s21)))
+    axes.set_ylim(s21.min() - 0.3 * span, s21.max() + 0.3 * span)
     axes.set_xscale("log")
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if f[0] <= t <= f[-1]]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
@@ -128,12 +141,12 @@ def weight_figure(effective: Effective) -> Figure:
     layers = list(next(iter(effective.values())))[:MOST_PANELS]
     with rc_context(STYLE):
         drawn, axes = _grid(len(layers), 4.2, 4.0)
-        for panel, layer in zip(axes, layers, strict=True):
-            draw_weights(panel, layer, effective)
+        for panel, name in zip(axes, layers, strict=True):
+            draw_weights(panel, name, effective)
     return drawn
 
 
-def crosstalk_figure(results: Mapping[str, EffectiveWeights]) -> Figure:
+def crosstalk_figure(results: Mapping[str, RfWeights]) -> Figure:
     """Crosstalk matrices in dB (victim resonator x aggressor tone), one panel a layer."""
     chosen = list(results.values())[:MOST_PANELS]
     with rc_context(STYLE):
@@ -179,9 +192,9 @@ def overview_figure(
     layers = list(next(iter(effective.values())))[:3]
     with rc_context(STYLE):
         drawn = figure(13.5, 11.5)
-        for n, layer in enumerate(layers):
-            draw_weights(drawn.add_subplot(3, 3, n + 1), layer, effective)
-            draw_crosstalk(drawn.add_subplot(3, 3, n + 4), list(effective.values())[-1][layer])
+        for n, name in enumerate(layers):
+            draw_weights(drawn.add_subplot(3, 3, n + 1), name, effective)
+            draw_crosstalk(drawn.add_subplot(3, 3, n + 4), list(effective.values())[-1][name])
         draw_s21(drawn.add_subplot(3, 3, 7), networks[0], channels, f"{layers[0]}: |S21| of chain 0, no bias")
         draw_bias_effect(drawn.add_subplot(3, 3, 8), *networks, resonances, bias)
         draw_accuracy(drawn.add_subplot(3, 3, 9), shares, images)

@@ -137,7 +137,7 @@ def _overview(axes: Axes, placement: Placement, window: tuple[float, float, floa
         middle, half = sum(bounds[0]) / 2, 0.2 * float(np.diff(bounds[1])[0])
         bounds[0] = (middle - half, middle + half)
     usage = placement.usage
-    title = f"{usage.layer}, {placement.arrangement}: {len(usage.tap):,} resonators"
+    title = f"{usage.layer}, {placement.arrangement.name}: {len(usage.tap):,} resonators"
     _frame(axes, bounds[0], bounds[1], title)
     note = f"longest line {MICRO * lines.lengths[longest]:,.0f} µm: ● source, ■ termination"
     note += "; one tuning line" if len(tune) > 1 else ""
@@ -265,12 +265,11 @@ def _stack(axes: Axes, placement: Placement) -> None:
 
 def layout_figure(placement: Placement, cells: int = 8) -> Figure:
     """Whole layer, window of `cells` by `cells`, stack of metals, with a legend of the metals."""
-    stacked = placement.arrangement == "stacked"
     with rc_context(STYLE):
         drawn = figure(13.5, 5.6)
         grid = drawn.add_gridspec(1, 3, width_ratios=(1, 1, 0.62))
         left, middle, right = (drawn.add_subplot(grid[0, n]) for n in range(3))
-        window = None if stacked else _plan_window(placement, cells)
+        window = None if placement.arrangement.taps_up else _plan_window(placement, cells)
         _overview(left, placement, window)
         if window is None:
             _elevation(middle, placement, cells)

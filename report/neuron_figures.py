@@ -31,7 +31,7 @@ def _points(tone: ToneLevel) -> tuple[list[str], list[float]]:
     return names, [dbm(power) for power in powers]
 
 
-def _level_panel(axes: Axes, tones: list[ToneLevel], layer: LayerLevels, p_max: float) -> None:
+def _level_panel(axes: Axes, tones: list[ToneLevel], levels: LayerLevels, p_max: float) -> None:
     """One layer: its three tones, the noise floor and the limits."""
     names: list[str] = []
     for tone in tones:
@@ -54,7 +54,7 @@ def _level_panel(axes: Axes, tones: list[ToneLevel], layer: LayerLevels, p_max: 
     last = len(names) - 1
     axes.hlines(dbm(p_max), last - 0.35, last + 0.35, color=INK, linewidth=1.2, label="p_max")
     axes.hlines(
-        dbm(layer.tone_noise), last - 0.35, last + 0.35, color=MUTED, linestyle=":", label="kTB in the linewidth"
+        dbm(levels.tone_noise), last - 0.35, last + 0.35, color=MUTED, linestyle=":", label="kTB in the linewidth"
     )
     if tones[0].neuron:
         axes.hlines(dbm(tones[0].neuron.p1db), 0.65, 1.35, color=AGGRESSOR, linewidth=1.2, label="amplifier P1dB")
@@ -69,11 +69,11 @@ def level_figure(diagram: LevelDiagram) -> Figure:
         count = len(diagram.layers)
         drawn = figure(min(3.6 * count + 0.8, 16.0), 4.2)
         panels = drawn.subplots(1, count, squeeze=False, sharey=True)[0]
-        for n, (axes, layer) in enumerate(zip(panels, diagram.layers, strict=True)):
-            tones = [tone for tone in diagram.tones if tone.layer == layer.layer]
-            _level_panel(axes, tones, layer, diagram.p_max)
-            dc = f"chains: {1e6 * layer.full_scale:.3g} uV, noise {1e6 * layer.chain_noise:.3g} uV rms"
-            finish(axes, f"tones into {layer.layer}", dc, "power, dBm" if n == 0 else "")
+        for n, (axes, levels) in enumerate(zip(panels, diagram.layers, strict=True)):
+            tones = [tone for tone in diagram.tones if tone.layer == levels.layer]
+            _level_panel(axes, tones, levels, diagram.p_max)
+            dc = f"chains: {1e6 * levels.full_scale:.3g} uV, noise {1e6 * levels.chain_noise:.3g} uV rms"
+            finish(axes, f"tones into {levels.layer}", dc, "power, dBm" if n == 0 else "")
             axes.margins(y=0.1)
         panels[-1].legend(fontsize=7, loc="upper right")
     return drawn
@@ -152,9 +152,9 @@ def _bars(axes: Axes, table: dict[str, tuple[float, str]]) -> None:
     axes.grid(visible=True, axis="x")
 
 
-def energy_figure(found: Energy) -> Figure:
+def energy_figure(energy: Energy) -> Figure:
     """Energy of one image by where it goes, and per operation next to the literature's."""
-    stages = found.stages
+    stages = energy.stages
     parts = {
         "RF in resonators": (sum(s.resonators for s in stages), COUPLED),
         "RF of all sources": (sum(s.sources for s in stages), COUPLED),
@@ -164,18 +164,18 @@ def energy_figure(found: Energy) -> Figure:
         "maxima": (sum(s.maxima for s in stages), FORMULA),
     }
     operations = {
-        "synapse: its resonator": (found.per_synapse, COUPLED),
-        "synapse: RF sources": (found.per_synapse_with_sources, COUPLED),
+        "synapse: its resonator": (energy.per_synapse, COUPLED),
+        "synapse: RF sources": (energy.per_synapse_with_sources, COUPLED),
         "synapse: literature": (LITERATURE["synapse"], MUTED),
-        "neuron: its oscillator": (found.per_oscillator, CALIBRATED),
-        "neuron: all supplies": (found.per_neuron, CALIBRATED),
+        "neuron: its oscillator": (energy.per_oscillator, CALIBRATED),
+        "neuron: all supplies": (energy.per_neuron, CALIBRATED),
         "neuron: literature": (LITERATURE["neuron"], MUTED),
     }
     with rc_context(STYLE):
         drawn = figure(10.0, 3.2)
         left, right = drawn.subplots(1, 2)
         _bars(left, parts)
-        finish(left, f"one image, {EngFormatter('s', places=1)(found.time)}", "energy", "")
+        finish(left, f"one image, {EngFormatter('s', places=1)(energy.time)}", "energy", "")
         _bars(right, operations)
         finish(right, "per operation", "energy", "")
     return drawn

@@ -45,13 +45,13 @@ def _axis(axes: Axes, channels: Sequence[int]) -> None:
     axes.grid(visible=True)
 
 
-def _of(points: Sequence[PlanPoint], layer: str, damping: float) -> list[PlanPoint]:
-    return sorted((p for p in points if (p.layer, p.damping) == (layer, damping)), key=lambda p: p.channels)
+def _of(points: Sequence[PlanPoint], name: str, damping: float) -> list[PlanPoint]:
+    return sorted((p for p in points if (p.layer, p.damping) == (name, damping)), key=lambda p: p.channels)
 
 
-def _errors(axes: Axes, points: Sequence[PlanPoint], layer: str, colours: dict[float, str]) -> None:
+def _errors(axes: Axes, points: Sequence[PlanPoint], layer_name: str, colours: dict[float, str]) -> None:
     for damping, colour in colours.items():
-        row = _of(points, layer, damping)
+        row = _of(points, layer_name, damping)
         x = [p.channels for p in row]
         for name, (line, mark, _) in MARKS.items():
             y = np.maximum([getattr(p, name) for p in row], LEAST)
@@ -61,17 +61,17 @@ def _errors(axes: Axes, points: Sequence[PlanPoint], layer: str, colours: dict[f
     axes.set_ylim(100 * LEAST / 2, 100)
 
 
-def _range(axes: Axes, points: Sequence[PlanPoint], layer: str, colours: dict[float, str], fill: float) -> None:
+def _range(axes: Axes, points: Sequence[PlanPoint], name: str, colours: dict[float, str], fill: float) -> None:
     axes.axhline(100 * fill, color=MUTED, linewidth=0.8, linestyle="--")
     for damping, colour in colours.items():
-        row = _of(points, layer, damping)
+        row = _of(points, name, damping)
         axes.plot([p.channels for p in row], [100 * p.fill for p in row], "-o", color=colour, markersize=3.6, lw=1.2)
     axes.set_ylim(0, 104)
 
 
-def _power(axes: Axes, points: Sequence[PlanPoint], layer: str, colours: dict[float, str]) -> None:
+def _power(axes: Axes, points: Sequence[PlanPoint], name: str, colours: dict[float, str]) -> None:
     """Source power does not depend on the damping; the number of buses stands at each point."""
-    row = _of(points, layer, next(iter(colours)))
+    row = _of(points, name, next(iter(colours)))
     axes.plot([p.channels for p in row], [p.source_dbm for p in row], "-o", color=INK, markersize=3.6, linewidth=1.2)
     for p in row:
         axes.annotate(
@@ -92,15 +92,15 @@ def plan_figure(points: Sequence[PlanPoint], fill: float, title: str = "") -> Fi
         if title:
             drawn.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         axes = drawn.subplots(3, len(layers), sharey="row", squeeze=False)
-        for n, layer in enumerate(layers):
-            channels = [p.channels for p in points if p.layer == layer]
-            for one in axes[:, n]:
-                _axis(one, channels)
-            _errors(axes[0, n], points, layer, colours)
-            _range(axes[1, n], points, layer, colours, fill)
-            _power(axes[2, n], points, layer, colours)
+        for n, name in enumerate(layers):
+            channels = [p.channels for p in points if p.layer == name]
+            for panel in axes[:, n]:
+                _axis(panel, channels)
+            _errors(axes[0, n], points, name, colours)
+            _range(axes[1, n], points, name, colours, fill)
+            _power(axes[2, n], points, name, colours)
             first = n == 0
-            finish(axes[0, n], layer, "", "RMS weight error, %" if first else "")
+            finish(axes[0, n], name, "", "RMS weight error, %" if first else "")
             finish(axes[1, n], "", "", "largest weight that fits,\n% of a resonator's range" if first else "")
             finish(axes[2, n], "", "channels per bus", "source power, dBm\n(number: buses)" if first else "")
         powers = [p.source_dbm for p in points]

@@ -19,24 +19,24 @@ SPAN = 70.0  # dB shown below the loudest
 Row = tuple[str, float, float, float, float]  # name, own, foreign, linear response, after one gain; shares
 
 
-def _rows(found: Attribution) -> list[Row]:
+def _rows(split: Attribution) -> list[Row]:
     """Bars from top to bottom."""
     nan = float("nan")
 
     def row(name: str, change: Array, linear: float = nan, error: Array | None = None) -> Row:
-        left = nan if error is None else found.rms(found.uneven(error))
-        return name, found.rms(change, False), found.rms(change, True), linear, left
+        left = nan if error is None else split.rms(split.uneven(error))
+        return name, split.rms(change, False), split.rms(change, True), linear, left
 
-    rows = [row("spectral overlap", found.spectral), row("matched lines, bridges", found.delay)]
-    for part in found.parts:
-        rows.append(row(part.name, part.alone, found.rms(part.linear), part.alone))
-    rows += [row("interaction", found.interaction), row("all together", found.total, error=found.total)]
-    inner = float(np.sqrt((found.coherent_rms**2).sum() / found.uses.sum()))
+    rows = [row("spectral overlap", split.spectral), row("matched lines, bridges", split.delay)]
+    for part in split.parts:
+        rows.append(row(part.name, part.alone, split.rms(part.linear), part.alone))
+    rows += [row("interaction", split.interaction), row("all together", split.total, error=split.total)]
+    inner = float(np.sqrt((split.coherent_rms**2).sum() / split.uses.sum()))
     return [*rows, ("equal tones, random phases", nan, inner, nan, nan)]
 
 
-def _bars(axes: Axes, found: Attribution) -> None:
-    rows = _rows(found)
+def _bars(axes: Axes, split: Attribution) -> None:
+    rows = _rows(split)
     y = np.arange(len(rows))[::-1]
     own, foreign, linear, left = 100 * np.array([row[1:] for row in rows]).T
     looks = ((0.2, own, COUPLED, "weights of own inputs"), (-0.2, foreign, AGGRESSOR, "inputs of other chains"))
@@ -57,8 +57,8 @@ def _bars(axes: Axes, found: Attribution) -> None:
     finish(axes, "Weight error by cause, each alone", "RMS, % of the largest weight", "")
 
 
-def _map(drawn: Figure, axes: Axes, found: Attribution, frequencies: Sequence[float]) -> None:
-    levels = np.where(found.levels < -299, np.nan, found.levels)
+def _map(drawn: Figure, axes: Axes, split: Attribution, frequencies: Sequence[float]) -> None:
+    levels = np.where(split.levels < -299, np.nan, split.levels)
     top = 10 * np.ceil(np.nanmax(levels, initial=-300.0) / 10)
     image = axes.imshow(levels, origin="lower", cmap="magma", vmin=top - SPAN, vmax=top, aspect="equal")
     ticks = np.arange(0, len(levels), max(1, len(levels) // 6))
@@ -92,7 +92,7 @@ def _accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
 
 
 def sneak_figure(
-    found: Attribution, frequencies: Sequence[float], shares: Mapping[str, float] | None = None, images: int = 0
+    split: Attribution, frequencies: Sequence[float], shares: Mapping[str, float] | None = None, images: int = 0
 ) -> Figure:
     """Causes, map of aggressors and victims, and accuracy `shares` by network where there are any.
 
@@ -101,8 +101,8 @@ def sneak_figure(
     with rc_context(STYLE):
         drawn = figure(16.5 if shares else 11.0, 4.6)
         panels = drawn.subplots(1, 3 if shares else 2, width_ratios=[1.25, 1.0, 1.0] if shares else [1.25, 1.0])
-        _bars(panels[0], found)
-        _map(drawn, panels[1], found, frequencies)
+        _bars(panels[0], split)
+        _map(drawn, panels[1], split, frequencies)
         if shares:
             _accuracy(panels[2], shares, images)
     return drawn

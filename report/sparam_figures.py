@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from resonet.core.decibel import level
 from resonet.core.types import Array
 from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
 
@@ -33,7 +33,6 @@ __all__ = [
 Pairs = Sequence[tuple[int, int]]  # S_ij as (i, j) from 0
 COLOURS = (COUPLED, FORMULA, SOFTWARE, AGGRESSOR, "#6a8f3c", "#8e5ea2")
 MOST_CURVES = len(COLOURS)
-FLOOR = 1e-15
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
@@ -55,11 +54,6 @@ def some_pairs(network: "Network") -> Pairs:
     if n <= 2:
         return [(i, j) for i in range(n) for j in range(n) if i >= j]
     return [(0, 0), *((k, 0) for k in range(1, min(n, MOST_CURVES)))]
-
-
-def level(s: NDArray[np.generic]) -> Array:
-    """20 lg |S|, dB."""
-    return np.asarray(20 * np.log10(np.maximum(np.abs(s), FLOOR)))
 
 
 def _axis(axes: Axes, f: Array) -> None:

@@ -9,10 +9,23 @@ from matplotlib.figure import Figure
 
 from resonet.core.files import new_file
 
-__all__ = ["AGGRESSOR", "CALIBRATED", "COUPLED", "FORMULA", "INK", "MUTED", "SOFTWARE", "figure", "finish", "save"]
+__all__ = [
+    "AGGRESSOR",
+    "CALIBRATED",
+    "COUPLED",
+    "FORMULA",
+    "INK",
+    "MUTED",
+    "SHARED",
+    "SOFTWARE",
+    "figure",
+    "finish",
+    "save",
+]
 
 INK, MUTED = "#1b2733", "#7a8794"
 SOFTWARE, FORMULA, COUPLED, CALIBRATED, AGGRESSOR = "#4a5a6a", "#d9822b", "#1f77b4", "#2a9d5c", "#c0392b"
+SHARED = "#7b5ea7"
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,

@@ -75,8 +75,8 @@ def _map(drawn: Figure, panel: Axes, x: Array, y: Array, value: Array, label: st
     cells = np.array([[_mean(value[(x == a) & (y == b)]) for a in across] for b in up])
     low, high = float(np.nanmin(cells)), float(np.nanmax(cells))
     norm = LogNorm(low, high) if low > 0 and high > 10 * low else Normalize(low, high)
-    found = panel.pcolormesh(across, up, cells, shading="nearest", cmap="viridis", norm=norm)
-    bar = drawn.colorbar(found, ax=panel, format=FuncFormatter(lambda value, _: f"{value:g}"))
+    mesh = panel.pcolormesh(across, up, cells, shading="nearest", cmap="viridis", norm=norm)
+    bar = drawn.colorbar(mesh, ax=panel, format=FuncFormatter(lambda value, _: f"{value:g}"))
     bar.set_label(label)
     bar.outline.set_visible(False)
 
@@ -101,11 +101,11 @@ def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> F
     One axis: a curve for each program. Two: curves of one program, for each of at most six values of the second axis;
     beyond that a map. Further axes: mean and band.
     """
-    own = [name for name in names if name != "seed"] or names
-    columns = {name: np.asarray(data[name.replace(".", "_")].values, float) for name in own}
-    x, x_label = _scaled(columns[own[0]], own[0])
-    second = columns[own[1]] if len(own) > 1 and not together else None
-    scaled, y_label = _scaled(second, own[1]) if second is not None else (None, "")
+    varied = [name for name in names if name != "seed"] or names
+    columns = {name: np.asarray(data[name.replace(".", "_")].values, float) for name in varied}
+    x, x_label = _scaled(columns[varied[0]], varied[0])
+    second = columns[varied[1]] if len(varied) > 1 and not together else None
+    scaled, y_label = _scaled(second, varied[1]) if second is not None else (None, "")
     programs = [str(program) for program in data["program"].values]
     errors = 100 * np.sqrt((data["rms_error"].values ** 2).mean(2))
     if second is not None:  # one program: the best that leaves an error to speak of

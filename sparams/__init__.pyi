@@ -1,5 +1,3 @@
-from .chain import chain_deck as chain_deck
-from .chain import chain_sparams as chain_sparams
 from .extract import extract as extract
 from .extract import mixed_mode as mixed_mode
 from .measured import fit_part as fit_part

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.sparams.fixture import on_grid
 from resonet.sparams.interpolate import COARSE, sampling_error
-from resonet.sparams.metrics import level
 from resonet.sparams.reference import constant_reference
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@
 
 Slope of the tuning: a strip of width w has H = I/(2w) below it (`models.lines.strip_field`), and a resonance moves by
 at most γ μ0 / 2π = 35.2 kHz per A/m (free-electron γ, field along the easy axis of a saturated layer; Kittel, Phys.
-Rev. 73, 155). RF power changes S only beyond the linear regime of fidelity 1: not here (docs/models.md).
+Rev. 73, 155). RF power changes S only beyond the linear regime of fidelity 1: not here (docs/theory/models.md).
 """
 
 from collections.abc import Callable

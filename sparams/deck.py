@@ -7,6 +7,7 @@ made here from numbers; a part's subcircuit text holds numbers only.
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.models.line.lines import Line, LosslessLine, RlcLine
 from resonet.netlist.spice.deck import Deck
+from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.sparams.block import (
     Block,
     Coils,
@@ -29,7 +31,6 @@ from resonet.sparams.block import (
     flat,
     top_node,
 )
-from resonet.spice_lib.library import library
 
 __all__ = ["MOST_SP_PORTS", "block_deck", "sweeps"]
 
@@ -43,36 +44,39 @@ def _node(n: int) -> str:
     return f"n{n}" if n else "0"
 
 
-def _line_device(line: Line) -> str:
+def _line_device(line: Line) -> tuple[str, dict[str, str]]:
+    """Subcircuit of a line and its parameters."""
     if isinstance(line, LosslessLine):
-        return f"line_lossless z0={line.z0:.17g} td={line.td:.17g}"
+        return "line_lossless", numbers(17, z0=line.z0, td=line.td)
     if isinstance(line, RlcLine):
-        return f"line_rlc r={line.r:.17g} l={line.l:.17g} c={line.c:.17g} length={line.length:.17g}"
-    return f"line_rlgc r={line.r:.17g} l={line.l:.17g} g={line.g:.17g} c={line.c:.17g} length={line.length:.17g}"
+        return "line_rlc", numbers(17, r=line.r, l=line.l, c=line.c, length=line.length)
+    return "line_rlgc", numbers(17, r=line.r, l=line.l, g=line.g, c=line.c, length=line.length)
 
 
-def _coils(tag: str, a: list[str], b: list[str], inductance: Array) -> Iterator[str]:
+def _coils(tag: str, a: list[str], b: list[str], inductance: Array, d: Dialect) -> Iterator[str]:
     """Inductors and their coupling factors k = M / √(L1 L2)."""
     own = np.sqrt(np.diag(inductance))
     for i, value in enumerate(np.diag(inductance)):
-        yield f"l{tag}_{i} {a[i]} {b[i]} {value:.17g}"
+        yield d.format_element(f"l{tag}_{i}", (a[i], b[i]), f"{value:.17g}")
     for i, j in zip(*np.nonzero(np.triu(inductance, 1)), strict=True):
-        yield f"k{tag}_{i}_{j} l{tag}_{i} l{tag}_{j} {inductance[i, j] / (own[i] * own[j]):.17g}"
+        factor = f"{inductance[i, j] / (own[i] * own[j]):.17g}"
+        yield d.format_coupling(f"k{tag}_{i}_{j}", f"l{tag}_{i}", f"l{tag}_{j}", factor)
 
 
-def _shunts(tag: str, nodes: list[str], c: Array, g: Array) -> Iterator[str]:
+def _shunts(tag: str, nodes: list[str], c: Array, g: Array, d: Dialect) -> Iterator[str]:
     """Capacitors and conductances of Maxwell matrices, farad and siemens, between nodes and to ground."""
     for i in range(len(nodes)):
         for j in range(i, len(nodes)):
             farad, siemens = (m[i].sum() if i == j else -m[i, j] for m in (c, g))
             other = "0" if i == j else nodes[j]
             if farad:
-                yield f"c{tag}_{i}_{j} {nodes[i]} {other} {farad:.17g}"
+                yield d.format_element(f"c{tag}_{i}_{j}", (nodes[i], other), f"{farad:.17g}")
             if abs(siemens) > SMALL:
-                yield f"g{tag}_{i}_{j} {nodes[i]} {other} {nodes[i]} {other} {siemens:.17g}"
+                pair = (nodes[i], other)
+                yield d.format_element(f"g{tag}_{i}_{j}", (*pair, *pair), f"{siemens:.17g}")
 
 
-def _coupled(tag: str, element: CoupledLines) -> Iterator[str]:
+def _coupled(tag: str, element: CoupledLines, d: Dialect) -> Iterator[str]:
     """Ladder of pi sections; where a matrix of resistances has mutual parts they are current-controlled sources."""
     n, step = len(element.a), element.length / element.sections
     here = [_node(k) for k in element.a]
@@ -80,68 +84,64 @@ def _coupled(tag: str, element: CoupledLines) -> Iterator[str]:
         last = m == element.sections - 1
         there = [_node(k) for k in element.b] if last else [f"m{tag}_{m}_{k}" for k in range(n)]
         middle = [f"r{tag}_{m}_{k}" for k in range(n)]
-        yield from _shunts(
-            f"{tag}_{m}", here, element.c * step * (0.5 if m == 0 else 1), element.g * step * (0.5 if m == 0 else 1)
-        )
-        yield from _coils(f"{tag}_{m}", here, middle, element.l * step)
+        part = step * (0.5 if m == 0 else 1)
+        yield from _shunts(f"{tag}_{m}", here, element.c * part, element.g * part, d)
+        yield from _coils(f"{tag}_{m}", here, middle, element.l * step, d)
         for k in range(n):
-            yield f"v{tag}_{m}_{k} {middle[k]} {middle[k]}s 0"
+            yield d.format_ammeter(f"v{tag}_{m}_{k}", middle[k], f"{middle[k]}s")
             chain = f"{middle[k]}s"
             for j in np.flatnonzero(element.r[k]):
                 end = f"{middle[k]}_{j}"
-                yield f"h{tag}_{m}_{k}_{j} {chain} {end} v{tag}_{m}_{j} {element.r[k, j] * step:.17g}"
+                ohm = f"{element.r[k, j] * step:.17g}"
+                yield d.format_transresistance(f"h{tag}_{m}_{k}_{j}", chain, end, f"v{tag}_{m}_{j}", ohm)
                 chain = end
-            yield f"v{tag}_{m}_{k}e {chain} {there[k]} 0"
+            yield d.format_ammeter(f"v{tag}_{m}_{k}e", chain, there[k])
         here = there
-    yield from _shunts(f"{tag}_{element.sections}", here, element.c * step / 2, element.g * step / 2)
+    yield from _shunts(f"{tag}_{element.sections}", here, element.c * step / 2, element.g * step / 2, d)
 
 
-def _combiner(tag: str, element: Combiner) -> Iterator[str]:
+def _combiner(tag: str, element: Combiner, d: Dialect) -> Iterator[str]:
     bus, last = _node(element.bus), len(element.inputs) - 1
+    z0 = numbers(17, z0=element.z0)
     for k, node in enumerate(element.inputs):
         low, high = ("0" if k == 0 else f"s{tag}_{k}"), (f"e{tag}" if k == last else f"s{tag}_{k + 1}")
-        yield (
-            f"xarm{tag}_{k} {_node(int(node))} {low} {high} {bus} e{tag} combiner_arm "
-            f"z0={element.z0:.17g} gain={element.gain:.17g}"
-        )
-    yield f"xout{tag} {bus} e{tag} combiner_out z0={element.z0:.17g}"
+        pins = (_node(int(node)), low, high, bus, f"e{tag}")
+        yield d.format_instance(f"xarm{tag}_{k}", pins, "combiner_arm", z0 | numbers(17, gain=element.gain))
+    yield d.format_instance(f"xout{tag}", (bus, f"e{tag}"), "combiner_out", z0)
 
 
-def _format(tag: str, element: Element) -> Iterator[str]:
+def _format(tag: str, element: Element, d: Dialect) -> Iterator[str]:
     """Lines of one element; `tag` makes its names unique."""
     match element:
         case Lumped(kind=kind, a=a, b=b, value=value):
             for n, (p, q, x) in enumerate(zip(a, b, value, strict=True)):
-                yield f"{kind}{tag}_{n} {_node(p)} {_node(q)} {x:.17g}"
+                yield d.format_element(f"{kind}{tag}_{n}", (_node(p), _node(q)), f"{x:.17g}")
         case Resonators(a=a, b=b, f0=f0, q=q, r0=r0, k=k):
             for n in range(len(a)):
-                yield (
-                    f"xr{tag}_{n} {_node(a[n])} {_node(b[n])} x{tag}_{n} resonator "
-                    f"f0={f0[n]:.17g} q={q[n]:.17g} r0={r0[n]:.17g} k={k[n]:.17g}"
-                )
+                values = numbers(17, f0=f0[n], q=q[n], r0=r0[n], k=k[n])
+                yield d.format_instance(f"xr{tag}_{n}", (_node(a[n]), _node(b[n]), f"x{tag}_{n}"), "resonator", values)
         case LineBranch(a=a, b=b, line=line):
-            yield f"xl{tag} {_node(a)} {_node(b)} {_line_device(line)}"
+            yield d.format_instance(f"xl{tag}", (_node(a), _node(b)), *_line_device(line))
         case Coils(a=a, b=b, inductance=inductance):
-            yield from _coils(tag, [_node(n) for n in a], [_node(n) for n in b], inductance)
+            yield from _coils(tag, [_node(n) for n in a], [_node(n) for n in b], inductance, d)
         case CoupledLines():
-            yield from _coupled(tag, element)
+            yield from _coupled(tag, element, d)
         case Combiner():
-            yield from _combiner(tag, element)
+            yield from _combiner(tag, element, d)
         case Measured(nodes=nodes, part=part):
             yield from part.subcircuit(f"part{tag}")
-            yield f"xm{tag} {' '.join(_node(n) for n in nodes)} part{tag}"
+            yield d.format_instance(f"xm{tag}", [_node(n) for n in nodes], f"part{tag}")
         case Drive(node=node, current=current):
-            yield f"ib{tag} 0 {_node(node)} dc {current:.17g}"
+            yield d.format_source(f"ib{tag}", "0", _node(node), dc=f"{current:.17g}")
         case _:
             raise TypeError(f"no SPICE form of {type(element).__name__}")
 
 
 def _needs(elements: tuple[Element, ...]) -> set[str]:
-    """Library files that the elements need."""
+    """Devices of the library that the elements need."""
     devices = {"resonator": Resonators, "combiner_arm": Combiner}
     found = {name for name, kind in devices.items() if any(isinstance(e, kind) for e in elements)}
-    found |= {_line_device(e.line).split()[0] for e in elements if isinstance(e, LineBranch)}
-    return {library()[name].file for name in found}
+    return found | {_line_device(e.line)[0] for e in elements if isinstance(e, LineBranch)}
 
 
 def _conducting(block: Block) -> tuple[list[tuple[int, int]], set[int]]:
@@ -186,19 +186,20 @@ def _check_bias(block: Block) -> None:
         )
 
 
-def sweeps(f: Array) -> list[str]:
+def sweeps(f: Array) -> list[tuple[Literal["lin"], int, float, float]]:
     """`lin` sweeps (kind, points, first, last) that hit the frequencies f (Hz, rising) one after the other.
 
     ngspice takes `lin 2` for one point, so two points in a row are two sweeps.
     """
-    found, at = [], 0
+    found: list[tuple[Literal["lin"], int, float, float]] = []
+    at = 0
     while at < len(f):
         end = at
         step = f[at + 1] - f[at] if at + 1 < len(f) else 0.0
         while end + 1 < len(f) and abs(f[end + 1] - f[end] - step) <= 1e-9 * step + 1e-15 * f[end]:
             end += 1
         end = end if end - at >= 2 else at
-        found.append(f"lin {end - at + 1} {float(f[at])!r} {float(f[end])!r}")
+        found.append(("lin", end - at + 1, float(f[at]), float(f[end])))
         at = end + 1
     if len(found) > RUN_MOST:
         raise InputError(
@@ -207,18 +208,21 @@ def sweeps(f: Array) -> list[str]:
     return found
 
 
-def _ac_control(name: str, ports: list[float], runs: list[str], saved: str) -> list[str]:
+def _ac_commands(name: str, ports: list[float], f: Array, saved: list[str], d: Dialect) -> list[str]:
+    """Every port in turn drives, one sweep after the other."""
     lines = []
-    for k in range(len(ports)):
+    for k, impedance in enumerate(ports):
         if k:
-            lines.append(f"alter vp{k - 1} ac = 0")
-        lines.append(f"alter vp{k} ac = {2 * math.sqrt(ports[k]):.17g}")
-        for run in runs:
-            lines += [f"ac {run}", f"write {name}.raw {saved}", "set appendwrite", "destroy"]
+            lines.append(d.format_alter(f"vp{k - 1}", "0", "ac"))
+        lines.append(d.format_alter(f"vp{k}", f"{2 * math.sqrt(impedance):.17g}", "ac"))
+        for run in sweeps(f):
+            lines += [d.format_ac(*run), d.format_write(name, saved), d.format_append(), d.format_forget()]
     return lines
 
 
-def block_deck(block: Block, f: Array, method: str | None = None, lib: str = "../lib") -> Deck:
+def block_deck(
+    block: Block, f: Array, method: str | None = None, lib: str = "../lib", dialect: Dialect = NGSPICE
+) -> Deck:
     """Deck of a block over the frequencies f (Hz, rising); method "sp", "ac" or by the number of ports.
 
     Raises InputError where a port would draw the bias, or `.sp` is asked for with too many ports.
@@ -226,30 +230,29 @@ def block_deck(block: Block, f: Array, method: str | None = None, lib: str = "..
     check_band(block, f)
     whole = flat(block)
     _check_bias(whole)
-    ports, runs = [port.impedance for port in whole.ports], sweeps(f)
+    ports, d = [port.impedance for port in whole.ports], dialect
     method = method or ("sp" if 2 <= len(ports) <= MOST_SP_PORTS else "ac")
     if method == "sp" and not 2 <= len(ports) <= MOST_SP_PORTS:
         raise InputError(f"block {block.name}: .sp with {len(ports)} ports; possible: 2 ... {MOST_SP_PORTS}")
     name = f"{block.name}_{method}"
-    lines = [f"* resonet {name}: S-parameters of {len(ports)} ports"]
-    lines += [f'.include "{lib}/{file}"' for file in sorted(_needs(whole.elements))]
-    lines += [f"* port {k + 1}: {_node(p.node)}, {p.impedance:g} ohm" for k, p in enumerate(whole.ports)]
+    lines = d.write_head(name, f"S-parameters of {len(ports)} ports", lib, _needs(whole.elements))
+    shown = enumerate(whole.ports, 1)
+    lines += [d.format_comment(f"port {k}: {_node(p.node)}, {p.impedance:g} ohm") for k, p in shown]
     for k, port in enumerate(whole.ports):
-        here = _node(port.node)
+        here, ohm = _node(port.node), f"{port.impedance:.17g}"
         if method == "sp":
-            lines.append(f"vp{k} {here} 0 dc 0 ac 1 portnum {k + 1} z0 {port.impedance:.17g}")
+            lines.append(d.format_port(f"vp{k}", here, k + 1, ohm))
         else:
-            lines += [f"vp{k} emf{k} 0 dc 0 ac 0", f"rp{k} emf{k} {here} {port.impedance:.17g}"]
+            lines.append(d.format_source(f"vp{k}", f"emf{k}", "0", dc="0", ac="0"))
+            lines.append(d.format_element(f"rp{k}", (f"emf{k}", here), ohm))
     for n, element in enumerate(whole.elements):
-        lines += _format(str(n), element)
-    lines += [".control", "set filetype=binary"]
+        lines += _format(str(n), element, d)
     if method == "sp":
-        numbers = range(1, len(ports) + 1)
-        vectors = " ".join(f"s_{i}_{j}" for i in numbers for j in numbers)
-        for run in runs:
-            lines += [f"sp {run}", f"write {name}.raw {vectors}", "set appendwrite"]
+        vectors, commands = d.write_scattering(len(ports)), list[str]()
+        for run in sweeps(f):
+            commands += [d.format_sp(*run), d.format_write(name, vectors), d.format_append()]
     else:
-        saved = " ".join(f"v({_node(port.node)})" for port in whole.ports)
-        lines[-2:-2] = [f".save {saved}"]
-        lines += _ac_control(name, ports, runs, saved)
-    return Deck(name, "\n".join([*lines, "quit", ".endc", ".end", ""]))
+        saved = [d.voltage_of(_node(port.node)) for port in whole.ports]
+        lines.append(d.format_save(saved))
+        commands = _ac_commands(name, ports, f, saved, d)
+    return Deck(name, "\n".join(lines + d.write_control(commands)))

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
 from resonet.sparams.interpolate import interpolated
@@ -71,11 +71,6 @@ class CrosstalkMetrics:
     far: Array  # FEXT
     near_sum: Array  # [lines] power sum over all aggressors, worst over the band
     far_sum: Array
-
-
-def level(s: NDArray[np.generic]) -> Array:
-    """20 lg |S|, dB."""
-    return np.asarray(20 * np.log10(np.maximum(np.abs(s), FLOOR)))
 
 
 def at_frequencies(network: "Network", f: Array, i: int, j: int) -> Complex:

@@ -10,7 +10,6 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.programming.methods import Method
 from resonet.sparams.build import Stand
-from resonet.sparams.chain import find_bus
 from resonet.sparams.extract import Engine, extract
 from resonet.sparams.grid import refine, seen_resonances
 from resonet.sparams.measured import one_thread
@@ -25,7 +24,7 @@ from resonet.sparams.metrics import (
     gain_excess,
     resonance_metrics,
 )
-from resonet.sparams.window import default_grid, design_block, layer_stand, resonance_table
+from resonet.sparams.window import default_grid, design_block, find_bus, layer_stand, resonance_table
 
 if TYPE_CHECKING:
     from skrf import Network

@@ -1,4 +1,8 @@
-"""Blocks of a compiled design: the chain, the bus with all of its chains, the combiner, the bias tee of a layer."""
+"""Blocks of a compiled design: the chain, the bus with all of its chains, the combiner, the bias tee of a layer.
+
+The chain's two-port is also among the decks that `compile` writes (netlist/bus/deck.py:sparam_deck), for those who run
+them by hand; it is the same circuit.
+"""
 
 from typing import Literal, get_args
 
@@ -7,15 +11,31 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.netlist.design.design import Design
+from resonet.netlist.planning.frequency_plan import Bus
 from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import MOST_PORTS, Block
 from resonet.sparams.build import Stand, bus_block, chain_block, combiner_block, tee_block
-from resonet.sparams.chain import find_bus
+from resonet.sparams.deck import MOST_SP_PORTS
+from resonet.sparams.extract import Engine
 from resonet.sparams.grid import octave_grid
 
-__all__ = ["Kind", "default_grid", "design_block", "layer_stand", "resonance_table"]
+__all__ = ["Kind", "default_engine", "default_grid", "design_block", "find_bus", "layer_stand", "resonance_table"]
 
 Kind = Literal["chain", "bus", "combiner", "tee"]
+
+
+def find_bus(design: Design, layer: str, bus: str | None = None) -> Bus:
+    """Bus of that name, or the layer's first; InputError lists what there is."""
+    design.require_bus("sparams", (layer,))
+    buses = {b.name: b for b in design.plan.layer(layer).buses}
+    if bus is not None and bus not in buses:
+        raise InputError(f"layer {layer}: no bus {bus[:40]!r}; possible: {', '.join(list(buses)[:40])}")
+    return buses[bus] if bus else next(iter(buses.values()))
+
+
+def default_engine(block: Block) -> Engine:
+    """Who computes where nobody is asked for: ngspice as far as its `.sp` reaches, the linear engine beyond."""
+    return "ngspice" if len(block.ports) <= MOST_SP_PORTS else "linear"
 
 
 def layer_stand(design: Design, **parts: Block | None) -> Stand:
@@ -26,8 +46,7 @@ def layer_stand(design: Design, **parts: Block | None) -> Stand:
 def resonance_table(design: Design, layer: str, method: Method, bus: str | None = None) -> Array:
     """Resonance frequencies of a bus, Hz, [chains, resonators]."""
     number = design.plan.layer(layer).buses.index(find_bus(design, layer, bus))
-    programmed = next(p for p in design.programs[method].layers if p.layer == layer)
-    return np.asarray(programmed.f_res[number])
+    return np.asarray(design.program(method).layer(layer).f_res[number])
 
 
 def default_grid(

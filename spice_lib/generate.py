@@ -2,6 +2,7 @@
 
     python -m resonet.spice_lib.generate            rewrite what has drifted
     python -m resonet.spice_lib.generate --check    name what has drifted, exit status 1 if anything has
+    python -m resonet.spice_lib.generate PACKAGE    either for the devices of a plug-in package
 
 Between `<generated>` and `</generated>` (after `*` in .lib, `//` in .va) a file holds what is made here: in .lib the
 table of pins and parameters and the .subckt line, in .va the module line, the pins and the parameters. All else is
@@ -85,10 +86,11 @@ def regenerate(path: Path) -> tuple[str, list[str]]:
     return made, names
 
 
-def drift(folder: Path | None = None) -> list[str]:
-    """What differs between the records and the files, one line each; empty if nothing does."""
+def drift(folder: Path | None = None, package: str = "resonet") -> list[str]:
+    """What differs between the records of a package and the files of a folder, one line each; empty if nothing does."""
     found = []
     folder = FOLDER if folder is None else folder
+    wanted = [name for name, kind in devices().items() if kind.__module__.partition(".")[0] == package]
     for suffix in FORMATS:
         held: list[str] = []
         for path in sorted(folder.glob(f"*{suffix}")):
@@ -96,24 +98,39 @@ def drift(folder: Path | None = None) -> list[str]:
             held += names
             if text != path.read_text(encoding="utf-8"):
                 found.append(f"{path.name}: differs from its records")
-        found += [f"no {suffix} file holds {name}" for name in devices() if name not in held]
+        found += [f"no {suffix} file holds {name}" for name in wanted if name not in held]
         found += [f"{name} is in more than one {suffix} file" for name in set(held) if held.count(name) > 1]
     return found
 
 
+def _folder(package: str) -> Path | None:
+    """Folder of a package whose records are devices."""
+    for kind in devices().values():
+        if kind.__module__.partition(".")[0] == package:
+            return FOLDER if package == "resonet" else Path(str(sys.modules[kind.__module__].__file__)).parent
+    return None
+
+
 def main(arguments: list[str]) -> int:
     """Rewrite the files, or with --check only name what has drifted."""
-    if arguments not in ([], ["--check"]):
-        sys.stderr.write("usage: python -m resonet.spice_lib.generate [--check]\n")
+    check = "--check" in arguments
+    package, *more = [word for word in arguments if word != "--check"] or ["resonet"]
+    folder = _folder(package)
+    if more or folder is None:
+        owners = sorted({kind.__module__.partition(".")[0] for kind in devices().values()})
+        sys.stderr.write(
+            "usage: python -m resonet.spice_lib.generate [--check] [PACKAGE]\n"
+            f"possible: {', '.join(owners)} (installed, with devices)\n"
+        )
         return 2
-    if not arguments:
+    if not check:
         for suffix in FORMATS:
-            for path in sorted(FOLDER.glob(f"*{suffix}")):
+            for path in sorted(folder.glob(f"*{suffix}")):
                 text, _ = regenerate(path)
                 if text != path.read_text(encoding="utf-8"):
                     path.write_text(text, encoding="utf-8")
                     sys.stdout.write(f"{path.name}: rewritten\n")
-    left = drift()
+    left = drift(folder, package)
     sys.stdout.write("".join(f"{line}\n" for line in left))
     return 1 if left else 0
 

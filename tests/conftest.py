@@ -17,6 +17,13 @@ from resonet.netlist.design.design import Design, compile_cnn
 RNG = np.random.default_rng
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as fast what is not marked as slow."""
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.fast)
+
+
 def save_model(path: Path, nodes, weights: dict[str, np.ndarray], shape, out: str, opset: int = 17) -> Path:
     """Write an ONNX model of some nodes; input "x" [batch, *shape], output `out`."""
     graph = helper.make_graph(

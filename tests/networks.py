@@ -4,7 +4,7 @@ import numpy as np
 from conftest import RNG, save_model
 from onnx import helper
 
-from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.network.activations.oscillator import OscillatorActivation
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.onnx.neurons import with_activations
 

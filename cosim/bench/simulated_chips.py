@@ -14,8 +14,8 @@ from resonet.core.types import Array
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.circuit.bus import BusCircuit, bus_currents, tone_levels
 from resonet.models.resonator.linear import SpinDiode, susceptibility
-from resonet.netlist.bus.deck import SENSE
 from resonet.netlist.spice.deck import Deck
+from resonet.netlist.spice.dialect import NGSPICE, numbers
 
 __all__ = ["LinearChip", "SpiceChip", "Voltmeter", "linear_chip"]
 
@@ -123,28 +123,24 @@ class SpiceChip:
 
     def _deck(self, tuning: Array) -> Deck:
         f_res = self.rest + self.slope * tuning + self.bend * tuning**2
-        shared = f"q={self.device.quality:.12g} r0={self.device.resistance:.12g} k={self.device.transduction:.12g}"
+        device, d = self.device, NGSPICE
+        shared = numbers(12, q=device.quality, r0=device.resistance, k=device.transduction, psi=self.psi)
         lines = [
-            "* a chain of complete resonators under bias",
-            '.include "../lib/resonator_full.lib"',
-            "vsource e 0 dc 0 ac 1",
-            f"rsource e a {self.impedance:.12g}",
-            "cblock a h0 1n",
-            f"ibias 0 h0 dc {self.bias:.12g}",
+            *d.write_head("chip", "a chain of complete resonators under bias", "../lib", ("resonator_full",)),
+            d.format_source("vsource", "e", "0", dc="0", ac="1"),
+            d.format_element("rsource", ("e", "a"), f"{self.impedance:.12g}"),
+            d.format_element("cblock", ("a", "h0"), "1n"),
+            d.format_source("ibias", "0", "h0", dc=f"{self.bias:.12g}"),
         ]
         last = len(f_res) - 1
         for k, f in enumerate(f_res):
             ends = (f"h{k}", "0" if k == last else f"h{k + 1}")
             p, n = ends[::-1] if k % 2 else ends
-            lines.append(
-                f"xr0_{k} {p} {n} x0_{k} resonator_full f0={f:.15g} {shared} psi={self.psi:.12g} rc=20 lc=30p "
-                "cpar=2f cnode=0.2f"
-            )
-        saved = " ".join(f"v(x0_{k}) v(xr0_{k}.h) v(xr0_{k}.m) {SENSE.format(j=0, k=k)}" for k in range(len(f_res)))
-        sweeps = [f"ac lin 1 {f!r} {f!r}" for f in self.frequencies.tolist()]
-        writes = [line for sweep in sweeps for line in (sweep, "write chip.raw")]
-        control = [".control", "set filetype=binary", "set appendwrite", *writes, "quit", ".endc", ".end", ""]
-        return Deck("chip", "\n".join([*lines, f".save {saved}", *control]))
+            values = numbers(15, f0=f) | shared | {"rc": "20", "lc": "30p", "cpar": "2f", "cnode": "0.2f"}
+            lines.append(d.format_instance(f"xr0_{k}", (p, n, f"x0_{k}"), "resonator_full", values))
+        lines.append(d.format_save(name for k in range(len(f_res)) for name in self._names(k)))
+        sweeps = [d.format_ac("lin", 1, f, f) for f in self.frequencies.tolist()]
+        return Deck("chip", "\n".join(lines + d.write_runs("chip", sweeps)))
 
     def weights(self, tuning: Array) -> Array:
         """What the chip truly holds, [1, tones] V/W, exact to second order; the watt is that of the nominal current."""
@@ -162,7 +158,8 @@ class SpiceChip:
         return np.array([found])
 
     def _names(self, k: int) -> list[str]:
-        return [f"v(x0_{k})", f"v(xr0_{k}.h)", f"v(xr0_{k}.m)", SENSE.format(j=0, k=k)]
+        inner = [NGSPICE.voltage_of(node, f"xr0_{k}") for node in "hm"]
+        return [NGSPICE.voltage_of(f"x0_{k}"), *inner, NGSPICE.current_of("vsense", f"xr0_{k}")]
 
     def __call__(self, tuning: Array, powers: Array) -> Array:
         """What the voltmeters show, [settings, chains] V."""

@@ -67,6 +67,7 @@ def bits_sweep(
 
     `start` are the programs to quantise (default: calibrated ones). Raises InputError, EngineError.
     """
+    design.require_bus("quantise")
     start = start or calibrated_programs(design, engine)
     logits = None if data is None else propagate(design.cnn, data.images)
 

@@ -20,7 +20,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Bools, Done, nothing
-from resonet.cosim.weights.engines import Engine, Response, formula, layer_response, linear
+from resonet.cosim.weights.engines import Engine, Response, layer_response, linear
 from resonet.models.resonator.chain import BRANCHES, Branches, chain_response, solve_chains
 from resonet.models.resonator.linear import SpinDiode, resonance_for_detuning
 from resonet.netlist.design.design import Design
@@ -292,7 +292,7 @@ def calibrate_layer(
         sum(len(bus.outputs) for bus in entry.buses),
         count,
         tuple(failures),
-        _remedies(plan, entry, out_of_range, fill, engine is formula),
+        _remedies(plan, entry, out_of_range, fill, engine.ideal),
     )
 
 
@@ -309,7 +309,8 @@ def calibrate(
     Layers that are left out keep the calibrated program that they had, or else the one they start from. Raises
     InputError for a layer or a program that is not there, EngineError.
     """
-    chosen = layers or [entry.layer.name for entry in design.plan.layers]
+    chosen = layers or design.fed_by("bus")
+    design.require_bus("calibrate", chosen or None)
     entries = {name: design.plan.layer(name) for name in chosen}
     before = design.program(start)
     found = {}

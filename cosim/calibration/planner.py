@@ -17,6 +17,7 @@ from resonet.cosim.weights.engines import layer_response, linear
 from resonet.netlist.design.parameters import Parameters
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, plan, source_power
+from resonet.netlist.planning.powers import check_source_power, check_tone_power
 from resonet.netlist.planning.second_order import Products, clear_band
 from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, program
 from resonet.netlist.programming.remedy import Remedy, bus_profile, remedies
@@ -128,6 +129,7 @@ def trade_off(
 
     A tile size that cuts a layer as a smaller one does already is left out. Raises InputError.
     """
+    check_tone_power(given.device, given.plan.p_max)
     points = []
     for layer in layers:
         for damping in dampings:
@@ -208,6 +210,8 @@ def advise(cnn: Cnn, given: Parameters, points: Sequence[PlanPoint], most_dbm: f
     moved = _fills(cnn, layers, given, cleared)
     if moved < wanted <= known[-1][1]:
         cleared, after, moved = options, now, known[-1][1]
+    for one in planned:
+        check_source_power(one, given.neuron.p1db)
     held = moved >= wanted
     final = cleared if held else replace(cleared, fill=round(max(0.99 * moved, 0.01), 3))
     left = () if held else _worst_layer(cnn, layers, given, replace(cleared, fill=given.plan.fill))

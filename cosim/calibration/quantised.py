@@ -182,6 +182,7 @@ def quantise_design(
     done: Done = nothing,
 ) -> dict[str, QuantisedLayer]:
     """Every layer of a design, by name; `start` are the programs to quantise (default: calibrated ones)."""
+    design.require_bus("quantise")
     start = start or calibrated_programs(design, engine)
     found = {}
     for entry in design.plan.layers:

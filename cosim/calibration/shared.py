@@ -5,7 +5,6 @@ them. A chain is taken to load its bus as in the plan of one copy, whose engine 
 engine then measures, position by position, what the tunings give.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +12,9 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Ints
-from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.engines import Engine, layer_response
-from resonet.cosim.weights.inference import tone_powers
+from resonet.cosim.weights.held import PositionWeights
 from resonet.models.resonator.linear import detuning_for_weight, resonance_for_detuning
-from resonet.netlist.design.design import Design
-from resonet.netlist.network.cnn import Synapses
-from resonet.netlist.network.forward import activate, propagate
-from resonet.netlist.network.images import ImageSet
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import bus_weights, largest_fill, layer_unit, solver_chains
 from resonet.netlist.programming.sharing import (
@@ -32,7 +26,7 @@ from resonet.netlist.programming.sharing import (
     solve_shared,
 )
 
-__all__ = ["SharedCalibration", "SharingOptions", "calibrate_shared", "parallel_accuracy"]
+__all__ = ["SharedCalibration", "SharingOptions", "calibrate_shared"]
 
 MOST_ELEMENTS = 200_000_000  # positions x kernels x resonators x tones of one bus: 1.6 GB
 
@@ -65,7 +59,7 @@ class SharedCalibration:
     rms_before: float  # with the currents that would be right without spread and loss
     rms: float
     worst: float
-    weights: Array  # [groups, positions, outputs, taps] that the circuit holds, units of the trained ones
+    weights: PositionWeights  # that the circuit holds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,30 +209,5 @@ def calibrate_shared(
         float(np.sqrt(np.mean(error_before**2))),
         float(np.sqrt(np.mean(error**2))),
         float(np.abs(error).max()),
-        weights,
+        PositionWeights(layer=entry.layer.name, values=weights, trained=entry.layer.matrix[:, None]),
     )
-
-
-def parallel_accuracy(
-    design: Design,
-    effective: Mapping[str, EffectiveWeights],
-    parallel: Mapping[str, Array],
-    data: ImageSet,
-) -> float:
-    """Share of images in their class, with weights of their own at every position in the layers of `parallel`.
-
-    `parallel` by layer name: [groups, positions, outputs, taps]; the other layers have their `effective` weights.
-    """
-    p_max = design.plan.options.p_max
-
-    def circuit_layer(layer: Synapses, x: Array) -> Array:
-        scale = design.scales[layer.name]
-        known = layer.name in parallel
-        weights = parallel[layer.name] if known else effective[layer.name].values[:, None]
-        powers = tone_powers(design, layer, x).transpose(0, 2, 1, 3)  # [groups, positions, n, taps]
-        sums = powers @ weights.swapaxes(2, 3) * (scale.full_scale / p_max)
-        sums -= scale.offset * weights.sum(3)[:, :, None]  # the bias is trimmed at the zero input
-        return activate(layer, sums.transpose(0, 2, 3, 1))
-
-    logits = propagate(design.cnn, data.images, circuit_layer)
-    return float(np.mean(logits.argmax(1) == data.labels))

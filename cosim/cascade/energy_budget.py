@@ -5,7 +5,8 @@ The powers follow the simulated currents and voltages in time, from the start of
 * **resonators**: Σ ½ |i|² R0 over all tones, with the RF currents of the linear engine;
 * **RF sources**: what the tones' sources have available, EMF² / (8 Z0); what of it the resonators do not take goes into
   combiners, splitters and mismatch;
-* **drive**: the oscillators' DC currents, drawn from the supply of the transconductors; of it I² R in the oscillators;
+* **drive**: the oscillators' DC currents, drawn from the supply of the transconductors, and what their
+  straight pieces sink of each other; of it I² R in the oscillators;
 * **read**: the constant current of a three-terminal oscillator through its junction;
 * **amplifiers**: class A, so p_max at their output over their efficiency, whatever the tone;
 * **maxima**: pull-down currents, drawn from the supply.
@@ -119,8 +120,9 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
         if own.kind is not None:
             options, supply, neurons = own.options, own.options.supplies(), stage.neurons
             zero, full_scale = design.scale(number + 1)
-            current = own.bias + own.gm * voltages_of(levels, number, trace.sums[:upto])
-            drive = float(np.trapezoid(supply.drive_power(np.maximum(current, 0)).sum(1), time))
+            volts = voltages_of(levels, number, trace.sums[:upto])
+            current = own.current(volts)
+            drive = float(np.trapezoid(supply.drive_power(own.supplied(volts)).sum(1), time))
             oscillators = float(np.trapezoid((current**2 * options.resistance).sum(1), time))
             if own.kind == "three_terminal":
                 read = float(stage.neurons * options.read_current**2 * options.resistance * time[-1])

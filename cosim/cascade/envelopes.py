@@ -135,7 +135,7 @@ def _tones(levels: Levels, number: int, readings: Array, h: float) -> Array:
     """Powers of the neurons' tones, units of p_max, [times, neurons]."""
     own, paths = levels.stages[number], levels.stages[number + 1].paths
     assert own.kind is not None
-    current = own.bias + own.gm * readings
+    current = own.current(readings)
     power = np.zeros_like(readings)
     # Start-up is as fast as the neuron's frequency allows, so neurons of one frequency go together.
     for f in np.unique(paths.frequency):

@@ -10,7 +10,7 @@ from resonet.cosim.weights.engines import linear
 from resonet.netlist.cascade.levels import Levels, plan_levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
 from resonet.netlist.design.design import Design
-from resonet.netlist.design.neuron_options import Kind
+from resonet.netlist.design.neuron_options import IDEAL, Kind
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.programming.methods import Method
 
@@ -58,7 +58,7 @@ def parallel_hardware(
         held = {name: effective_weights(parallel.design, name, method, engine=linear) for name in names}
     sums = {stage.layer.name: stage_weights(stage, held[stage.layer.name]).sum(2) for stage in parallel.stages}
     targets = None
-    if kind not in (None, "relu") and images is not None:
+    if kind not in (None, IDEAL) and images is not None:
         targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
     return Hardware(
         plan_levels(parallel, program, design.parameters.neuron, kind, sums, targets), held, cnn or design.cnn

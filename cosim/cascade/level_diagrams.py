@@ -24,6 +24,7 @@ from resonet.models.circuit.noise import BOLTZMANN
 from resonet.netlist.cascade.levels import Levels, voltages_of
 
 __all__ = [
+    "MUCH_NOISE",
     "TEMPERATURE",
     "LayerLevels",
     "LevelDiagram",
@@ -135,11 +136,11 @@ def _chosen(tones: Array, live: Bools) -> list[tuple[int, int]]:
     return [(int(rows[i]), int(columns[i])) for i in picked]
 
 
-def _neuron(levels: Levels, number: int, tone: int, voltage: float) -> NeuronLevel:
-    """The neuron of stage `number` behind a tone of the next, from the voltage at its transconductor on."""
+def _neuron(levels: Levels, number: int, tone: int, voltages: Array) -> NeuronLevel:
+    """The neuron of stage `number` behind a tone of the next, from the voltages [neurons] at the transconductors on."""
     own, paths, z0 = levels.stages[number], levels.stages[number + 1].paths, levels.impedance
     assert own.kind is not None
-    current = float(own.bias[tone] + own.gm * voltage)
+    current, voltage = float(own.current(voltages)[tone]), float(voltages[tone])
     power = float(own.options.oscillator(own.kind, z0).power(current))
     amplifier = own.options.amplifier(z0, float(own.gain[tone]))
     out = float(amplifier.compressed(np.sqrt(2 * z0 * power), paths.frequency[tone]))
@@ -187,8 +188,9 @@ def _layer(
     trimmed = voltages - own.rest[stage.first]
     overdrive = clamp = clipped = p1db = amplifier_noise = float("nan")
     if own.kind is not None and following is not None:
-        xi = (own.bias + own.gm * voltages) / own.options.threshold_current
+        xi = own.current(voltages) / own.options.threshold_current
         overdrive, clipped = float(xi.max()), float((xi > own.options.clamp).mean())
+        clipped = 0.0 if np.isfinite(own.ceiling) else clipped  # a clamp of the trained activation is meant
         clamp = 2 * _decibel(own.options.clamp / max(overdrive, 1e-300))
         after = levels.stages[number + 1].paths
         out = float((after.source**2 * following.max(0) / (8 * levels.impedance)).max())
@@ -242,7 +244,7 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
         for which, at in zip(WHICH, _chosen(tones, levels.stages[number].paths.ways > 0), strict=True):
             found = _tone(levels, number, which, at, float(tones[at]), per_part)
             if number:
-                neuron = _neuron(levels, number - 1, at[1], float(volts[number - 1][at]))
+                neuron = _neuron(levels, number - 1, at[1], volts[number - 1][at[0]])
                 found = replace(found, neuron=neuron)
             shown.append(found)
         following = parts[number + 1] if number + 1 < len(parts) else None
@@ -269,11 +271,14 @@ def faults(diagram: LevelDiagram) -> list[str]:
     return found
 
 
-def noisy(diagram: LevelDiagram) -> list[str]:
-    """Layers whose noise at the transconductors is more than a tenth of full scale, a line each."""
+def noisy(diagram: LevelDiagram) -> list[tuple[str, float]]:
+    """Layers whose noise at the transconductors is more than a tenth of full scale: a line, and the part of it."""
     return [
-        f"layer {layer.layer}: chain noise of {1e6 * layer.chain_noise:.3g} uV rms at a full scale of "
-        f"{1e6 * layer.full_scale:.3g} uV; possible: more plan.p_max, less neuron.bandwidth"
+        (
+            f"layer {layer.layer}: chain noise of {1e6 * layer.chain_noise:.3g} uV rms at a full scale of "
+            f"{1e6 * layer.full_scale:.3g} uV; possible: more plan.p_max, less neuron.bandwidth",
+            layer.chain_noise / layer.full_scale if layer.full_scale else float("inf"),
+        )
         for layer in diagram.layers
         if layer.chain_noise > MUCH_NOISE * layer.full_scale
     ]

@@ -16,7 +16,6 @@ from resonet.core.types import Array
 from resonet.cosim.cascade.dc_dynamics import dc_stack
 from resonet.cosim.cascade.envelopes import EnvelopeRun, low_pass
 from resonet.models.neuron.electronics import POLES
-from resonet.models.neuron.startup import relaxation_rate
 from resonet.netlist.cascade.levels import Levels
 
 __all__ = ["StageSettling", "TimeConstants", "predicted_settling", "settling", "settling_time", "time_constants"]
@@ -67,13 +66,9 @@ def time_constants(levels: Levels, number: int) -> TimeConstants:
     oscillator = threshold = 0.0
     if own.kind is not None:
         tones = levels.stages[number + 1].paths.frequency
-        gamma0 = 2 * np.pi * own.options.damping * float(tones[tones > 0].min())
-        if own.kind == "relu":
-            oscillator = threshold = 1 / (2 * gamma0)
-        else:
-            xi = np.array([own.options.clamp, 1.0])
-            rates = relaxation_rate(xi, gamma0, own.options.nonlinear_damping, own.options.seed)
-            oscillator, threshold = (float(1 / rate) for rate in rates)
+        device = own.options.oscillator(own.kind, levels.impedance, float(tones[tones > 0].min()))
+        current = np.array([own.options.clamp, 1.0]) * own.options.threshold_current
+        oscillator, threshold = (float(1 / rate) for rate in device.rate(current))
     corner = POLES / (2 * np.pi * own.options.bandwidth)
     return TimeConstants(resonator, stack.delay, corner, float(stack.time_constants[0]), oscillator, threshold)
 

@@ -16,7 +16,7 @@ from resonet.cosim.cascade.envelopes import EnvelopeRun
 from resonet.cosim.cascade.two_pass import pixel_tones
 from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_fixed_step, check_points, hann_mean
 from resonet.cosim.ngspice.run import run_deck
-from resonet.netlist.cascade.deck import DRIVE, Timing, cascade_deck
+from resonet.netlist.cascade.deck import Timing, cascade_deck, shown_node
 from resonet.netlist.cascade.levels import Levels, sums_of
 from resonet.netlist.design.folder import write_deck
 from resonet.netlist.spice.deck import Deck
@@ -81,13 +81,14 @@ def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: fl
 
 
 def _nodes(levels: Levels, s: int) -> list[str]:
-    return [f"v({DRIVE.format(s=s, n=n)})" for n in range(levels.parallel.stages[s].neurons)]
+    return [f"v({shown_node(levels, s, n)})" for n in range(levels.parallel.stages[s].neurons)]
 
 
 def _sums(levels: Levels, s: int, shown: Array) -> Array:
     """Weighted sums plus bias of a stage from what its drive nodes show."""
     own = levels.stages[s]
-    return sums_of(levels, s, shown if own.kind is None else (shown / own.options.resistance - own.bias) / own.gm)
+    is_voltage = own.kind is None or own.knees is not None
+    return sums_of(levels, s, shown if is_voltage else (shown / own.options.resistance - own.bias) / own.gm)
 
 
 def trace_difference(levels: Levels, transient: CascadeTransient, run: EnvelopeRun) -> Array:

@@ -16,7 +16,6 @@ from resonet.models.circuit.noise import johnson
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
 from resonet.netlist.cascade.paths import ParallelDesign
 from resonet.netlist.cascade.stages import ParallelNetwork, Stage
-from resonet.netlist.network.activation import apply_activation
 
 __all__ = [
     "CascadeRun",
@@ -80,7 +79,7 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
         chains = _chains(stage, stage.copies.matrix, np.concatenate([x, np.zeros((len(x), 1))], axis=1))
         pooled = np.where(stage.members < 0, -np.inf, chains[:, stage.members])
         sums = (pooled.mean(-1) if stage.pool == "average" else pooled.max(-1)) + stage.bias
-        x = apply_activation(stage.copies.activation, sums)
+        x = stage.activation(sums)
         found.append(StageValues(sums, x))
     return tuple(found)
 

@@ -2,10 +2,10 @@ from .crossbar import (
     CrossbarWeights as CrossbarWeights,
 )
 from .crossbar import (
-    crossbar_forward as crossbar_forward,
+    crossbar_weights as crossbar_weights,
 )
 from .crossbar import (
-    crossbar_weights as crossbar_weights,
+    noisy as noisy,
 )
 from .studies import CrossbarPoint as CrossbarPoint
 from .studies import study as study

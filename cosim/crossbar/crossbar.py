@@ -9,28 +9,27 @@ Every word line is driven, by 0 V for an activation of zero; so in a multiplicat
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done
+from resonet.core.types import Array
 from resonet.cosim.weights.held import HeldWeights
-from resonet.cosim.weights.inference import tone_powers
 from resonet.models.circuit.crossbar import CrossbarArray, pair_conductances, pair_range, pair_states
 from resonet.models.circuit.crossbar_network import Norton, norton, read_pairs, sense, solve_network
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses
-from resonet.netlist.network.forward import activate, propagate
 
 __all__ = [
     "CROSSBAR_PROGRAMS",
     "CrossbarProgram",
     "CrossbarWeights",
-    "crossbar_forward",
+    "NoisyCrossbar",
     "crossbar_weights",
     "first_array",
+    "noisy",
     "sneak",
 ]
 
@@ -51,6 +50,20 @@ class CrossbarWeights(HeldWeights):
     gain: float  # effective over ideal current of a pair, least squares
     fill: float  # largest weight as part of what a pair can hold
     arrays: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class NoisyCrossbar(CrossbarWeights):
+    """Of crossbars whose cells are noisy in every read."""
+
+    noise: float  # relative standard deviation of a conductance
+    draw: np.random.Generator
+
+    def answers(self, carried: Array) -> Array:
+        """What one read gives, [groups, n, outputs, positions]."""
+        mean, inputs = self.products(carried), carried.swapaxes(2, 3)
+        deviation = self.noise * np.sqrt((self.spread**2)[:, None] @ inputs**2)
+        return np.asarray(mean + deviation * self.draw.standard_normal(mean.shape))
 
 
 def _cuts(size: int, most: int) -> list[slice]:
@@ -170,33 +183,17 @@ def crossbar_weights(
     )
 
 
-def crossbar_forward(
-    design: Design,
-    weights: Mapping[str, CrossbarWeights],
-    images: Array,
-    noise: float = 0.0,
-    seed: int = 0,
-    done: Done | None = None,
-) -> Array:
-    """Logits [n, classes] of the network on crossbars; without noise what `forward` gives for the same weights.
+def noisy(weights: Mapping[str, CrossbarWeights], noise: float, seed: int = 0) -> dict[str, HeldWeights]:
+    """The same weights with read noise, for `forward`; all layers draw from one seeded generator.
 
-    Inputs are scaled and cut off as those of the resonators are, voltage for power. `noise` is the relative standard
-    deviation of every cell's conductance, new in each read: to first order its product with the cell's share in the
-    current of its line, independent from cell to cell. images [n, *input_shape]; `weights` by layer name.
+    `noise` is the relative standard deviation of every cell's conductance, new in each read: to first order its product
+    with the cell's share in the current of its line, independent from cell to cell. Without noise what is given.
     """
-    p_max = design.plan.options.p_max
+    if not noise:
+        return dict(weights)
     draw = np.random.default_rng(seed)
-
-    def layer_on_crossbars(layer: Synapses, x: Array) -> Array:
-        held, scale = weights[layer.name], design.scales[layer.name]
-        inputs = tone_powers(design, layer, x).swapaxes(2, 3) * (scale.full_scale / p_max)
-        sums = held.values[:, None] @ inputs
-        sums -= scale.offset * held.values.sum(2)[:, None, :, None]  # the bias is trimmed at the zero input
-        if noise:
-            sums += noise * np.sqrt((held.spread**2)[:, None] @ inputs**2) * draw.standard_normal(sums.shape)
-        return activate(layer, sums)
-
-    return propagate(design.cnn, images, layer_on_crossbars, done=done)
+    known = {name: {spec.name: getattr(one, spec.name) for spec in fields(one)} for name, one in weights.items()}
+    return {name: NoisyCrossbar(**values, noise=noise, draw=draw) for name, values in known.items()}
 
 
 def first_array(

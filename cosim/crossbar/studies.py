@@ -8,7 +8,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
-from resonet.cosim.crossbar.crossbar import CrossbarProgram, CrossbarWeights, crossbar_forward, crossbar_weights
+from resonet.cosim.crossbar.crossbar import CrossbarProgram, CrossbarWeights, crossbar_weights, noisy
+from resonet.cosim.weights.inference import forward
 from resonet.models.circuit.crossbar import CrossbarArray, Unselected
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.images import ImageSet
@@ -85,7 +86,7 @@ def crossbar_point(
         known[key] = {layer: crossbar_weights(design, layer, array, program) for layer in layers}
     share = None
     if images is not None:
-        logits = crossbar_forward(design, known[key], images.images, array.read_noise)
+        logits = forward(design, noisy(known[key], array.read_noise), images.images)
         share = float(np.mean(logits.argmax(1) == images.labels))
     return CrossbarPoint(axis, value, (program, array.unselected), known[key], share)
 

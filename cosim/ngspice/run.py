@@ -1,51 +1,31 @@
-"""ngspice as a batch process: private run folder, timeout, typed errors; never a silent zero."""
+"""ngspice as a batch process: private run folder, bounds on time and output, typed errors; never a silent zero."""
 
-import functools
 import os
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from resonet.core.children import ChildTimeout, Finished, OutputTooLong, run_child
 from resonet.core.errors import EngineError
+from resonet.core.leftovers import run_folder
 from resonet.core.types import Done, nothing
+from resonet.cosim.ngspice.program import INSTALL, engine_environment, find_ngspice, ngspice_version
 from resonet.cosim.ngspice.raw import Plot, RawError, read_raw
 from resonet.netlist.spice.deck import Deck
-from resonet.spice_lib.library import copy_library
+from resonet.spice_lib.library import library_text
 
 __all__ = ["EngineError", "find_ngspice", "ngspice_version", "run_deck", "run_decks"]
 
-INSTALL = "install it with: apt-get install ngspice (Debian, Ubuntu), dnf install ngspice, brew install ngspice (macOS)"
-
-
-def find_ngspice() -> str:
-    """Path of the ngspice program: $RESONET_NGSPICE, or the first on PATH. EngineError says how to install it."""
-    program = os.environ.get("RESONET_NGSPICE") or "ngspice"
-    found = shutil.which(program)
-    if not found:
-        raise EngineError(f"no program {program!r} here; {INSTALL}")
-    return found
-
-
-@functools.cache
-def ngspice_version(program: str) -> str:
-    """Version that the program tells, such as "39"."""
-    try:
-        told = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"{program} does not tell an ngspice version ({error}); {INSTALL}") from None
-    found = re.search(r"ngspice-([\w.+]+)", told.stdout + told.stderr)
-    if not found:
-        raise EngineError(f"{program} does not tell an ngspice version; {INSTALL}", told.stdout + told.stderr)
-    return found.group(1)
+MOST_FAILED = 20  # run folders of failed runs that are kept
+FAILED = "resonet-failed-"
+AXES = {"AC Analysis": "frequency", "Transient Analysis": "time"}  # what the first vector of an analysis is
 
 
 def _complaint(stderr: str) -> str:
@@ -54,62 +34,93 @@ def _complaint(stderr: str) -> str:
     return next((line for line in lines if re.match(r"(fatal )?error|.*(singular matrix|aborted)", line, re.I)), "")
 
 
-def _run_in(folder: Path, deck: Deck, program: str, timeout: float) -> list[Plot]:
-    path = folder / "decks" / f"{deck.name}.cir"
-    path.parent.mkdir()
-    path.write_text(deck.text, encoding="utf-8")
-    copy_library(folder / "lib")
+def _ended(
+    folder: Path, deck: Deck, program: str, timeout: float, stop: threading.Event | None
+) -> tuple[Finished, str]:
+    """The engine's end, and what it said. Raises EngineError, KeyboardInterrupt."""
+    path = Path("decks", f"{deck.name}.cir")  # relative: no blank or quote of the folder's own path reaches ngspice
+    texts = {path: deck.text} | {Path("lib", name): text for name, text in library_text().items()}
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     try:
-        done = subprocess.run(
-            [program, "-n", "-b", str(path)],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        told = b"".join(part for part in (error.stdout, error.stderr) if isinstance(part, bytes))
-        log = told.decode("utf-8", "replace")
-        raise EngineError(f"ngspice on {deck.name}: no end after {timeout:g} s", log, folder) from None
+        done = run_child([program, "-n", "-b", str(path)], folder, engine_environment(folder), timeout, stop)
+    except ChildTimeout as error:
+        told = f"more than {len(error.log):,} bytes of output" if isinstance(error, OutputTooLong) else ""
+        log = error.log.decode("utf-8", "replace")
+        raise EngineError(f"ngspice on {deck.name}: {told or f'no end after {timeout:g} s'}", log) from None
     except OSError as error:
         raise EngineError(f"ngspice on {deck.name}: {program} does not run ({error.strerror}); {INSTALL}") from None
-    if done.returncode == -signal.SIGINT:
-        raise KeyboardInterrupt  # Ctrl-C in a terminal reaches ngspice too
-    log = done.stdout + done.stderr
-    complaint = _complaint(done.stderr)
-    if done.returncode != 0 or complaint:
-        raise EngineError(f"ngspice on {deck.name}: {complaint or f'exit status {done.returncode}'}", log, folder)
+    if done.status == -signal.SIGINT:
+        raise KeyboardInterrupt  # Ctrl-C in a terminal reached ngspice
+    return done, (done.out + done.err).decode("utf-8", "replace")
+
+
+def _run_in(
+    folder: Path, deck: Deck, program: str, timeout: float, stop: threading.Event | None, silent: bool
+) -> list[Plot]:
+    done, log = _ended(folder, deck, program, timeout, stop)
+    complaint = _complaint(done.err.decode("utf-8", "replace"))
+    if done.status != 0 or complaint:
+        raise EngineError(f"ngspice on {deck.name}: {complaint or f'exit status {done.status}'}", log)
     try:
         plots = read_raw(folder / deck.raw)
     except (OSError, RawError) as error:
-        raise EngineError(f"ngspice on {deck.name}: no usable result ({error})", log, folder) from None
-    if not plots or any(plot.data.size == 0 or plot.name == "constants" for plot in plots):  # without an analysis
-        raise EngineError(f"ngspice on {deck.name}: an empty result", log, folder)
-    if not all(np.all(np.isfinite(plot.data[:, 1:])) for plot in plots):
-        raise EngineError(f"ngspice on {deck.name}: values that are not finite", log, folder)
+        raise EngineError(f"ngspice on {deck.name}: no usable result ({error})", log) from None
+    wrong = _fault(plots, silent)
+    if wrong:
+        raise EngineError(f"ngspice on {deck.name}: {wrong}", log)
     return plots
 
 
-def run_deck(deck: Deck, timeout: float = 600.0) -> list[Plot]:
+def _fault(plots: Sequence[Plot], silent: bool) -> str:
+    """What shows that plots are no result of the analyses; empty if nothing does."""
+    if not plots or any(plot.data.size == 0 or plot.name == "constants" for plot in plots):  # without an analysis
+        return "an empty result"
+    for plot in plots:
+        axis = AXES.get(plot.name)
+        if axis and plot.variables[0] != axis:
+            return f"the first vector of the {plot.name} is {plot.variables[0][:60]}, not {axis}"
+        values = plot.data[:, 1:] if axis else plot.data
+        names = plot.variables[1:] if axis else plot.variables
+        finite = np.isfinite(values).all(0)
+        if not finite.all():
+            return f"values that are not finite in {names[int(finite.argmin())][:60]}"
+        if not silent and values.size and not values.any():
+            return f"every vector of the {plot.name} is zero, such as {names[0][:60]}"
+    return ""
+
+
+def _keep(folder: Path, error: EngineError) -> Path | None:
+    """Keep the run folder of a failed run, with what was said, among not too many of them; where it is now."""
+    place = Path(tempfile.gettempdir())
+    try:
+        (folder / "ngspice.log").write_text(error.log, encoding="utf-8")
+        kept = Path(tempfile.mkdtemp(prefix=FAILED, dir=place))
+        folder.replace(kept)
+        own = [path for path in place.glob(f"{FAILED}*") if path.lstat().st_uid == os.getuid()]
+        for path in sorted(own, key=lambda path: path.lstat().st_mtime)[:-MOST_FAILED]:
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError:  # no room: what went wrong is said all the same
+        return None
+    return kept
+
+
+def run_deck(
+    deck: Deck, timeout: float = 600.0, stop: threading.Event | None = None, silent: bool = False
+) -> list[Plot]:
     """Run one deck (its libraries at ../lib) and return its plots.
 
-    The run folder is removed, unless the run failed: then EngineError names it and carries the log.
+    The run folder is removed, unless the run failed: then EngineError names it and carries the log. A result whose
+    vectors are all zero is refused unless `silent`: the deck has no source that is not zero. `stop` ends the engine.
     """
     program = find_ngspice()
-    folder = Path(tempfile.mkdtemp(prefix=f"resonet-{deck.name}-"))
-    try:
-        plots = _run_in(folder, deck, program, timeout)
-    except EngineError as error:
-        (folder / "ngspice.log").write_text(error.log, encoding="utf-8")
-        raise EngineError(f"{error}; run folder {folder}", error.log, folder) from None
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder)
-    return plots
+    with run_folder(deck.name) as folder:
+        try:
+            return _run_in(folder, deck, program, timeout, stop, silent)
+        except EngineError as error:
+            kept = _keep(folder, error)
+            raise EngineError(f"{error}" + (f"; run folder {kept}" if kept else ""), error.log, kept) from None
 
 
 def run_decks(decks: Sequence[Deck], jobs: int | None = None, done: Done = nothing) -> list[list[Plot]]:
@@ -117,9 +128,10 @@ def run_decks(decks: Sequence[Deck], jobs: int | None = None, done: Done = nothi
 
     The work is ngspice's, in processes of its own, so threads are enough here. `done` is called after each deck.
     """
+    stop = threading.Event()
 
     def one(deck: Deck) -> list[Plot]:
-        plots = run_deck(deck)
+        plots = run_deck(deck, stop=stop)
         done()
         return plots
 
@@ -128,5 +140,6 @@ def run_decks(decks: Sequence[Deck], jobs: int | None = None, done: Done = nothi
         try:
             return [future.result() for future in futures]
         except BaseException:
+            stop.set()
             pool.shutdown(cancel_futures=True)
             raise

@@ -24,7 +24,7 @@ from resonet.cosim.ngspice.run import run_deck
 from resonet.cosim.weights.inference import tone_powers
 from resonet.cosim.weights.passes import dc_pass, rectify, rf_pass
 from resonet.netlist.bus.deck import transient_deck
-from resonet.netlist.bus.graph import HardwareGraph, bus_graph
+from resonet.netlist.bus.hardware import BusHardware, bus_hardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.network.forward import propagate, software_layer
@@ -68,10 +68,8 @@ class TransientResult:
         return (self.transient - self.two_pass) / self.full_scale
 
 
-def chain_bus(
-    design: Design, layer: str, method: Method, chain: int = 0, resonators: int | None = None
-) -> tuple[Bus, HardwareGraph]:
-    """One chain of the first tile of a layer, alone on its bus, and its hardware.
+def chain_bus(design: Design, layer: str, method: Method, chain: int = 0, resonators: int | None = None) -> BusHardware:
+    """One chain of the first tile of a layer, alone on its bus.
 
     `resonators` of its resonators are kept, evenly spaced from the feed to the far end (all by default), with the
     resonance frequencies that they have in the design.
@@ -87,7 +85,7 @@ def chain_bus(
     positions = _kept(size, keep)
     programmed = design.program(method).layer(layer)
     part = sub_bus(bus, design.plan, chain, positions)
-    return part, bus_graph(design.plan, part, programmed.f_res[0][chain : chain + 1, positions])
+    return bus_hardware(design.plan, part, programmed.f_res[0][chain : chain + 1, positions])
 
 
 def patch_powers(design: Design, layer: str, images: Array, resonators: int | None = None) -> Array:
@@ -114,11 +112,11 @@ def _kept(size: int, resonators: int) -> Ints:
     return np.unique(np.linspace(0, size - 1, resonators).round().astype(np.int64))
 
 
-def two_pass_voltage(graph: HardwareGraph, bus: Bus, powers: Array) -> float:
+def two_pass_voltage(hardware: BusHardware, powers: Array) -> float:
     """DC output of a single chain, V, for tone powers in W [tones], by RF pass, rectification and direct DC pass."""
-    rf = rf_pass(graph, bus.layer, [bus.name])[0]
-    volts = np.tensordot(powers, rectify(rf, graph.graph["device"].transduction), 1)[0]
-    return next(iter(dc_pass(graph, bus.layer, {(bus.name, 0): volts}).values()))
+    rf = rf_pass([hardware])[0]
+    volts = np.tensordot(powers, rectify(rf, hardware.device.transduction), 1)[0]
+    return next(iter(dc_pass([hardware], {(hardware.bus.name, 0): volts}).values()))
 
 
 def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
@@ -130,10 +128,10 @@ def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
     return 9 * max(ring, dc), max(20 / spacing, 10 * ring)
 
 
-def _deck(graph: HardwareGraph, bus: Bus, emf: Array, phases: Array, dt: float, stop: float, prewarp: Prewarp) -> Deck:
-    tones = played(bus.frequencies, dt) if prewarp == "tones" else bus.frequencies
-    step = TankStep(dt) if prewarp == "tank" else None
-    return transient_deck(graph, bus.layer, bus.name, emf, tones, phases, dt, stop, step)
+def _deck(hardware: BusHardware, emf: Array, phases: Array, dt: float, stop: float, prewarp: Prewarp) -> Deck:
+    frequencies = hardware.bus.frequencies
+    tones = played(frequencies, dt) if prewarp == "tones" else frequencies
+    return transient_deck(hardware, emf, tones, phases, dt, stop, TankStep(dt) if prewarp == "tank" else None)
 
 
 def transient(
@@ -151,13 +149,14 @@ def transient(
     powers [tones] in W: as many resonators of the chain take part. `points` is time points per period of the highest
     tone, by default what POINTS says for the pre-warp. Raises InputError, EngineError.
     """
+    design.require_bus("transient", (layer,))
     if prewarp not in PREWARPS:
         raise InputError(f"pre-warp {prewarp!r}: possible: {', '.join(PREWARPS)}")
     points = POINTS[prewarp] if points is None else points
     check_points(points)
-    bus, graph = chain_bus(design, layer, method, chain, len(powers))
-    f_res = graph.nodes[f"{layer}/{bus.name}/chain0"]["f_res"]
-    settle, window = _timing(design, bus, f_res)
+    hardware = chain_bus(design, layer, method, chain, len(powers))
+    bus = hardware.bus
+    settle, window = _timing(design, bus, hardware.f_res[0])
     dt = 1 / (points * float(bus.frequencies.max()))
     steps = int(np.ceil((settle + window) / dt))
     if steps > MOST_STEPS:
@@ -165,10 +164,9 @@ def transient(
             f"layer {layer}: {steps:,} time steps to settle and average; possible: {MOST_STEPS:,} (fewer resonators, "
             "smaller bus.block_capacitance and bus.bypass_capacitance, higher plan.f_min)"
         )
-    combiner = graph.nodes[f"{layer}/{bus.name}/combiner"]
-    emf = bus.levels * np.sqrt(powers) / combiner["gain"]
+    emf = bus.levels * np.sqrt(powers) / hardware.gain
     phases = np.random.default_rng(seed).uniform(0, 360, len(powers))
-    deck = _deck(graph, bus, emf, phases, dt, steps * dt, prewarp)
+    deck = _deck(hardware, emf, phases, dt, steps * dt, prewarp)
     plot = run_deck(deck, timeout=3600)[0]
     check_fixed_step(plot, steps)
     result = TransientResult(
@@ -176,7 +174,7 @@ def transient(
         chain,
         len(powers),
         float(hann_mean(plot.axis, plot.columns(["v(dc0)"])[:, 0].real, window)),
-        two_pass_voltage(graph, bus, powers),
+        two_pass_voltage(hardware, powers),
         design.plan.device.sensitivity * design.plan.options.p_max,
         len(plot.axis),
         dt,

@@ -14,6 +14,7 @@ from resonet.cosim.ngspice.fixed_step import check_fixed_step, hann_weights
 from resonet.cosim.ngspice.raw import Plot
 from resonet.cosim.ngspice.run import run_deck
 from resonet.netlist.spice.deck import Deck
+from resonet.netlist.spice.dialect import NGSPICE, numbers
 from resonet.netlist.spice.prewarp import played
 from resonet.spice_lib.library import library
 
@@ -32,28 +33,39 @@ __all__ = [
 Values = Mapping[str, float]
 
 MOST_STEPS = 500_000
-TRANSIENT = ".options method=trap reltol=1e-6 vntol=1e-10 abstol=1e-14 trtol=1e5"
 
 
-def _instance(device: str, values: Values) -> str:
-    """Name and parameters of a subcircuit as they stand at the end of an X line."""
+def _instance(name: str, nodes: Sequence[str], device: str, values: Values) -> str:
+    """A subcircuit with those of the values that are parameters of it."""
     known = library()
     if device not in known:
         raise InputError(f"no subcircuit {device!r} in spice_lib; possible: {', '.join(known)}")
-    return " ".join([device, *(f"{n}={values[n]:.15g}" for n in known[device].parameters if n in values)])
+    own = {name: values[name] for name in known[device].parameters if name in values}
+    return NGSPICE.format_instance(name, nodes, device, numbers(15, **own))
+
+
+def _source(name: str, a: str, b: str, dc: float | None = None, ac: str = "", wave: str = "") -> str:
+    return NGSPICE.format_source(name, a, b, "" if dc is None else f"{dc:.15g}", ac, wave)
+
+
+def _sine(peak: float, f: float) -> str:
+    return NGSPICE.format_sine(f"{peak:.15g}", f"{f:.15g}")
+
+
+def _resistor(name: str, a: str, b: str, ohm: float) -> str:
+    return NGSPICE.format_element(name, (a, b), f"{ohm:.15g}")
 
 
 def _run(name: str, device: str, body: Sequence[str], analysis: str, save: Sequence[str], timeout: float) -> Plot:
-    lines = [f"* resonet {name}", f'.include "../lib/{library()[device].file}"', *body, ".save " + " ".join(save)]
-    control = [".control", "set filetype=binary", analysis, f"write {name}.raw", "quit", ".endc", ".end", ""]
-    return run_deck(Deck(name, "\n".join([*lines, *control])), timeout)[0]
+    lines = [*NGSPICE.write_head(name, "", "../lib", (device,)), *body, NGSPICE.format_save(save)]
+    return run_deck(Deck(name, "\n".join(lines + NGSPICE.write_runs(name, [analysis]))), timeout)[0]
 
 
 def _grid(f: Array) -> str:
     """An `ac` analysis over evenly spaced frequencies."""
     if len(f) > 1 and not np.allclose(f, np.linspace(f[0], f[-1], len(f)), rtol=1e-9):
         raise InputError("frequencies must be evenly spaced and rising")
-    return f"ac lin {len(f)} {f[0]:.15g} {f[-1]:.15g}"
+    return NGSPICE.format_ac("lin", len(f), f"{f[0]:.15g}", f"{f[-1]:.15g}")
 
 
 def rectified_linear(f: Array, values: Values) -> Array:
@@ -61,7 +73,7 @@ def rectified_linear(f: Array, values: Values) -> Array:
 
     ψ is `psi` of the values, 0 without.
     """
-    body = [f"x1 a 0 x {_instance('resonator', values)}", "i1 0 a dc 0 ac 1"]
+    body = [_instance("x1", ("a", "0", "x"), "resonator", values), _source("i1", "0", "a", 0, "1")]
     plot = _run("device_ac", "resonator", body, _grid(f), ["v(x)"], 60)
     precession = plot.columns(["v(x)"])[:, 0] * np.exp(-1j * values.get("psi", 0.0))
     return np.asarray(values["k"] * precession.real / values["r0"])
@@ -69,17 +81,17 @@ def rectified_linear(f: Array, values: Values) -> Array:
 
 def impedance_points(f: Array, bias: Sequence[float], device: str, values: Values) -> Complex:
     """Impedance, Ohm, of a biased junction by `.ac` about its operating point, [bias, f]; bias in A."""
-    pins = "x y" if device == "auto_oscillator" else "x"
+    pins = "xy" if device == "auto_oscillator" else "x"
     body: list[str] = []
     for n, current in enumerate(bias):
-        nodes = " ".join(f"{pin}{n}" for pin in pins.split())
-        body += [f"x{n} a{n} 0 {nodes} {_instance(device, values)}", f"i{n} 0 a{n} dc {current:.15g} ac 1"]
+        body.append(_instance(f"x{n}", (f"a{n}", "0", *(f"{pin}{n}" for pin in pins)), device, values))
+        body.append(_source(f"i{n}", "0", f"a{n}", current, "1"))
     save = [f"v(a{n})" for n in range(len(bias))]
     return np.asarray(_run("device_z", device, body, _grid(f), save, 60).columns(save).T)
 
 
 def _transient(
-    name: str, device: str, body: Sequence[str], dt: float, stop: float, save: Sequence[str], how: str = ""
+    name: str, device: str, body: Sequence[str], dt: float, stop: float, save: Sequence[str], initial: bool = False
 ) -> Plot:
     steps = round(stop / dt)
     if steps > MOST_STEPS:
@@ -87,7 +99,8 @@ def _transient(
             f"{device}: {steps:,} time steps until it has settled; possible: {MOST_STEPS:,} (a larger damping, or no "
             "comparison with ngspice: --no-spice)"
         )
-    plot = _run(name, device, [*body, TRANSIENT], f"tran {dt!r} {stop!r} 0 {dt!r}{how}", save, 300)
+    analysis = NGSPICE.format_tran(dt, stop, initial)
+    plot = _run(name, device, [*body, NGSPICE.format_fixed_step()], analysis, save, 300)
     check_fixed_step(plot, steps)
     return plot
 
@@ -105,8 +118,8 @@ def rectified_transient(f: Array, power: Array, values: Values, points: int = 80
     body = []
     for n, (tone, amplitude) in enumerate(zip(played(f, dt), peak, strict=True)):
         body += [
-            f"x{n} a{n} 0 x{n} y{n} {_instance('auto_oscillator', {**values, 'kick': 0.0})}",
-            f"i{n} 0 a{n} sin(0 {amplitude:.15g} {tone:.15g})",
+            _instance(f"x{n}", (f"a{n}", "0", f"x{n}", f"y{n}"), "auto_oscillator", {**values, "kick": 0.0}),
+            _source(f"i{n}", "0", f"a{n}", wave=_sine(amplitude, tone)),
         ]
     save = [f"v(a{n})" for n in range(len(f))]
     plot = _transient("device_tran", "auto_oscillator", body, dt, float(stop), save)
@@ -122,7 +135,8 @@ def precession_points(current: Array, values: Values, points: int = 80) -> tuple
     body, save = [], []
     for n, amperes in enumerate(current):
         started = {**values, "kick": 0.05}
-        body += [f"x{n} a{n} 0 x{n} y{n} {_instance('auto_oscillator', started)}", f"i{n} 0 a{n} dc {amperes:.15g}"]
+        body.append(_instance(f"x{n}", (f"a{n}", "0", f"x{n}", f"y{n}"), "auto_oscillator", started))
+        body.append(_source(f"i{n}", "0", f"a{n}", amperes))
         save += [f"v(x{n})", f"v(y{n})"]
     plot = _transient("device_free", "auto_oscillator", body, dt, float(stop), save)
     x, y = plot.columns(save).real[:, 0::2], plot.columns(save).real[:, 1::2]
@@ -140,9 +154,9 @@ def oscillator_points(current: Array, device: str, values: Values, points: int =
     body = []
     for n, amperes in enumerate(current):
         body += [
-            f"x{n} a{n} 0 out{n} {_instance(device, values)}",
-            f"i{n} 0 a{n} dc {amperes:.15g}",
-            f"rl{n} out{n} 0 {z0:.15g}",
+            _instance(f"x{n}", (f"a{n}", "0", f"out{n}"), device, values),
+            _source(f"i{n}", "0", f"a{n}", amperes),
+            _resistor(f"rl{n}", f"out{n}", "0", z0),
         ]
     save = [f"v(out{n})" for n in range(len(current))]
     plot = _transient("device_tone", device, body, dt, stop, save)
@@ -164,10 +178,10 @@ def compression_points(amplitude: Array, f: float, values: Values, points: int =
     body = []
     for n, peak in enumerate(amplitude):
         body += [
-            f"v{n} s{n} 0 sin(0 {2 * peak:.15g} {f:.15g})",
-            f"rs{n} s{n} a{n} {z0:.15g}",
-            f"x{n} a{n} out{n} {_instance('amplifier', values)}",
-            f"rl{n} out{n} 0 {z0:.15g}",
+            _source(f"v{n}", f"s{n}", "0", wave=_sine(2 * peak, f)),
+            _resistor(f"rs{n}", f"s{n}", f"a{n}", z0),
+            _instance(f"x{n}", (f"a{n}", f"out{n}"), "amplifier", values),
+            _resistor(f"rl{n}", f"out{n}", "0", z0),
         ]
     save = [f"v(out{n})" for n in range(len(amplitude))]
     plot = _transient("device_gain", "amplifier", body, dt, 14 / f, save)
@@ -186,12 +200,12 @@ def macrospin_points(f: Array, start: Array, amplitude: float, values: Values, p
     body, save = [], [f"v(a{n})" for n in range(len(f))]
     for n, tone in enumerate(played(f, dt)):
         body += [
-            f"x{n} a{n} 0 0 0 mx{n} my{n} mz{n} {_instance('macrospin', values)}",
-            f"i{n} 0 a{n} sin(0 {amplitude:.15g} {tone:.15g})",
-            ".ic " + " ".join(f"v(m{axis}{n})={m:.15g}" for axis, m in zip("xyz", start, strict=True)),
+            _instance(f"x{n}", (f"a{n}", "0", "0", "0", *(f"m{axis}{n}" for axis in "xyz")), "macrospin", values),
+            _source(f"i{n}", "0", f"a{n}", wave=_sine(amplitude, tone)),
+            NGSPICE.format_initial({f"m{axis}{n}": f"{m:.15g}" for axis, m in zip("xyz", start, strict=True)}),
         ]
     stop = float(np.ceil((1.6 / width + window) / dt) * dt)
-    plot = _transient("device_spin", "macrospin", body, dt, stop, save, " uic")
+    plot = _transient("device_spin", "macrospin", body, dt, stop, save, initial=True)
     return np.asarray(hann_weights(plot.axis, window) @ plot.columns(save).real)
 
 
@@ -199,12 +213,14 @@ def current_points(volts: Array, device: str, values: Values) -> Array:
     """Current, A, into the first pin of a two-terminal device at DC voltages (V), the second grounded."""
     body, save = [], [f"i(v{n})" for n in range(len(volts))]
     for n, level in enumerate(volts):
-        body += [f"x{n} a{n} 0 {_instance(device, values)}", f"v{n} a{n} 0 dc {level:.15g}"]
-    return np.asarray(-_run("device_iv", device, body, "op", save, 60).data[0, :].real[: len(volts)])
+        body.append(_instance(f"x{n}", (f"a{n}", "0"), device, values))
+        body.append(_source(f"v{n}", f"a{n}", "0", level))
+    return np.asarray(-_run("device_iv", device, body, NGSPICE.format_op(), save, 60).data[0, :].real[: len(volts)])
 
 
 def two_port_points(f: Array, device: str, values: Values, z0: float = 50.0) -> tuple[Complex, Complex]:
     """S21 and S11 of a line between its two pins by `.ac`; f in Hz, evenly spaced."""
-    body = [f"x1 a b {_instance(device, values)}", "v1 s 0 dc 0 ac 2", f"rs s a {z0!r}", f"rl b 0 {z0!r}"]
+    body = [_instance("x1", ("a", "b"), device, values), _source("v1", "s", "0", 0, "2")]
+    body += [NGSPICE.format_element(*end, repr(z0)) for end in (("rs", ("s", "a")), ("rl", ("b", "0")))]
     found = _run("device_line", device, body, _grid(f), ["v(a)", "v(b)"], 60).columns(["v(a)", "v(b)"])
     return np.asarray(found[:, 1]), np.asarray(found[:, 0] - 1)

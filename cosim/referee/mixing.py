@@ -17,7 +17,7 @@ from resonet.models.circuit.bus import BusCircuit, bus_currents, tone_levels
 from resonet.models.circuit.mixing import product_voltage, series_transfer
 from resonet.models.resonator.linear import SpinDiode, resonance_for_detuning, susceptibility
 from resonet.netlist.bus.deck import transient_deck
-from resonet.netlist.bus.graph import bus_graph
+from resonet.netlist.bus.hardware import bus_hardware
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, PlanOptions
 from resonet.netlist.spice.prewarp import TankStep
 
@@ -68,8 +68,7 @@ def three_tones(shift: float = 0.0, power: float = 2e-9, phase: float = 0.0) -> 
     device, circuit = SpinDiode(), BusCircuit(readout_resistance=1e12)
     bus = _bus(shift, circuit, device)
     f_res = resonance_for_detuning(bus.frequencies, DETUNING, device.damping)
-    graph = bus_graph(FrequencyPlan(device, circuit, PlanOptions(), ()), bus, f_res[None])
-    gain = graph.nodes["mixing/t0/combiner"]["gain"]
+    hardware = bus_hardware(FrequencyPlan(device, circuit, PlanOptions(), ()), bus, f_res[None])
     emf = bus.levels * np.sqrt(power)
     dt = 1 / (POINTS * float(bus.frequencies.max()))
     ring = 1 / (2 * np.pi * device.damping * LOW)
@@ -78,7 +77,8 @@ def three_tones(shift: float = 0.0, power: float = 2e-9, phase: float = 0.0) -> 
     volts = []
     for turned in (0.0, 180.0):
         phases = np.array([phase + turned, 0.0, 0.0])
-        deck = transient_deck(graph, "mixing", "t0", emf / gain, bus.frequencies, phases, dt, steps * dt, TankStep(dt))
+        sounded = emf / hardware.gain
+        deck = transient_deck(hardware, sounded, bus.frequencies, phases, dt, steps * dt, TankStep(dt))
         plot = run_deck(deck)[0]
         check_fixed_step(plot, steps)
         where = plot.axis > plot.axis[-1] - window

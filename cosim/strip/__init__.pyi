@@ -1,10 +1,13 @@
-from .accuracy import strip_accuracy as strip_accuracy
-from .accuracy import strip_logits as strip_logits
 from .attribution import Attribution as Attribution
 from .attribution import attribute as attribute
 from .engine import StripEngine as StripEngine
 from .engine import strip_response as strip_response
-from .layer import StripLayer as StripLayer
-from .layer import StripWeights as StripWeights
+from .held import StripLayer as StripLayer
+from .held import StripWeights as StripWeights
+from .held import interfering as interfering
+from .laid_out import LaidOut as LaidOut
+from .laid_out import lay_out as lay_out
 from .layer import strip_weights as strip_weights
+from .split import SplitOptions as SplitOptions
+from .split import split_layer as split_layer
 from .stream import streamed_weights as streamed_weights

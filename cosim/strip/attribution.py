@@ -36,6 +36,7 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools, Complex, Done, Ints, nothing
 from resonet.cosim.strip.engine import StripEngine
+from resonet.cosim.strip.loudest import Pair, crosstalk, decibel, loudest, pairs
 from resonet.cosim.strip.passes import StripPass, rectified, split_causes, strip_pass
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 from resonet.netlist.strip.placement import Placement
@@ -59,7 +60,6 @@ PARTS: dict[str, Causes] = {
     "shared ground": ("shared_ground",),
 }
 STEP = 1e-3  # of a part's magnitude, for its derivative
-QUIET = 1e-15  # of K_SD: 300 dB down, nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,20 +71,6 @@ class Part:
     alone: Array
     without: Array
     linear: Array
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A line's tone in a resonator that it should not reach."""
-
-    line: int  # aggressor: number in the placement
-    chain: int  # victim: chain in the placement
-    tap: int  # and its resonator
-    tone: int  # of the aggressor
-    own_tone: int  # of the victim
-    level: float  # dB, |V| / (P K_SD)
-    unselective: float  # dB, if the aggressor's tone were the victim's own
-    cause: str  # the part whose removal lowers it most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,61 +160,6 @@ def _one_frequency(found: StripPass, f_res: Array, device: SpinDiode) -> tuple[A
     return np.asarray(volts), np.sqrt([(size**2).sum() for size in met])
 
 
-def _victims(found: StripPass) -> tuple[Ints, Bools]:
-    """Resonators of the window's own chains, and which lines are not theirs, [lines, those resonators]."""
-    usage = found.circuit.placement.usage
-    inside = np.flatnonzero(np.isin(usage.chain[found.circuit.resonators], found.chains))
-    return inside, found.lines[:, None] != found.circuit.line[inside][None]
-
-
-def _decibel(value: Array) -> Array:
-    return np.asarray(20 * np.log10(np.maximum(value, QUIET)))
-
-
-def _levels(found: StripPass, volts: Array, device: SpinDiode) -> Array:
-    """Loudest crosstalk from tone to tone, dB, [victim, aggressor]."""
-    inside, foreign = _victims(found)
-    size = np.where(foreign, np.abs(volts[:, inside]), 0) / device.sensitivity
-    matrix = np.zeros((len(found.frequencies), len(found.frequencies)))
-    victim = np.broadcast_to(found.circuit.tone[inside], size.shape)
-    np.maximum.at(matrix, (victim, np.broadcast_to(found.tones[:, None], size.shape)), size)
-    return _decibel(matrix)
-
-
-def _loudest(found: StripPass, volts: Array, count: int) -> tuple[Ints, Ints]:
-    """The loudest pairs: line and resonator of the circuit, loudest first."""
-    inside, foreign = _victims(found)
-    size = np.where(foreign, np.abs(volts[:, inside]), -1.0)
-    order = np.argsort(-size, axis=None, kind="stable")[: min(count, int(foreign.sum()))]
-    line, n = np.unravel_index(order, size.shape)
-    return line.astype(np.int64), inside[n]
-
-
-def _pairs(
-    found: StripPass, at: tuple[Ints, Ints], volts: Array, flat: Array, removed: Mapping[str, Array], device: SpinDiode
-) -> tuple[Pair, ...]:
-    """Records of the pairs `at`; `removed` holds their voltages without each part."""
-    usage, circuit = found.circuit.placement.usage, found.circuit
-    names, left = list(removed), np.abs(np.array(list(removed.values())))
-    level, loud = (_decibel(np.abs(v[at]) / device.sensitivity) for v in (volts, flat))
-    out = []
-    for n, (line, resonator) in enumerate(zip(*at, strict=True)):
-        own = circuit.resonators[resonator]
-        out.append(
-            Pair(
-                int(found.lines[line]),
-                int(usage.chain[own]),
-                int(usage.tap[own]),
-                int(found.tones[line]),
-                int(usage.tone[own]),
-                float(level[n]),
-                float(loud[n]),
-                names[int(left[:, n].argmin())] if names else "",
-            )
-        )
-    return tuple(out)
-
-
 def _check_parts(parts: Mapping[str, Causes]) -> None:
     """Every cause exists and is in one part only."""
     every = [cause for causes in parts.values() for cause in causes]
@@ -236,6 +167,62 @@ def _check_parts(parts: Mapping[str, Causes]) -> None:
     twice = sorted({cause for cause in every if every.count(cause) > 1 or cause in BASE})
     if twice:
         raise InputError(f"cause {twice[0]}: in two parts, or part of the base; possible: in one")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """The circuit that is asked again and again, with some causes at some part of their magnitude."""
+
+    placement: Placement
+    frequencies: Array
+    f_res: Array
+    window: ArrayLike | None
+    neighbours: int
+    device: SpinDiode
+    engine: StripEngine
+    top: float  # V/W of the largest weight
+    done: Done
+
+    def run(self, causes: Causes, part: float = 1.0) -> tuple[StripPass, Array]:
+        """The passes, and the rectified voltages [lines, resonators]."""
+        found = strip_pass(
+            self.placement,
+            self.frequencies,
+            causes,
+            self.window,
+            self.neighbours,
+            self.device,
+            part,
+            self.engine,
+            self.f_res,
+        )
+        self.done()
+        return found, rectified(found, self.f_res, self.device)
+
+    def weights(self, found: StripPass, volts: Array) -> Array:
+        """Weights [chains, lines] in units of the largest."""
+        return np.asarray(found.gains @ volts.T / self.top)
+
+    def answer(self, causes: Causes, part: float = 1.0) -> Array:
+        """Weights under these causes."""
+        return self.weights(*self.run(causes, part))
+
+
+def _split(
+    window: _Window, parts: Mapping[str, Causes], total: Array, base: Array, at: tuple[Ints, Ints]
+) -> tuple[tuple[Part, ...], dict[str, Array]]:
+    """Every part alone, by its removal and by its derivative; and what its removal leaves of the pairs `at`."""
+    everything = (*BASE, *(cause for causes in parts.values() for cause in causes))
+    found, removed = [], {}
+    for name, causes in parts.items():
+        less, quieter = window.run(tuple(cause for cause in everything if cause not in causes))
+        removed[name] = quieter[at]
+        one = (*BASE, *causes)
+        # of second order, from one side
+        slope = (4 * window.answer(one, STEP) - window.answer(one, 2 * STEP) - 3 * base) / (2 * STEP)
+        alone, without = window.answer(one) - base, total - window.weights(less, quieter)
+        found.append(Part(name, causes, alone, without, slope))
+    return tuple(found), removed
 
 
 def attribute(
@@ -259,43 +246,28 @@ def attribute(
     device, parts = device or SpinDiode(), PARTS if parts is None else parts
     _check_parts(parts)
     top = float(np.abs(weights).max()) or 1.0
-    everything = (*BASE, *(cause for causes in parts.values() for cause in causes))
-
-    def run(causes: Causes, part: float = 1.0) -> tuple[StripPass, Array]:
-        found = strip_pass(placement, frequencies, causes, window, neighbours, device, part, engine, f_res)
-        done()
-        return found, rectified(found, f_res, device)
-
-    def answer(causes: Causes, part: float = 1.0) -> Array:
-        found, volts = run(causes, part)
-        return np.asarray(found.gains @ volts.T / top)
-
-    full, volts = run(everything)
-    at, removed, made = _loudest(full, volts, most_pairs), {}, []
+    circuit = _Window(placement, frequencies, f_res, window, neighbours, device, engine, top, done)
+    full, volts = circuit.run((*BASE, *(cause for causes in parts.values() for cause in causes)))
+    at, total = loudest(full, volts, most_pairs), circuit.weights(full, volts)
     wanted, uses = wanted_weights(full, weights / top)
-    total, ideal, base = full.gains @ volts.T / top, answer(()), answer(BASE)
-    for name, causes in parts.items():
-        less, quieter = run(tuple(cause for cause in everything if cause not in causes))
-        removed[name] = quieter[at]
-        one = (*BASE, *causes)
-        linear = (4 * answer(one, STEP) - answer(one, 2 * STEP) - 3 * base) / (2 * STEP)  # second order, one side
-        made.append(Part(name, causes, answer(one) - base, total - less.gains @ quieter.T / top, linear))
+    ideal, base = circuit.answer(()), circuit.answer(BASE)
+    split, removed = _split(circuit, parts, total, base, at)
     flat, beating = _one_frequency(full, f_res, device)
     worst, rms = coherent_terms(full, f_res, device)
     return Attribution(
-        full.chains,
-        full.lines,
-        uses,
-        wanted,
-        ideal - wanted,
-        base - ideal,
-        tuple(made),
-        total - wanted,
-        np.where(uses, 0.0, full.gains @ flat.T / top),
-        beating / top,
-        worst / top,
-        rms / top,
-        _pairs(full, at, volts, flat, removed, device),
-        _levels(full, volts, device),
-        top,
+        chains=full.chains,
+        lines=full.lines,
+        uses=uses,
+        wanted=wanted,
+        spectral=ideal - wanted,
+        delay=base - ideal,
+        parts=split,
+        total=total - wanted,
+        unselective=np.where(uses, 0.0, circuit.weights(full, flat)),
+        interference=beating / top,
+        coherent_worst=worst / top,
+        coherent_rms=rms / top,
+        pairs=pairs(full, at, volts, flat, removed, device),
+        levels=decibel(crosstalk(full, volts, device)),
+        scale=top,
     )

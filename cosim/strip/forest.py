@@ -1,4 +1,4 @@
-"""Compiled heart of `strip_sweep`: trees solved exactly and one after another, many columns at a time.
+"""Compiled heart of `tree_solver`: trees solved exactly and one after another, many columns at a time.
 
 A matrix whose graph is a forest has factors without fill: every unknown k has one parent p, and from the leaves on
 

@@ -19,68 +19,39 @@ The readout has one gain a layer, by least squares, in every program but `calibr
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools, Done, Ints, nothing
-from resonet.cosim.strip.attribution import wanted_weights
-from resonet.cosim.strip.passes import ALL_CAUSES, StripPass, layer_resonances, rectified, strip_pass
+from resonet.cosim.strip.held import (
+    LINES,
+    STRIP_PROGRAMS,
+    LineAggressor,
+    StripLayer,
+    StripWeights,
+)
+from resonet.cosim.strip.loudest import crosstalk, loudest
+from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances, rectified, strip_pass
 from resonet.models.resonator.chain import Chains, chain_response, solve_chains
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
 from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.programming.methods import Method
 from resonet.netlist.programming.sharing import SharedProblem, solve_shared
 from resonet.netlist.strip.placement import Placement
+from resonet.netlist.strip.usage import Usage
 
 __all__ = [
-    "STRIP_PROGRAMS",
-    "StripLayer",
-    "StripProgram",
-    "StripWeights",
+    "layer_weights",
     "layer_windows",
     "solve_layer_windows",
     "strip_weights",
 ]
 
-StripProgram = Literal["formula", "coupled", "shared", "calibrated"]
-STRIP_PROGRAMS: tuple[StripProgram, ...] = get_args(StripProgram)
 MOST_CURRENTS = 400_000_000  # lines times resonators of all windows, 6.4 GB
 HELD = 1e-6  # residual, part of the layer's largest weight, with which a chain holds its weights
 PASSES = 4
 FILL_STEPS = 7
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StripLayer:
-    """RF and DC passes of all windows of a layer."""
-
-    placement: Placement
-    layer: Synapses
-    frequencies: Array  # [tones] Hz
-    device: SpinDiode
-    windows: tuple[StripPass, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StripWeights:
-    """Weights of a layer, every position with its own, in units of the trained ones."""
-
-    program: StripProgram
-    values: Array  # [chains, lines] with the readout's gain
-    trained: Array  # same shape
-    uses: Bools  # the chain uses the line
-    f_res: Array  # Hz [resonators]
-    fill: float  # largest weight as part of a resonator's range
-    gain: float  # of the readout
-    scale: float  # V/W per unit of weight, before the gain
-    failing: int  # chains that do not hold their weights within HELD
-
-    def rms(self, foreign: bool | None = None) -> float:
-        """RMS error per weight as part of the largest; only of own (False) or foreign (True) lines."""
-        kept = np.ones_like(self.uses) if foreign is None else self.uses != foreign
-        square = float(((self.values - self.trained)[kept] ** 2).sum()) / self.uses.sum()
-        return float(np.sqrt(square)) / (float(np.abs(self.trained).max()) or 1.0)
 
 
 def layer_windows(placement: Placement, size: int) -> list[Ints]:
@@ -129,15 +100,30 @@ def _answers(layer: StripLayer, f_res: Array) -> Array:
     return out
 
 
-def _wanted(layer: StripLayer) -> tuple[Array, Bools]:
+def layer_weights(usage: Usage, layer: Synapses) -> tuple[Array, Bools]:
     """Trained weights [chains, lines], and which lines a chain uses."""
-    usage, weights = layer.placement.usage, layer.layer.matrix.reshape(-1)
     trained = np.zeros((usage.chains, len(usage.inputs)))
     uses = np.zeros(trained.shape, bool)
-    for window in layer.windows:
-        where = np.ix_(window.chains, window.lines)
-        trained[where], uses[where] = wanted_weights(window, weights)
+    trained[usage.chain, usage.line], uses[usage.chain, usage.line] = layer.matrix.reshape(-1)[usage.weight], True
     return trained, uses
+
+
+def _crosstalk(layer: StripLayer, f_res: Array) -> tuple[dict[str, Array], LineAggressor | None]:
+    """Loudest crosstalk from tone to tone, |V| / (P K_SD), over all chains; and the loudest pair."""
+    usage, sensitivity = layer.placement.usage, layer.device.sensitivity
+    matrix, worst = np.zeros((len(layer.frequencies), len(layer.frequencies))), None
+    for window in layer.windows:
+        volts = rectified(window, f_res, layer.device)
+        matrix = np.maximum(matrix, crosstalk(window, volts, layer.device))
+        line, resonator = (int(n[0]) if len(n) else -1 for n in loudest(window, volts, 1))
+        if line < 0 or not volts[line, resonator]:
+            continue
+        level = 20 * float(np.log10(abs(volts[line, resonator]) / sensitivity))
+        if worst is None or level > worst.level:
+            own = window.circuit.resonators[resonator]
+            where = int(usage.chain[own]), int(usage.tone[own]), int(window.tones[line])
+            worst = LineAggressor(level, LINES, *where, int(window.lines[line]), int(usage.tap[own]))
+    return {LINES: matrix}, worst
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,15 +220,20 @@ def _shared(layer: StripLayer, own: _Own, target: Array) -> Array:
 
 
 def strip_weights(
-    layer: StripLayer, fill: float, programs: Sequence[StripProgram] = STRIP_PROGRAMS, gain: bool = True
-) -> dict[StripProgram, StripWeights]:
+    layer: StripLayer,
+    fill: float,
+    programs: Sequence[Method] = STRIP_PROGRAMS,
+    gain: bool = True,
+    disturbed: bool = False,
+) -> dict[Method, StripWeights]:
     """Weights of a layer by several programs, the largest at `fill` of a resonator's range, or at less if calibrated.
 
     `calibrated` lowers the scale to what the chain with the weakest drive can hold, as all chains share one scale.
-    Without `gain` the readout's gain is 1 throughout. Raises InputError for an unknown program.
+    Without `gain` the readout's gain is 1 throughout; `disturbed` asks for crosstalk and its
+    worst pair too. Raises InputError for an unknown program.
     """
     own, found = _own(layer), {}
-    trained, uses = _wanted(layer)
+    trained, uses = layer_weights(layer.placement.usage, layer.layer)
     largest = float(np.abs(trained).max()) or 1.0
     for program in programs:
         if program not in STRIP_PROGRAMS:
@@ -263,5 +254,22 @@ def strip_weights(
             factor = float((values * trained)[uses].sum() / (values[uses] ** 2).sum())
         worst = np.abs(_gather(own, values - trained)).max(1)
         count = int((worst > HELD * largest).sum())
-        found[program] = StripWeights(program, values * factor, trained, uses, f_res, held, factor, scale, count)
+        crosstalk, worst = _crosstalk(layer, f_res) if disturbed else ({}, None)
+        found[program] = StripWeights(
+            layer=layer.layer.name,
+            values=values * factor,
+            trained=trained,
+            method=program,
+            crosstalk=crosstalk,
+            worst=worst,
+            usage=layer.placement.usage,
+            groups=layer.layer.groups,
+            parallel=layer.placement.arrangement.parallel,
+            uses=uses,
+            f_res=f_res,
+            fill=held,
+            gain=factor,
+            scale=scale,
+            failing=count,
+        )
     return found

@@ -6,9 +6,9 @@ With A the system, P the same with each coupling element y between two of these 
 
     P x = b + (P - A) x
 
-converges, as couplings are weak against what they hang on. It is iterated tree by tree (`strip_forest`), for COLUMNS
+converges, as couplings are weak against what they hang on. It is iterated tree by tree (`forest`), for COLUMNS
 lines of a tone at once, on all cores. The result is that of the direct solution to the tolerance, or else the direct
-solution. Measured: docs/strip_circuit.md.
+solution. Measured: docs/theory/strip_circuit.md.
 """
 
 import os

@@ -8,6 +8,7 @@ import functools
 import multiprocessing
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,16 +16,18 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, TypeVar
 
 from resonet.core.errors import EngineError, InputError
+from resonet.core.signals import heed_signals_in_worker, shielded
+from resonet.core.types import Done, nothing
 
 __all__ = ["Outcome", "open_executor", "run_points"]
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-CLUSTER = "pip install 'resonet[cluster]'"
-ANSWER = 10  # s in which a scheduler must answer
+LOOK = 1.0  # s between two looks at whether anybody still computes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,9 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed ends too."""
+def _start_worker() -> None:
+    """A worker whose parent was killed ends too; signals end it in order."""
+    heed_signals_in_worker()
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -93,55 +97,42 @@ def _guarded(work: Callable[[Item], dict[str, Any]], point: Item) -> Outcome:
     return Outcome(values, "", True, time.perf_counter() - begin, process)
 
 
-@contextmanager
-def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    try:
-        import distributed
-    except ImportError:
-        raise InputError(f"--scheduler {address[:80]}: dask is not installed here; possible: {CLUSTER}") from None
-    try:
-        dask: Any = distributed  # has no types
-        client = dask.Client(address, timeout=ANSWER, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise EngineError(f"no dask scheduler answers at {address[:80]} ({_line(error)[:120]})") from None
-    with client:
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        if not workers:
-            raise EngineError(
-                f"the dask scheduler at {address[:80]} has no workers; possible: dask worker {address[:80]}"
-            )
-        with client.get_executor(pure=False) as executor:
-            yield executor, 2 * sum(worker["nthreads"] for worker in workers)
-
-
 def _context() -> Any:
     """How processes are made: forked from a server that has imported what a sweep takes, once for all of them."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["resonet.cosim.sweep.sweep"])
+    quiet = "ignore:resource_tracker:UserWarning"  # of what this process, if it is killed, could not give back
+    with shielded():  # Ctrl-C is for this process, which ends its workers
+        sys.warnoptions.append(quiet)
+        resource_tracker.ensure_running()
+        sys.warnoptions.remove(quiet)
+        forkserver.ensure_running()
     return context
 
 
 @contextmanager
-def open_executor(jobs: int | None = None, scheduler: str | None = None) -> Iterator[tuple[Executor, int]]:
-    """Executor, and how many points it should hold at once.
+def open_executor(jobs: int | None = None, scheduler: str | None = None) -> Iterator[tuple[Executor, int, Done]]:
+    """Executor, how many points it should hold at once, and what says that nobody computes them any more.
 
     `scheduler` is the address of a dask scheduler; else `jobs` processes of this machine (default: one a core), where 1
     is this process itself. Raises InputError without dask, EngineError where no scheduler answers.
     """
     jobs = jobs or os.cpu_count() or 1
     if scheduler is not None:
-        with _cluster(scheduler) as found:
+        from resonet.cosim.sweep.cluster import open_cluster
+
+        with open_cluster(scheduler) as found:
             yield found
     elif jobs == 1:
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1):
-            yield _Here(), 1
+            yield _Here(), 1, nothing
     else:
-        with ProcessPoolExecutor(jobs, _context(), _end_with_parent) as executor:
-            yield executor, jobs
+        with ProcessPoolExecutor(jobs, _context(), _start_worker) as executor:
+            yield executor, jobs, nothing
 
 
 def _outcome(future: "Future[Outcome]") -> Outcome:
@@ -161,10 +152,12 @@ def run_points(
     width: int = 1,
     begun: Callable[[Item], None] = lambda point: None,
     ended: Callable[[Item, Outcome], None] = lambda point, outcome: None,
+    check: Done = nothing,
 ) -> None:
     """Compute every point with `work`, at most `width` at once; `begun` and `ended` are called in this thread.
 
     `ended` is called as each point finishes, in whatever order. A point that fails is an outcome, not an exception.
+    `check` is called every second or more often; it raises where no more points will finish.
     Raises BrokenExecutor where a process of a local pool was killed.
     """
     waiting = iter(points)
@@ -176,8 +169,12 @@ def run_points(
                 running[executor.submit(_guarded, work, point)] = point
             if not running:
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                ended(running.pop(future), _outcome(future))
+            for future in wait(running, LOOK, FIRST_COMPLETED).done:
+                outcome = _outcome(future)
+                if outcome.values is None:  # the point's fault, or nobody's who is still there
+                    check()
+                ended(running.pop(future), outcome)
+            check()
     except BaseException:
         for future in running:
             future.cancel()

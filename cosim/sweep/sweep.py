@@ -8,7 +8,7 @@ everything that they depend on; as long as points are missing, `results/sweep_<k
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,14 +19,14 @@ import numpy as np
 from resonet.core.errors import EngineError, InputError
 from resonet.core.sources import PHYSICS, file_hash, source_hash
 from resonet.core.types import Done, nothing
+from resonet.core.validity import Warned, collected, warn
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
 from resonet.cosim.calibration.quantised import fabrication_offsets
-from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
 from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
 from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.points import Outcome, open_executor, run_points
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
-from resonet.cosim.weights.engines import Engine, find_engine, ngspice
+from resonet.cosim.weights.engines import Engine, find_engine
 from resonet.cosim.weights.inference import accuracy
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
@@ -34,6 +34,7 @@ from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan, source_power
+from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.programming.methods import COMPILED, METHODS, LayerProgram, Method, Program, programs
 
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
@@ -51,7 +52,7 @@ class Sweep:
     together: bool = False  # axes value by value, not all combinations
     measure: Measure = "weights"
     programs: tuple[Method, ...] = METHODS
-    engine: Literal["linear", "ngspice"] = "linear"
+    engine: str = "linear"
     data: str | None = None  # labelled images
     model: str | None = None  # ONNX file, where the source is a TOML file
     calibration: str | None = None  # images that set the input scales, where the source is a TOML file
@@ -81,7 +82,7 @@ def _base(sweep: Sweep) -> tuple[Design, Parameters]:
     design = compile_cnn(Path(sweep.model), given)
     if sweep.calibration is None:
         return design, given
-    images = read_images(Path(sweep.calibration), design.cnn.input_shape)
+    images = read_images(Path(sweep.calibration), design.cnn.input_shape, design.cnn.pixels)
     return compile_cnn(Path(sweep.model), given, images), given
 
 
@@ -99,7 +100,7 @@ def _files(sweep: Sweep) -> dict[str, str]:
 def sweep_key(sweep: Sweep) -> str:
     """Hash of everything that the results depend on. Raises InputError, EngineError."""
     what = asdict(replace(sweep, source="", data=None, model=None, calibration=None)) | _files(sweep)
-    engine = ngspice_version(find_ngspice()) if sweep.engine == "ngspice" else ""
+    engine = find_engine(sweep.engine).version()
     text = json.dumps([what, engine, source_hash(*PHYSICS), np.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -120,18 +121,15 @@ def _ground(sweep: Sweep, key: str) -> _Ground:
     if sweep_key(sweep) != key:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     design, given = _base(sweep)
+    design.require_bus("sweep")
     if sweep.measure == "weights":
         return _Ground(design, given, sweep.points, None, None)
     if sweep.data is None:
         raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
-    images = read_images(Path(sweep.data), design.cnn.input_shape)
+    images = design.images(Path(sweep.data))
     if not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     return _Ground(design, given, sweep.points, images, propagate(design.cnn, images.images))
-
-
-def _engine(sweep: Sweep) -> Engine:
-    return functools.partial(ngspice, jobs=1) if sweep.engine == "ngspice" else find_engine(sweep.engine)
 
 
 def _programs(planned: FrequencyPlan, wanted: Sequence[Method], engine: Engine) -> dict[Method, Program]:
@@ -168,12 +166,15 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     worst_aggressor  {program: {layer: x}} dB
     fill             {program: {layer: x}} largest weight as part of a resonator's range
     source_dbm       {layer: x} largest power of a tone source
+    warnings         those of validity, as records, where there are any
     accuracy         {program: share}, and `software`, the trained network's: where there are images
     """
     ground = _ground(sweep, key)
     given, spread = at_point(ground.given, sweep.spread, ground.points[number])
     planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
-    engine = _engine(sweep)
+    with collected() as warnings:
+        check_powers(planned, given.neuron.p1db)
+    engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
     known = _programs(planned, sweep.programs, engine)
     made = {m: _fabricated(planned, p, spread) for m, p in known.items() if m in sweep.programs}
     design = replace(ground.design, plan=planned, programs=made)
@@ -186,7 +187,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
         shares = {m: accuracy(design, held[m], ground.images, None, ground.software) for m in made}
         found["accuracy"] = {str(m): share.circuit for m, share in shares.items()}
         found["software"] = next(iter(shares.values())).software
-    return found
+    return found | {"warnings": [asdict(entry) for entry in warnings]} if warnings else found
 
 
 def _weight_values(
@@ -202,6 +203,16 @@ def _weight_values(
         "fill": {str(m): {p.layer: p.weight_scale * top[p.layer] for p in made[m].layers} for m in made},
         "source_dbm": {e.layer.name: source_power(e, planned) for e in planned.layers},
     }
+
+
+def _warn_again(outcomes: Iterable[Outcome]) -> None:
+    """Warnings of the points, wherever they were computed: of each kind the one that is furthest off."""
+    given = [Warned(**entry) for outcome in outcomes for entry in (outcome.values or {}).get("warnings", [])]
+    for code in dict.fromkeys(entry.code for entry in given):
+        alike = [entry for entry in given if entry.code == code]
+        worst = max(alike, key=lambda entry: entry.value / entry.limit)
+        more = f" (and at {len(alike) - 1} other points)" if len(alike) > 1 else ""
+        warn(code, worst.text + more, worst.value, worst.limit, worst.unit)
 
 
 def _compute(
@@ -220,8 +231,8 @@ def _compute(
     for _ in range(MOST_BREAKS):
         left = [number for number in missing if number not in journal.outcomes]
         try:
-            with open_executor(*workers) as (executor, width):
-                run_points(left, work, executor, width, journal.begin, ended)
+            with open_executor(*workers) as (executor, width, check):
+                run_points(left, work, executor, width, journal.begin, ended, check)
             return
         except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
             continue
@@ -251,4 +262,6 @@ def run_sweep(
         if missing:
             _ground(sweep, key)  # what is wrong for all points is told before the first
         _compute(journal, missing, functools.partial(measure_point, sweep, key), (jobs, scheduler), done)
-        return path, dict(sorted(journal.outcomes.items()))
+        outcomes = dict(sorted(journal.outcomes.items()))
+    _warn_again(outcomes.values())
+    return path, outcomes

@@ -1,4 +1,4 @@
-"""Engine -> effective weights -> accuracy, and the store of results."""
+"""Engine -> effective weights -> accuracy."""
 
 import lazy_loader
 

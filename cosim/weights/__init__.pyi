@@ -6,12 +6,13 @@ from .engines import ENGINES as ENGINES
 from .engines import Engine as Engine
 from .engines import find_engine as find_engine
 from .held import HeldWeights as HeldWeights
+from .held import PositionWeights as PositionWeights
+from .held import trained_weights as trained_weights
 from .inference import Accuracy as Accuracy
 from .inference import accuracy as accuracy
 from .inference import forward as forward
 from .passes import dc_pass as dc_pass
 from .passes import rectify as rectify
 from .passes import rf_pass as rf_pass
-from .store import stored_effective_weights as stored_effective_weights
 from .summary import LayerSummary as LayerSummary
 from .summary import summarise as summarise

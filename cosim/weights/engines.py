@@ -1,27 +1,41 @@
 """Engines: what one watt of each tone does in every resonator of a layer, and what of that reaches the readout.
 
-Each is one function (plan, layer, resonance frequencies) -> `Passes`, and all are interchangeable:
+Each is one record, and all are interchangeable; one of somebody else is added by `ENGINES.add(Engine(...))`, or under
+the entry-point group `resonet.engines` (docs/extend.md). What the rest wants to know of an engine it asks its record.
 
 formula  ideal bus: each tone has its power in every resonator, nothing is lost at DC (published picture, exact chi)
 linear   the bus circuit of the plan in closed form (models/circuit/bus.py), every parasitic of bus feed included
 ngspice  the decks of the layer, `.ac` and `.op`
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from resonet.core.errors import InputError
+from resonet.core.registry import Registry
 from resonet.core.types import Array, Complex, Done, nothing
+from resonet.cosim.ngspice.program import engine_identity
+from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
+from resonet.cosim.weights.witness import witness
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.linear import SpinDiode, susceptibility
-from resonet.netlist.bus.graph import build_graph
+from resonet.netlist.bus.hardware import layer_hardware
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
-from resonet.netlist.programming.methods import LayerProgram, Program
 
-__all__ = ["ENGINES", "Engine", "Passes", "Response", "find_engine", "layer_response", "linear", "readout_divider"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Passes",
+    "Response",
+    "find_engine",
+    "formula",
+    "layer_response",
+    "linear",
+    "ngspice",
+    "readout_divider",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +46,46 @@ class Passes:
     gains: tuple[Array, ...]  # [chains, resonators] V at the readout per volt rectified, p against n
 
 
-Engine = Callable[[FrequencyPlan, LayerPlan, Sequence[Array]], Passes]
+def _nothing_else() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Who says what the circuit of a layer does.
+
+    `passes(plan, entry, f_res)` takes the resonance frequencies bus by bus, Hz [chains, resonators]; where the engine
+    runs `decks`, it is `passes(plan, entry, f_res, jobs, done)` with at most `jobs` processes, `done` after each deck.
+    """
+
+    name: str
+    passes: Callable[..., Passes]
+    answers: Callable[[FrequencyPlan, LayerPlan, Sequence[Array]], Iterator[Answers]] | None = None  # without phasors
+    ideal: bool = False  # knows nothing of the circuit around the resonators
+    decks: bool = False  # runs the layer's decks in processes of their own
+    version: Callable[[], str] = field(default=_nothing_else)  # what its answers depend on beside our code
+    jobs: int | None = None  # processes at once; None: one a core
+
+    def with_jobs(self, jobs: int | None) -> "Engine":
+        """The same engine with at most so many processes at once."""
+        return replace(self, jobs=jobs)
+
+    def __call__(self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], done: Done = nothing) -> Passes:
+        """RF and DC pass of a layer; `done` is called after each deck, if there are any. Raises EngineError."""
+        return self.passes(plan, entry, f_res, *((self.jobs, done) if self.decks else ()))
+
+    def layer_answers(
+        self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], done: Done = nothing
+    ) -> Iterator[Answers]:
+        """Answers of the chains of every bus; `done` as above. Raises EngineError."""
+        if self.answers is not None:
+            yield from self.answers(plan, entry, f_res)
+            return
+        passes = self(plan, entry, f_res, done)
+        for rf, gain in zip(passes.rf, passes.gains, strict=True):
+            volts = rectify(rf, plan.device.transduction)
+            values, size = np.einsum("tjk,jk->jt", volts, gain), np.abs(volts)
+            yield Answers(values, size.max(1).T, size.argmax(1).T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +103,7 @@ def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> 
     return RfPass(bus.frequencies, current, chi * current)
 
 
-def formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Passes:
+def _formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Passes:
     """Ideal bus."""
     unit = np.array(np.sqrt(2 / plan.device.resistance), complex).reshape(1, 1, 1)
     rf = [_precession(unit, bus, f, plan.device) for bus, f in zip(entry.buses, f_res, strict=True)]
@@ -60,11 +113,11 @@ def formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Pa
 def readout_divider(plan: FrequencyPlan, entry: LayerPlan) -> float:
     """Part of a chain's DC voltage that the readout sees."""
     circuit, tiles = plan.circuit, len({bus.tile for bus in entry.buses})
-    series = entry.layer.taps * plan.device.resistance + tiles * circuit.choke_resistance
+    series = entry.layer.series * plan.device.resistance + tiles * circuit.choke_resistance
     return circuit.readout_resistance / (circuit.readout_resistance + series)
 
 
-def linear(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Passes:
+def _linear(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Passes:
     """Bus circuit in closed form: ladder of every bus, divider of the readout."""
     device, circuit = plan.device, plan.circuit
     divider = readout_divider(plan, entry)
@@ -79,31 +132,38 @@ def linear(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Pas
     return Passes(tuple(rf), tuple(np.broadcast_to(bus.signs * divider, bus.size) for bus in entry.buses))
 
 
-def ngspice(
+def _ngspice(
     plan: FrequencyPlan,
     entry: LayerPlan,
     f_res: Sequence[Array],
-    jobs: int | None = None,
-    done: Done = nothing,
+    jobs: int | None,
+    done: Done,
 ) -> Passes:
-    """The layer's decks; `done` is called after each. Raises EngineError."""
-    name = entry.layer.name
-    given = Program("calibrated", (LayerProgram(name, 1.0, tuple(f_res), 0.0),))
-    graph = build_graph(replace(plan, layers=(entry,)), given)
-    rf = rf_pass(graph, name, [bus.name for bus in entry.buses], jobs, done)
-    found = dc_gains(graph, name, jobs, done)
+    """The layer's decks; `done` is called after each. Raises EngineError, also where `linear` says otherwise."""
+    buses = layer_hardware(plan, entry, f_res)
+    rf, found = rf_pass(buses, jobs, done), dc_gains(buses, jobs, done)
     gains = (np.array([found[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
-    return Passes(tuple(rf), tuple(gains))
+    passes = Passes(tuple(rf), tuple(gains))
+    witness(plan, entry, linear(plan, entry, f_res), passes)
+    return passes
 
 
-ENGINES: dict[str, Engine] = {"formula": formula, "linear": linear, "ngspice": ngspice}
+def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Iterator[Answers]:
+    """Answers of every bus in closed form, without phasors in memory."""
+    divider = readout_divider(plan, entry)
+    for bus, power, own in zip(entry.buses, bus_powers(plan, entry), f_res, strict=True):
+        yield bus_answers(bus, power, own, bus.signs * divider, plan.device)
+
+
+formula = Engine("formula", _formula, ideal=True)
+linear = Engine("linear", _linear, _linear_answers)
+ngspice = Engine("ngspice", _ngspice, decks=True, version=engine_identity)
+ENGINES = Registry("engine", Engine, "resonet.engines", (formula, linear, ngspice))
 
 
 def find_engine(name: str) -> Engine:
     """Engine of that name; InputError lists what there is."""
-    if name not in ENGINES:
-        raise InputError(f"no engine {name[:40]!r}; possible: {', '.join(ENGINES)}")
-    return ENGINES[name]
+    return ENGINES.find(name)
 
 
 def layer_response(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> list[Response]:

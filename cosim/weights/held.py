@@ -1,17 +1,31 @@
-"""The weights that the hardware of a layer holds."""
+"""The weights that the hardware of a layer holds, and the law of a layer: what its neurons get for an input.
+
+    sums = F [V(a) - V(a0)]      a = (x + offset) / F, cut off at 0 and 1: what the inputs carry, a0 for the zero input
+
+V is what the hardware answers to what its inputs carry, for resonators and crossbars W a. The bias of every neuron is
+trimmed at the zero input, so that the offset with which inputs are carried changes no sum.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from resonet.core.types import Array
+from resonet.netlist.network.cnn import Cnn, Synapses, patches
+from resonet.netlist.planning.scales import InputScale
+from resonet.netlist.programming.methods import Method
 
-__all__ = ["HeldWeights"]
+__all__ = ["Aggressor", "HeldWeights", "PositionWeights", "RfWeights", "trained_weights"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class HeldWeights:
-    """The weights that the hardware of a layer holds, in the units of the trained ones."""
+    """The weights that the hardware of a layer holds, in the units of the trained ones.
+
+    Other hardware has other `carried` inputs and `products`; what is drawn anew in every read (noise, phases) is in its
+    `answers`. The law of the layer, `sums`, is the same for all.
+    """
 
     layer: str
     values: Array  # [groups, outputs per group, taps]
@@ -20,9 +34,79 @@ class HeldWeights:
     @property
     def error(self) -> Array:
         """Deviation of every weight as part of the layer's largest trained weight."""
-        return (self.values - self.trained) / (np.abs(self.trained).max() or 1.0)
+        return np.asarray((self.values - self.trained) / (np.abs(self.trained).max() or 1.0))
 
     @property
     def rms_error(self) -> float:
         """Root mean square of `error`."""
         return float(np.sqrt(np.mean(self.error**2)))
+
+    @property
+    def pairs(self) -> tuple[Array, Array]:
+        """Trained and held weights side by side, [weights] each."""
+        return self.trained.ravel(), self.values.ravel()
+
+    def carried(self, synapses: Synapses, x: Array, scale: InputScale) -> Array:
+        """What the inputs carry, parts of the largest, for a batch [n, *in_shape]: [groups, n, positions, taps]."""
+        return scale.carried(patches(x, synapses))
+
+    def products(self, carried: Array) -> Array:
+        """W a, [groups, n, outputs, positions]."""
+        return np.asarray(self.values[:, None] @ carried.swapaxes(2, 3))
+
+    def answers(self, carried: Array) -> Array:
+        """What one read gives; same shape as `products`."""
+        return self.products(carried)
+
+    def sums(self, synapses: Synapses, x: Array, scale: InputScale) -> Array:
+        """What the neurons get for a batch [n, *in_shape], in trained units: [groups, n, outputs, positions]."""
+        answers = self.answers(self.carried(synapses, x, scale))
+        if scale.offset:
+            answers = answers - self.products(self.carried(synapses, np.zeros((1, *synapses.in_shape)), scale))
+        return np.asarray(scale.full_scale * answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggressor:
+    """The strongest crosstalk of a layer: what one tone rectifies in a resonator that is another tone's."""
+
+    level: float  # dB, against the largest voltage that a resonator gives for the same power (K_SD P)
+    bus: str  # or what else the map of crosstalk is called
+    chain: int  # position of the chain there
+    victim: int  # row of the map: the resonator, counted from the feed
+    aggressor: int  # column of the map: the tone, by the resonator that it belongs to
+
+    @property
+    def where(self) -> str:
+        """One phrase for people."""
+        return f"bus {self.bus}, chain {self.chain}: tone {self.aggressor} -> resonator {self.victim}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RfWeights(HeldWeights):
+    """Of resonators that RF tones drive."""
+
+    MAP: ClassVar[str] = "bus {}"  # what a map of crosstalk is of
+    AXES: ClassVar[tuple[str, str]] = ("aggressor tone (0 = highest)", "victim resonator (0 = at feed)")
+
+    method: Method  # of the program
+    crosstalk: dict[str, Array]  # by bus: [victim, aggressor tone], largest |V| / (P K_SD) over the chains
+    worst: Aggressor | None  # None where nobody disturbs
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PositionWeights(HeldWeights):
+    """Weights of a parallel layer, every position with its own.
+
+    values [groups, positions, outputs, taps]; trained [groups, 1, outputs, taps].
+    """
+
+    def products(self, carried: Array) -> Array:
+        """W a, [groups, n, outputs, positions]."""
+        sums = carried.transpose(0, 2, 1, 3) @ self.values.swapaxes(2, 3)  # [groups, positions, n, outputs]
+        return np.asarray(sums.transpose(0, 2, 3, 1))
+
+
+def trained_weights(cnn: Cnn) -> dict[str, HeldWeights]:
+    """Every layer of a network with exactly its trained weights, by name."""
+    return {one.name: HeldWeights(layer=one.name, values=one.matrix, trained=one.matrix) for one in cnn.synapses}

@@ -1,4 +1,4 @@
-"""Images through the circuit: logits and accuracy with the effective weights of every layer."""
+"""Images through the hardware: logits and accuracy with the weights that every layer holds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done
-from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.network.forward import activate, propagate
@@ -34,33 +34,27 @@ def tone_powers(design: Design, layer: Synapses, x: Array) -> Array:
 
 def forward(
     design: Design,
-    effective: Mapping[str, EffectiveWeights],
+    held: Mapping[str, HeldWeights],
     images: Array,
     done: Done | None = None,
     watch: Callable[[Synapses, Array], None] = lambda layer, x: None,
 ) -> Array:
-    """Logits [n, classes] of the circuit: V_j = sum_i P_i W_ji in every layer, then bias and activation at the neuron.
+    """Logits [n, classes] of a network whose hardware holds these weights: the sums of every layer, then its neurons.
 
-    Where an input carries an offset, the neuron's bias is trimmed so that the zero input gives the trained bias.
-
-    images [n, *input_shape] as the network takes them; `effective` by layer name. `watch` sees the inputs of every
-    layer, [batch, *in_shape].
+    images [n, *input_shape] as the network takes them; `held` by layer name. `watch` sees the inputs of every layer,
+    [batch, *in_shape].
     """
-    p_max = design.plan.options.p_max
 
-    def circuit_layer(layer: Synapses, x: Array) -> Array:
+    def hardware_layer(layer: Synapses, x: Array) -> Array:
         watch(layer, x)
-        weights, scale = effective[layer.name].values, design.scales[layer.name]
-        sums = weights[:, None] @ tone_powers(design, layer, x).swapaxes(2, 3) * (scale.full_scale / p_max)
-        sums -= scale.offset * weights.sum(2)[:, None, :, None]  # the bias is trimmed at the zero input
-        return activate(layer, sums)
+        return activate(layer, held[layer.name].sums(layer, x, design.scales[layer.name]))
 
-    return propagate(design.cnn, images, circuit_layer, done=done)
+    return propagate(design.built, images, hardware_layer, done=done)
 
 
 def accuracy(
     design: Design,
-    effective: Mapping[str, EffectiveWeights],
+    held: Mapping[str, HeldWeights],
     data: ImageSet,
     done: Done | None = None,
     software: Array | None = None,
@@ -83,7 +77,7 @@ def accuracy(
         beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
         outside[layer.name].append(float(beyond.mean()) * len(x) / len(data.images))
 
-    circuit = forward(design, effective, data.images, done, watch).argmax(1)
+    circuit = forward(design, held, data.images, done, watch).argmax(1)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),

@@ -1,4 +1,4 @@
-"""The two-pass method: RF pass, rectification, DC pass (docs/method.md).
+"""The two-pass method: RF pass, rectification, DC pass (docs/theory/method.md).
 
 The rectified voltage is second order in the RF amplitude and RF propagation is linear, so two linear simulations and
 one product give the effective weights exactly to second order, without a transient.
@@ -12,8 +12,9 @@ import numpy as np
 from resonet.core.types import Array, Complex, Done
 from resonet.cosim.ngspice.raw import Plot
 from resonet.cosim.ngspice.run import EngineError, run_decks
-from resonet.netlist.bus.deck import SENSE, dc_deck, dc_gain_decks, rf_deck, stack_batches
-from resonet.netlist.bus.graph import HardwareGraph, bus_chains
+from resonet.netlist.bus.deck import dc_deck, dc_gain_decks, rf_deck, stack_batches
+from resonet.netlist.bus.hardware import BusHardware
+from resonet.netlist.spice.dialect import NGSPICE
 from resonet.netlist.spice.sweep import channel_sweeps
 
 __all__ = ["RfPass", "dc_gains", "dc_pass", "rectify", "rf_pass"]
@@ -30,14 +31,14 @@ class RfPass:
     precession: Complex  # same shape and unit: chi times the current
 
 
-def _read_rf(graph: HardwareGraph, layer: str, bus: str, plots: Sequence[Plot]) -> RfPass:
+def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
     """Channels out of the sweeps, scaled from 1 V of source EMF to each tone's level."""
-    combiner = graph.nodes[f"{layer}/{bus}/combiner"]
-    channels: Array = combiner["frequencies"]
-    chains, size = len(bus_chains(graph, layer, bus)), len(channels)
+    layer, bus, channels = hardware.bus.layer, hardware.bus.name, hardware.bus.frequencies
+    chains, size = hardware.bus.size
     sweeps = channel_sweeps(channels)
     index = [(j, k) for j in range(chains) for k in range(size)]
-    names = [SENSE.format(j=j, k=k) for j, k in index] + [f"v(x{j}_{k})" for j, k in index]
+    names = [NGSPICE.current_of("vsense", f"xr{j}_{k}") for j, k in index]
+    names += [NGSPICE.voltage_of(f"x{j}_{k}") for j, k in index]
     if len(plots) != len(sweeps):
         raise EngineError(f"layer {layer}, bus {bus}: ngspice wrote {len(plots)} of {len(sweeps)} sweeps")
     taken = [sweep.taken for sweep in sweeps]
@@ -49,17 +50,16 @@ def _read_rf(graph: HardwareGraph, layer: str, bus: str, plots: Sequence[Plot]) 
             f"layer {layer}, bus {bus}: ngspice swept from {swept[-1]:g} to {swept[0]:g} Hz in {len(swept)} points, "
             f"which are not the {size} channels of the plan; this version steps decades differently"
         )
-    found = np.concatenate([plot.columns(names)[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
-    phasors = found.reshape(size, 2, chains, size) * (combiner["levels"] / combiner["gain"])[:, None, None, None]
+    found: Complex = np.concatenate([plot.columns(names)[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
+    emf = hardware.bus.levels / hardware.gain
+    phasors: Complex = found.reshape(size, 2, chains, size) * emf[:, None, None, None]
     return RfPass(channels, phasors[:, 0], phasors[:, 1])
 
 
-def rf_pass(
-    graph: HardwareGraph, layer: str, buses: Sequence[str], jobs: int | None = None, done: Progress = lambda: None
-) -> list[RfPass]:
-    """RF pass of some buses of a layer with ngspice `.ac`; raises EngineError."""
-    results = run_decks([rf_deck(graph, layer, bus) for bus in buses], jobs, done)
-    return [_read_rf(graph, layer, bus, plots) for bus, plots in zip(buses, results, strict=True)]
+def rf_pass(buses: Sequence[BusHardware], jobs: int | None = None, done: Progress = lambda: None) -> list[RfPass]:
+    """RF pass of some buses with ngspice `.ac`; raises EngineError."""
+    results = run_decks([rf_deck(hardware) for hardware in buses], jobs, done)
+    return [_read_rf(hardware, plots) for hardware, plots in zip(buses, results, strict=True)]
 
 
 def rectify(rf: RfPass, transduction: float) -> Array:
@@ -71,43 +71,43 @@ def rectify(rf: RfPass, transduction: float) -> Array:
 
 
 def dc_gains(
-    graph: HardwareGraph, layer: str, jobs: int | None = None, done: Progress = lambda: None
+    buses: Sequence[BusHardware], jobs: int | None = None, done: Progress = lambda: None
 ) -> dict[tuple[str, int], Array]:
     """Output voltage per volt rectified in each resonator (p against n), by (bus, chain) -> [resonators].
 
-    From ngspice `.op` by reciprocity (see `deck.dc_deck`); raises EngineError.
+    `buses` are all of a layer. From ngspice `.op` by reciprocity (see `deck.dc_deck`); raises EngineError.
     """
-    results = run_decks(dc_gain_decks(graph, layer), jobs, done)
+    results = run_decks(dc_gain_decks(buses), jobs, done)
     gains = {}
-    for batch, plots in zip(stack_batches(graph, layer), results, strict=True):
-        for n, (_, _, stack) in enumerate(batch):
+    for batch, plots in zip(stack_batches(buses), results, strict=True):
+        for n, stack in enumerate(batch):
             first = 0
-            for tile in stack:
-                size = len(tile["f_res"])
-                names = [f"i(v.xr{n}_{k}.vdc)" for k in range(first, first + size)]
-                gains[tile["bus"], tile["position"]] = np.asarray(plots[0].columns(names)[0].real)
+            for tile in stack.tiles:
+                size = len(tile.f_res)
+                names = [NGSPICE.current_of("vdc", f"xr{n}_{k}") for k in range(first, first + size)]
+                gains[tile.hardware.bus.name, tile.position] = np.asarray(plots[0].columns(names)[0].real)
                 first += size
     return gains
 
 
-def dc_pass(graph: HardwareGraph, layer: str, rectified: dict[tuple[str, int], Array]) -> dict[tuple[int, int], float]:
+def dc_pass(buses: Sequence[BusHardware], rectified: dict[tuple[str, int], Array]) -> dict[tuple[int, int], float]:
     """Voltage at the input of every neuron of a layer for given rectified voltages, by (group, output), in V.
 
-    `rectified` holds the voltage of each resonator, p against n, by (bus, chain) -> [resonators]. One direct `.op`;
-    `dc_gains` gives the same for all tones at once.
+    `buses` are all of the layer; `rectified` holds the voltage of each resonator, p against n, by (bus, chain) ->
+    [resonators]. One direct `.op`; `dc_gains` gives the same for all tones at once.
     """
-    batches = stack_batches(graph, layer)
+    batches, layer = stack_batches(buses), buses[0].bus.layer
     decks = [
         dc_deck(
-            graph,
             f"{layer}_dc{n}",
-            [stack for _, _, stack in batch],
-            [np.concatenate([rectified[tile["bus"], tile["position"]] for tile in stack]) for _, _, stack in batch],
+            batch,
+            [np.concatenate([rectified[t.hardware.bus.name, t.position] for t in stack.tiles]) for stack in batch],
         )
         for n, batch in enumerate(batches)
     ]
     voltages = {}
     for batch, plots in zip(batches, run_decks(decks), strict=True):
-        for n, (group, output, _) in enumerate(batch):
-            voltages[group, output] = float(plots[0].columns([f"v(out{n})"])[0, 0].real)
+        for n, stack in enumerate(batch):
+            value = plots[0].columns([NGSPICE.voltage_of(f"out{n}")])[0, 0].real
+            voltages[stack.group, stack.output] = float(value)
     return voltages

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from resonet.cosim.weights.effective import EffectiveWeights
+import numpy as np
+
+from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
+from resonet.netlist.design.feed_options import FeedKind
 from resonet.netlist.planning.frequency_plan import source_power
 from resonet.netlist.programming.methods import Method
 
@@ -18,20 +21,30 @@ class LayerSummary:
     name: str
     chains: int  # neurons of one copy of the kernels
     resonators: int  # of one copy of the kernels
-    channels: int  # most tones on one bus
-    buses: int
+    channels: int  # most tones on one bus, or under one chain
+    buses: int  # 0 under strip lines
     positions: int  # how often the copy is used across the image; resonators x positions in a fully parallel layout
     source_dbm: float  # largest available power of a tone source at p_max
     rms_error_formula: float | None = None
     rms_error_coupled: float | None = None
+    rms_error_shared: float | None = None  # of layers on strip lines
     rms_error_calibrated: float | None = None
     worst_aggressor_db: float | None = None
     worst_aggressor: str | None = None
+    feed: FeedKind = "bus"
 
 
-def summarise(
-    design: Design, effective: Mapping[Method, Mapping[str, EffectiveWeights]] | None = None
-) -> list[LayerSummary]:
+def line_power(design: Design) -> float:
+    """Available power of a strip line's source at p_max, dBm, as lossless lines between the ends of `geometry` need.
+
+    The EMF that gives p_max in a resonator is √(2 p_max/R0)/κ times source plus termination.
+    """
+    g, device = design.parameters.geometry, design.plan.device
+    emf = np.sqrt(2 * design.plan.options.p_max / device.resistance) / g.pick_up * (g.source + g.termination)
+    return float(10 * np.log10(emf**2 / (8 * g.source) / 1e-3))
+
+
+def summarise(design: Design, effective: Mapping[Method, Mapping[str, RfWeights]] | None = None) -> list[LayerSummary]:
     """Summary of every layer of a design that `effective` (method -> layer -> weights) speaks of, or of all.
 
     The worst aggressor is that of the last program given.
@@ -44,25 +57,25 @@ def summarise(
         if effective and not results:
             continue
         errors = {method: result.rms_error for method, result in results.items()}
+        lines = design.feed(name) == "stripline"
         shown = next(reversed(results.values()), None)
         worst = shown.worst if shown else None
-        where = None
-        if worst:
-            where = f"bus {worst.bus}, chain {worst.chain}: tone {worst.aggressor} -> resonator {worst.victim}"
         rows.append(
             LayerSummary(
                 name,
                 entry.chains,
                 entry.resonators,
-                entry.channels,
-                len(entry.buses),
+                entry.layer.taps if lines else entry.channels,
+                0 if lines else len(entry.buses),
                 entry.layer.positions,
-                source_power(entry, design.plan),
+                line_power(design) if lines else source_power(entry, design.plan),
                 errors.get("formula"),
                 errors.get("coupled"),
+                errors.get("shared"),
                 errors.get("calibrated"),
                 worst.level if worst else None,
-                where,
+                worst.where if worst else None,
+                design.feed(name),
             )
         )
     return rows

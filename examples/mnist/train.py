@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resonet.examples.neurons import OscillatorNeuron, accuracy, export
-from resonet.netlist.network.activation import KINDS, OscillatorActivation
+from resonet.netlist.network.activations.oscillator import KINDS, OscillatorActivation
 
 HERE = Path(__file__).parent
 RELUS = ("/Relu_output_0", "/Relu_1_output_0")  # what the exporter calls their outputs

@@ -81,5 +81,5 @@ def tone_levels(f: Array, resistance: float, chains: int, bus: BusCircuit, below
     f[k] is the channel of the k-th resonator from the feed. Levelling the tones is the designer's pre-emphasis: it
     takes out what the bus does to each tone on the way to its own resonator, and leaves what it does elsewhere.
     """
-    own = np.diagonal(bus_currents(f, resistance, len(f), chains, bus, below))
-    return np.asarray(np.sqrt(2 / resistance) / np.abs(own))
+    current = np.diagonal(bus_currents(f, resistance, len(f), chains, bus, below))
+    return np.asarray(np.sqrt(2 / resistance) / np.abs(current))

@@ -126,10 +126,10 @@ def _lines(g: Array, segment: float, near: Array, far: Array) -> _Lines:
         return np.asarray(dpttrs(d, e, b.reshape(-1, g.size).T, overwrite_b=1)[0]).T.reshape(b.shape)
 
     def multiply(v: Array) -> Array:
-        along, found = v / segment, diagonal * v
-        found[:, 1:] -= along[:, :-1]
-        found[:, :-1] -= along[:, 1:]
-        return found
+        along, leaving = v / segment, diagonal * v
+        leaving[:, 1:] -= along[:, :-1]
+        leaving[:, :-1] -= along[:, 1:]
+        return leaving
 
     source = np.zeros_like(g)
     source[:, 0] += near
@@ -273,17 +273,17 @@ def solve_network(
     near = _end(array.word_resistance, array.driver_resistance, on_rows)
     far = near if array.drive == "both" else np.zeros(len(g))
     solve = _solver(g, array, near, far, _end(array.bit_resistance, array.sense_resistance, on_columns))
-    found = _empty(len(g), g.shape[1], v_in.shape[1])
+    solution = _empty(len(g), g.shape[1], v_in.shape[1])
     for n, v in enumerate(v_in.T):
         w, b = solve(v)
         device = g * (w - b)
         second = _far_current(w, device, v, far, array.word_resistance)
-        found.word_voltage[..., n], found.bit_voltage[..., n], found.device[..., n] = w, b, device
-        found.word[:, -1, n] = -second
-        found.word[:, :-1, n] = np.cumsum(device[:, ::-1], axis=1)[:, ::-1] - second[:, None]
-        np.cumsum(device, axis=0, out=found.bit[..., n])
-    found.output[:] = found.bit[-1]
-    return found
+        solution.word_voltage[..., n], solution.bit_voltage[..., n], solution.device[..., n] = w, b, device
+        solution.word[:, -1, n] = -second
+        solution.word[:, :-1, n] = np.cumsum(device[:, ::-1], axis=1)[:, ::-1] - second[:, None]
+        np.cumsum(device, axis=0, out=solution.bit[..., n])
+    solution.output[:] = solution.bit[-1]
+    return solution
 
 
 def norton(conductances: ArrayLike, array: CrossbarArray) -> Norton:
@@ -301,7 +301,7 @@ def norton(conductances: ArrayLike, array: CrossbarArray) -> Norton:
     g = _checked(conductances)
     near = _end(array.word_resistance, array.driver_resistance, np.ones(rows, bool))
     far = near if array.drive == "both" else np.zeros(rows)
-    r, one = array.bit_resistance, np.eye(columns)[:, None]  # 1 A into each cell of a word line
+    r, unit = array.bit_resistance, np.eye(columns)[:, None]  # 1 A into each cell of a word line
     y, j = np.zeros((columns, columns)), np.zeros((columns, rows))
     for n in range(rows):
         row = g[n : n + 1]
@@ -310,7 +310,7 @@ def norton(conductances: ArrayLike, array: CrossbarArray) -> Norton:
         j[:, n] = row[0] * word.source[0]
         y += np.diag(row[0])
         if not word.held:
-            y -= row[0][:, None] * word.solve(one.copy())[:, 0] * row[0]
+            y -= row[0][:, None] * word.solve(unit.copy())[:, 0] * row[0]
     y, j = _through(r, y, j)
     return Norton(j.T, y)
 
@@ -334,8 +334,8 @@ def read_pairs(equivalent: Norton, array: CrossbarArray) -> Array:
     """The same, [rows, columns], with one pair of bit lines (2j, 2j + 1) sensed at a time and all others open."""
     impedance = np.linalg.inv(equivalent.admittance)
     open_voltage = impedance @ equivalent.transfer.T
-    found = np.empty_like(open_voltage)
-    for j in range(0, len(found), 2):
+    output = np.empty_like(open_voltage)
+    for j in range(0, len(output), 2):
         pair = slice(j, j + 2)
-        found[pair] = np.linalg.solve(impedance[pair, pair] + array.sense_resistance * np.eye(2), open_voltage[pair])
-    return found.T
+        output[pair] = np.linalg.solve(impedance[pair, pair] + array.sense_resistance * np.eye(2), open_voltage[pair])
+    return output.T

@@ -27,12 +27,18 @@ __all__ = ["output_bandwidth", "product_voltage", "series_transfer"]
 
 
 def series_transfer(
-    f: ArrayLike, resistance: float, resonators: int, chains: int, bus: BusCircuit, below: int = 0, own: bool = False
+    f: ArrayLike,
+    resistance: float,
+    resonators: int,
+    chains: int,
+    bus: BusCircuit,
+    below: int = 0,
+    diagonal: bool = False,
 ) -> Complex:
     """Current of resonator m per volt in series with resonator n, A/V, [frequencies, m, n], both along the chain.
 
     The network of `models/circuit/bus.py`, without source EMF and with the same voltages in each of the `chains`. The
-    matrix is symmetric (reciprocity). With `own`, of as many frequencies as resonators, only row m of frequency m:
+    matrix is symmetric (reciprocity). With `diagonal`, of as many frequencies as resonators, only row m of frequency m:
     [m, n].
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
@@ -49,10 +55,10 @@ def series_transfer(
         step, shunt = step[:, :-1], shunt[:, :-1]  # the tail is ground
     nodes = step.T @ step / resistance + shunt[:, None, :] * np.eye(step.shape[1])
     # Kirchhoff: nodes v = -step^T e / R;  i = (step v + e) / R
-    inside = step[:, :, None] if own else np.broadcast_to(step.T, (len(s), *step.T.shape))
+    inside = step[:, :, None] if diagonal else np.broadcast_to(step.T, (len(s), *step.T.shape))
     volts = -np.linalg.solve(nodes, inside / resistance)
-    current = (step @ volts + (np.eye(size)[:, :, None] if own else np.eye(size))) / resistance
-    return np.asarray(current[:, :, 0] if own else current)
+    current = (step @ volts + (np.eye(size)[:, :, None] if diagonal else np.eye(size))) / resistance
+    return np.asarray(current[:, :, 0] if diagonal else current)
 
 
 def product_voltage(

@@ -90,11 +90,11 @@ def chain_noise(
     through_choke = volts * choke
     at = through_choke / head
     density = np.zeros(len(frequencies))
-    own = np.broadcast_to(johnson(r, temperature), r.shape)
+    thermal = np.broadcast_to(johnson(r, temperature), r.shape)
     through_feed = at * feed
     for n in range(len(r)):
         current = at * right[:, n]
-        density += own[n] * np.abs(current) ** 2
+        density += thermal[n] * np.abs(current) ** 2
         at = at - current * r[n]
     return Noise(
         density,

@@ -1,7 +1,8 @@
 """The simple devices of a bus, as records: what they are called in SPICE and Verilog-A, their pins and parameters.
 
-Their physics is in `resonator` (chi, rectification) and `bus` (the network around it); a design gives them the values
-of its SpinDiode and BusCircuit. The defaults here are those of a device that is used on its own.
+Their physics is in `models/resonator/linear.py` (chi, rectification) and `models/circuit/bus.py` (the network around
+it); a design gives them the values of its SpinDiode and BusCircuit. The defaults here are those of a device that is
+used on its own.
 """
 
 from dataclasses import dataclass

@@ -7,23 +7,23 @@ somebody else adds its records under the entry-point group `resonet.devices` (do
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import Interface
+from resonet.core.plugins import plugged
 
-__all__ = ["GROUP", "devices"]
+__all__ = ["GROUP", "devices", "plugged_devices"]
 
 GROUP = "resonet.devices"
 MODELS = Path(__file__).parents[1]
 
 
-def _own() -> Iterator[type[Any]]:
+def _shipped() -> Iterator[type[Any]]:
     """Records of this package, module by module."""
     for module in sorted(entry.name for entry in pkgutil.walk_packages([str(MODELS)], "resonet.models.")):
         for kind in vars(importlib.import_module(module)).values():
@@ -31,23 +31,28 @@ def _own() -> Iterator[type[Any]]:
                 yield kind
 
 
-def _plugged() -> Iterator[type[Any]]:
-    """Records of installed plug-in packages."""
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        yield entry.load()
+@cache
+def plugged_devices() -> dict[str, type[Any]]:
+    """Records of installed plug-in packages by SPICE name; imports none of ours. InputError as for `devices`."""
+    return _by_name(plugged(GROUP).values())
 
 
 @cache
 def devices() -> dict[str, type[Any]]:
     """Record class of every device by its SPICE name. InputError for two of one name, or a record that is none."""
-    found: dict[str, type[Any]] = {}
-    for kind in (*_own(), *_plugged()):
+    return dict(sorted(_by_name((*_shipped(), *plugged_devices().values())).items()))
+
+
+def _by_name(kinds: Iterable[type[Any]]) -> dict[str, type[Any]]:
+    """The same by SPICE name, each held against what a record must have."""
+    named: dict[str, type[Any]] = {}
+    for kind in kinds:
         interface = getattr(kind, "SPICE", None)
-        if not (is_dataclass(kind) and isinstance(interface, Interface)):
+        if not (isinstance(kind, type) and is_dataclass(kind) and isinstance(interface, Interface)):
             raise InputError(f"device {kind!r}: possible: a dataclass of parameters with an Interface named SPICE")
-        if interface.name in found:
+        if interface.name in named:
             raise InputError(
-                f"device {interface.name}: {kind!r} and {found[interface.name]!r}; possible: one of a name"
+                f"device {interface.name}: {kind!r} and {named[interface.name]!r}; possible: one of a name"
             )
-        found[interface.name] = kind
-    return dict(sorted(found.items()))
+        named[interface.name] = kind
+    return named

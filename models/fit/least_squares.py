@@ -98,28 +98,28 @@ def solve(
 
     try:
         with np.errstate(all="ignore"):
-            found = lmfit.minimize(
+            result = lmfit.minimize(
                 scaled, parameters, scale_covar=scale_noise, ftol=1e-15, xtol=1e-15, gtol=1e-15, max_nfev=4000
             )
     except (ValueError, TypeError, np.linalg.LinAlgError) as error:
         raise InputError(f"{what}: the fit does not converge ({str(error)[:80]})") from None
-    values = {name: float(found.params[name].value) * scale[name] for name in names}
+    values = {name: float(result.params[name].value) * scale[name] for name in names}
     factors = np.array([scale[name] for name in names])
-    free = len(found.residual) - len(names)
-    covariance = _covariance(found, names, scaled, scale_noise) * np.outer(factors, factors)
+    free = len(result.residual) - len(names)
+    covariance = _covariance(result, names, scaled, scale_noise) * np.outer(factors, factors)
     if not np.all(np.isfinite(covariance)):
         raise InputError(
             f"{what}: the data do not determine {', '.join(names)}; possible: more points, fixed parasitics"
         )
     errors = dict(zip(names, np.sqrt(np.diag(covariance)), strict=True))
-    return Solved(values, errors, covariance, np.asarray(found.residual, float), free)
+    return Solved(values, errors, covariance, np.asarray(result.residual, float), free)
 
 
-def _covariance(found: Any, names: Sequence[str], scaled: Callable[[Any], Array], scale_noise: bool) -> Array:
+def _covariance(result: Any, names: Sequence[str], scaled: Callable[[Any], Array], scale_noise: bool) -> Array:
     """Covariance by lmfit; where it gives none (residuals at rounding error), that of a numerical Jacobian."""
-    if found.covar is not None and np.all(np.isfinite(found.covar)):
-        return np.asarray(found.covar, float)
-    trial, columns = found.params.copy(), []
+    if result.covar is not None and np.all(np.isfinite(result.covar)):
+        return np.asarray(result.covar, float)
+    trial, columns = result.params.copy(), []
     for name in names:
         value, step = trial[name].value, 1e-6 * max(abs(trial[name].value), 1e-6)
         trial[name].set(value=value + step)
@@ -128,5 +128,5 @@ def _covariance(found: Any, names: Sequence[str], scaled: Callable[[Any], Array]
         columns.append((above - scaled(trial)) / (2 * step))
         trial[name].set(value=value)
     jacobian = np.stack(columns, 1)
-    noise = found.redchi if scale_noise else 1.0
+    noise = result.redchi if scale_noise else 1.0
     return np.asarray(np.linalg.pinv(jacobian.T @ jacobian) * noise)

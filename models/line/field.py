@@ -38,7 +38,8 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
 from resonet.models.line.lines import MU0, skin_depth, strip_field
-from resonet.models.resonator.macrospin import GAMMA0, Macrospin, linearise, terms
+from resonet.models.resonator.macrospin import GAMMA0, Macrospin, terms
+from resonet.models.resonator.macrospin_linear import linearise
 
 __all__ = [
     "COLLINEAR_SLOPE",
@@ -176,8 +177,8 @@ def drive_ratio(device: Macrospin, field: tuple[float, float, float], f: float |
     device = replace(device, oex=field[0], oey=field[1], oez=field[2])
     lin = linearise(device)
     at = lin.f_res if f is None else f
-    own = lin.readout @ lin.precession(at)
-    return complex(((lin.readout @ lin.precession(at, 1.0) - own) / own)[0])
+    of_current = lin.readout @ lin.precession(at)
+    return complex(((lin.readout @ lin.precession(at, 1.0) - of_current) / of_current)[0])
 
 
 def film_slope(field: ArrayLike, magnetisation: float) -> Array:

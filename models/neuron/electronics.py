@@ -5,6 +5,10 @@ equal poles at `bandwidth`: beat notes between adjacent channels are as large as
 them, and one pole would leave a tenth. It takes no current. Its noise is that of an input voltage of density en (V/√Hz,
 white, before the poles), so the voltage v_f has en √(3π/16 bandwidth) rms: ∫ (1 + x²)^-3 dx = 3π/16.
 
+**Knee.** A transconductor with two slopes: i = bias + gmlow min(v - knee, 0) + gmhigh max(v - knee, 0), at once (it
+stands behind the poles of a linear one). Several on one output add up to any curve of straight pieces: the first has
+the slopes of the first two, each further one (gmlow = 0) adds the change of slope at its knee.
+
 **Amplifier.** Input resistance z0, one pole at `bandwidth`, then a limiter, then an EMF behind z0: a matched load sees
 
     v_out = vsat tanh(gain v_f / vsat)         at every instant,
@@ -45,6 +49,7 @@ __all__ = [
     "DiodeMaximum",
     "DiodeMaximumArm",
     "DiodeMaximumOut",
+    "KneeTransconductor",
     "NeuronSupply",
     "Transconductor",
 ]
@@ -98,6 +103,28 @@ class Transconductor:
     def current(self, volts: ArrayLike) -> Array:
         """Settled current, A, for a DC voltage, V, of any shape."""
         return np.asarray(self.bias + self.gm * (np.asarray(volts, float) + self.offset))
+
+
+@dataclass(frozen=True, slots=True)
+class KneeTransconductor:
+    """Voltage to current with two slopes that meet at the knee."""
+
+    SPICE: ClassVar[Interface] = Interface(
+        "transconductor_knee", (("in", "voltage in, takes no current"), ("out", "the current comes out, into a load"))
+    )
+
+    gmlow: float = parameter(0.0, "A/V", -1e6, 1e6, "transconductance below the knee", "none: a rectifier")
+    gmhigh: float = parameter(0.1, "A/V", -1e6, 1e6, "transconductance above it", "as of the linear one")
+    knee: float = parameter(0.0, "V", -1e6, 1e6, "voltage at which the slopes meet", "trimmed")
+    bias: float = parameter(0.0, "A", -1e3, 1e3, "current at the knee", "none: a rectifier")
+
+    def __post_init__(self) -> None:
+        check(self, self.SPICE.name)
+
+    def current(self, volts: ArrayLike) -> Array:
+        """Current, A, for a voltage, V, of any shape."""
+        over = np.asarray(volts, float) - self.knee
+        return np.asarray(self.bias + self.gmlow * np.minimum(over, 0) + self.gmhigh * np.maximum(over, 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 from .auto_oscillator import AutoOscillator as AutoOscillator
-from .auto_oscillator import linear_power as linear_power
 from .chain import Chains as Chains
 from .chain import solve_chains as solve_chains
 from .complete import FullResonator as FullResonator
+from .forced_oscillation import linear_power as linear_power
 from .linear import (
     SpinDiode as SpinDiode,
 )

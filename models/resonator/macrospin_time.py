@@ -15,16 +15,8 @@ from numpy.typing import ArrayLike
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.models.resonator.macrospin import (
-    Macrospin,
-    Terms,
-    cross,
-    diode_response,
-    linearise,
-    resistance,
-    rotation_rate,
-    terms,
-)
+from resonet.models.resonator.macrospin import Macrospin, Terms, cross, resistance, rotation_rate, terms
+from resonet.models.resonator.macrospin_linear import diode_response, linearise
 
 __all__ = [
     "Compression",

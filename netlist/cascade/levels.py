@@ -9,12 +9,14 @@ With z the weighted sum plus bias of the trained network and V = unit (z - b), u
     gm = drive I_th / unit,    bias = I_th (1 + drive (b + zero)),    so  I/I_th = ξ = 1 + drive (z + zero),      (1)
 
 where `zero` is the offset that the next stage's tones carry and what the own stage's offset adds is trimmed off at the
-bias. The amplifier brings the tone of the next stage's full scale to p_max in its resonator. `drive` belongs to the
+bias. An activation with a curve c of straight pieces puts c(z) in the place of z in (1): knees of the transconductor at
+the voltages of its corners. One with a ceiling meets the oscillator's clamp there, and `drive` follows from that. The
+amplifier brings the tone of the next stage's full scale to p_max in its resonator. `drive` belongs to the
 activation where the network was trained with the oscillator's; for a ReLU it is chosen: the full scale of the next
 stage is at the part `headroom` of the oscillator's range.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,18 +25,34 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
 from resonet.netlist.cascade.stages import Stage
-from resonet.netlist.design.neuron_options import Kind, NeuronOptions
-from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.design.neuron_options import IDEAL, Kind, NeuronOptions
+from resonet.netlist.network.activations.base import Neuron
 from resonet.netlist.planning.frequency_plan import FrequencyPlan
 from resonet.netlist.programming.methods import Method, Program
 
-__all__ = ["Levels", "StageLevels", "activate", "plan_levels", "sums_of", "tone_power", "voltages_of"]
+__all__ = ["Knees", "Levels", "StageLevels", "activate", "plan_levels", "sums_of", "tone_power", "voltages_of"]
 
 FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
 
 
 def _none() -> Array:
     return np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Knees:
+    """Two-slope transconductors of the neurons of a stage, one for each corner of their curve."""
+
+    volts: Array  # [neurons, corners] V, rising
+    below: Array  # [neurons] A/V, slope of the first piece
+    steps: Array  # [neurons, corners] A/V that each corner adds to the slope
+
+    def currents(self, bias: Array, voltage: Array) -> Iterator[Array]:
+        """Current of each, A, [..., neurons], for voltages [..., neurons]; `bias` [neurons] is the first's."""
+        for k in range(self.volts.shape[1]):
+            over = voltage - self.volts[:, k]
+            rest = bias + self.below * over if k == 0 else 0.0
+            yield rest + self.steps[:, k] * np.maximum(over, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +66,23 @@ class StageLevels:
     kind: Kind | None = None  # of the neurons; None where the chains are the outputs
     gm: float = 0.0  # A/V
     drive: float = 0.0  # ξ - 1 per unit of the sum
-    bias: Array = field(default_factory=_none)  # [neurons] A
+    bias: Array = field(default_factory=_none)  # [neurons] A at no voltage, or at the first knee
+    knees: Knees | None = None  # of transconductors that are not straight; gm is 0 then
+    ceiling: float = np.inf  # output at the clamp, where the activation has one
     reference: float = 0.0  # W of the oscillator, into a matched load, that the amplifier turns into p_max
     gain: Array = field(default_factory=_none)  # [neurons] small-signal voltage gain, matched to matched
+
+    def current(self, voltage: Array) -> Array:
+        """Drive currents of the oscillators, A, for voltages at the neurons' inputs [..., neurons]."""
+        if self.knees is None:
+            return self.bias + self.gm * voltage
+        return np.asarray(sum(self.knees.currents(self.bias, voltage)))
+
+    def supplied(self, voltage: Array) -> Array:
+        """What the transconductors draw from the supply, A, likewise: they source current, or sink one another's."""
+        if self.knees is None:
+            return np.maximum(self.current(voltage), 0)
+        return np.asarray(sum(map(np.abs, self.knees.currents(self.bias, voltage))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,39 +104,41 @@ class Levels:
         return self.plan.circuit.impedance
 
 
-def _kind(stage: Stage, wanted: Kind | None) -> Kind:
-    """Oscillator of a stage's neurons: that of its activation, or the wanted one behind a ReLU."""
-    activation = stage.copies.activation
-    if isinstance(activation, OscillatorActivation):
-        if wanted not in (None, activation.kind):
-            raise InputError(
-                f"layer {stage.layer.name}: trained with a {activation.kind} oscillator; possible: that one"
-            )
-        return activation.kind
-    return wanted or "relu"
+def _kind(stage: Stage, neuron: Neuron, wanted: Kind | None) -> Kind:
+    """Oscillator of a stage's neurons: that of its activation, the wanted one where any may stand in, or the ideal."""
+    if neuron.oscillator:
+        own = neuron.oscillator.kind
+        if wanted not in (None, own):
+            raise InputError(f"layer {stage.layer.name}: trained with a {own} oscillator; possible: that one")
+        return own
+    if wanted not in (None, IDEAL) and not neuron.any_oscillator:
+        raise InputError(
+            f"layer {stage.layer.name}: {stage.copies.activation}; possible: neurons of kind {IDEAL}, or a network "
+            "trained with oscillators"
+        )
+    return wanted or IDEAL
 
 
-def _own_options(stage: Stage, options: NeuronOptions) -> NeuronOptions:
+def _own_options(neuron: Neuron, options: NeuronOptions) -> NeuronOptions:
     """Options with what a trained activation says of its oscillator."""
-    activation = stage.copies.activation
-    if not isinstance(activation, OscillatorActivation):
+    own = neuron.oscillator
+    if own is None:
         return options
-    return replace(options, clamp=activation.clamp, nonlinear_damping=activation.qnl, seed=max(activation.seed, 1e-9))
+    return replace(options, clamp=own.clamp, nonlinear_damping=own.qnl, seed=max(own.seed, 1e-9))
 
 
 def _reference(
-    stage: Stage, kind: Kind, options: NeuronOptions, drive: float, full_scale: float, targets: Array | None
+    neuron: Neuron, kind: Kind, options: NeuronOptions, drive: float, full_scale: float, targets: Array | None
 ) -> float:
     """Oscillator power, W, that stands for the next stage's full scale.
 
-    Of a trained activation and of the ideal ReLU it is exact. An oscillator in the place of a ReLU is fitted: least
-    squares of P(ξ) / reference against the ReLU's output, over `targets` (outputs of the trained neurons) or evenly.
+    Of a trained oscillator and of the ideal one it is exact. Another one that stands in is fitted: least squares of
+    P(ξ) / reference against the trained output, over `targets` (outputs of the trained neurons) or evenly.
     """
     oscillator, ith = options.oscillator(kind, 50.0), options.threshold_current
-    activation = stage.copies.activation
-    if isinstance(activation, OscillatorActivation):
-        return float(oscillator.power(options.clamp * ith) * full_scale / activation.scale)
-    if kind == "relu":
+    if own := neuron.oscillator:
+        return float(oscillator.power(options.clamp * ith) * full_scale / own.scale)
+    if kind == IDEAL:
         return float(oscillator.power((1 + drive * full_scale) * ith))
     wanted = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
     given = oscillator.power((1 + drive * wanted) * ith)
@@ -124,6 +158,17 @@ def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, paths:
     return gain
 
 
+def _trimmed_zero(options: NeuronOptions, paths: TonePaths, impedance: float, part: float) -> Array:
+    """Power of the oscillator, part of the reference, at which every tone carries that part of p_max, [tones].
+
+    The amplifier compresses a full tone more than that of an offset, which would be too strong by as much.
+    """
+    found, live = np.full(paths.tones, part), paths.ways > 0
+    amplifier, out, f = options.amplifier(impedance), 0.5 * paths.source[live], paths.frequency[live]
+    found[live] = (amplifier.drive_for(np.sqrt(part) * out, f) / amplifier.drive_for(out, f)) ** 2
+    return found
+
+
 def _neurons(
     design: ParallelDesign,
     number: int,
@@ -133,29 +178,36 @@ def _neurons(
     targets: Array | None,
 ) -> StageLevels:
     """Levels of a stage with those of its neurons."""
-    stage, options = design.stages[number], _own_options(design.stages[number], found.options)
-    kind = _kind(stage, wanted)
+    stage = design.stages[number]
+    neuron = stage.activation.neuron(design.design.fit(stage.activation_layer))
+    options, kind = _own_options(neuron, found.options), _kind(stage, neuron, wanted)
     zero, full_scale = design.scale(number + 1)
-    activation = stage.copies.activation
-    if activation == "linear" and kind != "relu":
-        raise InputError(f"layer {stage.layer.name}: linear; possible: neurons of kind relu, or an activation")
-    if isinstance(activation, OscillatorActivation):
-        drive, zero = activation.drive, 0.0
+    if own := neuron.oscillator:
+        drive, zero = own.drive, 0.0
+    elif np.isfinite(neuron.ceiling):
+        drive = (options.clamp - 1) / max(neuron.ceiling + zero, full_scale)
     else:
         drive = options.headroom * (options.clamp - 1) / full_scale
     ith = options.threshold_current
-    reference = _reference(stage, kind, options, drive, full_scale, targets)
-    gm = drive * ith / found.unit
-    return replace(
+    reference = _reference(neuron, kind, options, drive, full_scale, targets)
+    made = replace(
         found,
         options=options,
         kind=kind,
-        gm=gm,
         drive=drive,
-        bias=ith * (1 + drive * (stage.bias + zero)) - gm * found.rest[stage.first],
         reference=reference,
+        ceiling=neuron.ceiling,
         gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.plan.circuit.impedance),
     )
+    rest, impedance = found.rest[stage.first], design.plan.circuit.impedance
+    at_zero = full_scale * _trimmed_zero(options, paths, impedance, zero / full_scale) if zero else 0.0
+    if neuron.curve is None:
+        gm = drive * ith / found.unit
+        return replace(made, gm=gm, bias=ith * (1 + drive * (stage.bias + at_zero)) - gm * rest)
+    slopes = neuron.curve.slopes(stage.neurons) * (drive * ith / found.unit)
+    volts = (neuron.curve.corners - stage.bias[:, None]) * found.unit + rest[:, None]
+    first = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(stage.neurons)
+    return replace(made, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
 
 
 def plan_levels(
@@ -209,7 +261,7 @@ def activate(levels: Levels, number: int, voltage: Array) -> Array:
     if stage.kind is None:
         raise InputError(f"stage {number}: no neurons behind the logits")
     oscillator = stage.options.oscillator(stage.kind, levels.impedance)
-    return tone_power(levels, number, oscillator.power(stage.bias + stage.gm * voltage))
+    return tone_power(levels, number, oscillator.power(stage.current(voltage)))
 
 
 def tone_power(levels: Levels, number: int, power: Array) -> Array:

@@ -47,7 +47,7 @@ class ParallelDesign:
     def tile_sizes(self, stage: int) -> list[int]:
         """Resonators of the tiles of a neuron, from ground up; all neurons of a stage are alike."""
         first, *_ = buses = self.entry(stage).buses
-        return [bus.size[1] for bus in buses if (bus.group, bus.bank) == (first.group, first.bank)]
+        return [bus.size[1] for bus in buses if bus.group == first.group and first.outputs[0] in bus.outputs]
 
     def input_scale(self, stage: int) -> InputScale:
         """How the tones into a stage carry its inputs."""
@@ -112,6 +112,7 @@ def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = T
     Its copies have programs of their own, if `programmed`. Raises InputError where the network cannot be built without
     memory between its layers.
     """
+    design.require_bus("parallel hardware with its neurons")
     network = parallel_network(cnn or design.cnn)
     planned = _parallel_plan(network, design.plan)
     scales = {stage.layer.name: design.scales[stage.layer.name] for stage in network.stages}

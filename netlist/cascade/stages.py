@@ -14,6 +14,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
+from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import Cnn, MaxPool, Synapses, Wiring, apply_wiring, patches, pool_windows
 
 __all__ = ["ParallelNetwork", "Pool", "Stage", "network_slice", "parallel_network"]
@@ -33,6 +35,7 @@ class Stage:
     colours: Ints  # [groups, taps] the channel of each tap within the chain, 0 ... taps - 1
     pool: Pool
     members: Ints  # [neurons, pooled] chains whose DC voltages a neuron pools, -1 where none (padding)
+    behind: str = ""  # layer whose activation the neurons have, if another than `layer`
 
     @property
     def chains(self) -> int:
@@ -59,6 +62,16 @@ class Stage:
         """[neurons] trained bias."""
         return np.asarray(self.copies.bias[self.first])
 
+    @property
+    def activation(self) -> Activation:
+        """Trained activation of the neurons."""
+        return self.copies.activation.take(self.first)
+
+    @property
+    def activation_layer(self) -> str:
+        """Name of the layer whose activation that is."""
+        return self.behind or self.layer.name
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParallelNetwork:
@@ -77,6 +90,7 @@ class ParallelNetwork:
 def _copies(layer: Synapses) -> Synapses:
     """The layer with each position a group of its own."""
     groups, outputs, taps = layer.matrix.shape
+    channel = np.repeat(np.arange(groups * outputs).reshape(groups, outputs), layer.positions, axis=0).ravel()
     matrix = np.repeat(layer.matrix, layer.positions, axis=0)  # [groups * positions, outputs, taps]
     return replace(
         layer,
@@ -88,6 +102,7 @@ def _copies(layer: Synapses) -> Synapses:
         dilation=(1, 1),
         padding=(0, 0, 0, 0),
         groups=len(matrix),
+        activation=layer.activation.take(channel),
     )
 
 
@@ -119,7 +134,7 @@ def _is_wired_average(before: Synapses, layer: Synapses) -> bool:
     """
     reach = ((k - 1) * d + 1 for k, d in zip(layer.weight.shape[2:], layer.dilation, strict=True))
     alone = all(n == 1 or step >= size for n, step, size in zip(layer.out_shape[1:], layer.stride, reach, strict=True))
-    return layer.kind == "average_pool" and before.activation == "linear" and not any(layer.padding) and alone
+    return layer.kind == "average_pool" and before.activation == LINEAR and not any(layer.padding) and alone
 
 
 class _Builder:
@@ -168,7 +183,7 @@ class _Builder:
         stage = self.stages[-1]
         self.image = np.where(np.isfinite(found), found, 0).round().astype(np.int64) - 1
         copies = stage.copies if average is None else _with_average(stage, average, self.image)
-        self.stages[-1] = replace(stage, pool=pool, copies=copies)
+        self.stages[-1] = replace(stage, pool=pool, copies=copies, behind=average.name if average else "")
 
     def close(self) -> None:
         """Put neurons behind the values of the running image: they are the tones from here on."""
@@ -187,7 +202,9 @@ def _with_average(stage: Stage, average: Synapses, members: Ints) -> Synapses:
     channel = np.arange(len(average.bias)).repeat(len(members) // len(average.bias))
     bias = stage.copies.bias.copy()
     bias[members] += average.bias[channel][:, None]
-    return replace(stage.copies, bias=bias, activation=average.activation)
+    its = np.zeros(len(bias), np.int64)
+    its[members] = channel[:, None]
+    return replace(stage.copies, bias=bias, activation=average.activation.take(its))
 
 
 def _rewire(values: Ints, layer: Wiring) -> Ints:
@@ -208,6 +225,11 @@ def _check_colours(stage: Stage) -> None:
 
 def parallel_network(cnn: Cnn) -> ParallelNetwork:
     """Stages of a network. Raises InputError where the layers cannot follow each other without memory."""
+    if not cnn.is_chain:
+        raise InputError(
+            f"{cnn.file}: layers branch or add up; possible as parallel hardware of this version: a chain of layers "
+            "(all other commands take branches)"
+        )
     builder = _Builder(int(np.prod(cnn.input_shape)))
     for layer in cnn.layers:
         match layer:
@@ -269,6 +291,6 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
         bias=second.bias[:outputs],
         in_shape=first.out_shape,
         out_shape=(outputs, 1, 1),
-        activation="linear",
+        activation=LINEAR,
     )
     return replace(cnn, layers=(crop, first, second), notes=(*cnn.notes, "a slice of two convolutions"))

@@ -12,41 +12,42 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.models.circuit.crossbar import CrossbarArray
 from resonet.netlist.spice.deck import Deck
-from resonet.spice_lib.library import library
+from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 
 __all__ = ["MOST_CELLS", "crossbar_deck"]
 
 MOST_CELLS = 10_000  # ngspice takes 9 s for 64 x 64 cells, a minute for 96 x 96, and grows faster than their square
 
 
-def _word_line(i: int, columns: int, array: CrossbarArray) -> tuple[list[str], list[str]]:
+def _word_line(i: int, columns: int, array: CrossbarArray, dialect: Dialect) -> tuple[list[str], list[str]]:
     """Elements of a driven word line, and the node of each of its cells."""
+    element = dialect.format_element
     lines, node, nodes = [], f"in{i}", []
     if array.driver_resistance:
-        lines.append(f"rdriver{i} {node} d{i} {array.driver_resistance:.12g}")
+        lines.append(element(f"rdriver{i}", (node, f"d{i}"), f"{array.driver_resistance:.12g}"))
         node = f"d{i}"
     for k in range(columns):
         if array.word_resistance:
-            lines.append(f"rw{i}_{k} {node} w{i}_{k} {array.word_resistance:.12g}")
+            lines.append(element(f"rw{i}_{k}", (node, f"w{i}_{k}"), f"{array.word_resistance:.12g}"))
             node = f"w{i}_{k}"
         nodes.append(node)
     end = array.word_resistance + array.driver_resistance
     if array.drive == "both" and end:
-        lines.append(f"rfar{i} in{i} {node} {end:.12g}")
+        lines.append(element(f"rfar{i}", (f"in{i}", node), f"{end:.12g}"))
     return lines, nodes
 
 
-def _bit_line(k: int, rows: int, sensed: bool, array: CrossbarArray) -> tuple[list[str], list[str]]:
+def _bit_line(k: int, rows: int, sensed: bool, array: CrossbarArray, dialect: Dialect) -> tuple[list[str], list[str]]:
     """Elements of a bit line from its far end to its ammeter, and the node of each of its cells."""
-    shorted = array.bit_resistance == 0
+    element, shorted = dialect.format_element, array.bit_resistance == 0
     name = f"s{k}" if shorted and array.sense_resistance == 0 else f"b0_{k}"
     nodes = [name] * rows if shorted else [f"b{i}_{k}" for i in range(rows)]
     r = "" if shorted else f"{array.bit_resistance:.12g}"
-    lines = [] if shorted else [f"rb{i}_{k} {nodes[i]} {nodes[i + 1]} {r}" for i in range(rows - 1)]
+    lines = [] if shorted else [element(f"rb{i}_{k}", nodes[i : i + 2], r) for i in range(rows - 1)]
     if sensed:
         end = array.bit_resistance + array.sense_resistance
-        lines += [f"rsense{k} {nodes[-1]} s{k} {end:.12g}"] if end else []
-        lines += [f"vsense{k} s{k} 0 dc 0"]
+        lines += [element(f"rsense{k}", (nodes[-1], f"s{k}"), f"{end:.12g}")] if end else []
+        lines += [dialect.format_source(f"vsense{k}", f"s{k}", "0", dc="0")]
     return lines, nodes
 
 
@@ -56,6 +57,8 @@ def crossbar_deck(
     voltages: ArrayLike,
     array: CrossbarArray,
     sensed: Sequence[int] | None = None,
+    lib: str = "../lib",
+    dialect: Dialect = NGSPICE,
 ) -> Deck:
     """Deck of a crossbar whose cells hold `states` [rows, columns] (0 ... 1) with `voltages` [rows] on its word lines.
 
@@ -74,23 +77,23 @@ def crossbar_deck(
     read = set(range(columns) if sensed is None else sensed)
     if not read or not read <= set(range(columns)):
         raise InputError(f"crossbar deck: sensed bit lines {sorted(read)}; possible: some of 0 ... {columns - 1}")
-    words = [_word_line(i, columns, array) for i in range(rows)]
-    bits = [_bit_line(k, rows, k in read, array) for k in range(columns)]
-    shared = f"ron={array.cell.ron:.15g} ratio={array.cell.ratio:.15g}"
+    words = [_word_line(i, columns, array, dialect) for i in range(rows)]
+    bits = [_bit_line(k, rows, k in read, array, dialect) for k in range(columns)]
+    shared = numbers(15, ron=array.cell.ron, ratio=array.cell.ratio)
     text = [
-        f"* resonet {name}: crossbar of {rows} word lines and {columns} bit lines",
-        f'.include "../lib/{library()["crossbar_cell"].file}"',
-        "* drivers and word lines",
-        *(f"vin{i} in{i} 0 dc {volt:.15g}" for i, volt in enumerate(v)),
+        *dialect.write_head(name, f"crossbar of {rows} word lines and {columns} bit lines", lib, ("crossbar_cell",)),
+        dialect.format_comment("drivers and word lines"),
+        *(dialect.format_source(f"vin{i}", f"in{i}", "0", dc=f"{volt:.15g}") for i, volt in enumerate(v)),
         *(line for lines, _ in words for line in lines),
-        "* bit lines and sense amplifiers",
+        dialect.format_comment("bit lines and sense amplifiers"),
         *(line for lines, _ in bits for line in lines),
-        "* cells",
+        dialect.format_comment("cells"),
         *(
-            f"xc{i}_{k} {words[i][1][k]} {bits[k][1][i]} crossbar_cell {shared} state={s[i, k]:.15g}"
+            dialect.format_instance(
+                f"xc{i}_{k}", (words[i][1][k], bits[k][1][i]), "crossbar_cell", shared | numbers(15, state=s[i, k])
+            )
             for i in range(rows)
             for k in range(columns)
         ),
-        *(".control", "set filetype=binary", "op", f"write {name}.raw", "quit", ".endc", ".end", ""),
     ]
-    return Deck(name, "\n".join(text))
+    return Deck(name, "\n".join(text + dialect.write_runs(name, [dialect.format_op()])))

@@ -1,5 +1,6 @@
 from .design import Design as Design
 from .design import compile_cnn as compile_cnn
+from .feed_options import FeedOptions as FeedOptions
 from .folder import (
     load_design as load_design,
 )

@@ -16,7 +16,7 @@ import math
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,11 +30,15 @@ from resonet.core.npz import read_array
 from resonet.core.parameters import table_from_record
 from resonet.core.types import Done, nothing
 from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
-from resonet.netlist.bus.graph import HardwareGraph, bus_names, write_graphml
+from resonet.netlist.bus.graph import write_graphml
+from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
+from resonet.netlist.network.cnn import Cnn, fitted_layers
 from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
+from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import COMPILED, LayerProgram, Method, Program
 from resonet.netlist.spice.deck import Deck
@@ -65,19 +69,14 @@ def stream_deck(name: str, blocks: Iterable[str], folder: Path) -> Path:
     return path
 
 
-def write_decks(graph: HardwareGraph, layers: list[str], folder: Path) -> int:
-    """Write all decks of some layers: RF pass of every bus, DC gains, S-parameters of the first chain; their number."""
-    count = 0
-    for layer in layers:
-        buses = bus_names(graph, layer)
-        channels = graph.nodes[f"{layer}/{buses[0]}/combiner"]["frequencies"]
-        sweep = (0.5 * float(channels.min()), 1.25 * float(channels.max()), SPARAM_SWEEP)
-        decks = [rf_deck(graph, layer, bus) for bus in buses]
-        decks += [*dc_gain_decks(graph, layer), sparam_deck(graph, layer, buses[0], 0, 0.0, sweep)]
-        for deck in decks:
-            write_deck(deck, folder)
-        count += len(decks)
-    return count
+def write_decks(buses: Sequence[BusHardware], folder: Path) -> int:
+    """Write all decks of a layer: RF pass of every bus, DC gains, S-parameters of the first chain; their number."""
+    channels = buses[0].bus.frequencies
+    sweep = (0.5 * float(channels.min()), 1.25 * float(channels.max()), SPARAM_SWEEP)
+    decks = [*(rf_deck(hardware) for hardware in buses), *dc_gain_decks(buses), sparam_deck(buses[0], 0, 0.0, sweep)]
+    for deck in decks:
+        write_deck(deck, folder)
+    return len(decks)
 
 
 def _parameter_tables(plan: FrequencyPlan) -> dict[str, Any]:
@@ -90,6 +89,33 @@ def _fingerprint(sha256: str, tables: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([sha256, tables], sort_keys=True).encode()).hexdigest()
 
 
+def _neuron_table(design: Design, number: int) -> dict[str, Any]:
+    """What is to be known of a layer's transconductors, if their curve is not straight."""
+    name = design.plan.layers[number].layer.name
+    if number == len(design.plan.layers) - 1 or (curve := (neuron := design.neuron(name)).curve) is None:
+        return {}
+    found: dict[str, Any] = {"neuron_pieces": curve.pieces}
+    if neuron.error:
+        low, high = design.sums[name]
+        found |= {"neuron_error_max": neuron.error.largest, "neuron_error_rms": neuron.error.rms}
+        found |= {"sums_low": low, "sums_high": high}
+    return found
+
+
+def _sums(path: Path, tables: Any, cnn: Cnn) -> dict[str, tuple[float, float]]:
+    """Sums that the fitted neurons of a network are fitted over, out of design.toml."""
+    found = {}
+    for name in fitted_layers(cnn):
+        try:
+            low, high = (float(tables[name][key]) for key in ("sums_low", "sums_high"))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            low = high = math.nan
+        if not -math.inf < low <= high < math.inf:
+            raise InputError(f"{path}: layers.{name}: sums missing or impossible; possible: compile again")
+        found[name] = low, high
+    return found
+
+
 def _tables(design: Design) -> dict[str, Any]:
     """The content of design.toml."""
     layers = {}
@@ -100,18 +126,21 @@ def _tables(design: Design) -> dict[str, Any]:
             "activation": str(layer.activation),
             "source": layer.source,
             "chains": entry.chains,
-            "resonators_per_chain": layer.taps,
+            "resonators_per_chain": layer.series,
             "buses": len(entry.buses),
             "positions": layer.positions,
             "weight_scale": design.programs["coupled"].layers[number].weight_scale,
             "input_offset": scale.offset,
             "input_full_scale": scale.full_scale,
-        }
+        } | _neuron_table(design, number)
     model = {
         "file": design.cnn.file,
         "sha256": design.cnn.sha256,
         "input_shape": list(design.cnn.input_shape),
         "input_scales_from": design.calibration,
+        "pixels": str(design.pixels),
+        "pixels_from": design.pixels.source,
+        "pixels_guessed": design.pixels.guessed,
         "notes": list(design.cnn.notes),
     }
     unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
@@ -150,9 +179,9 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
     arrays |= _resonances(design, "calibrated")
     for entry in design.program("calibrated").layers:
         arrays[f"{entry.layer}/calibrated/weight_scale"] = np.array(entry.weight_scale)
-    graph, count = design.graph("calibrated"), 0
+    count = 0
     for layer in layers:
-        count += write_decks(graph, [layer], folder / "decks" / "calibrated")
+        count += write_decks(design.hardware(layer, "calibrated"), folder / "decks" / "calibrated")
         done()
     with new_file(folder / CALIBRATED) as temporary:
         np.savez_compressed(temporary, **arrays)
@@ -185,9 +214,8 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         write_graphml(design.graph("coupled"), draft / "graph.graphml")
         decks = 0
         for method in COMPILED:
-            graph = design.graph(method)
-            for entry in design.plan.layers:
-                decks += write_decks(graph, [entry.layer.name], draft / "decks" / method)
+            for layer in design.fed_by("bus"):
+                decks += write_decks(design.hardware(layer, method), draft / "decks" / method)
                 done()
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
@@ -275,6 +303,15 @@ def _printable(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text)[:200])
 
 
+def _read_pixels(path: Path, model: dict[str, Any]) -> Pixels:
+    """What the network takes its pixels to be; designs of versions that did not say so took 0 ... 1."""
+    try:
+        pixels = Pixels.parse(str(model.get("pixels", UNIT)), _printable(model.get("pixels_from", "")))
+    except InputError as error:
+        raise InputError(f"{path}: [model] {error}") from None
+    return replace(pixels, guessed=model.get("pixels_guessed") is True)
+
+
 def load_design(folder: Path) -> Design:
     """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
     path = folder / "design.toml"
@@ -291,9 +328,14 @@ def load_design(folder: Path) -> Design:
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: incomplete ({error}); possible: compile again") from None
+    pixels = _read_pixels(path, tables["model"])
     cnn = read_cnn(folder / "model.onnx", shape)
     if cnn.sha256 != sha256:
         raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
+    try:
+        parameters.feed.check_layers(cnn.synapses)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     for entry in planned.layers:
         known = numbers.get(entry.layer.name)
@@ -301,8 +343,10 @@ def load_design(folder: Path) -> Design:
             raise InputError(
                 f"{path}: layers.{entry.layer.name}: scales missing or impossible; possible: compile again"
             )
+    check_powers(planned, parameters.neuron.p1db)
     fingerprint = _fingerprint(sha256, _parameter_tables(planned))
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source)
+    sums = _sums(path, tables["layers"], cnn)
+    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums)

@@ -5,14 +5,19 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.models.neuron.electronics import Amplifier, DiodeMaximum, NeuronSupply, Transconductor
 from resonet.models.neuron.starting_oscillator import StartingRelu, StartingThreeTerminal, StartingTwoTerminal
+from resonet.netlist.network.activations.base import PIECES
 
-__all__ = ["KINDS", "Kind", "NeuronOptions", "NeuronOscillator"]
+__all__ = ["IDEAL", "KINDS", "Kind", "NeuronOptions", "NeuronOscillator"]
 
 Kind = Literal["relu", "two_terminal", "three_terminal"]
 KINDS: tuple[Kind, ...] = ("relu", "two_terminal", "three_terminal")
+IDEAL: Kind = (
+    "relu"  # power rises linearly above the threshold: stands for any trained activation, with its transconductor
+)
 NeuronOscillator: TypeAlias = StartingRelu | StartingTwoTerminal | StartingThreeTerminal
 
 
@@ -37,6 +42,7 @@ class NeuronOptions:
     headroom: float = parameter(
         0.9, "", 0.01, 1.0, "part of the range of the oscillator that a ReLU's full scale takes"
     )
+    pieces: int = parameter(PIECES, "", 2, 64, "straight pieces of a transconductor that is fitted to an activation")
     amplifier_bandwidth: float = parameter(40e9, "Hz", 1e6, 1e13, "of the amplifier, one pole")
     p1db: float = parameter(20e-3, "W", 1e-12, 1e3, "output power of the amplifier at 1 dB compression")
     noise_figure: float = parameter(3.0, "dB", 0.01, 60.0, "of the amplifier")
@@ -67,10 +73,14 @@ class NeuronOptions:
         """Oscillator of one neuron; its frequency sets only how fast it starts, and its tone."""
         common = {"f0": frequency, "ith": self.threshold_current, "clamp": self.clamp, "z0": impedance}
         common["gamma0"] = 2 * np.pi * self.damping * frequency
-        if kind == "relu":
+        if kind == IDEAL:
             return StartingRelu(rin=self.resistance, pfull=self.full_power, **common)
         common |= {"qnl": self.nonlinear_damping, "seed": self.seed, "r0": self.resistance}
         common["mr"] = self.magnetoresistance
-        if kind == "two_terminal":
-            return StartingTwoTerminal(**common)
-        return StartingThreeTerminal(rline=self.resistance, iread=self.read_current, **common)
+        match kind:
+            case "two_terminal":
+                return StartingTwoTerminal(**common)
+            case "three_terminal":
+                return StartingThreeTerminal(rline=self.resistance, iread=self.read_current, **common)
+            case _:
+                raise InputError(f"neurons of kind {kind!r}; possible: {', '.join(KINDS)}")

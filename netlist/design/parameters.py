@@ -12,6 +12,7 @@ from resonet.models.circuit.bus import BusCircuit
 from resonet.models.line.strip_geometry import Geometry
 from resonet.models.presets.preset import OTHER_TABLES, preset_tables
 from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.planning.frequency_plan import PlanOptions
@@ -21,7 +22,8 @@ __all__ = ["SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
 
 
-UNPROGRAMMED = {"geometry": Geometry, "limits": Limits, "neuron": NeuronOptions}  # what no program depends on
+# What no program of chains on buses depends on.
+UNPROGRAMMED = {"geometry": Geometry, "limits": Limits, "neuron": NeuronOptions, "feed": FeedOptions}
 
 
 TABLES = SECTIONS | UNPROGRAMMED
@@ -37,6 +39,7 @@ class Parameters:
     geometry: Geometry = field(default_factory=Geometry)
     limits: Limits = field(default_factory=Limits)
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
+    feed: FeedOptions = field(default_factory=FeedOptions)
 
 
 def _with_settings(tables: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:

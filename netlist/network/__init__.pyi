@@ -1,5 +1,4 @@
-from .activation import Activation as Activation
-from .activation import apply_activation as apply_activation
+from .activations.base import Activation as Activation
 from .cnn import Cnn as Cnn
 from .cnn import Layer as Layer
 from .cnn import MaxPool as MaxPool

@@ -9,6 +9,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.npz import array_names, read_array
 from resonet.core.types import Array, Ints
+from resonet.netlist.network.pixels import UNIT, Pixels
 
 __all__ = ["ImageSet", "read_images"]
 
@@ -20,12 +21,15 @@ class ImageSet:
     """Images as the network takes them, and their classes."""
 
     file: str
-    images: Array  # [n, *input_shape]; 8-bit files are scaled to 0 ... 1
+    images: Array  # [n, *input_shape], as the network takes them
     labels: Ints  # [n]; empty where the file has none
+    pixels: Pixels = UNIT  # what they were brought to
 
 
-def read_images(path: Path, input_shape: tuple[int, ...]) -> ImageSet:
-    """Read a .npz image set for a network of that input shape (without the batch axis).
+def read_images(path: Path, input_shape: tuple[int, ...], pixels: Pixels | None = None) -> ImageSet:
+    """Read a .npz image set for a network of that input shape (without the batch axis), brought to its `pixels`.
+
+    Without `pixels` they are what the file's own numbers suggest (`Pixels.of_file`).
 
     Raises InputError that names the file, the array and what is possible.
     """
@@ -54,9 +58,8 @@ def read_images(path: Path, input_shape: tuple[int, ...]) -> ImageSet:
         raise InputError(f"{path}: images of shape {list(images.shape)} do not fit the network; possible: {wanted}")
     if labels.size and labels.shape != (len(images),):
         raise InputError(f"{path}: labels of shape {list(labels.shape)} for {len(images)} images; possible: {wanted}")
-    values = images.astype(np.float64).reshape(len(images), *input_shape)
-    if images.dtype == np.uint8:
-        values /= 255
-    if not np.all(np.isfinite(values)):
+    if images.dtype.kind == "f" and not np.all(np.isfinite(images)):
         raise InputError(f"{path}: images with NaN or infinite pixels; possible: finite numbers")
-    return ImageSet(path.name, values, labels.astype(np.int64))
+    pixels = pixels or Pixels.of_file(images, path.name)
+    values = pixels.taken(images.reshape(len(images), *input_shape), path.name)
+    return ImageSet(path.name, values, labels.astype(np.int64), pixels)

@@ -85,7 +85,7 @@ class LayerPlan:
     @property
     def resonators(self) -> int:
         """Resonators of one copy of the kernels (sequential convolution)."""
-        return int(self.layer.weight.size)
+        return sum(len(bus.outputs) * len(bus.taps) for bus in self.buses)
 
     @property
     def channels(self) -> int:
@@ -125,40 +125,67 @@ def channel_grid(resonators: int, options: PlanOptions) -> Array:
 
 
 def _fitted_taps(
-    layer: Synapses,
+    synapses: Synapses,
     group: int,
     bank: Ints,
     tile: Ints,
     grid: Array,
-    made: _Made,
+    made_for: _Made,
 ) -> Ints:
     """Inputs of a tile in the order of its channels."""
-    device, options = made
-    largest = float(np.abs(layer.matrix).max())
+    device, options = made_for
+    largest = float(np.abs(synapses.matrix).max())
     if not options.assign or largest == 0 or len(tile) == 1:
         return tile
-    weights = layer.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
+    weights = synapses.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
     return tile[assign_taps(weights, grid, device.damping)]
 
 
-def _buses(layer: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> list[Bus]:
+def _cells(synapses: Synapses, options: PlanOptions) -> list[tuple[int, int, str, Ints, Ints]]:
+    """Tile, bank, its name, outputs and taps of every bus of a group, bank by bank, from the grounded tile up.
+
+    What all outputs see is cut into tiles; of a diagonal addend each output has a tile of its own, with its taps alone.
+    """
+    outputs = np.arange(synapses.outputs)
+    dense: list[Ints] = []
+    diagonal: list[Ints] = []
+    first = 0
+    for count, of_one in synapses.blocks:
+        taps = np.arange(first, first + count)
+        (diagonal if of_one else dense).append(taps)
+        first += count
+    shared = np.concatenate(dense)
+    tiles = np.array_split(shared, -(-len(shared) // options.tile))
+    banks = np.array_split(outputs, -(-len(outputs) // options.fanout))
+    cells = []
+    for b, bank in enumerate(banks):
+        label = f"b{b}" if len(banks) > 1 else ""
+        cells += [(t, b, f"{label}t{t}", bank, tile) for t, tile in enumerate(tiles)]
+        top = len(tiles)
+        for taps in diagonal:
+            own = taps.reshape(len(outputs), -1)
+            parts = np.array_split(np.arange(own.shape[1]), -(-own.shape[1] // options.tile))
+            for part in parts:
+                cells += [(top, b, f"{label}n{n}t{top}", outputs[n : n + 1], own[n, part]) for n in bank]
+                top += 1
+    return cells
+
+
+def _buses(synapses: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> list[Bus]:
     """Buses of a layer, group by group, bank by bank, from the grounded tile up."""
-    groups, outputs, taps = layer.matrix.shape
-    tiles = np.array_split(np.arange(taps), -(-taps // options.tile))
-    banks = np.array_split(np.arange(outputs), -(-outputs // options.fanout))
-    below = np.cumsum([0] + [len(tile) for tile in tiles])
     shared: dict[tuple[int, int, int], tuple[Array, Array]] = {}
-    buses = []
-    for group in range(groups):
-        for b, bank in enumerate(banks):
-            for t, tile in enumerate(tiles):
-                key = (len(tile), len(bank), int(below[t]))
-                if key not in shared:
-                    grid = channel_grid(len(tile), options)
-                    shared[key] = grid, tone_levels(grid, device.resistance, len(bank), circuit, int(below[t]))
-                name = (f"g{group}" if groups > 1 else "") + (f"b{b}" if len(banks) > 1 else "") + f"t{t}"
-                taps = _fitted_taps(layer, group, bank, tile, shared[key][0], (device, options))
-                buses.append(Bus(layer.name, name, group, t, b, bank, taps, *shared[key], int(below[t])))
+    cells, buses = _cells(synapses, options), []
+    for group in range(synapses.groups):
+        stacked = np.zeros(synapses.outputs, np.int64)  # resonators of each neuron so far
+        for t, b, label, bank, tile in cells:
+            key = (len(tile), len(bank), int(stacked[bank[0]]))
+            if key not in shared:
+                grid = channel_grid(len(tile), options)
+                shared[key] = grid, tone_levels(grid, device.resistance, len(bank), circuit, key[2])
+            name = (f"g{group}" if synapses.groups > 1 else "") + label
+            taps = _fitted_taps(synapses, group, bank, tile, shared[key][0], (device, options))
+            buses.append(Bus(synapses.name, name, group, t, b, bank, taps, *shared[key], key[2]))
+            stacked[bank] += len(tile)
     return buses
 
 
@@ -171,23 +198,23 @@ def plan(
     """
     device, circuit, options = device or SpinDiode(), circuit or BusCircuit(), options or PlanOptions()
     total = 0
-    for layer in cnn.synapses:
-        total += layer.weight.size
+    for synapses in cnn.synapses:
+        total += synapses.groups * synapses.outputs * synapses.series
         if total > MAX_RESONATORS:
             raise InputError(
-                f"layer {layer.name}: {total:,} resonators so far; possible: {MAX_RESONATORS:,} in one design"
+                f"layer {synapses.name}: {total:,} resonators so far; possible: {MAX_RESONATORS:,} in one design"
             )
     layers = []
-    for layer in cnn.synapses:
-        buses = _buses(layer, device, circuit, options)
+    for synapses in cnn.synapses:
+        buses = _buses(synapses, device, circuit, options)
         for bus in buses:
             if not np.all(np.isfinite(bus.levels)) or bus.levels.max() > 1e9:
                 raise InputError(
-                    f"layer {layer.name}, bus {bus.name}: the parasitics leave a tone no current at its own resonator; "
-                    f"possible: plan.tile below {options.tile}, bus.node_capacitance below "
+                    f"layer {synapses.name}, bus {bus.name}: the parasitics leave a tone no current at its own "
+                    f"resonator; possible: plan.tile below {options.tile}, bus.node_capacitance below "
                     f"{circuit.node_capacitance:g} F"
                 )
-        layers.append(LayerPlan(layer, tuple(buses)))
+        layers.append(LayerPlan(synapses, tuple(buses)))
     return FrequencyPlan(device, circuit, options, tuple(layers))
 
 

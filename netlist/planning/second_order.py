@@ -83,7 +83,7 @@ def _levels(
     emf = levels * np.sqrt(plan.options.p_max)
     current = bus_currents(frequencies, resistance, size, chains, circuit, below) * emf[:, None]
     precession = susceptibility(frequencies[:, None], frequencies, device.damping) * current
-    transfer = series_transfer(frequencies, resistance, size, chains, circuit, below, own=True)
+    transfer = series_transfer(frequencies, resistance, size, chains, circuit, below, diagonal=True)
     signs = np.where(np.arange(size) % 2, -1.0, 1.0)
     level = np.empty(len(pairs))
     for difference in (False, True):
@@ -138,14 +138,14 @@ def clear_band(
     """
     options = plan.options
 
-    def found(candidate: PlanOptions) -> Products:
+    def products(candidate: PlanOptions) -> Products:
         grid = channel_grid(resonators, candidate)
         levels = tone_levels(grid, plan.device.resistance, chains, plan.circuit)
         return _products(plan, grid, levels, chains, 0, 1.0)
 
     tops = options.f_max * (1 + np.linspace(-span, span, TRIALS))
     candidates = [replace(options, f_max=round(float(f), -6)) for f in tops if options.f_min < f <= 1e12]
-    known = [(found(candidate), candidate) for candidate in candidates]
-    best, chosen = min(known, key=lambda one: one[0].total)
-    now = found(options)
+    known = [(products(candidate), candidate) for candidate in candidates]
+    best, chosen = min(known, key=lambda pair: pair[0].total)
+    now = products(options)
     return (chosen, now, best) if best.total < now.total else (options, now, now)

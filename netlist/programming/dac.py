@@ -56,8 +56,8 @@ class Levels:
 
     def f_res(self, index: Ints) -> Array:
         """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
-        found = self.values[np.arange(index.shape[1]), index]
-        return found if self.offset is None else found + self.offset
+        tuned = self.values[np.arange(index.shape[1]), index]
+        return tuned if self.offset is None else tuned + self.offset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,12 +205,12 @@ def _settle(parts: Sequence[Part], start: Quantised, free: bool, window: int) ->
     """Levels and gain in turn from `start`, until a round no longer helps."""
     now = start
     for _ in range(ROUNDS):
-        found = [
+        settled = [
             descend(part.target / now.gain[part.owner, None], part.chains, part.levels, i, window)
             for i, part in zip(now.index, parts, strict=True)
         ]
         before = now.squares.sum()
-        now = Quantised(tuple(i for i, _ in found), *_gains(parts, [v for _, v in found], free))
+        now = Quantised(tuple(i for i, _ in settled), *_gains(parts, [v for _, v in settled], free))
         if not free or now.squares.sum() >= (1 - ENOUGH) * before:
             break
     return now

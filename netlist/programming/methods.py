@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Trial = tuple[Bus, Array | None, Array]  # bus, profile, weights [chains, K]
-Method = Literal["formula", "coupled", "calibrated"]
+Method = Literal["formula", "coupled", "shared", "calibrated"]  # `shared`: of strip lines only
 COMPILED: tuple[Method, ...] = ("formula", "coupled")  # what `compile` makes; calibration needs an engine
 METHODS: tuple[Method, ...] = (*COMPILED, "calibrated")
 CONVERGED = 1e-9  # largest residual, as part of the largest weight, at which a chain holds its weights
@@ -145,7 +145,7 @@ def largest_fill(
 
 def _alone(entry: LayerPlan, device: SpinDiode, fill: float) -> list[Solved]:
     """Detunings that each resonator would need alone, and what the others then do to the chain."""
-    found = []
+    solved = []
     for bus in entry.buses:
         target = bus_weights(entry, bus) * layer_unit(entry, fill)
         detuning = detuning_for_weight(bus.signs * target)
@@ -153,18 +153,18 @@ def _alone(entry: LayerPlan, device: SpinDiode, fill: float) -> list[Solved]:
         response = np.concatenate(
             [chain_response(part, solver_chains(bus, device))[0] for part in np.array_split(detuning, len(detuning))]
         )
-        found.append(Solved(detuning, np.abs(response - target).max(1)))
-    return found
+        solved.append(Solved(detuning, np.abs(response - target).max(1)))
+    return solved
 
 
 def _program_layer(entry: LayerPlan, method: Method, fill: float, device: SpinDiode) -> LayerProgram:
     """Program a layer with its largest weight at `fill` of what a resonator can hold."""
     solved = _alone(entry, device, fill) if method == "formula" else solve_layer(entry, device, fill)
     f_res = tuple(
-        resonance_for_detuning(bus.frequencies, one.detuning, device.damping)
-        for bus, one in zip(entry.buses, solved, strict=True)
+        resonance_for_detuning(bus.frequencies, bus_solved.detuning, device.damping)
+        for bus, bus_solved in zip(entry.buses, solved, strict=True)
     )
-    worst = max(float(one.worst.max()) for one in solved) / fill
+    worst = max(float(bus_solved.worst.max()) for bus_solved in solved) / fill
     return LayerProgram(entry.layer.name, layer_unit(entry, fill) * device.sensitivity, f_res, worst)
 
 

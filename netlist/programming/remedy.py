@@ -120,22 +120,22 @@ def _ends(case: _Case) -> Iterator[Remedy]:
         return
     # Too wide is bad again, as the others get too close, so all are tried.
     wider = range(options.ends + 1, MOST_ENDS + 1)
-    found = next((ends for ends in wider if _bus_holds(_options(case, ends=ends))), 0)
-    if found:
-        closer = (len(case.bus.taps) - 3 + 2 * found) / (len(case.bus.taps) - 3 + 2 * options.ends) - 1
-        text = f"first and last channel {found} spacings off: the others stand {100 * closer:.1f} % closer"
-        yield Remedy("ends", "plan.ends", found, 0.0, text)
+    spacing = next((ends for ends in wider if _bus_holds(_options(case, ends=ends))), 0)
+    if spacing:
+        closer = (len(case.bus.taps) - 3 + 2 * spacing) / (len(case.bus.taps) - 3 + 2 * options.ends) - 1
+        text = f"first and last channel {spacing} spacings off: the others stand {100 * closer:.1f} % closer"
+        yield Remedy("ends", "plan.ends", spacing, 0.0, text)
 
 
 def _scale(case: _Case) -> Iterator[Remedy]:
     least = max(LEAST_SCALE * case.fill, 0.01)
     if least >= case.fill:
         return
-    found = _least(lambda fill: _bus_holds(replace(case, fill=fill)), case.fill, least)
-    if found:
-        loss = 20 * np.log10(case.fill / found)
-        text = f"largest weight at {found:.3f} of a resonator's range, not {case.fill:.3f}: {loss:.2f} dB less signal"
-        yield Remedy("scale", "plan.fill", found, float(np.log(case.fill / found)), text)
+    largest = _least(lambda fill: _bus_holds(replace(case, fill=fill)), case.fill, least)
+    if largest:
+        loss = 20 * np.log10(case.fill / largest)
+        text = f"largest weight at {largest:.3f} of a resonator's range, not {case.fill:.3f}: {loss:.2f} dB less signal"
+        yield Remedy("scale", "plan.fill", largest, float(np.log(case.fill / largest)), text)
 
 
 def _tile_holds(case: _Case, tile: int) -> bool:
@@ -166,19 +166,19 @@ def _band(case: _Case) -> Iterator[Remedy]:
     options = case.plan.options
     for end, limit in (("f_max", min(WIDEST * options.f_max, 1e12)), ("f_min", max(options.f_min / WIDEST, 1e6))):
         now = getattr(options, end)
-        found = _least(lambda f, end=end: _bus_holds(_options(case, **{end: f})), now, limit)  # type: ignore[misc]
-        if found:
-            old, added = np.log(options.f_max / options.f_min), abs(np.log(found / now))
-            text = f"{end} at {found / 1e9:.3g} GHz, not {now / 1e9:.3g} GHz: {added / np.log(2):.2f} octaves more"
-            yield Remedy("band", f"plan.{end}", found, float(np.log1p(added / old)), text)
+        edge = _least(lambda f, end=end: _bus_holds(_options(case, **{end: f})), now, limit)  # type: ignore[misc]
+        if edge:
+            old, added = np.log(options.f_max / options.f_min), abs(np.log(edge / now))
+            text = f"{end} at {edge / 1e9:.3g} GHz, not {now / 1e9:.3g} GHz: {added / np.log(2):.2f} octaves more"
+            yield Remedy("band", f"plan.{end}", edge, float(np.log1p(added / old)), text)
 
 
 def _damping(case: _Case) -> Iterator[Remedy]:
     now = case.plan.device.damping
-    found = _least(lambda a: _bus_holds(_damped(case, a)), now, max(LEAST_DAMPING * now, 1e-5))
-    if found:
-        text = f"damping {found:.2g}, not {now:.2g}"
-        yield Remedy("damping", "device.damping", found, float(np.log(now / found)), text)
+    damping = _least(lambda a: _bus_holds(_damped(case, a)), now, max(LEAST_DAMPING * now, 1e-5))
+    if damping:
+        text = f"damping {damping:.2g}, not {now:.2g}"
+        yield Remedy("damping", "device.damping", damping, float(np.log(now / damping)), text)
 
 
 KINDS = (_assign, _ends, _scale, _tile, _band, _damping)
@@ -207,4 +207,4 @@ def remedies(
     if worst.max() <= CONVERGED * fill:
         return ()
     case = _Case(plan, entry, bus, rows[np.argsort(-worst)], fill, ideal)
-    return tuple(sorted((found for kind in KINDS for found in kind(case)), key=lambda remedy: remedy.cost))
+    return tuple(sorted((least for kind in KINDS for least in kind(case)), key=lambda remedy: remedy.cost))

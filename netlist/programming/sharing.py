@@ -63,15 +63,22 @@ class Shared:
     components: int  # sets of chains that have no tuning in common
 
 
-def share_conv(layer: Synapses) -> Colouring:
+def share_conv(synapses: Synapses) -> Colouring:
     """Tone classes of a convolution under the kernel-periodic colouring.
 
     The tuning of (kernel j, phase φ, class c) moves tap `taps[φ, c]` of kernel j at all positions of that phase.
     """
-    channels, *kernel = layer.weight.shape[1:]
+    if synapses.addends:
+        raise InputError(
+            f"layer {synapses.name}: adds up {1 + len(synapses.addends)} inputs; possible with shared tuning lines: "
+            "layers of one input"
+        )
+    channels, *kernel = synapses.weight.shape[1:]
     row, column = (
         np.arange(size) * stride // dilation % k
-        for size, stride, dilation, k in zip(layer.out_shape[1:], layer.stride, layer.dilation, kernel, strict=True)
+        for size, stride, dilation, k in zip(
+            synapses.out_shape[1:], synapses.stride, synapses.dilation, kernel, strict=True
+        )
     )
     used, phase = np.unique((row[:, None] * kernel[1] + column).ravel(), return_inverse=True)
     c, i, j = (n.ravel() for n in np.meshgrid(*map(np.arange, (channels, *kernel)), indexing="ij"))
@@ -117,30 +124,32 @@ def _alike(problem: SharedProblem, count: int) -> tuple[int, list[tuple[Ints, In
     members = np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label))[:-1])
     stacks: dict[tuple[int, int], list[tuple[Ints, Ints]]] = {}
     for chains in members:
-        own = np.unique(problem.unknown[chains])
-        stacks.setdefault((len(chains), len(own)), []).append((chains, own))
+        unknowns = np.unique(problem.unknown[chains])
+        stacks.setdefault((len(chains), len(unknowns)), []).append((chains, unknowns))
     return total, [(np.array([c for c, _ in s]), np.array([o for _, o in s])) for s in stacks.values()]
 
 
 def _solve_stack(
-    problem: SharedProblem, chains: Ints, own: Ints, start: Array, reach: float, tolerance: float
+    problem: SharedProblem, chains: Ints, members: Ints, start: Array, reach: float, tolerance: float
 ) -> Array:
-    """Tunings [m, U] of components with chains [m, n] and unknowns own [m, U]."""
+    """Tunings [m, U] of components with chains [m, n] and their unknowns, members [m, U]."""
     offset, lever = _spread(problem)
     n = chains.shape[1]
-    size, unknowns = problem.target.shape[1], own.shape[1]
-    local = np.stack([np.searchsorted(o, problem.unknown[c]) for o, c in zip(own, chains, strict=True)])  # [m, n, K]
+    size, count = problem.target.shape[1], members.shape[1]
+    local = np.stack(
+        [np.searchsorted(o, problem.unknown[c]) for o, c in zip(members, chains, strict=True)]
+    )  # [m, n, K]
 
     def residuals(x: Array, which: Ints) -> tuple[Array, Array]:
         rows, place = chains[which].ravel(), local[which].reshape(-1, size)
         each = np.repeat(np.arange(len(which)), n)[:, None]
         u, slope = _detuning(x[each, place], offset[rows], lever[rows], problem.chains.damping)
         answers, jacobian = chain_response(u, problem.chains, rows)
-        by_x = np.zeros((len(rows), size, unknowns))
+        by_x = np.zeros((len(rows), size, count))
         np.put_along_axis(by_x, np.broadcast_to(place[:, None], jacobian.shape), jacobian * slope[:, None], 2)
-        return (answers - problem.target[rows]).reshape(len(which), -1), by_x.reshape(len(which), n * size, unknowns)
+        return (answers - problem.target[rows]).reshape(len(which), -1), by_x.reshape(len(which), n * size, count)
 
-    return minimise(residuals, start[own], -reach, reach, tolerance).x
+    return minimise(residuals, start[members], -reach, reach, tolerance).x
 
 
 def solve_shared(problem: SharedProblem, start: Array, tolerance: float = 1e-12) -> Shared:
@@ -153,11 +162,11 @@ def solve_shared(problem: SharedProblem, start: Array, tolerance: float = 1e-12)
     reach = (1.0 + float(np.abs(problem.offset).max())) / float(np.min(problem.lever))
     total, stacks = _alike(problem, len(start))
     x = start.copy()
-    for chains, own in stacks:
-        size = max(1, BATCH // (chains.shape[1] * problem.target.shape[1] * own.shape[1]))
+    for chains, unknowns in stacks:
+        size = max(1, BATCH // (chains.shape[1] * problem.target.shape[1] * unknowns.shape[1]))
         for first in range(0, len(chains), size):
             part = slice(first, first + size)
-            x[own[part]] = _solve_stack(problem, chains[part], own[part], start, reach, tolerance)
+            x[unknowns[part]] = _solve_stack(problem, chains[part], unknowns[part], start, reach, tolerance)
     answers, _ = shared_response(problem, x)
     error = answers - problem.target
     return Shared(x, np.abs(error).max(1), (error**2).sum(1), total)

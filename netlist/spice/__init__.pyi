@@ -1,8 +1,11 @@
 from .deck import Deck as Deck
-from .deck import control_lines as control_lines
-from .deck import title_lines as title_lines
+from .dialect import NGSPICE as NGSPICE
+from .dialect import Dialect as Dialect
+from .dialect import numbers as numbers
 from .prewarp import TankStep as TankStep
 from .prewarp import played as played
 from .pyspice import to_pyspice as to_pyspice
+from .registry import dialects as dialects
+from .registry import find_dialect as find_dialect
 from .sweep import Sweep as Sweep
 from .sweep import channel_sweeps as channel_sweeps

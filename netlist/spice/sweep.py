@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,9 +15,12 @@ MOST_ENDS = 4  # plan.ends
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One `ac` analysis; every stride-th of its points is a place on the grid of its channels, the lowest first."""
+    """One small-signal analysis; every stride-th of its points is a place on the grid of its channels, lowest first."""
 
-    command: str
+    scale: Literal["lin", "dec"]
+    number: int  # of points in all (lin), or a decade (dec)
+    low: float  # Hz
+    high: float  # Hz
     points: int
     stride: int
     ends: int = 1  # places from the first channel to the second, and from the last but one to the last
@@ -45,7 +49,7 @@ def channel_sweeps(channels: Array) -> list[Sweep]:
     rising = np.sort(channels)
     low, high, points = float(rising[0]), float(rising[-1]), len(rising)
     if points == 1:
-        return [Sweep(f"ac lin 1 {high!r} {high!r}", 1, 1)]
+        return [Sweep("lin", 1, high, high, 1, 1)]
     decades = math.log10(high / low)
     places = (_places(points, ends) for ends in range(1, MOST_ENDS + 1))
     fits = [np.allclose(rising, np.geomspace(low, high, place[-1] + 1)[place], rtol=1e-11, atol=0) for place in places]
@@ -54,5 +58,5 @@ def channel_sweeps(channels: Array) -> list[Sweep]:
         steps = stride * int(_places(points, ends)[-1])
         n = math.ceil((steps + 1e-4) / decades)
         if n * decades < steps + 1 - 1e-4:
-            return [Sweep(f"ac dec {n} {low!r} {high!r}", points, stride, ends)]
+            return [Sweep("dec", n, low, high, points, stride, ends)]
     return channel_sweeps(rising[: points // 2]) + channel_sweeps(rising[points // 2 :])

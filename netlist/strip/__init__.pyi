@@ -1,3 +1,5 @@
+from .arrangement import ARRANGEMENTS as ARRANGEMENTS
+from .arrangement import Arrangement as Arrangement
 from .circuit import StripCircuit as StripCircuit
 from .circuit import strip_circuit as strip_circuit
 from .deck import strip_rf_deck as strip_rf_deck
@@ -8,6 +10,7 @@ from .parasitics import Parasitics as Parasitics
 from .parasitics import extract_parasitics as extract_parasitics
 from .placement import Placement as Placement
 from .placement import place as place
+from .placement import place_layer as place_layer
 from .tuned_deck import strip_dc_deck as strip_dc_deck
 from .tuned_deck import strip_transient_deck as strip_transient_deck
 from .usage import Usage as Usage

@@ -14,7 +14,7 @@ the connection, which is short against a wavelength. The tee is a choke whose ow
 through to a DC side of 50 ohm.
 
 **Windows.** A window holds some chains and the pieces of line over them. Each piece is closed by what the line alone
-presents there: a Thevenin source towards the source, an impedance towards the termination (`strip_ends`).
+presents there: a Thevenin source towards the source, an impedance towards the termination (`ends`).
 
 Node 0 is ground. The linear engine and the deck read the same arrays.
 """
@@ -152,13 +152,12 @@ def _frame(placement: Placement, par: Parasitics, chains: Ints, resonators: Ints
 
 
 def _levels(placement: Placement, resonators: Ints) -> Ints:
-    stacked = placement.arrangement == "stacked"
-    return placement.usage.tap[resonators].astype(np.int64) if stacked else np.zeros(len(resonators), np.int64)
+    return placement.arrangement.level(placement.usage, resonators)
 
 
 def _sides(placement: Placement, resonators: Ints, chain: Ints, frame: _Frame) -> tuple[Ints, Ints, Ints, Ints]:
     """Chain nodes and line nodes of each resonator towards -y and +y (stacked: chains downwards and upwards)."""
-    along = placement.xyz[resonators, 2 if placement.arrangement == "stacked" else 1]
+    along = placement.xyz[resonators, placement.arrangement.axis]
     first, last = (np.searchsorted(chain, chain, side=side) for side in ("left", "right"))
     up = along[last - 1] >= along[first]
     north = placement.heading[resonators] > 0
@@ -260,9 +259,7 @@ def _tuning_groups(
     per = par.tuning_resistance
     leaks: list[Group] = [(node[:-1][same], node[1:][same], 0.0, 1 / (per * np.diff(place)[same]))]
     leaks += [(node[begin], 0, 0.0, 1 / (per * before[begin])), (node[end], 0, 0.0, 1 / (per * after[end]))]
-    shunt = strip_line(g, par.frequency, 1.0, "tuning").c * (
-        g.pitch_y if placement.arrangement == "stacked" else g.pitch_x
-    )
+    shunt = strip_line(g, par.frequency, 1.0, "tuning").c * placement.arrangement.tuning_pitch(g)
     return [*capacitors, (frame.tuning, 0, 0.0, shunt)], leaks
 
 

@@ -62,8 +62,7 @@ def _bridge_fill(placement: Placement) -> float:
     g, lines = placement.geometry, placement.lines
     rise = 2 * (g.bridge_height - g.line_height)
     across = float((lines.gap[lines.bridge] - g.stub - rise).sum())
-    levels = placement.usage.taps if placement.arrangement == "stacked" else 1
-    return across * g.line_width / (placement.area * levels)
+    return across * g.line_width / (placement.area * placement.arrangement.levels(placement.usage))
 
 
 def layout_facts(placement: Placement, f: float) -> LayoutFacts:
@@ -77,7 +76,7 @@ def layout_facts(placement: Placement, f: float) -> LayoutFacts:
     per_metre = g.resistivity / (g.tuning_width * g.tuning_thickness)
     return LayoutFacts(
         layer=usage.layer,
-        arrangement=placement.arrangement,
+        arrangement=placement.arrangement.name,
         resonators=len(usage.tap),
         chains=usage.chains,
         lines=len(lines.counts),

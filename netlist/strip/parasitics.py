@@ -177,15 +177,15 @@ def extract_parasitics(placement: Placement, f: float, causes: Iterable[Cause] =
         raise InputError(f"parasitic {str(unknown[0])[:40]!r}: possible: {', '.join(CAUSES)}")
     if not (np.isfinite(f) and f > 0):
         raise InputError(f"parasitics at {f:g} Hz: possible: above 0 Hz")
-    stacked = placement.arrangement == "stacked"
-    levels, length = (placement.usage.taps, g.chain_width) if stacked else (1, g.pitch_y)
+    arrangement = placement.arrangement
+    levels = arrangement.levels(placement.usage)
     line, bridge, tuning = (strip_line(g, f, 1.0, metal) for metal in ("line", "bridge", "tuning"))
     chain = _chain_values(g, levels) if on & SECTION_CAUSES else dict.fromkeys(SECTION_NAMES, np.zeros(levels))
     crossing = _crossing_values(g) if on & {"line_line", "line_chain"} else dict.fromkeys(CROSSING_NAMES, 0.0)
-    ground = _ground_values(g, length)
+    step = arrangement.pitch_along(g)
+    ground = _ground_values(g, arrangement.footprint(g))
     matched = float(np.sqrt(line.l / line.c))
     dc = 1 / (EPSILON0 * g.permittivity * g.insulation)
-    step = g.pitch_z if stacked else g.pitch_y
 
     def value(cause: Cause, magnitude: float) -> float:
         return float(magnitude) if cause in on else 0.0

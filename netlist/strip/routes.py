@@ -171,7 +171,7 @@ def count_crossings(placement: Placement) -> Crossings:
     runs, usage = placement.lines, placement.usage
     a, b = _consecutive(placement)
     bridges = 2 * int(runs.bridge.sum())
-    if placement.arrangement == "stacked":
+    if placement.arrangement.taps_up:
         levels = int(np.abs(usage.tap[a].astype(np.int64) - usage.tap[b]).sum())
         return Crossings(0, len(runs.order), 0, 0, levels + bridges)
     _, row = _rows(placement)

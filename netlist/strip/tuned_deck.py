@@ -13,10 +13,9 @@ from resonet.core.types import Array, Ints
 from resonet.models.line.strip_geometry import tuning_field
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.spice.deck import Deck
+from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.strip.circuit import StripCircuit
 from resonet.netlist.strip.deck import (
-    control,
-    head,
     node_name,
     write_passives,
     write_resonators,
@@ -25,22 +24,20 @@ from resonet.netlist.strip.deck import (
 
 __all__ = ["strip_dc_deck", "strip_transient_deck", "tuning_senses"]
 
-STEADY = ".options method=trap reltol=1e-6 vntol=1e-10 abstol=1e-14 trtol=1e5"
 
-
-def _tuning(circuit: StripCircuit, currents: Array) -> list[str]:
+def _tuning(circuit: StripCircuit, currents: Array, dialect: Dialect) -> list[str]:
     """Tuning lines, each with its current, A [tuning lines]."""
     runs, par = circuit.placement.tuning, circuit.parasitics
-    lines = ["* tuning lines"]
+    lines = [dialect.format_comment("tuning lines")]
     for w, current in enumerate(currents):
         run = runs.run(w)
-        lines.append(f"it{w} 0 z{w} dc {current:.15g}")
+        lines.append(dialect.format_source(f"it{w}", "0", f"z{w}", dc=f"{current:.15g}"))
         nodes = [f"z{w}", *(f"q{m}" for m in range(run.start, run.stop)), "0"]
         lengths = [*runs.gap[run], runs.tail]
         for n, length in enumerate(lengths):
-            r, g = par.tuning_resistance * length, par.tuning_leakage * length
-            sense = f"w{run.start + n + w}"
-            lines.append(f"xt{w}_{n} {nodes[n]} {nodes[n + 1]} {sense} tuning_segment r={r:.15g} g={g:.15g}")
+            values = numbers(15, r=par.tuning_resistance * length, g=par.tuning_leakage * length)
+            pins = (nodes[n], nodes[n + 1], f"w{run.start + n + w}")
+            lines.append(dialect.format_instance(f"xt{w}_{n}", pins, "tuning_segment", values))
     return lines
 
 
@@ -62,45 +59,55 @@ def tuning_senses(circuit: StripCircuit) -> tuple[Ints, Array]:
 
 
 def strip_dc_deck(
-    circuit: StripCircuit, rectified: Array, currents: Array, device: SpinDiode, lib: str = "../lib"
+    circuit: StripCircuit,
+    rectified: Array,
+    currents: Array,
+    device: SpinDiode,
+    lib: str = "../lib",
+    dialect: Dialect = NGSPICE,
 ) -> Deck:
     """DC pass of a whole layer: heads n<head> from rectified voltages, V [resonators]; tuning currents, A [lines]."""
     name = f"{circuit.placement.usage.layer}_strip_dc"
-    text = head(name, "DC pass, with tuning lines", lib, ("resonator_dc", "tuning_segment"))
+    text = dialect.write_head(name, "DC pass, with tuning lines", lib, ("resonator_dc", "tuning_segment"))
     for n, (a, b) in enumerate(zip(circuit.head.tolist(), circuit.foot.tolist(), strict=True)):
-        p, q = (node_name(a), node_name(b)) if circuit.turn[n] > 0 else (node_name(b), node_name(a))
-        r0 = device.resistance + circuit.wire[n]
-        text.append(f"xr{n} {p} {q} resonator_dc r0={r0:.15g} vdc={rectified[n]:.15g}")
-    text += [*write_passives(circuit), *_floating(circuit), *_tuning(circuit, currents), ".op"]
-    return Deck(name, "\n".join(text + control(["run", f"write {name}.raw"])))
+        pins = (node_name(a), node_name(b)) if circuit.turn[n] > 0 else (node_name(b), node_name(a))
+        values = numbers(15, r0=device.resistance + circuit.wire[n], vdc=rectified[n])
+        text.append(dialect.format_instance(f"xr{n}", pins, "resonator_dc", values))
+    text += [*write_passives(circuit, dialect), *_floating(circuit, dialect), *_tuning(circuit, currents, dialect)]
+    text.append(dialect.format_analysis(dialect.format_op()))
+    return Deck(name, "\n".join(text + dialect.write_runs(name)))
 
 
-def _floating(circuit: StripCircuit) -> list[str]:
+def _floating(circuit: StripCircuit, dialect: Dialect) -> list[str]:
     """Lines are not part of the DC pass: their ends to ground, so that no node floats."""
     ends = np.concatenate([circuit.branches.a[: len(circuit.head)], circuit.branches.b[: len(circuit.head)]])
-    return [f"rq{n} {node_name(int(node))} 0 50" for n, node in enumerate(np.unique(ends))]
+    return [
+        dialect.format_element(f"rq{n}", (node_name(int(node)), "0"), "50") for n, node in enumerate(np.unique(ends))
+    ]
 
 
-def _whole_lines(circuit: StripCircuit, emf: Array, frequencies: Array, phases: Array) -> list[str]:
+def _whole_lines(circuit: StripCircuit, emf: Array, frequencies: Array, phases: Array, dialect: Dialect) -> list[str]:
     """Sources, leads and terminations."""
     placement, par, pieces = circuit.placement, circuit.parasitics, circuit.pieces
     if len(pieces.begin) != len(placement.lines.counts):
         raise InputError(f"layer {placement.usage.layer}: a transient needs whole lines; possible: without a window")
-    out = ["* sources, leads, terminations"]
+    out = [dialect.format_comment("sources, leads, terminations")]
     rest = placement.geometry.stub / 2
     for n, (a, b) in enumerate(zip(pieces.begin, pieces.end, strict=True)):
         line = int(circuit.line[a])
         near, far = node_name(int(circuit.branches.a[a])), node_name(int(circuit.branches.b[b]))
-        wave = f"sin(0 {emf[line]:.15g} {frequencies[line]:.15g} 0 0 {phases[line]:.9g})"
-        out += [f"vs{line} e{n} 0 dc 0 {wave}", f"rs{n} e{n} f{n} {par.source:.15g}"]
+        wave = dialect.format_sine(f"{emf[line]:.15g}", f"{frequencies[line]:.15g}", f"{phases[line]:.9g}")
+        out.append(dialect.format_source(f"vs{line}", f"e{n}", "0", dc="0", wave=wave))
+        out.append(dialect.format_element(f"rs{n}", (f"e{n}", f"f{n}"), f"{par.source:.15g}"))
         first = placement.lines.gap[placement.lines.run(line).start]
         for k, (x, y, length) in enumerate(
             ((f"f{n}", near, first - rest), (far, f"g{n}", placement.lines.tail - rest))
         ):
             r, l, g, c = (getattr(par.line, name) * length for name in "rlgc")  # noqa: E741
             l, c = (l, c) if circuit.delay else (0.0, 0.0)  # noqa: E741
-            out.append(f"xl{n}_{k} {x} {y} y{n}_{k} strip_segment r={r:.15g} l={l:.15g} g={g:.15g} c={c:.15g}")
-        out.append(f"rt{n} g{n} 0 {par.termination:.15g}")
+            values = numbers(15, r=r, l=l, g=g, c=c)
+            out.append(dialect.format_instance(f"xl{n}_{k}", (x, y, f"y{n}_{k}"), "strip_segment", values))
+        out.append(dialect.format_element(f"rt{n}", (f"g{n}", "0"), f"{par.termination:.15g}"))
     return out
 
 
@@ -113,6 +120,7 @@ def strip_transient_deck(
     steps: tuple[float, float],
     device: SpinDiode,
     lib: str = "../lib",
+    dialect: Dialect = NGSPICE,
 ) -> Deck:
     """All lines at once in the time domain, tuning lines on; leaves the heads n<head> of the chains.
 
@@ -123,13 +131,16 @@ def strip_transient_deck(
     placement = circuit.placement
     name = f"{placement.usage.layer}_strip_tran"
     devices = ("strip_resonator", "strip_segment", "tuning_segment")
-    text = head(name, "transient, all lines and tuning lines", lib, devices)
-    text += write_stubs(circuit) + write_passives(circuit) + _whole_lines(circuit, *waves)
-    text += write_resonators(circuit, built, device, tuned=True) + _tuning(circuit, currents)
+    text = dialect.write_head(name, "transient, all lines and tuning lines", lib, devices)
+    text += write_stubs(circuit, dialect) + write_passives(circuit, dialect)
+    text += _whole_lines(circuit, *waves, dialect)
+    text += write_resonators(circuit, built, device, tuned=True, dialect=dialect) + _tuning(circuit, currents, dialect)
     gain = placement.geometry.slope * float(tuning_field(placement.geometry)) / reference
     senses, shares = tuning_senses(circuit)
     for n, m in enumerate(senses.tolist()):
-        text += [f"gt{n}_{k} 0 t{n} w{m + k} 0 {gain * shares[n, k]:.15g}" for k in (0, 1)]
-    text.append(".save " + " ".join(f"v({node_name(int(n))})" for n in circuit.readout))
-    text += [STEADY, f".tran {steps[0]!r} {steps[1]!r} 0 {steps[0]!r}"]
-    return Deck(name, "\n".join(text + control(["run", f"write {name}.raw"])))
+        for k in (0, 1):
+            share = f"{gain * shares[n, k]:.15g}"
+            text.append(dialect.format_element(f"gt{n}_{k}", ("0", f"t{n}", f"w{m + k}", "0"), share))
+    text.append(dialect.format_save(dialect.voltage_of(node_name(int(n))) for n in circuit.readout))
+    text += [dialect.format_fixed_step(), dialect.format_analysis(dialect.format_tran(*steps))]
+    return Deck(name, "\n".join(text + dialect.write_runs(name)))

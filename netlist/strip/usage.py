@@ -111,6 +111,8 @@ def layer_usage(layer: Synapses, parallel: bool = True) -> Usage:
 
     A padded tap is always zero and gets no resonator. Raises InputError where a layer has more than MOST_PLACED.
     """
+    if layer.addends:
+        raise InputError(f"layer {layer.name}: adds up {1 + len(layer.addends)} inputs; possible here: one input")
     groups, outputs, taps = layer.matrix.shape
     _check_size(layer.name, layer.weight.size * (layer.positions if parallel else 1))
     if not parallel:

@@ -54,8 +54,8 @@ def neighbour_chains(placement: Placement, chains: ArrayLike, reach: float) -> I
     """These chains and those within `reach` pitches: of stacked chains in the plane, of others along x in their row."""
     usage, g = placement.usage, placement.geometry
     chain, first = np.unique(usage.chain, return_index=True)
-    stacked = placement.arrangement == "stacked"
-    row = placement.xyz[first, 1] / g.pitch_y if stacked else (usage.block[first] % placement.block_grid[0]) * 1e6
+    in_plane = placement.arrangement.taps_up
+    row = placement.xyz[first, 1] / g.pitch_y if in_plane else (usage.block[first] % placement.block_grid[0]) * 1e6
     at = np.stack([placement.xyz[first, 0] / g.pitch_x, row], 1)
     own = np.isin(chain, np.asarray(chains))
     far, _ = cKDTree(at[own]).query(at, distance_upper_bound=reach + 0.01)
@@ -78,7 +78,7 @@ def beside(placement: Placement, resonators: Ints, reach: int) -> tuple[Ints, In
 def lattice(placement: Placement, resonators: Ints) -> tuple[Ints, Ints]:
     """Pairs of resonators of neighbouring chains at one tap: beside each other, of stacked chains also along y."""
     g = placement.geometry
-    along = 1.0 if placement.arrangement == "stacked" else 1e3
+    along = 1.0 if placement.arrangement.taps_up else 1e3
     return _pairs(placement.xyz[resonators] * [1 / g.pitch_x, along / g.pitch_y, 1e3 / g.pitch_z], 1)
 
 
@@ -91,7 +91,7 @@ def rail_links(placement: Placement, chains: Ints) -> tuple[Ints, Ints, Ints]:
     usage = placement.usage
     known, first = np.unique(usage.chain, return_index=True)
     row = (usage.block[first] % placement.block_grid[0]).astype(np.int64) * usage.chains
-    if placement.arrangement == "stacked":
+    if placement.arrangement.taps_up:
         row = row + usage.position[first] // usage.grid[1]
     x = placement.xyz[first, 0]
     order = np.lexsort((x, row))
@@ -230,7 +230,7 @@ def crossings(
     A stacked layout has its lines on different levels, and no crossings.
     """
     none, part = np.empty(0, np.int64), np.empty(0)
-    flat = placement.arrangement != "stacked"
+    flat = not placement.arrangement.taps_up
     over = _over_lines(placement, resonators, pieces) if lines and flat else (none, part, none, part)
     under = _over_chains(placement, resonators, pieces) if chains and flat else (none, part, none)
     return over, under
@@ -245,7 +245,7 @@ def crossing_counts(placement: Placement) -> tuple[Array, Array, Array]:
     """
     usage, total = placement.usage, len(placement.usage.line)
     stub, link, chains = np.zeros(total), np.zeros(total), np.zeros(total)
-    if placement.arrangement == "stacked":
+    if placement.arrangement.taps_up:
         return stub, link, chains
     for block in range(min(2, usage.blocks)):
         inside = np.flatnonzero(usage.block == block)

@@ -17,6 +17,8 @@ from onnx import helper
 
 from resonet.core.files import read_toml
 from resonet.netlist.design import folder as folder_module
+from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.onnx.read import read_cnn
 
 COMMANDS = (
     *("compile", "plan", "calibrate", "quantise", "share", "crosstalk", "sneak", "sparams", "accuracy", "transient"),
@@ -51,6 +53,7 @@ def demo(tmp_path_factory) -> tuple[Path, dict]:
     return cwd / "my demo", json.loads(result.out)
 
 
+@pytest.mark.slow
 def test_demo_result(demo):
     _, found = demo
     assert set(found) >= {"layers", "accuracy", "transient"}
@@ -73,6 +76,7 @@ def test_demo_result(demo):
     assert all(0 <= abs(row["difference_of_full_scale"]) <= 0.005 for row in found["transient"])
 
 
+@pytest.mark.slow
 def test_demo_files(demo):
     folder, _ = demo
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -90,6 +94,7 @@ def test_demo_files(demo):
         assert np.all(np.isfinite(network.s))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["formula", "coupled"])
 @pytest.mark.parametrize("name", ["conv1_t0_rf", "dense1_t16_rf", "conv2_dc1", "conv1_t0_n0_sp"])
 def test_demo_decks_run_bare(demo, tmp_path, program, name):
@@ -98,6 +103,7 @@ def test_demo_decks_run_bare(demo, tmp_path, program, name):
     bare_run(Path(deck.name), deck.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [9, 25])
 def test_demo_transients_run_bare(demo, tmp_path, size):
     deck = demo[0] / "decks" / "coupled" / f"conv1_t0n0k{size}_tran.cir"
@@ -107,10 +113,13 @@ def test_demo_transients_run_bare(demo, tmp_path, size):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    """Labelled images for the small network."""
+def data(tmp_path_factory, small_model) -> Path:
+    """Images for the small network, which gets 38 of their 40 labels right."""
     path = tmp_path_factory.mktemp("data") / "images.npz"
-    np.savez(path, images=RNG(6).uniform(0, 1, (40, 1, 8, 8)), labels=RNG(1).integers(0, 3, 40))
+    images = RNG(6).uniform(0, 1, (40, 1, 8, 8))
+    labels = propagate(read_cnn(small_model), images).argmax(1)
+    labels[:2] = (labels[:2] + 1) % 3
+    np.savez(path, images=images, labels=labels)
     return path
 
 
@@ -150,7 +159,8 @@ def test_compile(resonet, tmp_path, small_model, data):
         *("compile", small_model, "-o", tmp_path / "b", "--json", "--calibration", data),
         *("--set", "plan.tile=16", "--set", "bus.node_capacitance=0.1 fF", "--set", "plan.p_max = 20nW"),
     )
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert re.fullmatch(r"resonet: warning \[tone-power\] plan\.p_max: .* \(20 nW, limit 2\.099 nW\)\n", result.err)
     found = json.loads(result.out)
     assert found["folder"] == str(tmp_path / "b")
     assert [(row["name"], row["channels"], row["buses"]) for row in found["layers"]] == [
@@ -168,7 +178,9 @@ def test_compile(resonet, tmp_path, small_model, data):
 def test_compile_warns_where_a_chain_cannot_hold_its_weights(resonet, tmp_path, small_model):
     result = resonet("compile", small_model, "-o", tmp_path / "b", "--set", "plan.f_max=1.1GHz")
     assert result.code == 0
-    assert re.search(r"warning: layer dense1: some chains cannot hold their weights \(off by up to \d", result.err)
+    assert re.search(
+        r"warning \[weights-held\] layer dense1: some chains cannot hold their weights \(off by up to \d", result.err
+    )
     assert "possible: smaller plan.tile" in result.err
 
 
@@ -188,6 +200,7 @@ def test_compile_says_where_it_uses_less_of_the_range(resonet, tmp_path, small_m
     assert [row["fill"] for row in found["layers"]] == pytest.approx([0.8, 0.8])
 
 
+@pytest.mark.slow
 def test_crosstalk(resonet, build):
     result = resonet("crosstalk", build, "--json")
     assert (result.code, result.err) == (0, "")
@@ -206,6 +219,7 @@ def test_crosstalk(resonet, build):
     assert [(row["name"], row["rms_error_coupled"]) for row in one["layers"]] == [("conv1", None)]
 
 
+@pytest.mark.slow
 def test_sparams(resonet, build):
     arguments = ("sparams", build, "--layer", "conv1", "--chain", "2", "--bias", "5uA", "--points", "200")
     result = resonet(*arguments, "--json")
@@ -221,7 +235,7 @@ def test_sparams(resonet, build):
     assert unbiased.is_reciprocal(tol=1e-9)
     change = np.abs(biased.s[:, 1, 0] / unbiased.s[:, 1, 0])
     assert 1e-3 < np.abs(change - 1).max() < 0.5
-    assert found["name"] == "conv1_t0_n2_sp_5ua_coupled"
+    assert (found["name"], found["engine"]) == ("conv1_t0_chain2_5ua_ngspice_coupled", "ngspice")
     before = [Path(path).read_bytes() for path in found["touchstone"]]
     other = json.loads(resonet(*arguments, "--json", "--program", "formula").out)
     assert not set(other["touchstone"] + other["figures"]) & set(found["touchstone"] + found["figures"])
@@ -236,28 +250,31 @@ def test_sparams(resonet, build):
     assert "Touchstone: " in text.out
 
 
+@pytest.mark.slow
 def test_accuracy(resonet, build, data):
     result = resonet("accuracy", build, "--data", data, "--json")
     assert (result.code, result.err) == (0, "")
     found = json.loads(result.out)["accuracy"]
     assert found["images"] == 40
-    assert found["software"] == pytest.approx(0.375)
-    assert found["circuit_coupled"] == pytest.approx(0.375)
+    assert found["software"] == pytest.approx(0.95)
+    assert found["circuit_coupled"] == pytest.approx(0.95)
     assert found["same_class_coupled"] == 1.0
     assert 0.8 < found["same_class_formula"] < 1
     text = resonet("accuracy", build, "--data", data, "--program", "coupled")
     assert (text.code, text.err) == (0, "")
-    assert re.search(r"circuit, coupled +37\.50 % +100\.00 %", text.out)
+    assert re.search(r"circuit, coupled +95\.00 % +100\.00 %", text.out)
     assert "formula" not in text.out
 
 
+@pytest.mark.slow
 def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small_model):
     signed = tmp_path / "signed.npz"
     np.savez(signed, images=RNG(7).uniform(-1, 1, (30, 1, 8, 8)), labels=np.zeros(30, int))
     result = resonet("accuracy", build, "--data", signed)
     assert result.code == 0
     warned = (
-        r"warning: layer conv1: 50\.62 % of its inputs lie beyond 0 \.\.\. 1, which its tones carry, and are cut off"
+        r"resonet: warning \[inputs-clipped\] layer conv1: 50\.62 % of its inputs lie beyond 0 \.\.\. 1, which its "
+        r"tones carry, and are cut off"
     )
     assert re.match(warned, result.err)
     assert "possible: compile with --calibration, or with --input-range" in result.err
@@ -273,6 +290,7 @@ def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small
         assert found["accuracy"]["same_class_coupled"] >= 0.9
 
 
+@pytest.mark.slow
 def test_transient(resonet, build, data):
     arguments = ("transient", build, "--layer", "conv1", "--resonators", "2", "--chain", "1")
     result = resonet(*arguments, "--json", "--data", data)
@@ -347,7 +365,7 @@ def bad_model(what: str, path: Path) -> Path:
     """A file that is no network for this hardware."""
     weights = small_weights()
     if what == "operator":
-        return save_model(path, swap("Tanh"), weights, (1, 8, 8), "y")
+        return save_model(path, swap("Sin"), weights, (1, 8, 8), "y")
     if what == "dynamic":
         return save_model(path, small_nodes(), weights, (1, "h", "w"), "y")
     if what in ("nan", "inf"):
@@ -361,7 +379,7 @@ def bad_model(what: str, path: Path) -> Path:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("operator", "Tanh 'act': is not supported; possible: Add, AveragePool, .*Relu"),
+        ("operator", "Sin 'act': is not supported; possible: Add, AveragePool, .*Relu"),
         ("dynamic", r"input 'x' has the shape \[batch, 1, h, w\]; pass --input-shape"),
         ("nan", "Conv 'first': has weights that are NaN or infinite; possible: finite weights"),
         ("inf", "Conv 'first': has weights that are NaN or infinite"),
@@ -449,7 +467,7 @@ def test_bad_design_files(resonet, tmp_path, small_model, text, words):
         (["sparams", "--layer", "conv1", "--bias", "5mA"], "bias 0.005 A; possible: -0.0001 ... 0.0001 A"),
         (["sparams", "--layer", "conv1", "--start", "1 V"], "sparams.start = '1 V': the unit is Hz"),
         (["sparams", "--layer", "conv1", "--start", "9GHz", "--stop", "1GHz"], "possible: 0 < start < stop"),
-        (["sparams", "--layer", "conv1", "--points", "9999999"], "2 ... 100001 points in all"),
+        (["sparams", "--layer", "conv1", "--points", "9999999"], "100001 points in all"),
         (["transient", "--layer", "fc"], "layer 'fc': no such weighted layer"),
         (["transient", "--layer", "conv1", "--chain", "4"], "layer conv1: no chain 4 on bus t0; possible: 0 ... 3"),
         (["transient", "--layer", "conv1", "--resonators", "10"], "10 resonators of a chain of 9; possible: 1 ... 9"),
@@ -552,6 +570,7 @@ def test_missing_ngspice(resonet, build, monkeypatch, arguments):
     assert "no program '/nonexistent/ngspice' here; install it with: apt-get install ngspice" in line
 
 
+@pytest.mark.slow
 def test_missing_ngspice_stops_the_demo_before_any_work(tmp_path):
     (tmp_path / "bin").mkdir()
     result = command("demo", "-o", "demo", cwd=tmp_path, PATH=str(tmp_path / "bin"), RESONET_NGSPICE="")
@@ -585,6 +604,7 @@ def test_a_full_disk_is_one_line(resonet, tmp_path, monkeypatch, small_model):
 EVIL = "a\n.control\nshell touch pwned\n.endc\n../../../x;`touch pwned`$(touch pwned)\u2028\x1b[2J</graph>'''\"\"\""
 
 
+@pytest.mark.slow
 def test_hostile_names_go_nowhere(tmp_path, monkeypatch, resonet):
     monkeypatch.chdir(tmp_path)
     nodes = [
@@ -630,6 +650,7 @@ def test_hostile_names_go_nowhere(tmp_path, monkeypatch, resonet):
     assert len(tables["layers"]["conv1"]["source"]) <= 60
 
 
+@pytest.mark.slow
 def test_names_in_tables_are_no_markup(resonet, tmp_path, monkeypatch, small_model):
     monkeypatch.chdir(tmp_path)
     model = shutil.copy(small_model, "net[red]:smile:.onnx")
@@ -641,6 +662,7 @@ def test_names_in_tables_are_no_markup(resonet, tmp_path, monkeypatch, small_mod
     assert "[/red]:smile:.onnx: weights" in resonet("crosstalk", "a[/b]c").out
 
 
+@pytest.mark.slow
 def test_paths_with_spaces_and_unicode(tmp_path, small_model, data):
     cwd = tmp_path / "Mein Ordner µ 設計"
     (cwd / "tmp räum").mkdir(parents=True)
@@ -659,6 +681,7 @@ def test_paths_with_spaces_and_unicode(tmp_path, small_model, data):
     bare_run(cwd / "Ergebnis [1] é" / "decks" / "coupled" / "dense1_t0_rf.cir", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_traceback(compiled):
     script = f"{sys.executable} -m resonet.cli.main sparams {compiled} --layer dense1 --points 50 --json | head -c 10"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=False)

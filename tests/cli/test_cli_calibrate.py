@@ -27,6 +27,7 @@ def build(tmp_path, written) -> Path:
     return shutil.copytree(written, tmp_path / "build")
 
 
+@pytest.mark.slow
 def test_calibrate_then_everything_knows_the_program(build, resonet, tmp_path):
     told = resonet("calibrate", build)
     assert (told.code, told.err) == (0, "")
@@ -40,6 +41,7 @@ def test_calibrate_then_everything_knows_the_program(build, resonet, tmp_path):
         assert resonet(command[0], build, *command[1:], "--program", "calibrated").code == 0
 
 
+@pytest.mark.slow
 def test_calibrate_json(build, resonet):
     found = json.loads(resonet("calibrate", build, "--engine", "ngspice", "--start", "formula", "--json").out)
     assert found["engine"] == "ngspice"
@@ -49,6 +51,7 @@ def test_calibrate_json(build, resonet):
         assert row["fill"] == pytest.approx(0.8)
 
 
+@pytest.mark.slow
 def test_weights_out_of_range_end_in_status_one_and_the_best_is_kept(tmp_path, small_model, resonet):
     design = compile_cnn(small_model, read_parameters(settings=["plan.f_min=8 GHz", "plan.f_max=10 GHz"]))
     write_design(design, small_model, tmp_path / "build")
@@ -96,6 +99,7 @@ def test_a_program_that_is_not_there(build, resonet):
     assert "no calibrated program yet" in complaint(resonet("crosstalk", build, "--program", "calibrated"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "text", "scale"])
 def test_a_damaged_calibration_is_one_error(build, resonet, damage):
     resonet("calibrate", build)

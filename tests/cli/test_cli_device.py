@@ -12,7 +12,7 @@ from resonet.cli.device_sheet import TunedDiode, device_kinds, device_record, fi
 from resonet.cli.main import main
 from resonet.models.fit.fit import fit_rectification, one_port, rectification
 from resonet.models.presets.preset import load_preset
-from resonet.models.resonator.auto_oscillator import forced_voltage_per_watt
+from resonet.models.resonator.forced_oscillation import forced_voltage_per_watt
 from resonet.netlist.design.parameters import read_parameters
 from resonet.report.device_curves import characteristic
 
@@ -26,6 +26,7 @@ def run(monkeypatch, capsys, *arguments):
     return end.value.code or 0, captured.out, captured.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "bar"),
     [
@@ -53,6 +54,7 @@ def test_model_against_spice(name, bar):
         assert off < bar, what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", [None, "vortex_mtj", "nife_pt"])
 def test_the_junction_against_spice(preset):
     record, _ = device_record("auto_oscillator" if preset else "resonator", preset, [])
@@ -97,6 +99,7 @@ def test_presets_and_settings_reach_the_record():
     assert record == load_preset("nife_pt").auto_oscillator
 
 
+@pytest.mark.slow
 def test_json_and_figures(monkeypatch, capsys, tmp_path):
     status, out, _ = run(monkeypatch, capsys, "crossbar_cell", "--set", "state=0.5", "-o", tmp_path, "--json")
     assert status == 0
@@ -114,6 +117,7 @@ def test_json_and_figures(monkeypatch, capsys, tmp_path):
     assert "K_SD, V/W" in out
 
 
+@pytest.mark.slow
 def test_fit_of_a_rectification_curve(monkeypatch, capsys, tmp_path):
     f = 310e6 * (1 + 0.02 * np.linspace(-4, 4, 80))
     volts = rectification(f, 310e6, 0.02, 40.0, 0.2, 0.5) + np.random.default_rng(4).normal(0, 0.4, 80)
@@ -146,6 +150,7 @@ def test_the_fitted_record_has_the_fitted_curve(sensitivity):
     assert made == pytest.approx(volts, abs=0.02 * 40)
 
 
+@pytest.mark.slow
 def test_fit_of_one_port(monkeypatch, capsys, tmp_path):
     f = np.linspace(4.5e9, 5.5e9, 201)
     z = one_port(f, 5e9, 0.01, -30.0, 900.0)

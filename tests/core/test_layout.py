@@ -27,6 +27,7 @@ ROOMS = {
         ["ngspice"],
         ["weights", "bench"],
         ["calibration", "strip", "crossbar", "referee"],
+        ["feed"],
         ["cascade", "sweep"],
     ],
 }

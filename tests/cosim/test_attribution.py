@@ -9,14 +9,16 @@ from conftest import complaint
 
 from resonet.core.errors import InputError
 from resonet.cosim.strip import tree_solver as strip_sweep
-from resonet.cosim.strip.accuracy import coherent_sums, strip_accuracy, strip_logits
 from resonet.cosim.strip.attribution import BASE, PARTS, attribute
 from resonet.cosim.strip.engine import linear_phasors, strip_response
+from resonet.cosim.strip.held import coherent_sums, interfering
 from resonet.cosim.strip.layer import solve_layer_windows, strip_weights
 from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances, rectified, strip_pass
 from resonet.cosim.weights.bus_attribution import attribute_bus, bus_circuit
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.held import trained_weights
+from resonet.cosim.weights.inference import accuracy, forward
 from resonet.models.line.strip_geometry import Geometry, line_field
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
 from resonet.netlist.design.folder import write_design
@@ -40,6 +42,7 @@ def two_chains(geometry=None):
     return placement, tones, weights, strip_program(placement, weights, tones, DEVICE)
 
 
+@pytest.mark.slow
 def test_fields_of_a_neighbour_by_hand():
     placement, tones, weights, f_res = two_chains()
     found = attribute(placement, tones, f_res, weights, parts={"field": ("line_field",)}, device=DEVICE)
@@ -79,6 +82,7 @@ def small():
     return placement, tones, weights, strip_program(placement, weights, tones, DEVICE)
 
 
+@pytest.mark.slow
 def test_parts_and_interaction_are_the_whole_error(small):
     placement, tones, weights, f_res = small
     found = attribute(placement, tones, f_res, weights, device=DEVICE)
@@ -122,6 +126,7 @@ def test_linear_response_is_switching_for_small_magnitudes(part):
     assert gone[1] / gone[0] == pytest.approx(4, rel=0.5)  # what linear response misses is of second order
 
 
+@pytest.mark.slow
 def test_pairs_are_sorted_and_those_of_brute_force(small):
     placement, tones, weights, f_res = small
     found = attribute(placement, tones, f_res, weights, most_pairs=30, device=DEVICE)
@@ -194,10 +199,12 @@ def test_ideal_layer_holds_its_weights_and_its_logits(strips, small_design, smal
     weights = strip_weights(strips["ideal"], 0.8, ("coupled",))["coupled"]
     assert weights.rms() < 1e-9
     assert weights.failing == 0
-    logits = strip_logits(small_design, {}, weights, strips["ideal"], small_images)
+    others = trained_weights(small_design.cnn)
+    logits = forward(small_design, {**others, "conv1": weights}, small_images)
     software = propagate(small_design.cnn, small_images)
     assert np.abs(logits - software).max() < 1e-6 * np.abs(software).max()
-    phases = strip_logits(small_design, {}, weights, strips["ideal"], small_images, seed=3)
+    met = interfering(weights, strips["ideal"], seed=3)
+    phases = forward(small_design, {**others, "conv1": met}, small_images)
     assert np.abs(phases - software).max() < 1e-6 * np.abs(software).max()  # nothing meets, so nothing interferes
 
 
@@ -272,6 +279,7 @@ def test_what_is_not_possible(small):
         strip_pass(placement, tones, engine="ngspice")
 
 
+@pytest.mark.slow
 def test_the_command(small_design, small_model, small_images, tmp_path, resonet):
     folder = tmp_path / "build"
     write_design(small_design, small_model, folder)
@@ -300,4 +308,4 @@ def test_accuracy_needs_labels(strips, small_design, small_images):
     weights = strip_weights(strips["ideal"], 0.8, ("coupled",))["coupled"]
     empty = ImageSet("set.npz", small_images, np.empty(0, int))
     with pytest.raises(InputError, match="no labels"):
-        strip_accuracy(small_design, {}, weights, strips["ideal"], empty)
+        accuracy(small_design, {"conv1": weights}, empty)

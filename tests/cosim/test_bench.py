@@ -158,6 +158,7 @@ def test_drifting_chip_gets_better_by_far():
     assert case.error(result.tuning) < 0.02 * case.error(case.start)
 
 
+@pytest.mark.slow
 def test_never_worse_than_the_start():
     for seed in range(6):
         case = Case(seed=seed, noise=1e-5)  # 0.5 of the sensitivity in a reading

@@ -9,7 +9,7 @@ from networks import dense
 from resonet.core.errors import InputError
 from resonet.cosim.calibration.newton import CalibrationOptions, Status, calibrate, calibrate_layer
 from resonet.cosim.weights.effective import effective_weights
-from resonet.cosim.weights.engines import ENGINES, Passes, find_engine, layer_response, linear, ngspice
+from resonet.cosim.weights.engines import ENGINES, Engine, Passes, find_engine, layer_response, linear, ngspice
 from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
@@ -79,7 +79,7 @@ def loaded_bus(strength: float):
     With a DC bias I a resonator has the impedance R0 + I k chi(f); `strength` is I k / (K R0), exaggerated.
     """
 
-    def engine(plan, entry, f_res):
+    def passes(plan, entry, f_res):
         plain = linear(plan, entry, f_res)
         rf = []
         for bus, one, f in zip(entry.buses, plain.rf, f_res, strict=True):
@@ -88,7 +88,7 @@ def loaded_bus(strength: float):
             rf.append(replace(one, current=one.current * load, precession=one.precession * load))
         return Passes(tuple(rf), plain.gains)
 
-    return engine
+    return Engine("loaded", passes)
 
 
 @pytest.mark.parametrize("strength", [3e-4, 1e-3])
@@ -122,11 +122,11 @@ def test_too_few_passes_are_said(tiled):
 def shifted(amount: float):
     """An engine that answers with something that the model knows nothing of: a circuit with a fault."""
 
-    def engine(plan, entry, f_res):
+    def passes(plan, entry, f_res):
         moved = [f * (1 + amount * RNG(int(f.sum()) % 1000).normal(size=f.shape)) for f in f_res]
         return linear(plan, entry, moved)
 
-    return engine
+    return Engine("shifted", passes)
 
 
 @pytest.mark.parametrize("amount", [0.003, 0.03])
@@ -153,6 +153,7 @@ def test_a_scale_that_does_not_fit_is_lowered_until_it_does(crowded):
     )
 
 
+@pytest.mark.slow
 def test_weights_beyond_the_range_are_reported_chain_by_chain(crowded):
     entry, start = crowded.layers[0], program(crowded, "formula").layers[0]
     found = calibrate_layer(crowded, entry, start, linear, CalibrationOptions(fill=0.8))

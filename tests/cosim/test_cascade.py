@@ -24,7 +24,7 @@ from resonet.netlist.cascade.levels import plan_levels
 from resonet.netlist.cascade.paths import parallel_design
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
-from resonet.netlist.network.activation import OscillatorActivation
+from resonet.netlist.network.activations.oscillator import OscillatorActivation
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 
@@ -147,6 +147,7 @@ def test_envelopes_settle_to_the_two_passes(tiny, reach) -> None:
     assert run.stages[0].outputs[-1] == pytest.approx(wanted.stages[0].outputs[0], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_far_channels_at_rest_and_coarser_steps_change_little_on_the_way(tiny) -> None:
     levels, _, _ = tiny
     fine = envelope(levels, IMAGES[1], 200e-9, 0.0625e-9, 99)
@@ -185,6 +186,7 @@ def test_energy_adds_up(tiny) -> None:
     assert half.stages[0].amplifiers == pytest.approx(first.amplifiers / 2, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", ["none", "average", "max"])
 def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
     levels, held, _ = hardware(tiny_model(tmp_path, pool))
@@ -198,6 +200,7 @@ def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
     assert settling(levels, run)[-1].sums < stop - 60e-9
 
 
+@pytest.mark.slow
 def test_oscillators_in_ngspice_are_the_cascades(tmp_path) -> None:
     law = OscillatorActivation("three_terminal", drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
     levels, held, _ = hardware(tiny_model(tmp_path, activation=law))

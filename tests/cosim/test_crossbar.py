@@ -12,7 +12,8 @@ from scipy.sparse.linalg import spsolve
 
 from resonet.cli import main as module
 from resonet.core.errors import InputError
-from resonet.cosim.crossbar.crossbar import crossbar_forward, crossbar_weights, first_array, sneak
+from resonet.cosim.crossbar.crossbar import crossbar_weights, first_array, sneak
+from resonet.cosim.crossbar.crossbar import noisy as with_noise
 from resonet.cosim.crossbar.studies import crossbar_point, study
 from resonet.cosim.ngspice.run import run_deck
 from resonet.cosim.weights.effective import EffectiveWeights
@@ -261,7 +262,7 @@ def test_images_on_crossbars_are_those_of_the_circuit_with_the_same_weights(smal
         for n, w in held.items()
     }
     wanted = forward(small_design, same, small_images)
-    assert crossbar_forward(small_design, held, small_images) == pytest.approx(wanted, rel=1e-12)
+    assert forward(small_design, with_noise(held, 0.0), small_images) == pytest.approx(wanted, rel=1e-12)
 
 
 def test_read_noise_is_that_of_noisy_cells(small_design, small_images):
@@ -276,7 +277,7 @@ def test_read_noise_is_that_of_noisy_cells(small_design, small_images):
     sums = (currents[:, ::2] - currents[:, 1::2]) / pair_range(IDEAL.cell) * np.abs(held.trained).max()
     assert sums.std(0) == pytest.approx(expected, rel=0.05)
     all_layers = {n: crossbar_weights(small_design, n, IDEAL) for n in ("conv1", name)}
-    quiet, loud, again = (crossbar_forward(small_design, all_layers, small_images, s) for s in (0.0, sigma, sigma))
+    quiet, loud, again = (forward(small_design, with_noise(all_layers, s), small_images) for s in (0.0, sigma, sigma))
     assert np.array_equal(loud, again)
     assert 0 < np.abs(loud - quiet).max() < 0.5 * np.ptp(quiet)
 
@@ -348,6 +349,7 @@ def run(monkeypatch, capsys, *arguments):
     return caught.value.code or 0, told.out, told.err
 
 
+@pytest.mark.slow
 def test_command(monkeypatch, capsys, build):
     data = build.parent / "test.npz"
     code, out, _ = run(monkeypatch, capsys, build, "--data", data, "--wire", "5 Ohm", "--size", "16", "--json")

@@ -1,5 +1,6 @@
 """The ngspice driver: every way to fail is an EngineError with its log and run folder; raw files."""
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -88,6 +89,7 @@ def test_broken_decks(runs, broken, words):
     assert "Note: " in error.log
 
 
+@pytest.mark.slow
 def test_a_run_without_end_is_stopped(runs):
     endless = deck("endless", "v1 a 0 sin(0 1 1g)\nr1 a b 1k\nc1 b 0 1p", ".tran 1p 1 0 1p")
     start = time.monotonic()
@@ -132,9 +134,11 @@ def test_programs_that_are_no_ngspice(runs, fake, body, words):
     assert words in str(failure(Deck("probe", "* t\n.end\n"), runs))
 
 
-def test_a_fake_that_writes_a_good_file_is_believed(runs, fake):
+def test_zeros_are_refused_unless_they_are_expected(runs, fake):
     fake(raw(points=2, data=ZERO * 4))
-    assert run_deck(Deck("probe", "* t\n.end\n"))[0].data.tolist() == [[0, 0], [0, 0]]
+    probe = Deck("probe", "* t\n.end\n")
+    assert "every vector of the Transient Analysis is zero, such as v(a)" in str(failure(probe, runs))
+    assert run_deck(probe, silent=True)[0].data.tolist() == [[0, 0], [0, 0]]
 
 
 def test_what_a_stopped_program_said_is_kept(runs, fake):
@@ -183,7 +187,7 @@ def test_many_decks_keep_their_order():
 def test_a_failure_cancels_the_decks_that_wait(monkeypatch, runs):
     started = []
 
-    def broken(wanted: Deck) -> list:
+    def broken(wanted: Deck, stop) -> list:
         started.append(wanted.name)
         time.sleep(0.1)
         raise EngineError(f"ngspice on {wanted.name}: broken")
@@ -199,7 +203,7 @@ def test_an_interruption_leaves_no_run_folder(monkeypatch, runs):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ngspice.subprocess, "run", interrupted)
+    monkeypatch.setattr(ngspice, "run_child", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_deck(divider("a", 1e3))
     assert list(runs.iterdir()) == []
@@ -223,7 +227,7 @@ def two_plots(tmp_path_factory) -> bytes:
     folder = tmp_path_factory.mktemp("both")
     (folder / "both.cir").write_text(deck("both", "v1 a 0 dc 2 ac 1\nr1 a b 1k\nc1 b 0 1u", "", both).text)
     run = [find_ngspice(), "-n", "-b", "both.cir"]
-    ngspice.subprocess.run(run, cwd=folder, capture_output=True, check=True, timeout=60)
+    subprocess.run(run, cwd=folder, capture_output=True, check=True, timeout=60)
     return (folder / "both.raw").read_bytes()
 
 
@@ -263,4 +267,4 @@ def test_a_missing_vector_is_an_engine_error(small_design, monkeypatch):
 
     monkeypatch.setattr(passes, "run_decks", renamed)
     with pytest.raises(EngineError, match=r"no i\(v\.xr0_0\.vdc\) in the plot"):
-        passes.dc_gains(small_design.graph("coupled"), "conv1")
+        passes.dc_gains(small_design.hardware("conv1", "coupled"))

@@ -234,6 +234,7 @@ def test_more_bits_are_better_and_end_at_the_calibrated_circuit(small_design, st
     assert sweep.points[-1].accuracy == sweep.accuracy_start == sweep.software
 
 
+@pytest.mark.slow
 def test_command_writes_what_it_shows(small_model, tmp_path: Path):
     run = CliRunner().invoke
     folder = tmp_path / "build"

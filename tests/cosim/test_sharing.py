@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from resonet.cli.main import app
 from resonet.core.errors import InputError
 from resonet.cosim.calibration.quantised import calibrated_weights
-from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared, parallel_accuracy
+from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared
 from resonet.cosim.weights.engines import linear, ngspice
-from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.held import PositionWeights
+from resonet.cosim.weights.inference import accuracy, forward
 from resonet.models.resonator.chain import Chains, chain_response
 from resonet.models.resonator.linear import real_susceptibility
 from resonet.netlist.network.cnn import Synapses, patches
@@ -194,23 +195,28 @@ def test_ngspice_measures_the_same(small_design):
     entry = replace(entry, layer=replace(entry.layer, out_shape=(4, 2, 2)))  # four positions are four decks
     options = SharingOptions(spread=0.1, lever_spread=0.02)
     by_linear, by_ngspice = (calibrate_shared(small_design.plan, entry, run, options) for run in (linear, ngspice))
-    assert np.allclose(by_ngspice.weights, by_linear.weights, atol=1e-5 * np.abs(entry.layer.matrix).max())
+    assert np.allclose(
+        by_ngspice.weights.values, by_linear.weights.values, atol=1e-5 * np.abs(entry.layer.matrix).max()
+    )
 
 
 def test_weights_alike_at_all_positions_are_the_circuit_of_one_copy(small_design, small_images):
     data = ImageSet("x", small_images, np.arange(12) % 3)
     effective = calibrated_weights(small_design, linear)
-    copies = {
-        entry.layer.name: np.repeat(effective[entry.layer.name].values[:, None], entry.layer.positions, 1)
-        for entry in small_design.plan.layers
-    }
-    assert parallel_accuracy(small_design, effective, copies, data) == accuracy(small_design, effective, data).circuit
-    wrong = {name: -values for name, values in copies.items()}
-    assert parallel_accuracy(small_design, effective, wrong, data) != parallel_accuracy(
-        small_design, effective, copies, data
-    )
+    copies = {}
+    for entry in small_design.plan.layers:
+        one = effective[entry.layer.name]
+        values = np.repeat(one.values[:, None], entry.layer.positions, 1)
+        copies[one.layer] = PositionWeights(layer=one.layer, values=values, trained=one.trained[:, None])
+        assert copies[one.layer].rms_error == pytest.approx(one.rms_error, rel=1e-12)
+    wanted = forward(small_design, effective, small_images)
+    assert forward(small_design, copies, small_images) == pytest.approx(wanted, rel=1e-12)
+    assert accuracy(small_design, copies, data) == accuracy(small_design, effective, data)
+    wrong = {name: replace(one, values=-one.values) for name, one in copies.items()}
+    assert accuracy(small_design, wrong, data).circuit != accuracy(small_design, copies, data).circuit
 
 
+@pytest.mark.slow
 def test_command(small_model, tmp_path: Path):
     run, folder = CliRunner().invoke, tmp_path / "build"
     assert run(app, ["compile", str(small_model), "-o", str(folder)]).exit_code == 0

@@ -9,9 +9,9 @@ import pytest
 from conftest import complaint
 
 from resonet.cli import entry
+from resonet.cosim.feed.store import stored_effective_weights
 from resonet.cosim.sweep.axes import Axis
 from resonet.cosim.sweep.sweep import Sweep, run_sweep
-from resonet.cosim.weights.store import stored_effective_weights
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
@@ -74,6 +74,7 @@ def test_sweeps_tell_how_far_they_are(build, status, small_model):
     assert status("sweeps")[path.name] == ("damaged", "delete it")
 
 
+@pytest.mark.slow
 def test_commands_are_fresh_or_stale(build, status, small_model, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["resonet", "crosstalk", str(build), "--layer", "conv1"])
     with pytest.raises(SystemExit):

@@ -14,14 +14,14 @@ import xarray as xr
 from resonet.cli import entry, main, pages, replay
 from resonet.core import sources
 from resonet.core.files import new_file
-from resonet.cosim.ngspice import run as ngspice
-from resonet.cosim.weights.store import (
+from resonet.cosim.feed.store import (
     changed_parts,
     effective_path,
     result_parts,
     stored_effective_weights,
     stored_parts,
 )
+from resonet.cosim.ngspice import run as ngspice
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
@@ -84,6 +84,7 @@ def test_a_second_run_prints_the_same_and_runs_nothing(copy, resonet):
     assert resonet("crosstalk", copy)[3] == 0
 
 
+@pytest.mark.slow
 def test_a_second_run_imports_nothing_heavy(small_model, tmp_path):
     code = (
         "import sys; from resonet.cli import entry; entry.SELDOM = 0\n"
@@ -111,6 +112,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changed_is_run_again(copy, resonet, small_model, change):
     first = resonet("crosstalk", copy)
@@ -155,6 +157,7 @@ def test_the_hash_of_the_sources_sees_every_file(tmp_path, monkeypatch):
     assert plain("models", "spice_lib") not in seen
 
 
+@pytest.mark.slow
 def test_calibrate_is_the_same_the_second_time_but_not_from_its_own_result(copy, resonet):
     assert resonet("calibrate", copy)[3] == 1
     program = (copy / "calibrated.npz").read_bytes()
@@ -187,6 +190,7 @@ def test_verdicts_with_status_1_are_stored(copy, resonet):
     assert second[2] == first[2] != ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"out": "\x1b]0;title\x07"}, {"err": "\x1b[2J"}, {"arguments": ["\x1b[2J"]}, {"files": 3}, {"status": "0"}],
@@ -236,9 +240,9 @@ def test_results_can_be_read_with_xarray(copy):
 def test_two_that_want_one_result_compute_it_once(copy, monkeypatch):
     decks, real = [], ngspice.run_deck
 
-    def counted(deck, *arguments):
+    def counted(deck, *arguments, **options):
         decks.append(deck.name)
-        return real(deck, *arguments)
+        return real(deck, *arguments, **options)
 
     monkeypatch.setattr(ngspice, "run_deck", counted)
     designs = [load_design(copy) for _ in range(3)]

@@ -210,6 +210,7 @@ def test_tuning_lines_in_the_dc_pass(layer, everything):
     assert shift == pytest.approx(layer[0].geometry.slope * h / 4e9, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_small_case_in_the_time_domain():
     # 3 chains x 3 resonators, 5 inputs on tones of their own, 3 weights set by 3 currents; outer inputs are padding.
     usage = wired_usage([[0, 1, 2], [1, 2, 3], [2, 3, 4]])

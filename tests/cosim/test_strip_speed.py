@@ -12,7 +12,7 @@ from resonet.cosim.strip.passes import layer_resonances, rectified, strip_pass
 from resonet.cosim.strip.stream import stream_windows, streamed_weights
 from resonet.cosim.strip.tree_solver import EXACT, STREAMED
 from resonet.cosim.weights.effective import effective_weights
-from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.engines import Engine, linear
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import read_parameters
@@ -42,6 +42,7 @@ def test_a_ring_is_no_forest():
     assert grow_forest(np.array([0, 1, 2]), np.array([1, 2, 0]), 4) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "tolerance", "off"), [("float64", 1e-15, 1e-13), ("float32", 1e-6, 2e-6)])
 def test_forest_solves_a_coupled_system(kind, tolerance, off):
     rng = np.random.default_rng(1)
@@ -195,7 +196,7 @@ def test_bus_answers_are_those_of_the_phasors():
     planned = plan(cnn)
     design = Design(cnn, read_parameters(), planned, {"formula": program(planned, "formula")}, {}, "")
     ours = effective_weights(design, "dense", "formula", engine=linear)
-    theirs = effective_weights(design, "dense", "formula", engine=lambda *job: linear(*job))
+    theirs = effective_weights(design, "dense", "formula", engine=Engine("phasors", linear.passes))
     np.testing.assert_allclose(ours.values, theirs.values, atol=1e-13 * np.abs(theirs.values).max())
     for bus, matrix in theirs.crosstalk.items():
         np.testing.assert_allclose(ours.crosstalk[bus], matrix, rtol=1e-11)

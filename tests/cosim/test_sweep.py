@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,8 +16,8 @@ import pytest
 import xarray as xr
 from conftest import complaint
 
-from resonet.core.errors import InputError
-from resonet.cosim.sweep import points
+from resonet.core.errors import EngineError, InputError
+from resonet.cosim.sweep import cluster as cluster_module
 from resonet.cosim.sweep.axes import Axis, Spread, parse_axis, sweep_points
 from resonet.cosim.sweep.journal import read_journal
 from resonet.cosim.sweep.points import open_executor, run_points
@@ -111,6 +112,7 @@ def test_a_point_is_the_compiled_network(built, small_model):
             assert found[7][0]["fill"][method][layer] == pytest.approx(design.fill(layer), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_ngspice_and_the_linear_engine_agree(built):
     axes = (Axis("device.damping", (0.008, 0.012)),)
     found = [
@@ -185,6 +187,7 @@ def undisturbed(built, tmp_path_factory):
     return sweep, computed(sweep, tmp_path_factory.mktemp("undisturbed"), jobs=1)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_killed_sweep_goes_on_where_it_was(built, tmp_path, undisturbed, jobs):
     sweep, wanted = undisturbed
@@ -215,6 +218,7 @@ def test_a_journal_that_was_cut_off_anywhere_is_taken_up(built, tmp_path):
     assert computed(sweep, tmp_path, jobs=1)[0] == wanted
 
 
+@pytest.mark.slow
 def test_a_worker_process_that_is_killed_is_replaced(built, tmp_path, undisturbed):
     sweep, wanted = undisturbed
 
@@ -232,6 +236,7 @@ def test_a_worker_process_that_is_killed_is_replaced(built, tmp_path, undisturbe
     assert set(ends(journal).values()) == {1}
 
 
+@pytest.mark.slow
 def test_two_processes_may_run_one_sweep(built, tmp_path, undisturbed):
     sweep, wanted = undisturbed
     other = started(tmp_path, built, tmp_path, 1)
@@ -254,6 +259,7 @@ def cluster():
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(built, tmp_path, undisturbed, cluster):
     sweep, wanted = undisturbed
@@ -272,10 +278,94 @@ def test_a_cluster_gives_the_same_numbers_even_if_a_worker_is_killed(built, tmp_
     assert len({line["process"] for line in journal if "end" in line}) >= 2
 
 
-def test_no_scheduler_is_one_line(built, resonet, monkeypatch):
-    monkeypatch.setattr(points, "ANSWER", 0.3)
-    told = complaint(resonet("sweep", built, "--over", "device.damping=0.01,0.02", "--scheduler", "tcp://127.0.0.1:9"))
-    assert "no dask scheduler answers at tcp://127.0.0.1:9" in told
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("tcp://127.0.0.1:9", ""),
+        ("localhost", "missing port number"),
+        ("nothing://x:1", "unknown address scheme"),
+        (":::", "invalid address"),
+    ],
+)
+def test_no_scheduler_is_one_line(built, resonet, monkeypatch, address, words):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster_module, "ANSWER", 0.3)
+    told = complaint(resonet("sweep", built, "--over", "device.damping=0.01,0.02", "--scheduler", address))
+    assert f"no dask scheduler answers at {address}" in told
+    assert words in told
+
+
+def test_what_answers_must_be_a_scheduler(built, resonet, monkeypatch, cluster):
+    monkeypatch.setattr(cluster_module, "ANSWER", 3.0)
+    worker = next(iter(cluster.workers.values())).worker_address
+    told = complaint(resonet("sweep", built, "--over", "device.damping=0.01,0.02", "--scheduler", worker))
+    assert "answers a dask worker, no scheduler" in told
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        monkeypatch.setattr(cluster_module, "ANSWER", 0.3)
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        assert "no answer in 0.3 s" in complaint(
+            resonet("sweep", built, "--over", "device.damping=0.01,0.02", "--scheduler", address)
+        )
+
+
+def test_a_scheduler_that_hangs_is_given_up(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster_module, "ANSWER", 0.1)
+    monkeypatch.setattr(cluster_module, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        watch = cluster_module._Watch(f"tcp://127.0.0.1:{mute.getsockname()[1]}")
+        with pytest.raises(EngineError, match=r"no answer in 0\.1 s.*for 0\.3 s"):
+            wait_for(watch.check, 20)
+
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as made:
+        print(made.scheduler_address, flush=True)
+        sys.stdin.readline()
+        made.scale(0)
+        sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("victim", ["scheduler", "workers"])
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_that_is_gone_ends_the_sweep_which_goes_on_later(
+    built, tmp_path, undisturbed, resonet, monkeypatch, victim
+):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster_module, "PATIENCE", 1.0)
+    script = tmp_path / "cluster.py"
+    script.write_text(CLUSTER)
+    process = subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert process.stdin is not None
+
+    def kill():
+        wait_for(lambda: count_ends(tmp_path) >= 10)
+        if victim == "scheduler":
+            process.kill()
+        else:
+            process.stdin.write("\n")
+            process.stdin.flush()
+
+    sweep, wanted = undisturbed
+    with ThreadPoolExecutor(1) as killer:
+        future = killer.submit(kill)
+        with pytest.raises(EngineError, match="; what is done is kept, the same command goes on"):
+            run_sweep(sweep, tmp_path, scheduler=address)
+        future.result()
+    process.kill()
+    process.communicate()
+    assert 10 <= count_ends(tmp_path) < 200
+    found, journal = computed(sweep, tmp_path, jobs=1)
+    assert found == wanted
+    assert set(ends([line for line in journal if line.get("values")]).values()) == {1}
 
 
 # Executors
@@ -292,7 +382,7 @@ def double(point: int) -> dict:
 def test_points_that_fail_are_outcomes():
     for jobs in (1, 2):
         found = {}
-        with open_executor(jobs) as (executor, width):
+        with open_executor(jobs) as (executor, width, _):
             run_points(range(6), double, executor, width, ended=found.__setitem__)
         assert sorted(found) == list(range(6))
         assert [found[n].values for n in (0, 1, 2, 5)] == [{"value": 2 * n} for n in (0, 1, 2, 5)]
@@ -302,6 +392,7 @@ def test_points_that_fail_are_outcomes():
 # The command
 
 
+@pytest.mark.slow
 def test_command_writes_rows_and_a_figure(built, resonet, tmp_path):
     arguments = ("sweep", built, "--over", "device.damping=0.005:0.02:3", "--over", "plan.tile=9,36", "--jobs", 1)
     shown = json.loads(resonet(*arguments, "-o", tmp_path, "--json").out)
@@ -339,6 +430,7 @@ def test_a_parameter_file_and_a_model(small_model, resonet, tmp_path):
     assert shown["points"][1]["rms_error"]["coupled"]["dense1"] == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -15,24 +15,27 @@ def found(small_design):
     return {p: transient(small_design, "conv1", "coupled", powers, chain=2, prewarp=p)[0] for p in PREWARPS}
 
 
+@pytest.mark.slow
 def test_prewarped_transient_agrees_with_the_two_passes(found):
     assert abs(found["tones"].two_pass) > 0.02 * found["tones"].full_scale  # there is something to agree on
     assert abs(found["tones"].difference_of_full_scale) < 0.001
     assert abs(found["tank"].difference_of_full_scale) < 0.005
 
 
+@pytest.mark.slow
 def test_without_prewarp_the_transient_is_wrong(found):
     assert abs(found["none"].difference_of_full_scale) > 0.02
 
 
 def test_the_two_passes_are_linear_in_the_powers(small_design):
-    bus, graph = chain_bus(small_design, "conv1", "coupled", 1, 4)
+    alone = chain_bus(small_design, "conv1", "coupled", 1, 4)
     rng = np.random.default_rng(0)
     a, b = rng.uniform(0, 50e-9, (2, 4))
-    voltage = {key: two_pass_voltage(graph, bus, powers) for key, powers in {"a": a, "b": b, "sum": a + 2 * b}.items()}
+    voltage = {key: two_pass_voltage(alone, powers) for key, powers in {"a": a, "b": b, "sum": a + 2 * b}.items()}
     assert voltage["sum"] == pytest.approx(voltage["a"] + 2 * voltage["b"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_difference_is_of_fourth_order(small_design):
     # The two passes are exact to second order in the amplitude: what is left grows in proportion to the power.
     powers = np.full(4, 50e-9)
@@ -43,6 +46,7 @@ def test_the_difference_is_of_fourth_order(small_design):
     assert off[1.0] / off[0.1] == pytest.approx(10, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [8, 12, 30])
 def test_tones_are_exact_at_any_step(small_design, points):
     found, _ = transient(small_design, "conv1", "coupled", np.full(4, 0.2e-9), chain=2, points=points)
@@ -89,6 +93,7 @@ def test_bad_requests(small_design, arguments, message):
         transient(small_design, "conv1", "coupled", **({"powers": np.ones(9) * 1e-9} | arguments))
 
 
+@pytest.mark.slow
 def test_a_step_that_did_not_stay_fixed_is_refused(small_design, monkeypatch):
     import resonet.cosim.referee.chain as module
 

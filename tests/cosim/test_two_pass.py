@@ -10,31 +10,27 @@ from resonet.cosim.weights.passes import dc_gains, dc_pass, rectify, rf_pass
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.linear import rectified_per_watt, susceptibility
 from resonet.netlist.bus.deck import rf_deck
-from resonet.netlist.bus.graph import bus_chains, bus_graph, bus_names
+from resonet.netlist.bus.hardware import bus_hardware
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.planning.frequency_plan import sub_bus
 from resonet.netlist.spice.deck import Deck
 
 
-@pytest.fixture(scope="module")
-def coupled(small_design):
-    return small_design.graph("coupled")
-
-
-@pytest.mark.parametrize(("layer", "buses"), [("conv1", 1), ("dense1", 1)])
-def test_currents_are_those_of_the_nominal_bus_and_precession_is_chi_times_current(small_design, coupled, layer, buses):
-    names = bus_names(coupled, layer)
-    assert len(names) == buses
+@pytest.mark.parametrize(("layer", "count"), [("conv1", 1), ("dense1", 1)])
+def test_currents_are_those_of_the_nominal_bus_and_precession_is_chi_times_current(small_design, layer, count):
+    buses = small_design.hardware(layer, "coupled")
+    assert len(buses) == count
     device = small_design.plan.device
-    for bus, rf in zip(small_design.plan.layer(layer).buses, rf_pass(coupled, layer, names), strict=True):
+    for hardware, rf in zip(buses, rf_pass(buses), strict=True):
+        bus = hardware.bus
         chains, size = bus.size
         nominal = bus_currents(bus.frequencies, device.resistance, size, chains, small_design.plan.circuit, bus.below)
         nominal *= bus.levels[:, None]
         turned = np.where(np.arange(size) % 2, -1, 1)  # every other resonator is measured from its other end
         assert np.abs(rf.current - nominal[:, None] * turned).max() <= 1e-9 * np.abs(nominal).max()
-        for j, chain in enumerate(bus_chains(coupled, layer, bus.name)):
-            chi = susceptibility(bus.frequencies[:, None], chain["f_res"][None], device.damping)
+        for j, f_res in enumerate(hardware.f_res):
+            chi = susceptibility(bus.frequencies[:, None], f_res[None], device.damping)
             wanted = chi * rf.current[:, j]
             assert np.abs(rf.precession[:, j] - wanted).max() <= 1e-6 * np.abs(wanted).max()
 
@@ -45,15 +41,15 @@ def test_rectification_curve_of_one_resonator_is_the_closed_form(small_design):
     f = bus.frequencies[0]
     for detuning in (-3.0, -1.0, -0.2, 0.5, 1.0, 4.0):
         f_res = np.array([[f / (1 + plan.device.damping * detuning)]])
-        graph = bus_graph(plan, bus, f_res)
-        volts = rectify(rf_pass(graph, "conv1", [bus.name])[0], plan.device.transduction)[0, 0, 0]
+        alone = bus_hardware(plan, bus, f_res)
+        volts = rectify(rf_pass([alone])[0], plan.device.transduction)[0, 0, 0]
         assert volts == pytest.approx(float(rectified_per_watt(f, f_res, plan.device)[0, 0]), rel=1e-6)
         assert np.sign(volts) == np.sign(detuning)  # positive for a tone above the resonance
 
 
-def test_every_source_enters_the_bus_like_source_0(coupled):
+def test_every_source_enters_the_bus_like_source_0(small_design):
     # The RF pass sweeps source 0 only; here the sources take turns, as the hardware has it.
-    deck = rf_deck(coupled, "conv1", "t0")
+    deck = rf_deck(small_design.hardware("conv1", "coupled")[0])
     reference = run_deck(deck)[0]
     names = list(reference.variables[1:])
     for source in (3, 8):
@@ -67,12 +63,13 @@ def test_every_source_enters_the_bus_like_source_0(coupled):
         assert np.abs(found - wanted).max() <= 1e-9 * np.abs(wanted).max()
 
 
-def test_dc_gains_are_those_of_the_direct_dc_pass(small_design, coupled):
+def test_dc_gains_are_those_of_the_direct_dc_pass(small_design):
     rng = np.random.default_rng(3)
     for layer in ("conv1", "dense1"):
-        gains = dc_gains(coupled, layer)
+        buses = small_design.hardware(layer, "coupled")
+        gains = dc_gains(buses)
         volts = {key: rng.normal(0, 1e-3, gain.size) for key, gain in gains.items()}
-        direct = dc_pass(coupled, layer, volts)
+        direct = dc_pass(buses, volts)
         for (group, output), found in direct.items():
             assert group == 0
             assert found == pytest.approx(sum(volts[key] @ gains[key] for key in gains if key[1] == output), rel=1e-9)
@@ -85,10 +82,10 @@ def test_dc_gains_are_those_of_the_direct_dc_pass(small_design, coupled):
 def test_tiles_can_be_simulated_one_by_one(small_model):
     # Both tiles of a neuron in one circuit, against the two that the RF pass simulates on their own.
     design = compile_cnn(small_model, read_parameters(settings=["plan.tile=18", "plan.fanout=1"]))
-    graph = design.graph("coupled")
     lower, upper = "b0t0", "b0t1"
-    size = len(bus_chains(graph, "dense1", lower)[0]["f_res"])
-    decks = {bus: rf_deck(graph, "dense1", bus) for bus in (lower, upper)}
+    buses = {built.bus.name: built for built in design.hardware("dense1", "coupled")}
+    size = buses[lower].bus.size[1]
+    decks = {bus: rf_deck(buses[bus]) for bus in (lower, upper)}
     alone = {bus: run_deck(deck)[0] for bus, deck in decks.items()}
 
     def circuit(bus: str, suffix: str) -> list[str]:

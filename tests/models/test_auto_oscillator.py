@@ -19,12 +19,7 @@ from resonet.core.errors import InputError
 from resonet.cosim.ngspice.raw import read_raw
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.resonator.auto_oscillator import (
-    ONE_DECIBEL,
     AutoOscillator,
-    compression_power,
-    forced_power,
-    forced_voltage,
-    forced_voltage_per_watt,
     free_frequency,
     free_power,
     growth_rate,
@@ -32,6 +27,13 @@ from resonet.models.resonator.auto_oscillator import (
     power_after,
     start_up_time,
     thermal_power,
+)
+from resonet.models.resonator.forced_oscillation import (
+    ONE_DECIBEL,
+    compression_power,
+    forced_power,
+    forced_voltage,
+    forced_voltage_per_watt,
 )
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt, susceptibility
 from resonet.netlist.spice.deck import Deck
@@ -93,6 +95,7 @@ def test_the_scale_is_that_of_the_spin_torque():
     assert -device.k * device.x1 == pytest.approx(0.5 * 0.4 * diode.resistance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "psi", "bias"), [(0.0, 0.0, 0.0), (-1e8, 0.4, 4e-6), (1e8, -1.2, -5e-6)])
 def test_forced_response_is_that_of_the_equation_of_motion(shift, psi, bias):
     device = AutoOscillator(nshift=shift, psi=psi)
@@ -106,6 +109,7 @@ def test_forced_response_is_that_of_the_equation_of_motion(shift, psi, bias):
     assert forced_power(device, f, power, bias) == pytest.approx(np.mean(np.abs(c) ** 2), rel=2e-4)
 
 
+@pytest.mark.slow
 @given(
     detuning=st.floats(-30, 30),
     shift=st.floats(-3e9, 3e9),
@@ -247,6 +251,7 @@ def test_the_kick_in_ngspice_has_the_power_asked_for():
     assert after == pytest.approx(expected, rel=0.03)
 
 
+@pytest.mark.slow
 def test_benchmark_lines_hold():
     found = list(runpy.run_path(str(BENCHMARK))["lines"]())
     assert len(found) >= 4

@@ -65,6 +65,7 @@ def test_sign_of_the_mix_angle(psi):
     assert (swapped["sensitivity"], swapped["psi"]) == pytest.approx((-100, psi))
 
 
+@pytest.mark.slow
 def test_errors_agree_with_the_scatter_of_many_measurements():
     f, runs, noise = sweep(), 150, 0.05 * TRUE["sensitivity"]
     clean = rectification(f, **TRUE)
@@ -131,6 +132,7 @@ def test_one_port_noiseless(tmp_path):
     assert device.transduction == pytest.approx(PORT["bias_swing"] / 1e-6, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_one_port_errors_agree_with_the_scatter(tmp_path):
     f = np.linspace(3.5e9, 6.5e9, 201)
     z = one_port(f, **PORT)
@@ -142,6 +144,7 @@ def test_one_port_errors_agree_with_the_scatter(tmp_path):
         assert abs(np.mean([fit[name] for fit in fits]) - true) < 4 * told / np.sqrt(60), name
 
 
+@pytest.mark.slow
 def test_no_resonance_no_fit():
     f = np.linspace(4e9, 6e9, 200)
     for seed in range(5):

@@ -22,16 +22,18 @@ from resonet.models.resonator.macrospin import (
     MU0,
     Macrospin,
     cross,
-    diode_response,
     effective_field,
-    equilibrium,
-    kittel_frequency,
-    linear_map,
-    linearise,
     llgs,
     resistance,
     rotation_rate,
     terms,
+)
+from resonet.models.resonator.macrospin_linear import (
+    diode_response,
+    equilibrium,
+    kittel_frequency,
+    linear_map,
+    linearise,
 )
 from resonet.models.resonator.macrospin_time import (
     compression,
@@ -163,6 +165,7 @@ def test_current_against_the_polariser_reduces_the_damping_to_the_threshold():
 # Time integration
 
 
+@pytest.mark.slow
 def test_free_decay_has_the_resonance_and_the_damping_of_the_linearisation():
     for device in (DEVICE, OBLIQUE):
         lin = linearise(device)
@@ -178,10 +181,12 @@ def test_free_decay_has_the_resonance_and_the_damping_of_the_linearisation():
     assert math.log(decay) == pytest.approx(-DEVICE.alpha / (1 + DEVICE.alpha**2) * GAMMA0 * h * 6e-9, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_norm_is_kept_without_projection_over_100_ns(bench):
     assert bench.numpy_drift() < 1e-12
 
 
+@pytest.mark.slow
 def test_fourth_order_in_the_step():
     t, start = terms(OBLIQUE), unit(0.5, 0.6, 0.7)[:, None]
 
@@ -202,6 +207,7 @@ def test_devices_side_by_side_are_as_alone():
         assert both[:, :, n] == pytest.approx(alone[:, :, 0], abs=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("device", "line"), [(DEVICE, 0.0), (OBLIQUE, 0.0), (replace(OBLIQUE, pol=0.0), 2.0 + 1.0j), (OBLIQUE, -20j)]
 )
@@ -235,6 +241,7 @@ def test_map_to_the_linear_resonator():
     assert abs(abs(damping_like.psi) - math.pi / 2) < 0.02
 
 
+@pytest.mark.slow
 def test_compression_powers_are_where_they_claim():
     found = compression(DEVICE, points=32)
     assert 0 < found.one_percent < found.one_db
@@ -245,6 +252,7 @@ def test_compression_powers_are_where_they_claim():
     assert abs(20 * math.log10(ratio[1])) == pytest.approx(1, rel=0.1)
 
 
+@pytest.mark.slow
 def test_linear_power_keeps_the_line_within_its_bar():
     power = linear_power(DEVICE)
     lin = linearise(DEVICE)
@@ -258,6 +266,7 @@ def test_linear_power_keeps_the_line_within_its_bar():
     )  # the flanks feel the frequency shift, the extreme does not
 
 
+@pytest.mark.slow
 def test_equipartition_of_the_thermal_field():
     # Each transverse component has <δ²> = k T / (μ0 msat V H); isotropic stiffness H, strong damping for fast samples.
     device = replace(DEVICE, alpha=0.2, tmag=3.0)
@@ -286,6 +295,7 @@ def test_the_thermal_field_is_seeded():
 # cmtj
 
 
+@pytest.mark.slow
 def test_resonance_and_linewidth_of_cmtj(bench):
     pytest.importorskip("cmtj")
     for device in (DEVICE, bench.IN_PLANE):
@@ -318,6 +328,7 @@ def test_diode_line_of_cmtj(bench):
 # Circuit engines
 
 
+@pytest.mark.slow
 def test_ngspice_follows_the_same_trajectory(bench):
     # Both currents, 0.3 rad off an equilibrium without any symmetry; the trapezoidal rule closes in with its step².
     start, current, line = bench.tilted(OBLIQUE, 0.3), 40e-6, 5e-3
@@ -341,6 +352,7 @@ def test_ngspice_follows_the_same_trajectory(bench):
     assert v[20:] == pytest.approx((current * np.cos(2 * np.pi * 5e9 * time) * ohms)[20:], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_ngspice_keeps_the_norm_over_100_ns(bench):
     assert bench.ngspice_drift() < 1e-6
 

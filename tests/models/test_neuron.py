@@ -16,6 +16,7 @@ from resonet.models.neuron.electronics import (
     THERMAL_VOLTAGE,
     Amplifier,
     DiodeMaximum,
+    KneeTransconductor,
     NeuronSupply,
     Transconductor,
 )
@@ -32,7 +33,7 @@ def words(device) -> str:
 
 
 def simulate(body, analysis, save, vectors=""):
-    files = {library()[name].file for name in ("transconductor", "amplifier", "diode_max_arm")}
+    files = {library()[name].file for name in ("transconductor", "transconductor_knee", "amplifier", "diode_max_arm")}
     text = ["* neuron", *(f'.include "../lib/{file}"' for file in sorted(files)), *body, FIXED]
     text += [".save " + " ".join(save)] if save else []
     text += [".control", "set filetype=binary", analysis, f"write neuron.raw {vectors}".rstrip(), "quit", ".endc"]
@@ -86,6 +87,24 @@ def test_transconductor_noise_in_ngspice_is_its_density():
     assert found == pytest.approx(wanted, rel=1e-5)
     rms = math.sqrt(np.trapezoid(found**2 * plot.axis, np.log(plot.axis))) / 4
     assert rms == pytest.approx(device.noise_voltage, rel=5e-3)
+
+
+def test_knees_add_up_to_a_curve_in_ngspice():
+    """The first has the slopes of the first two pieces, each further one the change of slope at its corner."""
+    corners, slopes = np.array([-2e-4, 1e-5, 3e-4]), np.array([0.01, 0.05, -0.02, 0.03])
+    first = KneeTransconductor(0.01, 0.05, -2e-4, 4e-6)
+    more = [KneeTransconductor(0.0, -0.07, 1e-5), KneeTransconductor(0.0, 0.05, 3e-4)]
+    v = np.linspace(-5e-4, 5e-4, 201)
+    body = ["v1 s 0 dc 0", "rs s in 1e6", "rl out 0 1k"]
+    body += [f"xk{n} in out {words(device)}" for n, device in enumerate([first, *more])]
+    plot = simulate(body, "dc v1 -5e-4 5e-4 5e-6", ["v(out)", "v(in)"])
+    out, volts = plot.columns(["v(out)", "v(in)"]).real.T
+    values = 4e-6 + np.concatenate([[0.0], np.cumsum(slopes[1:-1] * np.diff(corners))])
+    wanted = np.interp(v, corners, values)
+    wanted += slopes[0] * np.minimum(v - corners[0], 0) + slopes[-1] * np.maximum(v - corners[-1], 0)
+    assert volts == pytest.approx(v, rel=1e-9, abs=1e-15)
+    assert out / 1e3 == pytest.approx(wanted, rel=1e-9, abs=1e-14)
+    assert sum(device.current(v) for device in (first, *more)) == pytest.approx(wanted, rel=1e-12, abs=1e-18)
 
 
 # Amplifier

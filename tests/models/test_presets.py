@@ -8,9 +8,9 @@ import pytest
 
 from resonet.core.errors import InputError
 from resonet.models.presets.preset import list_presets, load_preset, preset_tables
-from resonet.models.resonator.auto_oscillator import forced_voltage_per_watt
+from resonet.models.resonator.forced_oscillation import forced_voltage_per_watt
 from resonet.models.resonator.linear import rectified_per_watt
-from resonet.models.resonator.macrospin import linear_map
+from resonet.models.resonator.macrospin_linear import linear_map
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 

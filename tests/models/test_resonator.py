@@ -25,6 +25,7 @@ def test_default_sensitivity_is_that_of_the_published_simulations():
     assert DEVICE.transduction == pytest.approx(-4 * 0.01 * 8838.83476 * 1e3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detuning", [-2.0, -0.5, 0.7, 3.0])
 def test_rectified_voltage_is_the_time_average_of_current_times_resistance(detuning):
     # x'' + Δω x' + ω0² x = ω0² i with i = cos(ωt): the average of i k x over whole periods, no phasor anywhere.
@@ -74,6 +75,7 @@ def test_positive_above_resonance():
     assert rectified_per_watt(5.01e9, 5e9, DEVICE) > 0 > rectified_per_watt(4.99e9, 5e9, DEVICE)
 
 
+@pytest.mark.slow
 @given(ratio=st.floats(0.05, 20), damping=st.floats(1e-4, 0.2))
 @settings(derandomize=True, deadline=None, max_examples=200)
 def test_derivative_of_the_real_part(ratio, damping):

@@ -42,6 +42,7 @@ def test_ideal_it_is_the_resonator_of_the_design():
     assert FullResonator.from_spin_diode(device, 5e9, rc=7.0).rc == 7.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("psi", "u"), [(0.0, -0.8), (0.7, 0.3), (math.pi / 2, 0.0), (-1.0, 2.0)])
 def test_rectified_voltage_is_the_average_of_current_times_resistance(psi, u):
     # x'' + w0 x'/q + w0² x = w0² i, y = -x'/w0: the average of i k (x cos ψ + y sin ψ), no phasor anywhere.

@@ -131,6 +131,7 @@ def neurons():
     return devices, Transconductor(bias=8e-6, bandwidth=60e6), Amplifier(gain=400.0, p1db=1e-3)
 
 
+@pytest.mark.slow
 def test_a_whole_neuron_in_ngspice():
     devices, drive, amplifier = neurons()
     dt, stop, ramp, level = 20e-12, 160e-9, 1e-9, 1.5e-4

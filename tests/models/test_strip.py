@@ -34,7 +34,8 @@ from resonet.models.line.strip_matrix import (
     inductance_matrix,
     mutual_capacitance,
 )
-from resonet.models.resonator.macrospin import Macrospin, equilibrium, linearise, llgs, resistance, terms
+from resonet.models.resonator.macrospin import Macrospin, llgs, resistance, terms
+from resonet.models.resonator.macrospin_linear import equilibrium, linearise
 
 ROOT = Path(__file__).parents[2]
 W, H = 300e-9, 250e-9
@@ -122,6 +123,7 @@ def _swing(device, line: float, junction: float, f: float, periods: int = 150) -
     return total
 
 
+@pytest.mark.slow
 def test_drive_ratio_is_that_of_the_equation_of_motion():
     device = Macrospin(alpha=0.03, oex=1e6)
     f = linearise(device).f_res
@@ -215,6 +217,7 @@ def test_second_opinion_on_capacitance_by_finite_differences(bench):
     assert got[0, 2] == pytest.approx(wanted[0, 2], rel=2e-2)
 
 
+@pytest.mark.slow
 def test_crossing_strips():
     wide = [crossing_capacitance(1e-7, 3e-7, w, 2e-7) for w in (4e-6, 8e-6)]
     strip = field_strip(LineGeometry(width=1e-7, height=1e-7, thickness=1e-9, permittivity=1.0), 1e9, 1.0).c

@@ -15,11 +15,12 @@ from resonet.core.errors import InputError
 from resonet.models.neuron.oscillator import ThreeTerminalOscillator, TwoTerminalOscillator
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
-from resonet.netlist.network.activation import KINDS, OscillatorActivation
+from resonet.netlist.network.activations.clamps import RELU
+from resonet.netlist.network.activations.linear import LINEAR
+from resonet.netlist.network.activations.oscillator import KINDS, OscillatorActivation
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.onnx.neurons import (
     activation_function,
-    activation_node,
     add_activations,
     is_ours,
     with_activations,
@@ -96,6 +97,7 @@ def test_it_stays_exact_far_below_threshold():
     assert p == pytest.approx(1e-9 / 0.5, rel=1e-7)  # first order in the seed: η / (1 - ξ)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("opset", [15, 17, 18, 21, onnx.defs.onnx_opset_version() - 4])
 @pytest.mark.parametrize("real", ["float32", "float64"])
@@ -110,7 +112,7 @@ def test_the_function_in_onnxruntime(kind, opset, real):
         helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(np.dtype(real)), ["n"]) for n in ("x", "y")
     ]
     for law in laws:
-        graph = helper.make_graph([activation_node(law, "x", "y")], "g", ports[:1], ports[1:])
+        graph = helper.make_graph(law.write("x", "y"), "g", ports[:1], ports[1:])
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
         model = add_activations(model)
         onnx.checker.check_model(model)
@@ -127,7 +129,7 @@ def test_the_function_in_onnxruntime(kind, opset, real):
 def test_a_network_is_read_with_its_neurons(tmp_path, kind):
     law = replace(OURS, kind=kind)
     cnn = agrees(save_neurons(tmp_path / "m.onnx", law))
-    assert [layer.activation for layer in cnn.synapses] == [law, "linear"]
+    assert [layer.activation for layer in cnn.synapses] == [law, LINEAR]
     assert str(law) == f"{kind} (drive 0.7, scale 2.5, qnl 1.5, clamp 3, seed 0.001)"
 
 
@@ -141,32 +143,32 @@ def dense(source, result, weight="w2"):
 
 
 CONV = small_nodes()[0]
-NEURON = activation_node(OURS, "c", "a")
+[NEURON] = OURS.write("c", "a")
 # name: (nodes, weights besides, activations of our layers)
 CHAINS = {
     "max pool before and after": (
         [
             CONV,
             helper.make_node("MaxPool", ["c"], ["m"], kernel_shape=[2, 2], pads=[1, 1, 0, 0], strides=[1, 1]),
-            activation_node(OURS, "m", "a"),
+            *OURS.write("m", "a"),
             helper.make_node("MaxPool", ["a"], ["n"], kernel_shape=[1, 1]),
             helper.make_node("Flatten", ["n"], ["f"]),
             dense("f", "y"),
         ],
         {},
-        [OURS, "linear"],
+        [OURS, LINEAR],
     ),
     "nothing folds through it": (
         [
             CONV,
             helper.make_node("Mul", ["c", "k"], ["s"]),
-            activation_node(OURS, "s", "a"),
+            *OURS.write("s", "a"),
             helper.make_node("Mul", ["a", "k"], ["m"]),
             helper.make_node("Add", ["m", "h"], ["n"]),
             helper.make_node("Relu", ["n"], ["y"]),
         ],
         {"k": np.array([1.0, -2.0, 0.5, 3.0]).reshape(4, 1, 1), "h": np.array(-0.1)},
-        [OURS, "relu"],
+        [OURS, RELU],
     ),
     "batch norm after it goes on into the next layer": (
         [
@@ -177,16 +179,16 @@ CHAINS = {
             dense("f", "y"),
         ],
         {"g": np.array([1.0, 2, 3, 4]), "h": np.ones(4), "u": np.full(4, 0.2), "v": np.array([1.0, 2, 1, 2])},
-        [OURS, "linear", "linear"],
+        [OURS, LINEAR, LINEAR],
     ),
     "zeros that are added before it are not zero after it": (
         [
             CONV,
             helper.make_node("Pad", ["c", "p"], ["d"]),
-            activation_node(OURS, "d", "y"),
+            *OURS.write("d", "y"),
         ],
         {},
-        ["linear", OURS],
+        [LINEAR, OURS],
     ),
     "a relu after it does nothing": (
         [CONV, NEURON, helper.make_node("Relu", ["a"], ["y"])],
@@ -194,19 +196,19 @@ CHAINS = {
         [OURS],
     ),
     "a neuron after a relu is a layer": (
-        [CONV, helper.make_node("Relu", ["c"], ["r"]), activation_node(OURS, "r", "y")],
+        [CONV, helper.make_node("Relu", ["c"], ["r"]), *OURS.write("r", "y")],
         {},
-        ["relu", OURS],
+        [RELU, OURS],
     ),
     "a neuron after a neuron is a layer": (
-        [CONV, NEURON, activation_node(replace(OURS, kind="two_terminal"), "a", "y")],
+        [CONV, NEURON, *replace(OURS, kind="two_terminal").write("a", "y")],
         {},
         [OURS, replace(OURS, kind="two_terminal")],
     ),
     "a neuron on the image is a layer": (
-        [activation_node(OURS, "x", "a"), helper.make_node("Conv", ["a", "w1", "b1"], ["y"])],
+        [*OURS.write("x", "a"), helper.make_node("Conv", ["a", "w1", "b1"], ["y"])],
         {},
-        [OURS, "linear"],
+        [OURS, LINEAR],
     ),
 }
 

@@ -9,23 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck, transient_deck
-from resonet.netlist.bus.graph import bus_names
 from resonet.netlist.spice.sweep import channel_sweeps
 from resonet.spice_lib.library import library, library_text
 
 
 def swept(sweep):
     """The channels that ngspice hits, by what it was measured to do: floor(N log10(stop / start)) equal ratios."""
-    kind, n, low, high = sweep.command.split()[1:]
-    low, high = float(low), float(high)
-    if kind == "lin":
+    low, high = sweep.low, sweep.high
+    if sweep.scale == "lin":
         return [low]
-    exact = math.log10(high / low) * int(n)
+    exact = math.log10(high / low) * sweep.number
     assert 1e-5 < exact - math.floor(exact) < 1 - 1e-5  # never on an edge
     points = np.geomspace(low, high, math.floor(exact) + 1)
     return points[: sweep.stride * (sweep.points - 1) + 1 : sweep.stride]
 
 
+@pytest.mark.slow
 @given(low=st.floats(1e6, 1e10), ratio=st.floats(1.001, 1001), points=st.integers(1, 200))
 @settings(derandomize=True, deadline=None, max_examples=300)
 def test_sweeps_hit_every_channel(low, ratio, points):
@@ -48,15 +47,13 @@ def test_channels_off_a_grid_are_hit_too():
 
 @pytest.fixture(scope="module")
 def decks(small_design):
-    graph = small_design.graph("coupled")
     found = []
     for layer in ("conv1", "dense1"):
-        buses = bus_names(graph, layer)
-        found += [rf_deck(graph, layer, bus) for bus in buses] + dc_gain_decks(graph, layer)
-        found.append(sparam_deck(graph, layer, buses[0], 1, 5e-6, (1e9, 2e9, 11)))
-        size = len(graph.nodes[f"{layer}/{buses[0]}/combiner"]["frequencies"])
-        ones = np.ones(size)
-        found.append(transient_deck(graph, layer, buses[0], ones, 1e9 * ones, ones, 1e-12, 1e-9))
+        buses = small_design.hardware(layer, "coupled")
+        found += [rf_deck(hardware) for hardware in buses] + dc_gain_decks(buses)
+        found.append(sparam_deck(buses[0], 1, 5e-6, (1e9, 2e9, 11)))
+        ones = np.ones(buses[0].bus.size[1])
+        found.append(transient_deck(buses[0], ones, 1e9 * ones, ones, 1e-12, 1e-9))
     return found
 
 
@@ -77,8 +74,8 @@ def test_instances_fit_their_subcircuits(decks):
 def test_decks_are_the_same_every_time(small_model, decks):
     from resonet.netlist.design.design import compile_cnn
 
-    graph = compile_cnn(small_model).graph("coupled")
-    assert rf_deck(graph, "conv1", "t0").text == decks[0].text
+    hardware = compile_cnn(small_model).hardware("conv1", "coupled")[0]
+    assert rf_deck(hardware).text == decks[0].text
 
 
 def test_a_deck_is_plain_ascii_with_a_title_and_an_end(decks):

@@ -10,9 +10,10 @@ import pytest
 
 from resonet.core.errors import InputError
 from resonet.core.files import new_file
+from resonet.cosim.feed import feeds, store
+from resonet.cosim.feed.store import count_steps, stored_effective_weights
 from resonet.cosim.ngspice import run as ngspice
-from resonet.cosim.weights import store
-from resonet.cosim.weights.store import count_decks, stored_effective_weights
+from resonet.cosim.weights import engines
 from resonet.netlist.design import folder as module
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
@@ -62,7 +63,7 @@ def test_round_trip(small_design, written):
 
 def test_round_trip_of_other_parameters_and_a_calibration(tmp_path, small_model, small_images):
     settings = ["bus.node_capacitance=0.1 fF", "plan.tile=16", "plan.fanout=2", "device.torque_angle=0.3 rad"]
-    settings += ["plan.f_min=1.1GHz", "plan.p_max=33.3nW", "bus.combiner_loss=0.7 dB", "device.damping=0.0123456789"]
+    settings += ["plan.f_min=1.1GHz", "plan.p_max=13.3nW", "bus.combiner_loss=0.7 dB", "device.damping=0.0123456789"]
     data = ImageSet("c.npz", small_images, np.empty(0, np.int64))
     design = compile_cnn(small_model, read_parameters(settings=settings), data)
     write_design(design, small_model, tmp_path / "d")
@@ -217,7 +218,7 @@ ALL = ["conv1_dc0", "conv1_t0_rf", "dense1_dc0", "dense1_t0_rf"]
 def test_results_are_kept_and_equal_what_was_computed(copy, runs, small_design):
     first, ran, steps = effective(copy, runs)
     assert (ran, steps) == (ALL, 4)
-    assert count_decks(small_design, ["conv1", "dense1"]) == 4
+    assert count_steps(small_design, ["conv1", "dense1"]) == 4
     second, ran, steps = effective(copy, runs)
     assert (ran, steps) == ([], 4)
     for name, one in first.items():
@@ -257,7 +258,7 @@ def test_a_changed_parameter_makes_every_result_stale(results, small_model, runs
 
 
 def test_another_engine_makes_results_stale(results, runs, monkeypatch):
-    monkeypatch.setattr(store, "ngspice_version", lambda program: "99")
+    monkeypatch.setattr(engines, "ngspice_version", lambda program: "99")
     assert effective(results, runs)[1] == ALL
 
 
@@ -288,7 +289,7 @@ def test_damaged_results_are_computed_anew(results, runs, monkeypatch):
     path = results / "results" / "effective_conv1_coupled.nc"
     whole, wanted = path.read_bytes(), effective(results, runs)[0]["conv1"]
     computed = []
-    monkeypatch.setattr(store, "effective_weights", lambda *arguments: computed.append(1) or wanted)
+    monkeypatch.setattr(feeds, "effective_weights", lambda *arguments: computed.append(1) or wanted)
     design = load_design(results)
     rng = np.random.default_rng(8)
     damages = [whole[:size] for size in range(0, len(whole), 97)] + [b"\0" * len(whole), b"CDF\x01" + whole[::-1]]

@@ -15,9 +15,10 @@ from resonet.models.line.strip_geometry import Geometry, line_field, line_sectio
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.cnn import Synapses, patches
+from resonet.netlist.strip.arrangement import ARRANGEMENTS
 from resonet.netlist.strip.facts import layout_facts
 from resonet.netlist.strip.parasitics import CAUSES, Parasitics, extract_parasitics, tuning_currents
-from resonet.netlist.strip.placement import ARRANGEMENTS, place
+from resonet.netlist.strip.placement import place
 from resonet.netlist.strip.routes import _line_line, count_crossings, line_drive, line_path, tuning_path
 from resonet.netlist.strip.usage import (
     MOST_PLACED,
@@ -197,6 +198,7 @@ def _crossings_by_force(layout) -> int:
     return int((crosses & (own[:, None] < own)).sum())
 
 
+@pytest.mark.slow
 @ALL
 def test_crossings_of_lines(layer):
     layout = place(layer_usage(layer), "planar")
@@ -414,6 +416,7 @@ def command(monkeypatch, capsys, *arguments):
     return end.value.code or 0, told.out, told.err
 
 
+@pytest.mark.slow
 def test_command(folder, monkeypatch, capsys):
     code, out, _ = command(
         monkeypatch,

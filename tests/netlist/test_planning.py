@@ -142,7 +142,7 @@ def test_series_transfer_against_the_ladder(below):
     circuit, f = BusCircuit(node_capacitance=2e-16), np.geomspace(20e9, 1e9, 7)
     matrix = series_transfer(f, 1e3, 7, 3, circuit, below)
     assert matrix == pytest.approx(matrix.swapaxes(1, 2), rel=1e-9)
-    own = series_transfer(f, 1e3, 7, 3, circuit, below, own=True)
+    own = series_transfer(f, 1e3, 7, 3, circuit, below, diagonal=True)
     assert own == pytest.approx(np.array([matrix[n, n] for n in range(7)]), rel=1e-9)
     # Beyond the first node the ratios of currents are those of the ladder driven from the head.
     ladder = bus_currents(f, 1e3, 7, 3, circuit, below)
@@ -162,6 +162,7 @@ def test_product_voltage_is_the_spectrum_of_the_product():
     assert 0.5 * product_voltage(-3.0, (i, x), (i, x), False) == pytest.approx(spectrum[600])
 
 
+@pytest.mark.slow
 def test_three_tones_in_ngspice():
     """f1 + f2 = f3: the shift of the DC output is the closed form's; 40 MHz off it is gone."""
     on, off = three_tones(0.0, phase=60), three_tones(40e6, phase=60)
@@ -234,6 +235,7 @@ def test_advice(small_points):
     assert advise(cnn, given, points, poor).tile == 6
 
 
+@pytest.mark.slow
 def test_advice_where_nothing_fits():
     cnn = dense(RNG(1).uniform(-1, 1, (4, 24)))
     given = read_parameters(settings=["plan.f_min=9GHz", "plan.f_max=10GHz", "plan.tile=24"])
@@ -265,6 +267,7 @@ def test_figure(layers):
     assert drawn.axes[0].get_title(loc="left").startswith("conv")
 
 
+@pytest.mark.slow
 def test_command(small_model, tmp_path):
     from typer.testing import CliRunner
 

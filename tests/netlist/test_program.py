@@ -15,6 +15,7 @@ ALPHA = 0.01
 
 
 # At 48 channels and weights up to 0.8 some sets need a resonator beyond |u| = 1: the range, not the solver, ends there.
+@pytest.mark.slow
 @pytest.mark.parametrize(("channels", "largest"), [(9, 0.8), (25, 0.8), (48, 0.7)])
 def test_coupled_solve_holds_random_weights(channels, largest):
     f = np.geomspace(20e9, 1e9, channels)

@@ -18,7 +18,7 @@ from resonet.netlist import compile_cnn
 from resonet.netlist.bus.deck import rf_deck
 from resonet.netlist.spice.pyspice import to_pyspice
 model, folder, sweep = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
-circuit = to_pyspice(rf_deck(compile_cnn(model).graph("coupled"), "conv1", "t0"), folder / "lib")
+circuit = to_pyspice(rf_deck(compile_cnn(model).hardware("conv1", "coupled")[0]), folder / "lib")
 engine = in_process_ngspice()
 engine.load_circuit(str(circuit) + f".{sweep}\\n.end\\n")
 engine.run()
@@ -29,7 +29,7 @@ print(float(circuit["Xr2_3"].parameters["f0"]))
 
 
 def test_the_pyspice_circuit_is_the_deck(small_model, small_design, tmp_path):
-    deck = rf_deck(small_design.graph("coupled"), "conv1", "t0")
+    deck = rf_deck(small_design.hardware("conv1", "coupled")[0])
     sweep = next(line for line in deck.text.splitlines() if line.startswith("ac dec "))
     command = [sys.executable, "-c", SCRIPT, str(small_model), str(tmp_path), sweep]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -74,6 +74,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_shows_something(tmp_path, name):
     drawn = FIGURES[name]()
@@ -92,6 +93,7 @@ def test_a_figure_shows_something(tmp_path, name):
     assert 3_000 < len(text) < 3_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["weights, average pool", "chain with bias", "accuracy", "overview, one layer"])
 def test_the_same_figure_is_the_same_file(tmp_path, name):
     first, second = (save(FIGURES[name](), tmp_path / run, "a") for run in ("one", "two"))
@@ -104,6 +106,7 @@ def panels(drawn) -> list[str]:
     return [title for axes in drawn.axes if (title := axes.get_title(loc="left"))]
 
 
+@pytest.mark.slow
 def test_a_deep_network_shows_its_first_layers():
     deep = NETWORKS["ten layers"]
     assert panels(weight_figure(deep)) == [f"conv{n}: weights in the circuit" for n in range(1, 7)]

@@ -103,7 +103,7 @@ def test_sp_and_ac_of_ngspice_agree():
     assert np.abs(ngspice_s(block, F, "sp") - ngspice_s(block, F, "ac")).max() < 1e-12
     uneven = array(1e9, 2e9, 3e9, 3.5e9, 7e9)
     ends = ((3, 1e9, 3e9), (1, 3.5e9, 3.5e9), (1, 7e9, 7e9))
-    assert sweeps(uneven) == [f"lin {n} {a!r} {b!r}" for n, a, b in ends]
+    assert sweeps(uneven) == [("lin", *end) for end in ends]
     for method in ("sp", "ac"):
         assert np.abs(ngspice_s(BLOCKS["tee"], uneven, method) - linear_s(BLOCKS["tee"], uneven)).max() < 1e-9
     with pytest.raises(InputError, match=r"\.sp with 8 ports; possible: 2 \.\.\. 5"):

@@ -122,6 +122,7 @@ def test_names_of_a_file_reach_no_deck(tmp_path):
     assert text.count(".control") == 1
 
 
+@pytest.mark.slow
 def test_parts_that_are_refused(tmp_path):
     network = extract(notches(1), F)
     network.s = 1.2 * network.s

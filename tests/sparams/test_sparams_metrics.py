@@ -188,6 +188,7 @@ def resonet(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_command_on_a_bus(resonet, folder, tmp_path):
     part = tmp_path / "tee.s3p"
     tee = extract(tee_block(STAND.circuit), np.linspace(0.4e9, 30e9, 101))
@@ -210,6 +211,34 @@ def test_command_on_a_bus(resonet, folder, tmp_path):
     assert again["compare"]["frequencies"] == len(network.f)
 
 
+def test_one_rule_says_which_engine(resonet, folder):
+    # Who computes depends on the number of ports, never on what else is asked for, and is always said.
+    def engine(*options):
+        code, out, err = resonet(folder, "--layer", "conv1", "--points", "20", "--json", *options)
+        assert (code, err) == (0, "")
+        found = json.loads(out)
+        assert f"_{found['engine']}_" in found["name"]
+        return found["engine"]
+
+    chains = (
+        [],
+        ["--z0", "75Ohm"],
+        ["--touchstone", "2"],
+        ["--plot", "smith"],
+        ["--block", "chain"],
+        ["--bias", "5uA"],
+    )
+    assert {engine(*options) for options in (*chains, ["--block", "tee"])} == {"ngspice"}
+    assert {engine("--block", block) for block in ("bus", "combiner")} == {"linear"}
+    assert engine("--block", "bus", "--ports", "in0,in1") == "ngspice"
+    assert engine("--engine", "linear") == "linear"
+    text = resonet(folder, "--layer", "conv1", "--points", "20", "--metrics")[1]
+    assert "conv1_t0_chain0_ngspice_coupled: 2 ports" in text
+    assert "by ngspice (--engine)" in " ".join(text.split())
+    assert "bus t0, by linear" in text
+
+
+@pytest.mark.slow
 def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
     options = ["--layer", "conv1", "--bias", "5uA", "--engine", "linear", "--points", "50"]
     code, out, err = resonet(folder, *options, "--metrics", "--sweep", "tuning=0:20mA:5", "--plot", "waterfall")
@@ -234,6 +263,7 @@ def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
         (["--block", "bus", "--ports", "in0,in77"], 1, "no port 'in77'; possible: in0"),
         (["--part", "tee=/nowhere/x.s3p"], 1, "no such file"),
         (["--part", "tee"], 1, "possible: tee=FILE"),
+        (["--block", "chain", "--program", "calibrated"], 1, "no calibrated program yet; possible: formula, coupled"),
         (["--part", "antenna=x.s2p"], 1, "part 'antenna': unknown"),
         (["--compare", "/nowhere/x.s2p", "--engine", "linear"], 1, "no such file"),
         (["--plot", "pie", "--engine", "linear"], 1, "plot 'pie': unknown; possible: db, phase, smith"),
@@ -252,6 +282,7 @@ def test_what_a_user_gets_wrong(resonet, folder, options, code, message):
     assert sorted(folder.rglob("*")) == before  # nothing half-done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PLOTS)
 def test_figures_are_drawn(kind, tmp_path):
     f = np.geomspace(0.5e9, 25e9, 30)
@@ -264,6 +295,7 @@ def test_figures_are_drawn(kind, tmp_path):
     PLOTS[kind](single, None).savefig(tmp_path / "y.png")
 
 
+@pytest.mark.slow
 def test_swept_figures(tmp_path):
     f, values = np.linspace(1e9, 2e9, 20), np.array([0.0, 1.0, 2.0])
     networks = [extract(chain_block(TONES * (1 + 0.01 * v), STAND, 5e-6), f) for v in values]

@@ -15,7 +15,13 @@ from resonet.models.device.bus import BiasTee, CombinerArm, CombinerOut, Readout
 from resonet.models.device.registry import devices
 from resonet.models.device.strip import StripResonator, StripResonatorRf, StripSegment, TuningSegment
 from resonet.models.line.lines import LosslessLine, RlcLine, RlgcLine
-from resonet.models.neuron.electronics import Amplifier, DiodeMaximumArm, DiodeMaximumOut, Transconductor
+from resonet.models.neuron.electronics import (
+    Amplifier,
+    DiodeMaximumArm,
+    DiodeMaximumOut,
+    KneeTransconductor,
+    Transconductor,
+)
 from resonet.models.resonator.complete import FullResonator
 from resonet.spice_lib import generate
 from resonet.spice_lib.library import library, library_text
@@ -169,6 +175,7 @@ SIMPLE = [
     StripSegment(r=3.0, l=2e-10, g=1e-4, c=3e-14),
     TuningSegment(r=30.0, g=1e-4),
     Transconductor(gm=0.02, offset=1e-4, bias=3e-6, bandwidth=2e9, en=3e-9),
+    KneeTransconductor(gmlow=0.01, gmhigh=0.05, knee=1e-4, bias=3e-6),
     Amplifier(gain=3.0, p1db=1e-6, nf=1.5),
     DiodeMaximumArm(gain=350.0, ideality=1.2),
     DiodeMaximumOut(gain=2.0, ipull=5e-6, n=3),

@@ -3,9 +3,6 @@ from .neurons import (
     activation_function as activation_function,
 )
 from .neurons import (
-    activation_node as activation_node,
-)
-from .neurons import (
     with_activations as with_activations,
 )
 from .read import read_cnn as read_cnn

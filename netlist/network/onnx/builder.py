@@ -1,8 +1,8 @@
 """The chain of layers while it grows, operator by operator, and what can be folded into the layers before.
 
-An elementwise `scale * x + offset` disappears into the weighted layer before it if only wires lie between; a Relu
-moves back over wires and maximum pools, with which it commutes. So does an oscillator neuron, which rises like it, but
-for wires that add zeros: its output at zero is not zero.
+An elementwise `scale * x + offset` disappears into the weighted layer before it if only wires lie between. An
+activation moves back over wires (but for wires that add zeros, where its output at zero is not zero), and over maximum
+pools if it never falls.
 """
 
 import math
@@ -12,9 +12,11 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
-from resonet.netlist.network.activation import Activation, OscillatorActivation
+from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import Layer, MaxPool, Shape, Synapses, Wiring
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, Node
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS
+from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.window import Windows
 
 __all__ = ["Chain"]
@@ -66,8 +68,12 @@ class Chain:
         self.shape = layer.out_shape if shape is None else shape
 
     def add_max_pool(self, node: Node, windows: Windows) -> None:
-        """Append a maximum pool."""
+        """Append a maximum pool; behind an activation that falls somewhere it needs chains of its own to pool."""
         image = self.image()
+        if any(not layer.activation.rises for layer in self.synapses[-1:]) and not isinstance(self.layers[-1], MaxPool):
+            name, size = self.synapses[-1].name, math.prod(self.shape)
+            self._add_scale(node, np.ones(size), np.zeros(size))
+            self.notes.append(f"{self.layers[-1].name} added: the maximum of {name} is taken behind its neurons")
         out = (image[0], *windows.out)
         self._check_shape(out)
         self.layers.append(
@@ -103,7 +109,7 @@ class Chain:
         wiring = self.layers[-1] if self.layers and isinstance(self.layers[-1], Wiring) else None
         place = len(self.layers) - (1 if wiring is None else 2)
         before = self.layers[place] if place >= 0 else None
-        if isinstance(before, Synapses) and before.activation == "linear":
+        if isinstance(before, Synapses) and before.activation == LINEAR:
             index = np.arange(scale.size) if wiring is None else wiring.index
             folded = _fold_affine(before, index, scale, offset)
             if folded is not None:
@@ -112,32 +118,45 @@ class Chain:
                 return
         self._add_scale(node, scale, offset)
 
-    def add_relu(self, node: Node) -> None:
-        """Give the last weighted layer a Relu; wires and maximum pools after it commute with that."""
+    def add_activation(self, node: Node, activation: Activation) -> None:
+        """Give the last weighted layer an activation, if it may have this one, or else add a layer of weights 1."""
+        if activation == LINEAR:
+            self.notes.append(f"{node.op} dropped: it changes nothing")
+            return
+        where = np.arange(math.prod(self.shape)) if activation.size > 1 else None  # values that its neurons have
         for place in reversed(range(len(self.layers))):
             layer = self.layers[place]
             if isinstance(layer, Synapses):
-                if layer.activation == "relu":
-                    self.notes.append(f"{node.op} dropped: {layer.name} already ends in one")
-                elif isinstance(layer.activation, OscillatorActivation):
-                    self.notes.append(f"{node.op} dropped: {layer.name} gives no negative output")
-                else:
-                    self.layers[place] = layer.with_activation("relu")
-                return
-        self._add_neurons(node, "relu")
-
-    def add_oscillator(self, node: Node, activation: OscillatorActivation) -> None:
-        """Give the last weighted layer oscillator neurons, if it has none yet, or else add a layer of weights 1."""
-        for place in reversed(range(len(self.layers))):
-            layer = self.layers[place]
-            if isinstance(layer, Wiring) and (layer.index < 0).any():
+                if self._give(node, place, layer, activation, where):
+                    return
                 break
-            if isinstance(layer, Synapses):
-                if layer.activation != "linear":
+            if isinstance(layer, MaxPool) and not (activation.rises and where is None):
+                break
+            if isinstance(layer, Wiring):
+                if (layer.index < 0).any() and activation.at_zero != 0:
                     break
-                self.layers[place] = layer.with_activation(activation)
-                return
+                where = None if where is None else layer.index[where]
         self._add_neurons(node, activation)
+
+    def _give(self, node: Node, place: int, layer: Synapses, activation: Activation, where: Ints | None) -> bool:
+        """Give a layer the activation of its values `where`, behind the one it has; whether that can be."""
+        if where is not None:
+            wired = where >= 0
+            neurons = np.full(layer.weight.shape[0], -1)
+            channel, own = where[wired] // layer.positions, np.flatnonzero(wired)
+            neurons[channel] = own
+            laws = activation.take(own), activation.take(neurons[channel])
+            if laws[0] != laws[1]:
+                return False  # one channel would need two
+            activation = activation.take(np.where(neurons < 0, own[0], neurons))
+        both = activation if layer.activation == LINEAR else activation.after(layer.activation)
+        if both is None:
+            return False
+        if both == layer.activation:
+            why = "already ends in one" if both == activation else activation.IDLE
+            self.notes.append(f"{node.op} dropped: {layer.name} {why}")
+        self.layers[place] = layer.with_activation(both)
+        return True
 
     @property
     def synapses(self) -> list[Synapses]:
@@ -145,16 +164,16 @@ class Chain:
         return [layer for layer in self.layers if isinstance(layer, Synapses)]
 
     def _add_neurons(self, node: Node, activation: Activation) -> None:
-        """Layer of weights 1 that ends in the activation."""
+        """Layer of weights 1 that ends in the activation; with a channel for each value where it has as many."""
         size = math.prod(self.shape)
-        self._add_scale(node, np.ones(size), np.zeros(size))
+        self._add_scale(node, np.ones(size), np.zeros(size), activation.size > 1)
         self.layers[-1] = self.synapses[-1].with_activation(activation)
 
-    def _add_scale(self, node: Node, scale: Array, offset: Array) -> None:
-        """Depthwise 1x1 layer; one channel per pixel where the factors differ within a channel."""
+    def _add_scale(self, node: Node, scale: Array, offset: Array, each: bool = False) -> None:
+        """Depthwise 1x1 layer; one channel per pixel (`each`) where the factors differ within a channel."""
         shape = self._as_image()
         rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
-        if not all((row == row[:, :1]).all() for row in rows):
+        if each or not all((row == row[:, :1]).all() for row in rows):
             shape = (scale.size, 1, 1)
             rows = [a.reshape(-1, 1) for a in (scale, offset)]
         self.add_synapses(
@@ -207,7 +226,7 @@ def _fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
 
     Spares the hardware a layer, and an input that the scale layer would make negative.
     """
-    if scale.kind != "scale" or scale.activation != "linear" or scale.out_shape != layer.in_shape:
+    if scale.kind != "scale" or scale.activation != LINEAR or scale.out_shape != layer.in_shape:
         return None
     if any(layer.padding) and scale.bias.any():
         return None  # padded pixels are zero after the offset, not before

@@ -10,13 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.onnx.neurons import DOMAIN, OPERATORS, is_ours
+from resonet.netlist.network.activations.oscillator import DOMAIN, OPERATORS
+from resonet.netlist.network.onnx.neurons import is_ours
+from resonet.netlist.network.onnx.node import Node, escape
 
 if TYPE_CHECKING:
     import onnx
@@ -26,15 +28,12 @@ __all__ = [
     "MAX_ELEMENTS",
     "Array",
     "InputTensor",
-    "Node",
     "OnnxModel",
     "decode_tensor",
-    "escape",
     "read_onnx",
 ]
 
 Array = NDArray[Any]
-Attribute = TypeVar("Attribute", int, float, str, tuple[int, ...])
 
 MAX_FILE = 2**30  # bytes
 MAX_ELEMENTS = 200_000_000  # of one weight, and of everything made from a file in total
@@ -44,49 +43,6 @@ NUMERIC = (
     *("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "BOOL"),
     *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
 )
-TYPE_WORDS = {int: "an integer", float: "a number", str: "a word", tuple: "a list of integers"}
-
-
-def escape(name: str, limit: int = 60) -> str:
-    """Show an untrusted name as printable ASCII of at most `limit` characters, on one line."""
-    text = ascii(name[: limit + 1])[1:-1]
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One operator of the file. `attributes` holds None where the type of an attribute is none of ours."""
-
-    op: str
-    domain: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Any]
-
-    @property
-    def source(self) -> str:
-        """The name to show: the node's own, or what it is known by if it has none."""
-        return escape(self.name or next(filter(None, self.outputs), "") or self.op)
-
-    @property
-    def label(self) -> str:
-        """Operator and name, as error messages begin."""
-        return f"{escape(self.op, 30)} '{self.source}'"
-
-    def get(self, name: str, default: Attribute) -> Attribute:
-        """Attribute of the default's type, or the default."""
-        value = self.attributes.get(name, default)
-        if type(value) is not type(default) or (isinstance(value, tuple) and not all(type(v) is int for v in value)):
-            raise InputError(f"its attribute {name} is not {TYPE_WORDS[type(default)]}")
-        return value
-
-    def flag(self, name: str, default: bool = False) -> bool:
-        """Attribute that is 0 or 1; runtimes disagree on what other numbers mean."""
-        value = self.get(name, int(default))
-        if value not in (0, 1):
-            raise InputError(f"its attribute {name} is {value}; possible: 0, 1")
-        return bool(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +53,7 @@ class InputTensor:
     shape: tuple[int | None, ...] | None
     shown: str  # the shape as the file words it, for messages
     is_float: bool
+    is_byte: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +263,5 @@ def _real_input(graph: "onnx.GraphProto") -> InputTensor:
         # Some exporters write -1 or 0 for a size that is left open.
         shape = tuple(d.dim_value if d.dim_value > 0 else None for d in dims[:8])
         shown = _show(tuple(d.dim_value if d.dim_value > 0 else escape(d.dim_param or "?", 20) for d in dims[:8]))
-    return InputTensor(
-        value.name, shape, shown, onnx.TensorProto.DataType.Name(kind).endswith(("FLOAT", "DOUBLE", "16"))
-    )
+    is_float = onnx.TensorProto.DataType.Name(kind).endswith(("FLOAT", "DOUBLE", "FLOAT16"))
+    return InputTensor(value.name, shape, shown, is_float, kind == onnx.TensorProto.UINT8)

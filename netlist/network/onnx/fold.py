@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, Array, Node, decode_tensor
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, Array, decode_tensor
+from resonet.netlist.network.onnx.node import Node
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["FOLDABLE", "MOVES", "fold", "move"]
+__all__ = ["FOLDABLE", "MOVES", "fold", "move", "run_node"]
 
 # fmt: off
 MOVES = frozenset([
@@ -45,7 +46,7 @@ def fold(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
     size = _result_size(node, inputs)
     if size > min(max(MAX_MADE, given), MAX_ELEMENTS):
         raise InputError(f"would make a constant of {size} values; possible: at most {MAX_MADE}")
-    return _run(node, opset, inputs)
+    return run_node(node, opset, inputs)
 
 
 def move(node: Node, opset: int, shape: tuple[int, ...], batch: int, rest: Sequence[Array | None]) -> Array:
@@ -65,7 +66,7 @@ def move(node: Node, opset: int, shape: tuple[int, ...], batch: int, rest: Seque
     made = _result_size(node, inputs)
     if made > min(batch * MAX_ACTIVATION, MAX_ALL_IMAGES):
         raise InputError(f"would make {made} values of {batch} images; possible: at most {MAX_ACTIVATION} of one")
-    moved = _run(node, opset, inputs)
+    moved = run_node(node, opset, inputs)
     if moved.ndim == 0 or moved.shape[0] != batch or moved.size == 0:
         raise InputError(f"makes {list(moved.shape)} of {list(tags.shape)}; possible: the first axis stays the batch")
     tables = moved.astype(np.int64).reshape(batch, -1) - 1
@@ -98,7 +99,7 @@ def _constant(node: Node) -> Array:
     return np.asarray(value, dtype=types[name])
 
 
-def _run(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
+def run_node(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
     """Run the node; only its operator, plain attributes and our own tensor names reach the evaluator."""
     import onnx
     from onnx.reference import ReferenceEvaluator

@@ -5,30 +5,25 @@ node that calls them. A file from elsewhere may hold anything under these names:
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.activation import KINDS, Kind, OscillatorActivation
+from resonet.netlist.network.activations.base import KINDS, Activation, Kind
+from resonet.netlist.network.activations.oscillator import ATTRIBUTES, DOMAIN, OPERATORS
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = [
-    "ATTRIBUTES",
-    "DOMAIN",
-    "OPERATORS",
     "activation_function",
-    "activation_node",
     "add_activations",
     "is_ours",
     "with_activations",
 ]
 
-DOMAIN, VERSION, OLDEST_IR = "resonet", 1, 8
+VERSION, OLDEST_IR = 1, 8
 STANDARD = ("", "ai.onnx")
 OLDEST_OPSET = 15  # of CastLike; the operators of the body have meant the same ever since
-OPERATORS: dict[str, Kind] = {"ThreeTerminal": "three_terminal", "TwoTerminal": "two_terminal"}
-ATTRIBUTES = ("drive", "scale", "qnl", "clamp", "seed")
 
 # over = ξ - 1. Above threshold p = (over + root) / (2 (ξ + Q_nl)); below, where that difference cancels, its conjugate
 # 2 η / (root - over). `top` is the same at the clamp.
@@ -112,14 +107,6 @@ def activation_function(kind: Kind, opset: int = 17) -> "onnx.FunctionProto":
     return onnx.parser.parse_function(text)
 
 
-def activation_node(activation: OscillatorActivation, source: str, result: str, name: str = "") -> "onnx.NodeProto":
-    """Node that calls the function of this activation on the tensor `source` and gives `result`."""
-    import onnx
-
-    numbers: dict[str, Any] = {attribute: float(getattr(activation, attribute)) for attribute in ATTRIBUTES}
-    return onnx.helper.make_node(_operator(activation.kind), [source], [result], name=name, domain=DOMAIN, **numbers)
-
-
 def add_activations(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """Copy of a model with the functions that its nodes of the domain `resonet` call, and the import of the domain.
 
@@ -144,8 +131,8 @@ def add_activations(model: "onnx.ModelProto") -> "onnx.ModelProto":
     return made
 
 
-def with_activations(model: "onnx.ModelProto", activations: Mapping[str, OscillatorActivation]) -> "onnx.ModelProto":
-    """Copy of a model with some of its Relu nodes turned into oscillator neurons.
+def with_activations(model: "onnx.ModelProto", activations: Mapping[str, Activation]) -> "onnx.ModelProto":
+    """Copy of a model with some of its Relu nodes turned into other activations.
 
     A Relu is named by itself, or by the tensor that it gives. Raises InputError where there is none of that name.
     """
@@ -154,8 +141,12 @@ def with_activations(model: "onnx.ModelProto", activations: Mapping[str, Oscilla
     made = onnx.ModelProto()
     made.CopyFrom(model)
     for name, activation in activations.items():
-        node = _relu(made.graph.node, name)
-        node.CopyFrom(activation_node(activation, node.input[0], node.output[0], node.name))
+        nodes = list(made.graph.node)
+        place = nodes.index(_relu(nodes, name))
+        relu = nodes[place]
+        nodes[place : place + 1] = activation.write(relu.input[0], relu.output[0], relu.name)
+        del made.graph.node[:]
+        made.graph.node.extend(nodes)
     return add_activations(made)
 
 

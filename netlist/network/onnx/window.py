@@ -7,7 +7,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.netlist.network.cnn import Pair, Sides
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, Node
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION
+from resonet.netlist.network.onnx.node import Node
 
 __all__ = ["Windows", "read_windows"]
 

@@ -1,0 +1,1 @@
+"""The commands of `resonet`, one a file; cli/registry.py finds them."""

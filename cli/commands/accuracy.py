@@ -1,0 +1,76 @@
+"""`resonet accuracy`: software against circuit on the same images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resonet.cli.options import Folder, Jobs, Json, Programs
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress
+from resonet.core.validity import warn
+
+__all__ = ["COMMAND"]
+
+MUCH_CLIPPED = 0.01  # share of a layer's inputs from which on a warning is due
+
+
+def accuracy_command(
+    folder: Folder,
+    data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
+    program: Programs = "all",
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Software against circuit accuracy on the same images.
+
+    Example: resonet accuracy build --data test.npz
+    """
+    from resonet.cli.fitted import fitted, show_fitted
+    from resonet.cli.pages import accuracy_page
+    from resonet.cosim.feed.feeds import chosen_programs
+    from resonet.cosim.feed.store import count_steps, stored_programs
+    from resonet.cosim.weights.inference import accuracy as measure
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.network.chance import check_chance
+    from resonet.netlist.network.forward import propagate
+
+    design = load_design(folder)
+    images = design.images(data)
+    methods = chosen_programs(design, program)
+    layers = [entry.layer.name for entry in design.plan.layers]
+    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, jobs=jobs, done=done)
+    with progress("images through the circuit", (1 + len(methods)) * -(-len(images.images) // 500)) as done:
+        software = propagate(design.cnn, images.images, done=done)
+        found = {m: measure(design, effective[m], images, done, software) for m in methods}
+    first = next(iter(found.values()))
+    check_chance(design.cnn, data, images, software)
+    shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
+    for name, share in first.clipped.items():
+        if share > MUCH_CLIPPED:
+            scale = design.scales[name]
+            warn(
+                "inputs-clipped",
+                f"layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
+                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
+                "--calibration, or with --input-range of these images",
+                share,
+                MUCH_CLIPPED,
+            )
+    figures = accuracy_page(folder, shares, first.images)
+    if as_json:
+        shown: dict[str, float] = {"images": first.images, "software": first.software}
+        shown |= {f"circuit_{m}": found[m].circuit for m in methods}
+        shown |= {f"same_class_{m}": found[m].same_class for m in methods}
+        print_json({"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "figures": figures})
+        return
+    rows = [("software", percent(first.software), "-")]
+    rows += [(f"circuit, {m}", percent(found[m].circuit), percent(found[m].same_class)) for m in methods]
+    columns = {"network": "left", "accuracy": "right", "same class as software": "right"}
+    print_table(f"{images.file}: {first.images:,} images", columns, rows)
+    show_fitted(design)
+    print_files("figures", figures)
+
+
+COMMAND = Command("simulate", accuracy_command)

@@ -1,0 +1,131 @@
+"""`resonet calibrate`: reprogram the resonators so that the circuit holds the trained weights."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from resonet.cli.options import Folder, Json, Layers, only
+from resonet.cli.registry import Command
+from resonet.cli.show import print_json, print_table, progress, say, small_percent, warning
+
+if TYPE_CHECKING:
+    from resonet.cosim.calibration.newton import Calibration, LayerCalibration
+    from resonet.netlist.programming.methods import Method
+
+__all__ = ["COMMAND"]
+
+
+def _row(result: "LayerCalibration") -> dict[str, Any]:
+    """A layer for scripts."""
+    from resonet.cosim.calibration.newton import Status
+
+    table = {
+        "name": result.layer,
+        "status": result.status.name.lower(),
+        "advice": "" if result.status is Status.CONVERGED else result.status.value,
+        "failures": [asdict(failure) for failure in result.failures],
+        "remedies": [asdict(remedy) for remedy in result.remedies],
+    }
+    keys = ("passes", "fill", "rms_before", "rms_after", "worst_after", "chains", "failing")
+    return table | {key: getattr(result, key) for key in keys}
+
+
+def _show(found: "Calibration", title: str, start: "Method") -> None:
+    columns = {"layer": "left"} | dict.fromkeys(
+        (f"RMS\n{start}", "RMS\ncalibrated", "worst\nweight", "passes", "of\nrange", "chains\noff"), "right"
+    )
+    rows = [
+        (
+            one.layer,
+            small_percent(one.rms_before),
+            small_percent(one.rms_after),
+            small_percent(one.worst_after),
+            str(one.passes),
+            f"{100 * one.fill:.0f} %",
+            f"{one.failing} of {one.chains}",
+        )
+        for one in found.layers
+    ]
+    print_table(title, columns, rows)
+
+
+def _complain(found: "Calibration") -> bool:
+    """One warning a layer that did not converge, with its worst chain; whether there was any."""
+    from resonet.cosim.calibration.newton import Status
+
+    bad = [one for one in found.layers if one.status is not Status.CONVERGED]
+    for one in bad:
+        worst = one.failures[0]
+        warning(
+            f"warning: layer {one.layer}: {one.failing} chains are off, the worst (bus {worst.bus}, chain "
+            f"{worst.chain}) by {small_percent(worst.residual)} of the largest weight: {one.status.value}"
+        )
+        for remedy in one.remedies:
+            warning(f"  {remedy.text} ({remedy.setting} = {remedy.value:.4g})")
+    return bool(bad)
+
+
+def calibrate_command(
+    folder: Folder,
+    layer: Layers = None,
+    engine: Annotated[str, typer.Option("--engine", help="linear, ngspice or formula.")] = "linear",
+    start: Annotated[
+        Literal["formula", "coupled", "calibrated"], typer.Option("--start", help="Program to begin from.")
+    ] = "coupled",
+    fill: Annotated[
+        float, typer.Option(min=0.0, max=0.98, help="Largest weight as part of a resonator's range; 0: what fits.")
+    ] = 0.0,
+    branches: Annotated[
+        Literal["near", "both"], typer.Option("--branches", help="Also detunings beyond the peak, where they help.")
+    ] = "near",
+    tolerance: Annotated[float, typer.Option(help="Largest error left, as part of the largest weight.")] = 1e-6,
+    passes: Annotated[int, typer.Option(help="Most measurements after the first.")] = 6,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="ngspice processes (default: one a core)."),
+        only("engine", "ngspice"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Reprogram the resonators so that the circuit, parasitics included, holds the trained weights.
+
+    Writes the program `calibrated` and its decks; crosstalk, accuracy, sparams and transient then know it. Exit status
+    1 if a chain cannot hold its weights: the best that was found is written all the same.
+
+    Example: resonet calibrate build --engine ngspice --layer conv1
+    """
+    from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
+    from resonet.cosim.weights.effective import effective_weights
+    from resonet.cosim.weights.engines import find_engine, linear
+    from resonet.netlist.design.folder import load_design, write_calibrated
+    from resonet.report.figures import weight_figure
+    from resonet.report.style import save
+
+    options = CalibrationOptions(tolerance, passes, fill, branches)
+    design = load_design(folder)
+    names = layer or design.fed_by("bus")
+    chosen = find_engine(engine).with_jobs(jobs)
+    with progress(f"calibrate, {engine}", len(names)) as done:
+        found = calibrate(design, chosen, names, options, start, done)
+    with progress("write decks", len(names)) as done:
+        decks = write_calibrated(found.design, folder, names, done)
+    quick = linear if chosen.decks else chosen
+    methods: tuple[Method, ...] = (start, "calibrated")
+    seen = {
+        method: {name: effective_weights(found.design, name, method, engine=quick) for name in names}
+        for method in methods
+    }
+    figures = save(weight_figure(seen), folder / "report", "calibration")
+    if as_json:
+        print_json(
+            {"engine": engine, "layers": [_row(one) for one in found.layers], "decks": decks, "figures": figures}
+        )
+    else:
+        _show(found, f"{design.cnn.file}: weights that the circuit holds, by {engine}", start)
+        say(f"{decks} decks in {folder / 'decks' / 'calibrated'}; figure: {figures[0]}")
+    if _complain(found):
+        raise typer.Exit(1)
+
+
+COMMAND = Command("design", calibrate_command)

@@ -1,0 +1,105 @@
+"""`resonet compile`: a trained CNN into a design folder."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resonet.cli.options import InputShape, Json, Out, ParameterFile, Preset, Settings, unless
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table
+from resonet.core.validity import warn
+
+__all__ = ["COMMAND"]
+
+HELD = 1e-6  # of the largest weight: what the coupled program may leave
+
+
+def _numbers(text: str, kind: type, option: str, example: str) -> tuple[float, ...]:
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r}: numbers separated by commas are expected, such as {example}", param_hint=option
+        ) from None
+
+
+def compile_command(
+    model: Annotated[Path, typer.Argument(help="Trained CNN as an ONNX file.")],
+    folder: Out,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Images (.npz) that set the scale of every layer's input; else a safe bound.")
+    ] = None,
+    design: ParameterFile = None,
+    preset: Preset = None,
+    settings: Settings = None,
+    input_shape: InputShape = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(help="Pixel range as the network takes it, without --calibration, such as 0,1."),
+        unless("calibration"),
+    ] = None,
+    pixels: Annotated[
+        str | None, typer.Option(help="What the network takes: 0..1, 0..255, file, or MEAN/STD such as 0.1307/0.3081.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """CNN -> design folder: plan, program, graph, decks.
+
+    Example: resonet compile mnist.onnx -o build --calibration images.npz --set plan.tile=32
+    """
+    from resonet.cosim.weights.summary import summarise
+    from resonet.netlist.design.design import compile_cnn
+    from resonet.netlist.design.folder import write_design
+    from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.network.images import read_images
+    from resonet.netlist.network.onnx.read import read_cnn
+    from resonet.netlist.network.pixels import Pixels
+
+    shape = _numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
+    low_high = _numbers(input_range, float, "--input-range", "0,1") if input_range else None
+    if low_high and len(low_high) != 2:
+        raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
+    parameters = read_parameters(design, settings or (), preset)
+    known_shape = tuple(int(n) for n in shape) if shape else None
+    cnn = read_cnn(model, known_shape)
+    taken = Pixels.parse(pixels, "--pixels") if pixels else cnn.pixels
+    images = read_images(calibration, cnn.input_shape, taken) if calibration else None
+    ends = (low_high[0], low_high[1]) if low_high else None
+    made = compile_cnn(model, parameters, images, known_shape, ends, taken)
+    with progress("write decks", 2 * len(made.plan.layers)) as done:
+        decks = write_design(made, model, folder, done)
+    rows = summarise(made)
+    residuals = {p.layer: p.residual for p in made.programs["coupled"].layers}
+    for layer, residual in residuals.items():
+        if residual > HELD:
+            warn(
+                "weights-held",
+                f"layer {layer}: some chains cannot hold their weights (off by up to {percent(residual)} of the "
+                "largest even without parasitics); possible: smaller plan.tile or plan.fill, wider band, lower damping",
+                residual,
+                HELD,
+            )
+    fills = {row.name: made.fill(row.name) for row in rows}
+    if as_json:
+        layers = [
+            row
+            | {"fill": fills[row["name"]], "coupled_residual": residuals[row["name"]]}
+            | {"input_scale": asdict(made.scales[row["name"]])}
+            for row in summary_json(rows)
+        ]
+        told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
+        print_json(told | {"layers": layers})
+        return
+    summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
+    say(f"pixels: {made.pixels} ({made.pixels.source})")
+    for note in made.cnn.notes:
+        say(f"note: {note}")
+    for layer, fill in fills.items():
+        if 0 < fill < 0.99 * made.plan.options.fill:
+            used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"
+            say(f"note: layer {layer}: its largest weight takes {used}: only so do all chains hold their weights")
+
+
+COMMAND = Command("design", compile_command)

@@ -1,0 +1,30 @@
+"""`resonet demo`: the main job, end to end, on the shipped MNIST network."""
+
+from pathlib import Path
+
+from resonet.cli.options import Jobs, Json, Out
+from resonet.cli.registry import Command
+from resonet.cli.show import print_json, progress
+
+__all__ = ["COMMAND"]
+
+
+def demo_command(
+    folder: Out = Path("demo"),
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """The main job on the shipped MNIST network: compile, simulate, compare, draw.
+
+    Example: resonet demo -o demo
+    """
+    from resonet.cli.demo import demo_json, run_demo, show_demo
+
+    result = run_demo(folder, jobs, progress)
+    if as_json:
+        print_json(demo_json(result))
+    else:
+        show_demo(result)
+
+
+COMMAND = Command("tools", demo_command)

@@ -1,0 +1,136 @@
+"""`resonet levels`: the level diagram of a network's cascade."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resonet.cli.faults import complain
+from resonet.cli.options import Chosen, Folder, Json, Neurons
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table
+from resonet.core.validity import warn
+
+if TYPE_CHECKING:
+    from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel
+
+__all__ = ["COMMAND"]
+
+
+def _plain(value: float, unit: str) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f} {unit}"
+
+
+def _tone(tone: "ToneLevel") -> tuple[str, ...]:
+    """A tone's way from its source to its resonator."""
+    from resonet.cosim.cascade.level_diagrams import dbm
+
+    powers = [f"{dbm(watts):.1f}" for watts in (tone.source, tone.splitter, tone.bus, tone.resonator)]
+    return (tone.layer, tone.which, f"{tone.frequency / 1e9:.3f}", f"{tone.part:.3g}", str(tone.ways), *powers)
+
+
+def _neuron(tone: "ToneLevel") -> tuple[str, ...]:
+    """What makes a tone."""
+    from resonet.cosim.cascade.level_diagrams import dbm
+
+    own = tone.neuron
+    assert own is not None
+    return (
+        tone.layer,
+        tone.which,
+        f"{1e6 * own.voltage:.2f}",
+        f"{1e6 * own.current:.2f}",
+        f"{own.overdrive:.3f}",
+        f"{dbm(own.oscillator):.1f}",
+        f"{dbm(own.amplifier):.1f}",
+        f"{dbm(own.p1db) - dbm(own.amplifier):.1f}",
+    )
+
+
+def _noise(layer: "LayerLevels") -> tuple[str, ...]:
+    from resonet.cosim.cascade.level_diagrams import dbm
+
+    return (
+        layer.layer,
+        f"{dbm(layer.tone_noise):.1f} dBm",
+        "-" if math.isnan(layer.amplifier_noise) else f"{dbm(layer.amplifier_noise):.1f} dBm",
+        f"{1e6 * layer.chain_noise:.1f} uV",
+        f"{1e6 * layer.full_scale:.1f} uV",
+        percent(layer.chain_noise / layer.full_scale, 1) if layer.full_scale else "-",
+    )
+
+
+def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
+    return (
+        layer.layer,
+        f"{round(layer.p_max, 2) + 0.0:.2f} dB",
+        percent(layer.beyond),
+        "-" if math.isnan(layer.overdrive) else f"{layer.overdrive:.3f}",
+        _plain(layer.clamp, "dB"),
+        "-" if math.isnan(layer.clipped) else percent(layer.clipped),
+        _plain(layer.p1db, "dB"),
+    )
+
+
+def _show(diagram: "LevelDiagram", title: str) -> None:
+    """The tables."""
+    headings = ("channel\nGHz", "part of\np_max", "split", "source", "behind\nsplitter", "at bus", "in reso-\nnator")
+    columns = {"into": "left", "tone": "left"} | dict.fromkeys(headings, "right")
+    print_table(f"{title}: tones, dBm", columns, map(_tone, diagram.tones))
+    made = [tone for tone in diagram.tones if tone.neuron]
+    if made:
+        names = ("chains\nuV", "drive\nuA", "drive\nI/I_th", "oscillator\ndBm", "amplifier\ndBm", "to P1dB\ndB")
+        columns = {"into": "left", "tone": "left"} | dict.fromkeys(names, "right")
+        print_table("what makes them", columns, map(_neuron, made))
+    floors = ("kTB in a\nlinewidth", "amplifiers\nin it", "chains\nrms", "chains\nfull scale", "noise /\nscale")
+    columns = {"layer": "left"} | dict.fromkeys(floors, "right")
+    print_table("noise floors at 300 K", columns, map(_noise, diagram.layers))
+    left = ("to p_max", "inputs\nbeyond", "largest\nI/I_th", "to clamp", "clipped", "to P1dB")
+    print_table("headroom", {"layer": "left"} | dict.fromkeys(left, "right"), map(_headroom, diagram.layers))
+
+
+def levels_command(
+    folder: Folder,
+    neurons: Neurons = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Calibration images (default: shipped ones that fit).")
+    ] = None,
+    program: Chosen = "calibrated",
+    as_json: Json = False,
+) -> None:
+    """Level diagram of the cascade: power of a tone stage by stage, noise floors, headrooms.
+
+    Exit status 1 if more than 1 % of the activations drive an oscillator beyond its clamp, or a resonator gets more
+    than p_max.
+
+    Example: resonet levels build --data calibration.npz
+    """
+    from resonet.cli.shipped import images_for
+    from resonet.cosim.cascade.image_run import prepare
+    from resonet.cosim.cascade.level_diagrams import MUCH_NOISE, faults, level_diagram, noisy
+    from resonet.netlist.design.folder import load_design
+    from resonet.report.neuron_figures import level_figure
+    from resonet.report.style import save
+
+    design = load_design(folder)
+    images = images_for(design, data, "calibration")
+    hardware = prepare(design, program, neurons, images.images, ("two-pass",))
+    diagram = level_diagram(hardware, images.images)
+    figures = save(level_figure(diagram), folder / "report", "levels")
+    wrong = faults(diagram)
+    for line, part in noisy(diagram):
+        warn("noise", line, part, MUCH_NOISE)
+    if as_json:
+        print_json({"levels": asdict(diagram), "faults": wrong, "figures": figures})
+    else:
+        _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}")
+        print_files("figures", figures)
+    for line in wrong:
+        complain(line)
+    if wrong:
+        raise typer.Exit(1)
+
+
+COMMAND = Command("simulate", levels_command)

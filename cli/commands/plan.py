@@ -1,0 +1,157 @@
+"""`resonet plan`: what tile size, damping and channel layout cost, before anything is compiled."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resonet.cli.options import InputShape, Json, Layers, ParameterFile, Preset, Settings, when
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
+from resonet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from resonet.cosim.calibration.planner import Advice, PlanPoint
+    from resonet.netlist.design.parameters import Parameters
+
+__all__ = ["COMMAND"]
+
+MOST_POINTS = 500
+NETWORK = when(
+    lambda values: not values["source"].is_dir(), "with a network; a design folder has its own parameters (and --set)"
+)
+
+
+def _numbers(text: str, kind: type, option: str, low: float, high: float) -> list[float]:
+    """Numbers separated by commas, each within the range, in rising order."""
+    try:
+        found = sorted({kind(part) for part in text.split(",")})
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text[:80]!r}: numbers separated by commas are expected", param_hint=option
+        ) from None
+    for value in found:
+        if not low <= value <= high:
+            raise typer.BadParameter(f"{value:g}: possible: {low:g} ... {high:g}", param_hint=option)
+    return found
+
+
+def _table(points: "tuple[PlanPoint, ...]", title: str) -> None:
+    numbers = ("tones", "buses", "α", "fits", "formula", "coupled", "calibr.", "dBm")
+    columns = {"layer": "left"} | dict.fromkeys(numbers, "right")
+    rows = (
+        (
+            p.layer,
+            str(p.channels),
+            str(p.buses),
+            f"{p.damping:g}",
+            f"{100 * p.fill:.0f}",
+            f"{100 * p.rms_formula:.2f}",
+            f"{100 * p.rms_coupled:.3f}",
+            f"{100 * p.rms_calibrated:.0e}",
+            f"{p.source_dbm:.1f}",
+        )
+        for p in points
+    )
+    print_table(title, columns, rows)
+
+
+def _say(advice: "Advice", given: "Parameters") -> None:
+    """The recommendation, in words."""
+    settings = " ".join(f"--set {setting}" for setting in advice.settings) or "as it is"
+    say(f"compile with: {settings}", style="bold")
+    say(
+        f"largest weight that all chains hold: {percent(advice.fill, 0)} of a resonator's range "
+        f"({percent(advice.fill_before, 0)} with tiles of {advice.tile} and the channels as the plan has them)"
+    )
+    for moment, found in (("now", advice.products), ("then", advice.products_after)):
+        worst = found.worst
+        text = (
+            "none"
+            if worst is None
+            else (
+                f"the worst, f{worst.first} {'-' if worst.difference else '+'} f{worst.second} on f{worst.victim}, at "
+                f"{worst.level:.0f} dBc, {worst.offset / 1e6:+.1f} MHz off; the worst channel moves by up to "
+                f"{percent(found.total, 3)} of full scale"
+            )
+        )
+        say(f"second-order products within a linewidth, {moment}: {found.count:,}, of them {found.steady} slow; {text}")
+    if not advice.held:
+        wanted = percent(given.plan.fill, 0)
+        say(f"no tile of these holds all weights at {wanted}; what each change alone would take:")
+        for remedy in advice.remedies:
+            say(f"  --set {remedy.setting}={remedy.value:.4g}: {remedy.text}")
+
+
+def plan_command(
+    source: Annotated[Path, typer.Argument(help="Trained CNN as an ONNX file, or a design folder.")],
+    layer: Layers = None,
+    tiles: Annotated[str, typer.Option(help="Most channels per bus, the sizes to try.")] = "9,16,24,32,48,64",
+    damping: Annotated[
+        str | None, typer.Option(help="Dampings to try (default: half of, just, and twice device.damping).")
+    ] = None,
+    random: Annotated[
+        bool, typer.Option("--random", help="Uniform random weights in place of the trained ones.")
+    ] = False,
+    most_power: Annotated[float, typer.Option(help="Most that a tone source gives, dBm; bounds the tile.")] = 1000.0,
+    folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where the figure goes.")] = None,
+    design: Annotated[ParameterFile, NETWORK] = None,
+    preset: Annotated[Preset, NETWORK] = None,
+    settings: Settings = None,
+    input_shape: Annotated[InputShape, NETWORK] = None,
+    as_json: Json = False,
+) -> None:
+    """Channels per bus and damping against weight error, range and power; what to compile with.
+
+    Example: resonet plan mnist.onnx --tiles 16,32,48 --set plan.f_max="15 GHz"
+    """
+    from resonet.cosim.calibration.planner import advise, random_weights, trade_off
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.network.onnx.read import read_cnn
+    from resonet.report.plan_figures import plan_figure
+    from resonet.report.style import save
+
+    if source.is_dir():
+        cnn, given = load_design(source).cnn, read_parameters(source / "design.toml", settings or ())
+    else:
+        shape = tuple(int(n) for n in _numbers_in_order(input_shape)) if input_shape else None
+        cnn, given = read_cnn(source, shape), read_parameters(design, settings or (), preset)
+    own = given.device.damping
+    sizes = [int(n) for n in _numbers(tiles, int, "--tiles", 1, 4096)]
+    dampings = _numbers(damping, float, "--damping", 1e-5, 0.2) if damping else [own / 2, own, min(2 * own, 0.2)]
+    dampings = sorted({*dampings, own})
+    layers = list(dict.fromkeys(layer or [entry.name for entry in cnn.synapses]))
+    total = len(layers) * len(sizes) * len(dampings)
+    if total > MOST_POINTS:
+        raise InputError(f"{total} points; possible: {MOST_POINTS} (fewer --tiles, --damping or --layer)")
+    cnn = random_weights(cnn) if random else cnn
+    with progress("plan", total + 1) as done:
+        points = trade_off(cnn, given, layers, sizes, dampings, done)
+        advice = advise(cnn, given, points, most_power)
+        done()
+    weights = "random weights" if random else "its own weights"
+    title = f"{cnn.file}: {weights}, {given.plan.f_min / 1e9:g}-{given.plan.f_max / 1e9:g} GHz"
+    place = folder or (source / "report" if source.is_dir() else Path())
+    figures = save(plan_figure(points, given.plan.fill, title), place, "plan")
+    if as_json:
+        print_json({"points": [asdict(p) for p in points], "advice": asdict(advice), "figures": figures})
+        return
+    _table(points, title)
+    say(
+        "tones: channels per bus; fits: largest weight, % of a resonator's range; formula, coupled, calibrated: RMS "
+        "weight error, % of the largest weight; dBm: what a tone source must give"
+    )
+    _say(advice, given)
+    print_files("figures", figures)
+
+
+def _numbers_in_order(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text[:80]!r}: such as 1,28,28", param_hint="--input-shape") from None
+
+
+COMMAND = Command("design", plan_command)

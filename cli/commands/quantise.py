@@ -1,0 +1,128 @@
+"""`resonet quantise`: the weights out of a few levels of each resonator, and what that costs."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from resonet.cli.options import Data, Folder, Json, only
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from resonet.cosim.calibration.bits import BitsSweep
+    from resonet.cosim.calibration.quantised import QuantisationOptions
+
+__all__ = ["COMMAND"]
+
+
+def _list(text: str, option: str, kind: type, example: str) -> list[Any]:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: numbers with commas, such as {example}", param_hint=option) from None
+
+
+def _choices(bits: str, states: str | None, settings: dict[str, Any]) -> list["QuantisationOptions"]:
+    """Options of every point: one per number of bits, and one for the states."""
+    from resonet.cosim.calibration.quantised import QuantisationOptions
+
+    chosen = [QuantisationOptions(bits=b, **settings) for b in _list(bits, "--bits", int, "2,4,8")]
+    if states:
+        chosen.append(QuantisationOptions(states=tuple(_list(states, "--states", float, "-1,1")), **settings))
+    return chosen
+
+
+def _write(sweep: "BitsSweep", folder: Path) -> list[Path]:
+    """Resonance frequencies and levels of every point, one file each."""
+    import numpy as np
+
+    from resonet.core.files import new_file
+
+    paths = []
+    for point in sweep.points:
+        arrays: dict[str, Any] = {}
+        for name, one in point.layers.items():
+            arrays |= {f"{name}/weight_scale": np.array(one.program.weight_scale), f"{name}/gain": one.gain}
+            for n, (f_res, index) in enumerate(zip(one.program.f_res, one.index, strict=True)):
+                arrays |= {f"{name}/{n}/f_res": f_res, f"{name}/{n}/level": index}
+        path = (
+            folder / "results" / f"quantised_{'states' if point.label.startswith('states') else point.label[:-4]}.npz"
+        )
+        with new_file(path) as temporary:
+            np.savez_compressed(temporary, **arrays)
+        paths.append(path)
+    return paths
+
+
+def _json(sweep: "BitsSweep", files: dict[str, list[Path]]) -> dict[str, Any]:
+    skip = ("layers",)
+    points = [
+        {spec.name: getattr(point, spec.name) for spec in fields(point) if spec.name not in skip}
+        | {"layers": {name: {"rms_nearest": o.rms_nearest, "rms": o.rms} for name, o in point.layers.items()}}
+        for point in sweep.points
+    ]
+    rest = {name: getattr(sweep, name) for name in ("rms_start", "accuracy_start", "software", "images")}
+    return {"points": points, **rest, **files}
+
+
+def quantise_command(
+    folder: Folder,
+    bits: Annotated[str, typer.Option(help="Bits of the tuning DACs, one number or several.")] = "1,2,3,4,5,6,7,8",
+    states: Annotated[
+        str | None, typer.Option(help="Detunings of resonators with a few states, such as -1,1, in half-widths.")
+    ] = None,
+    data: Data = None,
+    span: Annotated[float, typer.Option(help="Ends of a DAC's range, half-widths either side of the tone.")] = 1.0,
+    grid: Annotated[str, typer.Option(help="Levels: at both ends, or one at zero weight (ends, zero).")] = "ends",
+    gain: Annotated[str, typer.Option(help="What the readout trims: fixed, layer or chain.")] = "layer",
+    spread: Annotated[float, typer.Option(help="Fabrication spread of f_res, half-widths, known to the solver.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the spread."), only("spread")] = 1,
+    engine: Annotated[str, typer.Option(help="formula, linear or ngspice.")] = "linear",
+    as_json: Json = False,
+) -> None:
+    """Tuning DACs of a few bits, or resonators with two states: weight error and accuracy.
+
+    Example: resonet quantise build --bits 2,4,8 --states=-1,1 --data test.npz
+    """
+    from resonet.cosim.calibration.bits import bits_sweep
+    from resonet.cosim.weights.engines import find_engine
+    from resonet.netlist.design.folder import load_design
+    from resonet.report.quantised_figures import bits_figure
+    from resonet.report.style import save
+
+    run = find_engine(engine)
+    settings = {"span": span, "grid": grid, "gain": gain, "spread": spread, "seed": seed}
+    choices = _choices(bits, states, settings)
+    design = load_design(folder)
+    images = design.images(data) if data else None
+    if images is not None and not images.labels.size:
+        raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
+    with progress("levels", len(choices)) as done:
+        sweep = bits_sweep(design, run, choices, images, done=done)
+    files = _write(sweep, folder)
+    figures = save(bits_figure(sweep, design.cnn.file), folder / "report", "quantised")
+    if as_json:
+        print_json({"options": asdict(choices[0])} | _json(sweep, {"files": files, "figures": figures}))
+        return
+    columns = {"levels": "left"}
+    columns |= dict.fromkeys(("RMS nearest", "RMS descent", "accuracy nearest", "accuracy descent"), "right")
+    rows = [
+        (
+            point.label,
+            percent(point.rms_nearest),
+            percent(point.rms),
+            percent(point.accuracy_nearest),
+            percent(point.accuracy),
+        )
+        for point in sweep.points
+    ]
+    rows.append(("calibrated", "-", small_percent(sweep.rms_start), "-", percent(sweep.accuracy_start)))
+    rows.append(("software", "-", "-", "-", percent(sweep.software)))
+    print_table(f"{design.cnn.file}: weights out of a few levels (errors: part of the largest weight)", columns, rows)
+    print_files("files", [*files, *figures])
+
+
+COMMAND = Command("design", quantise_command)

@@ -1,0 +1,136 @@
+"""`resonet status`: what a design folder holds, what of it is stale and why, what is missing."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from resonet.cli.options import Folder, Json
+from resonet.cli.registry import Command
+from resonet.cli.replay import changed_files, dependencies, read_record
+from resonet.cli.show import print_json, print_table, say
+from resonet.core.errors import EngineError
+from resonet.netlist.programming.methods import Method
+
+__all__ = ["COMMAND"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One thing that a folder holds or could hold."""
+
+    what: str
+    state: str  # fresh, stale, damaged, missing, or how far
+    why: str
+
+
+def _weights(folder: Path, design: Any) -> list[_Line]:
+    """Effective weights of every layer and program."""
+    from resonet.cosim.feed.feeds import feed_of
+    from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
+
+    found = []
+    names = [entry.layer.name for entry in design.plan.layers]
+    for method in get_args(Method):
+        for name in names:
+            feed = feed_of(design, name)
+            if method not in feed.every:
+                continue
+            what, path = f"effective weights, {name}, {method}", effective_path(folder, name, method)
+            if method not in feed.programs(design):
+                found.append(_Line(what, "missing", "no such program: resonet calibrate"))
+            elif not path.is_file():
+                found.append(_Line(what, "missing", f"resonet crosstalk --layer {name}"))
+            else:
+                stored = stored_parts(path)
+                changed = [] if stored is None else changed_parts(stored, result_parts(design, name, method))
+                state = "damaged" if stored is None else "stale" if changed else "fresh"
+                found.append(_Line(what, state, "changed: " + ", ".join(changed) if changed else ""))
+    return found
+
+
+def _runs(folder: Path) -> list[_Line]:
+    """Commands that were run on the folder."""
+    found = []
+    for path in sorted((folder / "runs").glob("*.json")):
+        record = read_record(path)
+        if record is None:
+            found.append(_Line(f"runs/{path.name}", "damaged", "delete it"))
+            continue
+        now = dependencies(record.arguments, Path(record.place))
+        changed = [Path(name).name for name in now if record.depends_on.get(name) != now[name]]
+        changed += [f"{Path(name).name} (gone)" for name in record.depends_on if name not in now]
+        lost = changed_files(record)
+        why = [f"changed: {', '.join(changed)}"] if changed else []
+        why += [f"{len(lost)} of its files changed or gone, such as {Path(lost[0]).name}"] if lost else []
+        what = " ".join(["resonet", *record.arguments])
+        found.append(
+            _Line(what, "stale" if why else "fresh", "; ".join(why) or f"{record.date}, {record.seconds:.1f} s")
+        )
+    return found
+
+
+def _outdated(sweep: Any, key: str) -> bool:
+    """Whether the points would come out otherwise now."""
+    from resonet.core.errors import InputError
+    from resonet.cosim.sweep.sweep import sweep_key
+
+    try:
+        return sweep_key(sweep) != key
+    except (InputError, EngineError):
+        return True
+
+
+def _sweeps(folder: Path) -> list[_Line]:
+    """Sweeps, whole or not."""
+    from resonet.core.errors import InputError
+    from resonet.cosim.sweep.journal import read_journal
+    from resonet.cosim.sweep.sweep import sweep_from_table
+
+    found = []
+    for path in sorted((folder / "results").glob("sweep_*.jsonl")):
+        try:
+            head, outcomes = read_journal(path)
+            sweep, total = sweep_from_table(head), int(head["points"])
+        except (InputError, KeyError, TypeError, ValueError):
+            found.append(_Line(path.name, "damaged", "delete it"))
+            continue
+        names = " x ".join(f"{axis.name!s:.60} ({len(axis.values)})" for axis in sweep.axes)
+        failed = sum(outcome.values is None for outcome in outcomes.values())
+        state = "fresh" if len(outcomes) == total else f"{len(outcomes)} of {total}"
+        why = f"{failed} points failed" if failed else "" if state == "fresh" else "the same command goes on with it"
+        if _outdated(sweep, str(head["key"])):
+            state, why = "stale", "changed: design, images, code or engine"
+        found.append(_Line(f"{path.stem} over {names}", state, why))
+    return found
+
+
+def status_command(
+    folder: Folder,
+    as_json: Json = False,
+) -> None:
+    """What a design folder holds: what is fresh, what is stale and why, what is missing, how far sweeps are.
+
+    Example: resonet status build
+    """
+    from resonet.netlist.design.folder import load_design
+
+    design = load_design(folder)
+    try:
+        weights = _weights(folder, design)
+    except EngineError as error:
+        weights = [_Line("effective weights", "unknown", str(error))]
+    parts = {"weights": weights, "sweeps": _sweeps(folder), "runs": _runs(folder)}
+    if as_json:
+        print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
+        return
+    titles = {"weights": "results", "sweeps": "sweeps", "runs": "commands, which print again what they printed"}
+    for name, lines in parts.items():
+        if lines:
+            columns = {titles[name]: "left", "state": "left", "why": "left"}
+            print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
+    states = [line.state for lines in parts.values() for line in lines]
+    told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    say(f"all in all: {told}")
+
+
+COMMAND = Command("look", status_command, stored=False, writes=False)

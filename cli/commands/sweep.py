@@ -1,0 +1,154 @@
+"""`resonet sweep`: the network over a range of its parameters, point by point, on this machine or on a cluster."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from resonet.cli.faults import complain
+from resonet.cli.options import Json, only, unless, when
+from resonet.cli.registry import Command
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from resonet.cosim.sweep.points import Outcome
+    from resonet.cosim.sweep.sweep import Sweep
+
+__all__ = ["COMMAND"]
+
+SHOWN = 40  # points in the table
+TABLE = when(lambda values: not values["source"].is_dir(), "where the source is a TOML file of parameters")
+SPREAD = when(
+    lambda values: (
+        values["spread"] or any(text.partition("=")[0].strip() in ("spread", "seed") for text in values["over"])
+    ),
+    "with --spread, or --over spread=...",
+)
+
+
+def _chosen(text: str) -> tuple[Any, ...]:
+    from resonet.netlist.programming.methods import METHODS
+
+    names = METHODS if text == "all" else tuple(part.strip() for part in text.split(","))
+    wrong = next((name for name in names if name not in METHODS), None)
+    if wrong is not None:
+        raise InputError(f"--program {wrong[:40]!r}: possible: all, {', '.join(METHODS)}")
+    return tuple(name for name in METHODS if name in names)
+
+
+def _row(number: int, at: dict[str, Any], outcome: "Outcome") -> dict[str, Any]:
+    """A point for scripts."""
+    return {"point": number, "at": at, "seconds": outcome.seconds} | (
+        {"error": outcome.error} if outcome.values is None else outcome.values
+    )
+
+
+def _table(sweep: "Sweep", outcomes: "dict[int, Outcome]", points: list[dict[str, Any]]) -> None:
+    """RMS error of every program over all layers (the largest), and the accuracy."""
+    accuracy = sweep.measure == "accuracy"
+    columns = dict.fromkeys((axis.name for axis in sweep.axes), "right")
+    columns |= dict.fromkeys((f"RMS\n{name}" for name in sweep.programs), "right")
+    columns |= dict.fromkeys((f"accuracy\n{name}" for name in sweep.programs), "right") if accuracy else {}
+    rows = []
+    for number, outcome in list(outcomes.items())[:SHOWN]:
+        found = outcome.values or {}
+        cells = [f"{value:.6g}" for value in points[number].values()]
+        for name in sweep.programs:
+            errors = found.get("rms_error", {}).get(name, {})
+            cells.append(small_percent(max(errors.values())) if errors else "failed")
+        cells += [percent(found.get("accuracy", {}).get(name)) for name in sweep.programs] if accuracy else []
+        rows.append(cells)
+    more = f", the first {SHOWN} of them" if len(outcomes) > SHOWN else ""
+    print_table(f"{len(outcomes)} points{more} (RMS: of the worst layer, part of its largest weight)", columns, rows)
+
+
+def sweep_command(
+    source: Annotated[Path, typer.Argument(help="Design folder, or a TOML file of parameters with --model.")],
+    over: Annotated[
+        list[str], typer.Option("--over", help="NAME=LOW:HIGH:COUNT, NAME=LOW:HIGH:COUNT:log or NAME=A,B,C.")
+    ],
+    together: Annotated[bool, typer.Option("--zip", help="Axes value by value instead of all combinations.")] = False,
+    measure: Annotated[
+        Literal["weights", "accuracy"], typer.Option(help="What is measured at each point.")
+    ] = "weights",
+    program: Annotated[str, typer.Option(help="formula, coupled, calibrated, several with commas, or all.")] = "all",
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Labelled images (.npz), for the accuracy."),
+        only("measure", "accuracy"),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Trained CNN (ONNX), where the source is a TOML file."), TABLE
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Images that set the input scales, where the source is a TOML file."), TABLE
+    ] = None,
+    spread: Annotated[
+        float, typer.Option(help="Fabrication spread of f_res that no program knows, half-widths.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the spread."), SPREAD] = 1,
+    engine: Annotated[str, typer.Option(help="What says what the circuit holds: linear, ngspice, ...")] = "linear",
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, instead of --jobs.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go (default: the design folder).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Weight errors and accuracy over a range of parameters; goes on where it was when it was killed.
+
+    NAME is a parameter such as device.damping, bus.node_capacitance or plan.tile, or spread or seed. Every point is
+    stored as it finishes. Exit status 1 if a point failed: the others are there all the same.
+
+    Example: resonet sweep build --over device.damping=0.005:0.02:8 --over plan.tile=24,48
+    """
+    from resonet.cosim.sweep.axes import Spread, parse_axis
+    from resonet.cosim.sweep.sweep import Sweep, run_sweep
+    from resonet.cosim.sweep.table import sweep_dataset, write_sweep
+    from resonet.cosim.weights.engines import find_engine
+    from resonet.report.style import save
+    from resonet.report.sweep_figures import sweep_figure
+
+    if not source.exists():
+        raise InputError(f"{source}: no such file; possible: a design folder, or a TOML file of parameters")
+    if source.name == "design.toml" and model is None and (source.parent / "model.onnx").is_file():
+        source = source.parent
+    find_engine(engine)
+    axes = tuple(parse_axis(text) for text in over)
+    if not spread and "seed" in [a.name for a in axes] and "spread" not in [a.name for a in axes]:
+        raise InputError("--over seed: changes nothing without a spread; possible: --spread 0.1, or --over spread=...")
+    files = (None if path is None else str(path.absolute()) for path in (data, model, calibration))
+    images, network, scales = files
+    sweep = Sweep(
+        str(source.absolute()), axes, together, measure, _chosen(program), engine, images, network, scales,
+        Spread(spread, seed),
+    )  # fmt: skip
+    place = folder or (source if source.is_dir() else Path())
+    points = sweep.points
+    with progress(f"sweep, {engine}", len(points)) as done:
+        journal, outcomes = run_sweep(sweep, place, jobs, scheduler, done)
+    dataset = sweep_dataset(sweep, outcomes)
+    path = write_sweep(dataset, journal)
+    good = any(outcome.values is not None for outcome in outcomes.values())
+    names = [axis.name for axis in axes]
+    figures = save(sweep_figure(dataset, names, together), place / "report", path.stem) if good else []
+    failed = {number: outcome for number, outcome in outcomes.items() if outcome.values is None}
+    if as_json:
+        rows = [_row(number, points[number], outcome) for number, outcome in outcomes.items()]
+        print_json({"points": rows, "failed": len(failed), "results": path, "journal": journal, "figures": figures})
+    else:
+        _table(sweep, outcomes, points)
+        print_files("results", [path, *figures])
+    if failed:
+        number, first = next(iter(failed.items()))
+        told = ", ".join(f"{name} {value:g}" for name, value in points[number].items())
+        complain(f"{len(failed)} of {len(points)} points failed, the first ({told}): {first.error}")
+        raise typer.Exit(1)
+
+
+COMMAND = Command("tools", sweep_command)

@@ -1,0 +1,45 @@
+"""Parameters that are words: one of a few, or several with commas; the counterpart of `parameter` for numbers."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import Field, field
+from typing import Any
+
+from resonet.core.errors import InputError
+
+__all__ = ["check_choices", "choice", "parse_choice", "words"]
+
+
+def choice(default: str, possible: Callable[[], Iterable[str]] | None, doc: str, several: bool = False) -> Any:
+    """Dataclass field that holds one of the words `possible`, or `several` of them with commas; None: any words.
+
+    `possible` is asked only where another word than the default is given, so that it may look at what is installed.
+    """
+    return field(default=default, metadata={"unit": "", "choices": possible, "several": several, "doc": doc})
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a parameter of several."""
+    return tuple(part.strip() for part in text.split(","))
+
+
+def parse_choice(text: object, spec: "Field[Any]", section: str) -> str:
+    """What somebody wrote for a choice; of several also as a list. Raises InputError that names what is possible."""
+    name, several = f"{section}.{spec.name}", spec.metadata["several"]
+    if several and isinstance(text, list) and text and all(isinstance(part, str) for part in text):
+        text = ", ".join(text)
+    if not isinstance(text, str) or not text.strip() or len(text) > 1000 or not text.isprintable():
+        raise InputError(f"{name} = {str(text)[:40]!r}: a word is expected ({spec.metadata['doc']})")
+    given = words(text) if several else (text.strip(),)
+    if given != (spec.default,) and spec.metadata["choices"] is not None:
+        possible = tuple(spec.metadata["choices"]())
+        wrong = next((part for part in given if part not in possible), None)
+        if wrong is not None:
+            raise InputError(f"{name} = {wrong[:40]!r}: possible: {', '.join(possible)} ({spec.metadata['doc']})")
+    return ", ".join(given)
+
+
+def check_choices(record: Any, section: str) -> None:
+    """Raise InputError if a choice of a record is not possible."""
+    for spec in record.__dataclass_fields__.values():
+        if "choices" in spec.metadata:
+            parse_choice(getattr(record, spec.name), spec, section)

@@ -1,0 +1,168 @@
+"""One stored result: what a layer holds, what it was computed from, and a hash of its own numbers, as netCDF.
+
+A result of chains on buses carries all its arrays; one of strip lines leaves out what the design says (wiring, trained
+weights). A file that is damaged, in whatever way, is read as none.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonet.core.files import new_file
+from resonet.core.types import Array
+from resonet.cosim.strip.held import LINES, LineAggressor, StripWeights
+from resonet.cosim.strip.layer import layer_weights
+from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.cosim.weights.held import Aggressor, RfWeights
+from resonet.netlist.design.design import Design
+from resonet.netlist.strip.arrangement import find_arrangement
+from resonet.netlist.strip.usage import layer_usage
+
+__all__ = ["StoredResult", "read_result", "write_result"]
+
+BUS = ("layer", "method", "depends_on", "buses", "worst")  # attributes of a result of buses
+STRIP = ("layer", "method", "depends_on", "worst", "numbers")  # and of one of strip lines
+NUMBERS = ("fill", "gain", "scale", "failing")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredResult:
+    """A result as it was read: whole, but not yet weights of a design."""
+
+    depends_on: dict[str, str]
+    told: dict[str, Any]
+    arrays: dict[str, Array]
+
+    def weights(self, design: Design) -> RfWeights:
+        """What the layer held."""
+        return _strip_weights(self, design) if "numbers" in self.told else _bus_weights(self)
+
+
+def _content(head: list[Any], arrays: Iterable[Array]) -> str:
+    """Hash of a result's own numbers: a file that was damaged is not believed."""
+    digest = hashlib.sha256(json.dumps(head).encode())
+    for array in arrays:
+        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array, float).tobytes())
+    return digest.hexdigest()
+
+
+def _maps(stacked: Array, buses: list[str]) -> dict[str, Array]:
+    """Crosstalk by bus, each of its own size, out of [buses, size, size] filled up with nan."""
+    sizes = [int(np.isfinite(np.diagonal(matrix)).sum()) for matrix in stacked]
+    return {bus: matrix[:n, :n] for bus, matrix, n in zip(buses, stacked, sizes, strict=True)}
+
+
+def _bus_weights(stored: StoredResult) -> EffectiveWeights:
+    told, arrays = stored.told, stored.arrays
+    return EffectiveWeights(
+        layer=told["layer"],
+        values=arrays["effective"],
+        trained=arrays["trained"],
+        method=told["method"],
+        crosstalk=_maps(arrays["crosstalk"], told["buses"]),
+        worst=Aggressor(**told["worst"]) if told["worst"] else None,
+    )
+
+
+def _strip_weights(stored: StoredResult, design: Design) -> StripWeights:
+    told, arrays = stored.told, stored.arrays
+    synapses = design.plan.layer(told["layer"]).layer
+    parallel = find_arrangement(design.parameters.feed.arrangement).parallel
+    usage = layer_usage(synapses, parallel)
+    trained, uses = layer_weights(usage, synapses)
+    return StripWeights(
+        layer=told["layer"],
+        values=arrays["effective"],
+        trained=trained,
+        method=told["method"],
+        crosstalk={LINES: arrays["crosstalk"]},
+        worst=LineAggressor(**told["worst"]) if told["worst"] else None,
+        usage=usage,
+        groups=synapses.groups,
+        parallel=parallel,
+        uses=uses,
+        f_res=arrays["f_res"],
+        **told["numbers"],
+    )
+
+
+def _bus_content(told: dict[str, Any], arrays: dict[str, Array]) -> str:
+    maps = _maps(arrays["crosstalk"], told["buses"])
+    head = [told["layer"], told["method"], told["buses"], told["worst"]]
+    return _content(head, (arrays["effective"], arrays["trained"], *maps.values()))
+
+
+def _strip_content(told: dict[str, Any], arrays: dict[str, Array]) -> str:
+    return _content([told[name] for name in STRIP if name != "depends_on"], arrays.values())
+
+
+def _bus_variables(result: RfWeights) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Variables of the file, and what it tells besides."""
+    buses = list(result.crosstalk)
+    size = max(len(matrix) for matrix in result.crosstalk.values())
+    crosstalk = np.full((len(buses), size, size), np.nan)
+    for n, bus in enumerate(buses):
+        matrix = result.crosstalk[bus]
+        crosstalk[n, : len(matrix), : len(matrix)] = matrix
+    dims, what = ("group", "output", "tap"), "largest |V| / (P K_SD) over the chains of the bus"
+    variables = {
+        "effective": (dims, result.values, {"units": "1", "long_name": "weight that the circuit holds"}),
+        "trained": (dims, result.trained, {"units": "1", "long_name": "trained weight"}),
+        "crosstalk": (("bus", "victim", "aggressor"), crosstalk, {"units": "1", "long_name": what}),
+    }
+    return variables, {"buses": buses}
+
+
+def _strip_variables(result: StripWeights) -> tuple[dict[str, Any], dict[str, Any]]:
+    long = "weight that the circuit holds, of every chain to every line"
+    what = "largest |V| / (P K_SD) of other lines, from tone to tone"
+    variables = {
+        "effective": (("chain", "line"), result.values, {"units": "1", "long_name": long}),
+        "f_res": (("resonator",), result.f_res, {"units": "Hz", "long_name": "resonance frequency"}),
+        "crosstalk": (("victim", "aggressor"), result.crosstalk[LINES], {"units": "1", "long_name": what}),
+    }
+    return variables, {"numbers": {name: getattr(result, name) for name in NUMBERS}}
+
+
+def write_result(result: RfWeights, depends_on: dict[str, str], path: Path) -> None:
+    """Write what a layer holds, whole or not at all."""
+    import xarray as xr
+
+    strip = isinstance(result, StripWeights)
+    variables, more = _strip_variables(result) if isinstance(result, StripWeights) else _bus_variables(result)
+    told = {"layer": result.layer, "method": result.method, "worst": asdict(result.worst) if result.worst else None}
+    told |= more
+    arrays = {name: np.asarray(array, float) for name, (_, array, _) in variables.items()}
+    attrs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+    attrs |= {
+        "title": f"effective weights of {result.layer}, program {result.method}",
+        "depends_on": json.dumps(depends_on),
+        "content": (_strip_content if strip else _bus_content)(told, arrays),
+    }
+    with new_file(path, durable=True) as temporary:
+        xr.Dataset(variables, attrs=attrs).to_netcdf(temporary, engine="scipy")
+
+
+def read_result(path: Path) -> StoredResult | None:
+    """A stored result, if it is there and whole."""
+    from scipy.io import netcdf_file  # a tenth of what it takes to import xarray
+
+    if not path.is_file():
+        return None
+    try:
+        with netcdf_file(path, mmap=False) as data:
+            strip = hasattr(data, "numbers")
+            texts = {name: getattr(data, name).decode() for name in (STRIP if strip else BUS)}
+            names = ("effective", "f_res" if strip else "trained", "crosstalk")
+            arrays = {name: np.array(data.variables[name][:], float) for name in names}
+            content = data.content.decode()
+        told = {name: text if name in ("layer", "method") else json.loads(text) for name, text in texts.items()}
+        found = StoredResult(told.pop("depends_on"), told, arrays)
+        return found if (_strip_content if strip else _bus_content)(told, arrays) == content else None
+    except Exception:  # damaged, in whatever way its reader says so: computed anew, and replaced
+        return None

@@ -1,0 +1,157 @@
+"""Effective weights on disk: `results/effective_<layer>_<method>.nc`, recomputed only when stale.
+
+A result is keyed by what it is computed from, part by part, so that `resonet status` can say what has changed. Two
+processes may use one folder: what one of them computes the other waits for.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonet.core.parameters import table_from_record
+from resonet.core.sources import PHYSICS, source_hash
+from resonet.core.types import Done, nothing
+from resonet.cosim.feed.feeds import feed_of
+from resonet.cosim.feed.result_file import read_result, write_result
+from resonet.cosim.strip.laid_out import solved_layer
+from resonet.cosim.weights.engines import ngspice
+from resonet.cosim.weights.held import RfWeights
+from resonet.netlist.design.design import Design
+from resonet.netlist.programming.methods import Method
+from resonet.spice_lib.library import library_text
+
+__all__ = [
+    "changed_parts",
+    "count_steps",
+    "effective_path",
+    "result_parts",
+    "stored_effective_weights",
+    "stored_parts",
+    "stored_programs",
+]
+
+LOCK = "results.lock"  # in the design folder
+
+
+def count_steps(design: Design, layers: list[str]) -> int:
+    """Decks, or windows under strip lines, that the effective weights of some layers take, for a progress bar."""
+    return sum(feed_of(design, layer).steps(design, layer) for layer in layers)
+
+
+def effective_path(folder: Path, layer: str, method: Method) -> Path:
+    """Where the effective weights of a layer are stored."""
+    return folder / "results" / f"effective_{layer}_{method}.nc"
+
+
+def _hash(*things: Any) -> str:
+    """Hash of arrays and of what JSON can hold."""
+    digest = hashlib.sha256()
+    for thing in things:
+        array = isinstance(thing, np.ndarray)
+        head = f"{thing.dtype}{thing.shape}" if array else json.dumps(thing, sort_keys=True)
+        digest.update(head.encode() + (np.ascontiguousarray(thing).tobytes() if array else b""))
+    return digest.hexdigest()
+
+
+def _strip_parts(design: Design, layer: str, method: Method) -> dict[str, str]:
+    """What the weights of a layer on strip lines depend on."""
+    synapses, options = design.plan.layer(layer).layer, design.plan.options
+    shape = [synapses.in_shape, synapses.out_shape, synapses.stride, synapses.dilation, synapses.padding]
+    return {
+        "code": _hash(source_hash(*PHYSICS)),
+        "device": _hash(table_from_record(design.plan.device)),
+        "feed": _hash(table_from_record(design.parameters.feed)),
+        "geometry": _hash(table_from_record(design.parameters.geometry)),
+        "channels": _hash(options.f_min, options.f_max),
+        "weights": _hash(synapses.weight, synapses.groups, shape),
+        "program": _hash(method, options.fill),
+    }
+
+
+def result_parts(design: Design, layer: str, method: Method) -> dict[str, str]:
+    """What the effective weights of a layer depend on: hash by name. Raises InputError, EngineError."""
+    if feed_of(design, layer).name == "stripline":
+        return _strip_parts(design, layer, method)
+    entry, programmed = design.plan.layer(layer), design.program(method).layer(layer)
+    channels = [
+        part
+        for bus in entry.buses
+        for part in ([bus.name, bus.group, bus.below], bus.outputs, bus.taps, bus.frequencies, bus.levels)
+    ]
+    return {
+        "code": _hash(source_hash(*PHYSICS), library_text()),
+        "ngspice": ngspice.version(),
+        "device": _hash(table_from_record(design.plan.device)),
+        "bus": _hash(table_from_record(design.plan.circuit)),
+        "channels": _hash(*channels, design.plan.options.p_max),
+        "weights": _hash(entry.layer.matrix),
+        "program": _hash(programmed.weight_scale, *programmed.f_res),
+    }
+
+
+def changed_parts(stored: dict[str, str] | None, now: dict[str, str]) -> list[str]:
+    """What a stored result was computed from that is different now; "unreadable" where nobody can tell."""
+    return ["unreadable"] if stored is None else [name for name in now if stored.get(name) != now[name]]
+
+
+def stored_parts(path: Path) -> dict[str, str] | None:
+    """What a stored result was computed from, part by part; None where none can be read."""
+    found = read_result(path)
+    return found.depends_on if found else None
+
+
+def _computed(folder: Path, design: Design, layer: str, method: Method, jobs: int | None, done: Done) -> RfWeights:
+    """The result of a layer, from the folder if it is fresh, else computed by one process at a time."""
+    from filelock import FileLock
+
+    path, parts = effective_path(folder, layer, method), result_parts(design, layer, method)
+    known = read_result(path)
+    if known is None or known.depends_on != parts:
+        with FileLock(folder / LOCK):
+            known = read_result(path)  # another process may have been at it
+            if known is None or known.depends_on != parts:
+                found = feed_of(design, layer).weights(design, layer, method, None, jobs, done)
+                write_result(found, parts, path)
+                return found
+    for _ in range(count_steps(design, [layer])):
+        done()
+    return known.weights(design)
+
+
+def stored_programs(
+    folder: Path,
+    design: Design,
+    methods: Sequence[Method],
+    layers: Sequence[str] | None = None,
+    jobs: int | None = None,
+    done: Done = nothing,
+) -> dict[Method, dict[str, RfWeights]]:
+    """Effective weights of some layers of a design folder (default all) by several programs, each layer by its feed.
+
+    From `results/`, or else computed; `done` is called `count_steps` times a program, also for what was stored. Raises
+    InputError, EngineError.
+    """
+    chosen = layers or [entry.layer.name for entry in design.plan.layers]
+    found: dict[Method, dict[str, RfWeights]] = {method: {} for method in methods}
+    feeds = {layer: feed_of(design, layer) for layer in chosen}
+    for layer, feed in feeds.items():
+        for method in methods:
+            found[method][layer] = _computed(folder, design, layer, feed.stands_for(method), jobs, done)
+        solved_layer.cache_clear()
+    return found
+
+
+def stored_effective_weights(
+    folder: Path,
+    design: Design,
+    method: Method,
+    layers: list[str] | None = None,
+    jobs: int | None = None,
+    done: Done = nothing,
+) -> dict[str, RfWeights]:
+    """Effective weights of some layers of a design folder by one program, as of `stored_programs`."""
+    return stored_programs(folder, design, (method,), layers, jobs, done)[method]

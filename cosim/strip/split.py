@@ -1,0 +1,87 @@
+"""The weight error of some chains of a strip-line layer split by its causes: `attribute` on a layer of a design."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Done, Ints, nothing
+from resonet.cosim.strip.attribution import BASE, PARTS, Attribution, Causes, attribute
+from resonet.cosim.strip.engine import StripEngine
+from resonet.cosim.strip.laid_out import LaidOut
+from resonet.cosim.strip.passes import ALL_CAUSES, StripMethod, layer_resonances
+
+__all__ = ["LayerSplit", "SplitOptions", "split_layer", "split_steps"]
+
+CHAINS = 12  # of a split
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """What is split, and how."""
+
+    program: StripMethod = "coupled"
+    chains: int | None = None  # in the middle of the layer; None: CHAINS, or all there are
+    neighbours: int = 6  # aggressor chains to either side
+    each: bool = False  # by single causes instead of by group
+    engine: StripEngine = "linear"
+    pairs: int = 20  # of the loudest
+
+    @property
+    def parts(self) -> dict[str, Causes]:
+        """What is switched together."""
+        return {cause: (cause,) for cause in ALL_CAUSES if cause not in BASE} if self.each else PARTS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerSplit:
+    """The split, and of what."""
+
+    laid: LaidOut
+    options: SplitOptions
+    chains: Ints  # window of the split
+    f_res: Array  # Hz [resonators] of the whole layer
+    attribution: Attribution
+
+
+def _window(laid: LaidOut, count: int | None) -> Ints:
+    """Chains in the middle of the middle block. Raises InputError for more than there are."""
+    usage = laid.placement.usage
+    chains, per_block = usage.chains, usage.grid[0] * usage.grid[1]
+    count = min(CHAINS, chains) if count is None else count
+    if not 1 <= count <= chains:
+        raise InputError(f"--chains {count}: possible: 1 ... {chains}")
+    block = chains // per_block // 2 * per_block
+    first = min(block + max(0, per_block - count) // 2, chains - count)
+    return np.arange(first, first + count)
+
+
+def split_steps(options: SplitOptions) -> int:
+    """How often `split_layer` calls `done`."""
+    return 4 * len(options.parts) + 3
+
+
+def split_layer(laid: LaidOut, options: SplitOptions | None = None, done: Done = nothing) -> LayerSplit:
+    """Weight error of chains in the middle of a layer by cause, every cause of the circuit counted.
+
+    `done` is called after each of `split_steps` passes. Raises InputError, EngineError.
+    """
+    options = options or SplitOptions()
+    f_res, scale = layer_resonances(
+        laid.placement, laid.layer, laid.frequencies, laid.device, laid.fill, options.program
+    )
+    chains = _window(laid, options.chains)
+    found = attribute(
+        laid.placement,
+        laid.frequencies,
+        f_res,
+        laid.layer.matrix.reshape(-1) * scale,
+        chains,
+        options.neighbours,
+        options.parts,
+        laid.device,
+        options.engine,
+        options.pairs,
+        done,
+    )
+    return LayerSplit(laid, options, chains, f_res, found)

@@ -1,0 +1,174 @@
+"""Activations that an exporter wrote as several operators: x * Sigmoid(x), a Gelu by Erf, Max(x, 0.1 x), ...
+
+Exporters spell one function in many orders of operators, so what is recognised is the function: a group of elementwise
+operators that begins and ends in one tensor is run at some numbers, and compared with the activations that may be like
+it. A factor at the end is let through: it folds into the next layer.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.linear import LINEAR
+from resonet.netlist.network.activations.registry import activations
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, Array
+from resonet.netlist.network.onnx.fold import run_node
+from resonet.netlist.network.onnx.node import Node
+
+__all__ = ["ELEMENTWISE", "Spelled", "Tensors", "spelled_activation", "uses_of"]
+
+# fmt: off
+ELEMENTWISE = frozenset([
+    "Abs", "Add", "Cast", "Celu", "Clip", "Div", "Elu", "Erf", "Exp", "Gelu", "Greater", "GreaterOrEqual",
+    "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Less", "LessOrEqual", "Log", "Max", "Min", "Mish", "Mul",
+    "Neg", "Not", "PRelu", "Pow", "Reciprocal", "Relu", "Selu", "Sigmoid", "Sign", "Softplus", "Softsign", "Sqrt",
+    "Sub", "Sum", "Swish", "Tanh", "Where",
+])
+# fmt: on
+MOST_NODES = 32  # of one activation
+MOST_VALUES = 2**22  # at all probes
+# Numbers at which functions are compared, ±1 among them; few where large constants differ from value to value.
+PROBES = np.array([-25.0, *np.arange(-90, 91) / 10, 25.0])
+FEW_PROBES = np.array([-3.0, -1.0, -0.25, 0.0, 0.5, 1.0, 2.0])
+CLOSE = 3e-6  # of the largest value: constants have 32 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """An activation times a factor, written as several nodes."""
+
+    activation: Activation
+    factor: float
+    nodes: frozenset[int]  # numbers of the nodes that it stands for
+    result: str  # tensor that the last one gives
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """What a group may use of the file."""
+
+    shape: tuple[int, ...]  # of the running tensor, without the batch
+    constants: Mapping[str, Array]
+    compute: Callable[[int], None]  # computes the node of that number, which depends on no image
+    uses: Mapping[str, int]  # by how many nodes and outputs a tensor is needed
+    opset: int
+
+
+@dataclass(slots=True)
+class _Group:
+    """Elementwise nodes so far, and the values of their tensors at the probes."""
+
+    z: Array  # [n]
+    values: dict[str, Array]
+    open: Counter[str] = field(default_factory=Counter)  # uses that are still to come
+    members: list[int] = field(default_factory=list)
+
+    def closed(self, result: str) -> bool:
+        """Whether nothing but `result` is needed by what follows."""
+        return all(name == result for name, left in self.open.items() if left > 0)
+
+
+def uses_of(nodes: Sequence[Node], outputs: Sequence[str]) -> Counter[str]:
+    """By how many nodes and outputs each tensor is needed; not by those that ask for its shape only."""
+    return Counter([*(name for node in nodes if node.op not in ("Shape", "Size") for name in node.inputs), *outputs])
+
+
+def spelled_activation(nodes: Sequence[Node], first: int, x: str, tensors: Tensors) -> Spelled | None:
+    """The activation that the nodes from number `first` on make of the tensor `x`; None where they make no function.
+
+    The first group that is an activation without a factor wins, or else the first that is one with a factor. Raises
+    InputError where they make a function that we do not know.
+    """
+    found: Spelled | None = None
+    operators: list[str] = []
+    _compute_constants(nodes, first, tensors)
+    for shape in dict.fromkeys([(1,) * len(tensors.shape), tensors.shape]):
+        for group, result in _groups(nodes, first, x, tensors, shape):
+            operators = [nodes[number].op for number in group.members]
+            spelled = _recognise(group, result)
+            if spelled and (spelled.factor == 1 or found is None):
+                found = spelled
+            if found and found.factor == 1:
+                return found
+    if found is None and len(operators) > 1:
+        known = ", ".join(sorted({kind.__name__ for kind in activations() if kind.OPERATORS and not kind.DOMAIN}))
+        raise InputError(f"begins a function of {', '.join(dict.fromkeys(operators))} that is none of: {known}")
+    return found
+
+
+def _compute_constants(nodes: Sequence[Node], first: int, tensors: Tensors) -> None:
+    """Compute what lies among the nodes of a group and depends on no image."""
+    for number in range(first, min(len(nodes), first + 2 * MOST_NODES)):
+        node = nodes[number]
+        known = all(name in tensors.constants for name in node.inputs if name)
+        if known and node.outputs and node.outputs[0] not in tensors.constants:
+            tensors.compute(number)
+
+
+def _groups(
+    nodes: Sequence[Node], first: int, x: str, tensors: Tensors, shape: tuple[int, ...]
+) -> Iterator[tuple[_Group, str]]:
+    """Groups that begin in `x` and end in one tensor, growing; x holds the probes in every value of `shape`."""
+    many = math.prod(shape) * len(PROBES) <= MOST_VALUES
+    z = PROBES if many else FEW_PROBES
+    if math.prod(shape) * len(z) > MAX_ACTIVATION:
+        return
+    start = np.broadcast_to(z.reshape(-1, *[1] * len(shape)), (len(z), *shape))
+    group = _Group(z, {x: start}, Counter({x: tensors.uses[x]}))
+    for number in range(first, len(nodes)):
+        node = nodes[number]
+        inside = [name for name in node.inputs if name in group.values]
+        if not inside:
+            continue
+        known = all(not name or name in group.values or name in tensors.constants for name in node.inputs)
+        if not known or node.op not in ELEMENTWISE or node.domain or len(group.members) == MOST_NODES:
+            return
+        inputs = [_wide(group.values.get(name, tensors.constants.get(name))) if name else None for name in node.inputs]
+        try:
+            y = _wide(run_node(node, tensors.opset, inputs))
+        except InputError:
+            return
+        if y is None or y.shape != start.shape:
+            return
+        group.values[node.outputs[0]] = y
+        group.open.subtract(inside)
+        group.open[node.outputs[0]] = tensors.uses[node.outputs[0]]
+        group.members.append(number)
+        if group.closed(node.outputs[0]):
+            yield group, node.outputs[0]
+
+
+def _wide(array: Array | None) -> Array | None:
+    """Numbers with 64 bits, so that all of a group have as many."""
+    return array if array is None or array.dtype.kind != "f" else array.astype(np.float64)
+
+
+def _recognise(group: _Group, result: str) -> Spelled | None:
+    """The activation that a group computes, times a factor."""
+    y = np.asarray(group.values[result], float).reshape(len(group.z), -1)
+    if not np.isfinite(y).all() or not y.any():
+        return None
+    alike = (y == y[:, :1]).all()
+    y = y[:, 0] if alike else y
+    best = min(_candidates(group.z, y), key=lambda found: found[0], default=None)
+    if best is None or best[0] > CLOSE:
+        return None
+    return Spelled(best[1], best[2], frozenset(group.members), result)
+
+
+def _candidates(z: Array, y: Array) -> Iterator[tuple[float, Activation, float]]:
+    """How far activations are off y, part of its largest value, and the factor that each is taken with."""
+    scale = float(np.abs(y).max())
+    for kind in activations():
+        for activation in kind.alike(z, y):
+            own = activation(z if y.ndim == 1 else np.broadcast_to(z[:, None], y.shape))
+            if activation == LINEAR or not own.any():
+                continue
+            factor = float((own * y).sum() / (own * own).sum())
+            factor = 1.0 if abs(factor - 1) < CLOSE else factor
+            yield float(np.abs(factor * own - y).max()) / scale, activation, factor

@@ -1,0 +1,53 @@
+"""An ONNX operator as a record, and how its handler gets at constants.
+
+A handler gets the chain, the node and the node's inputs as arrays; None stands for the running tensor (always the
+first input, but for the elementwise operators) and for optional inputs that are left out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.netlist.network.activations.base import Inputs
+from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.file import Array
+from resonet.netlist.network.onnx.node import Node
+
+__all__ = ["Handler", "Inputs", "Operator", "fitted", "floats", "optional"]
+
+Handler = Callable[[Chain, Node, Inputs], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator that can be read."""
+
+    name: str
+    handle: Handler
+    domain: str = ""  # "" is the standard's
+    any_input: bool = False  # the running tensor may be any input, not only the first
+    neutral: bool = False  # computes nothing, so that it may stand on integers and behind the end
+    last: bool = False  # nothing that computes may follow it
+
+
+def optional(inputs: Inputs, i: int) -> Array | None:
+    """Constant input `i`; None where it is left out."""
+    return inputs[i] if i < len(inputs) else None
+
+
+def floats(inputs: Inputs, i: int, what: str) -> Array:
+    """Get a constant input that must be there, as float64."""
+    array = optional(inputs, i)
+    if array is None:
+        raise InputError(f"has no constant {what}; possible: weights stored in the file")
+    return array.astype(np.float64)
+
+
+def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:
+    """Broadcast an array to a shape, if it fits."""
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError as error:
+        raise InputError(f"its {what} has the shape {list(array.shape)}; possible: {list(shape)}") from error

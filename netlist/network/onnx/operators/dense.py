@@ -1,0 +1,60 @@
+"""Dense layers: 1x1 convolutions on an image of one pixel."""
+
+import math
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.file import Array
+from resonet.netlist.network.onnx.node import Node
+from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fitted, floats, optional
+
+__all__ = ["OPERATORS"]
+
+
+def _add_dense(chain: Chain, node: Node, matrix: Array, bias: Array, shape: tuple[int, ...]) -> None:
+    """Append `matrix` [out, in] as a 1x1 convolution."""
+    out, features = matrix.shape
+    layer = Synapses(
+        name="",
+        source=node.source,
+        kind="dense",
+        weight=matrix[:, :, None, None],
+        bias=bias,
+        in_shape=(features, 1, 1),
+        out_shape=(out, 1, 1),
+    )
+    chain.add_synapses(layer, shape=shape)
+
+
+def _gemm(chain: Chain, node: Node, inputs: Inputs) -> None:
+    weight = floats(inputs, 1, "weight")
+    if node.flag("transA"):
+        raise InputError("has transA = 1, which mixes the images of a batch; possible: transA = 0")
+    matrix, order = (weight, "[out, in]") if node.flag("transB") else (weight.T, "[in, out]")
+    if matrix.ndim != 2 or chain.shape != matrix.shape[1:]:
+        raise InputError(f"has weights {list(weight.shape)} for an input {list(chain.shape)}; possible: {order}")
+    bias = np.zeros(1) if optional(inputs, 2) is None else floats(inputs, 2, "bias")
+    bias = fitted(bias, (1, len(matrix)), "bias")[0]
+    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
+        matrix, bias = node.get("alpha", 1.0) * matrix, node.get("beta", 1.0) * bias
+    _add_dense(chain, node, matrix, bias, (len(matrix),))
+
+
+def _matmul(chain: Chain, node: Node, inputs: Inputs) -> None:
+    matrix = floats(inputs, 1, "weight")
+    *rest, features = chain.shape or (0,)
+    if matrix.ndim != 2 or features != matrix.shape[0] or math.prod(rest) != 1:
+        raise InputError(
+            f"multiplies {list(chain.shape)} by {list(matrix.shape)}; possible: one vector [in] by a matrix [in, out]"
+        )
+    out = matrix.shape[1]
+    _add_dense(chain, node, matrix.T, np.zeros(out), (*rest, out))
+
+
+OPERATORS = (
+    Operator("Gemm", _gemm),
+    Operator("MatMul", _matmul),
+)

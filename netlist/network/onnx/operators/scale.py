@@ -1,0 +1,71 @@
+"""One factor and one offset for each channel or value: batch normalisation, arithmetic with constants."""
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.node import Node
+from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fitted, floats
+
+__all__ = ["OPERATORS"]
+
+
+def _batch_normalization(chain: Chain, node: Node, inputs: Inputs) -> None:
+    if node.flag("training_mode") or not node.flag("spatial", True):
+        raise InputError("is in training mode or per pixel; possible: inference with one factor per channel")
+    if not chain.shape:
+        raise InputError("needs channels, gets one number per image")
+    scale, bias, mean, variance = (
+        fitted(floats(inputs, i, what), chain.shape[:1], what)
+        for i, what in enumerate(("scale", "bias", "mean", "variance"), start=1)
+    )
+    spread = variance + node.get("epsilon", 1e-5)
+    if not (spread > 0).all():
+        raise InputError("has a variance that is negative or NaN; possible: variances of zero or more")
+    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
+        factor = scale / np.sqrt(spread)
+        shift = bias - mean * factor
+    column = (-1, *[1] * (len(chain.shape) - 1))
+    chain.add_affine(node, factor.reshape(column), shift.reshape(column))
+
+
+def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
+    """Add, Sub, Mul, Div of the running tensor and a constant, in either order."""
+    constant = next((x for x in inputs if x is not None), None)
+    if len(inputs) != 2 or constant is None:
+        raise InputError("needs two inputs; possible: the running tensor and a constant")
+    shape = (1, *chain.shape)
+    try:
+        fits = np.broadcast_shapes(shape, constant.shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InputError(
+            f"combines {list(shape)} with a constant {list(constant.shape)}; possible: a constant per channel or pixel"
+        )
+    c = np.broadcast_to(constant.astype(np.float64), shape)[0]
+    one, zero = np.ones(()), np.zeros(())
+    if node.op == "Div" and inputs[0] is not None:
+        raise InputError("divides a constant by the running tensor; possible: division by a constant")
+    if node.op == "Div" and (c == 0).any():
+        raise InputError("divides by zero; possible: constants other than zero")
+    if node.op == "Mul":
+        chain.add_affine(node, c, zero)
+    elif node.op == "Div":
+        with np.errstate(over="ignore"):  # found by the check for finite weights
+            chain.add_affine(node, 1 / c, zero)
+    elif node.op == "Sub" and inputs[0] is None:
+        chain.add_affine(node, one, -c)
+    else:
+        chain.add_affine(node, one if node.op == "Add" else -one, c)
+
+
+def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
+    chain.add_affine(node, -np.ones(()), np.zeros(()))
+
+
+OPERATORS = (
+    Operator("BatchNormalization", _batch_normalization),
+    Operator("Neg", _negative),
+    *(Operator(name, _elementwise, any_input=True) for name in ("Add", "Div", "Mul", "Sub")),
+)

@@ -1,0 +1,1 @@
+"""A plug-in for resonet: one extension of each kind."""
