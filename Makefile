@@ -5,7 +5,7 @@ ARGS =
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test nightly lint format bench lock wheel clean
+.PHONY: help setup demo check test nightly lint format bench fuzz lock wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
@@ -25,7 +25,7 @@ test: ## run the tests (where CI is set, those of the Verilog-A files too: a lar
 	@sh bootstrap.sh test $(if $(CI),va) ngspice
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
-nightly: test bench ## run the tests, then every benchmarks/show_*.py
+nightly: test fuzz bench ## run the tests, fuzz every reader, then every benchmarks/show_*.py
 
 # mypy sees the folders as resonet.* through links in .venv/typing; its messages name the real files again.
 lint: ## check style, formatting and types
@@ -60,6 +60,9 @@ wheel: ## build the wheel and its bill of materials (CycloneDX) in dist/; the sa
 	umask 022; git archive HEAD | tar -x -C build/source; SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 		$(BIN)/python -m build --wheel --outdir dist build/source
 	$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --of JSON -o dist/sbom.cdx.json
+fuzz: ## read 10,000 broken inputs with every reader, within 2 GiB and 5 s each
+	@sh bootstrap.sh test
+	$(BIN)/python benchmarks/fuzz_readers.py $(ARGS)
 
 clean: ## remove .venv, the folder demo and the caches
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

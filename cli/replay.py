@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from resonet.core.files import read_bytes, read_json
 from resonet.core.sources import file_hash, source_hash
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
 PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
 DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz")
+MOST_BYTES = 20_000_000  # of a record: what a command printed
 OUTPUT = ("-o", "--out")
 TERMINAL = ("COLUMNS", "TERM", "NO_COLOR", "FORCE_COLOR")
 SHIPPED = ("examples/mnist/mnist.onnx", "examples/mnist/mnist_calibration.npz", "examples/mnist/mnist_test.npz")
@@ -159,20 +161,13 @@ def _harmless(*texts: str) -> bool:
 def read_record(path: Path) -> Record | None:
     """A record; None where there is none that can be read and shown."""
     try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        table: dict[str, Any] = read_json(read_bytes(path, MOST_BYTES), MOST_BYTES)
         own_hash, found = table.pop("own_hash"), Record(**table)
         sound = all(isinstance(getattr(found, name), kind) for name, kind in KINDS.items())
         sound = sound and own_hash == found.own_hash
         words = [*found.arguments, *found.depends_on, *found.files, found.place, found.date]
         return found if sound and _harmless(found.out, found.err, *words) else None
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-    ):  # cut off, damaged, of another version
+    except (ValueError, TypeError, KeyError, AttributeError):  # cut off, damaged, of another version
         return None
 
 

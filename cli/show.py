@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from rich.console import Console
 
 from resonet.cli.faults import visible
+from resonet.core.numbers import engineering
 from resonet.core.validity import given
 from resonet.netlist.programming.methods import Method
 
@@ -123,13 +124,6 @@ def progress(what: str, total: int) -> "Iterator[Done]":
     with Progress(*columns, console=bars, transient=True) as bar:
         task = bar.add_task(visible(what), total=total)
         yield lambda: bar.advance(task)
-
-
-def engineering(value: float, unit: str, digits: int = 3) -> str:
-    """A value with an SI prefix, to some digits."""
-    from quantiphy import Quantity  # heavy enough to wait until somebody reads units
-
-    return str(Quantity(value, unit).render(prec=digits - 1))
 
 
 def percent(share: float | None, digits: int = 2) -> str:

@@ -48,6 +48,16 @@ __all__ = [
 ]
 
 
+OPTION_OF = {"tuning": "--sweep", "temperature": "--sweep", "width": "--tuning-width"}
+
+
+UNITS = {
+    **dict.fromkeys(("frequency", "wanted", "centre", "bandwidth"), "Hz"),
+    **dict.fromkeys(("insertion_loss", "return_loss", "isolation", "rejection", "depth"), "dB"),
+    **{"group_delay": "s", "loaded_q": "", "unloaded_q": ""},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Units:
     """Options of `resonet sparams` that have a unit."""
@@ -65,7 +75,7 @@ class Units:
     @classmethod
     def si(cls, name: str, text: str) -> float:
         """SI value of such an option. Raises InputError."""
-        return float(parse(text, cls.__dataclass_fields__[name], "sparams"))
+        return float(parse(text, cls.__dataclass_fields__[name], OPTION_OF.get(name, f"--{name}")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +229,11 @@ def plot_page(network: "Network", channels: Array, kinds: tuple[str, ...], folde
     return paths
 
 
-def readable(file: Path) -> "tuple[Network, list[tuple[str, str]]]":
-    """A Touchstone file, read before anything is computed, and notes (code, text) on it. Raises InputError."""
-    from resonet.sparams.touchstone import network_of, read_file
+def readable(file: Path) -> "Network":
+    """A Touchstone file, read before anything is computed. Raises InputError."""
+    from resonet.sparams.touchstone import read_touchstone
 
-    data = read_file(file)
-    return network_of(data, file.stem), [(note.code, f"{file.name}: {note.text}") for note in data.notes]
+    return read_touchstone(file)
 
 
 def compare_page(
@@ -254,12 +263,11 @@ def compare_page(
     points = len(found.simulated.f)
     sampling = found.sampling if np.isfinite(found.sampling) else None
     rows = {"file": file, "frequencies": points, "rms": found.total_rms, "sampling_error": sampling}
-    notes = [{"code": code, "text": text} for code, text in found.notes]
-    return rows | {"entries": entries, "notes": notes}, files
+    return rows | {"entries": entries}, files
 
 
 def sheet_json(sheet: "LayerSheet") -> dict[str, Any]:
-    """A data sheet for scripts; nan becomes null."""
+    """A data sheet for scripts, with the unit of every number; nan becomes null."""
 
     def plain(values: Array) -> list[float | None]:
         return [float(v) if np.isfinite(v) else None for v in values]
@@ -268,6 +276,7 @@ def sheet_json(sheet: "LayerSheet") -> dict[str, Any]:
         "layer": sheet.layer,
         "bus": sheet.bus,
         "passed": sheet.passed,
+        "units": UNITS,
         "channels": {key: plain(value) for key, value in asdict(sheet.channels).items()},
         "resonances": {key: plain(value) for key, value in asdict(sheet.resonances).items()},
         "isolation": plain(sheet.isolation),

@@ -1,6 +1,8 @@
-"""Files: written whole or not at all, and noted; TOML read with a message."""
+"""Files: written whole or not at all, and noted; read with a message, within bounds checked before work."""
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +13,119 @@ from typing import Any
 from resonet.core.errors import InputError
 from resonet.core.leftovers import draft_path, forget_draft, sweep_once
 
-__all__ = ["new_file", "read_toml", "written_files"]
+__all__ = ["new_file", "read_bytes", "read_json", "read_text", "read_toml", "toml_line", "written_files"]
+
+
+MOST_BYTES = 4_000_000  # of a TOML or JSON file: design.toml of a thousand layers has half of one
+DEEPEST = 32  # levels of tables, lists and dotted keys
+MOST_NAMES = 100_000  # names and list entries of a TOML file: its parser takes a kilobyte for each
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Content of a file of at most `most` bytes; InputError where there is none, or it is larger."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if len(data) > most:
+        raise InputError(f"{path}: larger than {most:,} bytes")
+    return data
+
+
+def read_text(path: Path, most: int = MOST_BYTES, what: str = "UTF-8 text") -> str:
+    """Text of a UTF-8 file of at most `most` bytes, without its byte-order mark. Raises InputError."""
+    try:
+        return read_bytes(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not {what} (byte {error.start + 1:,} is no UTF-8)") from None
+
+
+def _without_strings(text: str) -> str:
+    """TOML with its strings emptied and its comments gone: what is left is structure. Linear in the text."""
+    parts, at = [], 0
+    while found := _MARK.search(text, at):
+        start, mark = found.span()[0], found.group()
+        parts.append(text[at:start])
+        if mark == "#":
+            end = text.find("\n", start)
+            at = len(text) if end < 0 else end
+            continue
+        at = start + len(mark)
+        while closed := (_END[mark]).search(text, at):
+            at = closed.end()
+            if not closed.group().startswith("\\"):
+                break
+        else:
+            at = len(text)
+        parts.append("S")
+    return "".join([*parts, text[at:]])
+
+
+_MARK = re.compile(r"\"\"\"|\'\'\'|[\"\'#]")
+_END = {
+    '"': re.compile(r'\\.|["\n]', re.DOTALL),
+    "'": re.compile(r"['\n]"),
+    '"""': re.compile(r'\\.|"""', re.DOTALL),
+    "'''": re.compile(r"'''"),
+}
+
+
+def _check_structure(text: str, path: Path) -> None:
+    """Refuse what would cost a TOML parser more than its size says: it works by every part of every dotted key."""
+    bare = _without_strings(text)
+    line, depth, names = 1, 0, 0
+    for piece in re.split(r"([\n=\[\]{},])", bare):
+        if piece == "\n":
+            line, names = line + 1, names + 1
+        elif piece and piece in "[{":
+            depth += 1
+        elif piece and piece in "]}":
+            depth = max(depth - 1, 0)
+        elif piece == ",":
+            names += 1
+        if depth > DEEPEST or piece.count(".") >= DEEPEST:
+            raise InputError(f"{path}: not a TOML file of parameters (line {line}: nested more than {DEEPEST} deep)")
+        names += piece.count(".")
+    if names > MOST_NAMES:
+        raise InputError(f"{path}: not a TOML file of parameters (more than {MOST_NAMES:,} names and values)")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file; InputError where it is none."""
+    """A TOML file; InputError where it is none, or is larger or deeper than a table of parameters can be."""
+    text = read_text(path, what="a TOML file")
+    _check_structure(text, path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:  # also text that is no UTF-8, numbers of thousands of digits
-        raise InputError(f"{path}: not a TOML file ({str(error)[:120]})") from None
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
+        raise InputError(f"{path}: not a TOML file ({_one_line(error)})") from None
+
+
+def toml_line(path: Path, section: str, name: str) -> int | None:
+    """Line of a TOML file on which table `section` gives `name`, as such files are mostly written; None if unclear."""
+    table, found = "", []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        words = line.partition("#")[0].strip()
+        if words.startswith("["):
+            table = words.strip("[] \t")
+        elif re.sub(r"[\s\"']", "", words.partition("=")[0]) == (name if table == section else f"{section}.{name}"):
+            found.append(number)
+    return found[0] if len(found) == 1 else None
+
+
+def read_json(data: bytes | str, most: int = MOST_BYTES) -> Any:
+    """Value of a JSON text; ValueError where it is none, too large or too deep for one."""
+    if len(data) > most:
+        raise ValueError(f"larger than {most:,} bytes")
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _one_line(error: BaseException) -> str:
+    """Text of an exception in one short line that a terminal only prints."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))[:120]
 
 
 _written: ContextVar[list[Path] | None] = ContextVar("written", default=None)

@@ -11,13 +11,27 @@
 """
 
 import math
+import reprlib
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 from resonet.core.choices import parse_choice
 from resonet.core.errors import InputError
+from resonet.core.numbers import quantity, read_number, read_whole
 
-__all__ = ["Interface", "check", "describe", "parameter", "parse", "quantity", "record_from_table", "table_from_record"]
+__all__ = [
+    "Interface",
+    "check",
+    "describe",
+    "known_parameter",
+    "parameter",
+    "parameters_of",
+    "parse",
+    "quantity",
+    "record_from_table",
+    "shown",
+    "table_from_record",
+]
 
 Record = TypeVar("Record")
 
@@ -36,6 +50,14 @@ class Interface:
 
     name: str
     pins: tuple[tuple[str, str], ...]
+
+
+def shown(value: object) -> str:
+    """What somebody gave, as part of a message: short, in one line, without what a terminal would obey."""
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = brief.maxlong = 60
+    brief.maxlevel = 1
+    return brief.repr(value)
 
 
 def describe(spec: "Field[Any]") -> str:
@@ -58,57 +80,55 @@ def check(record: Any, section: str) -> None:
 
 
 def parse(text: object, spec: "Field[Any]", section: str) -> Any:
-    """SI value of what somebody wrote for a parameter: a number, or text with an SI prefix and the unit."""
-    from quantiphy import QuantiPhyError, Quantity  # heavy enough to wait until somebody writes units
+    """SI value of what somebody wrote for a parameter: a number, or text with an SI prefix and the unit.
 
+    `section` is the table that holds the parameter, or the option that it was given by ("--bias").
+    """
     if "choices" in spec.metadata:
         return parse_choice(text, spec, section)
-    name, unit = f"{section}.{spec.name}", spec.metadata["unit"]
+    name = section if section.startswith("--") else f"{section}.{spec.name}"
+    whole = isinstance(spec.default, int) and not isinstance(spec.default, bool)
     if isinstance(text, bool) or not isinstance(text, int | float | str):
-        raise InputError(f"{name} = {text!r}: a number is expected, {describe(spec)}")
+        raise InputError(f"{name} = {shown(text)}: a number is expected, {describe(spec)}")
     if isinstance(text, str):
-        # The unit goes first: to a general parser the "r" of "rad" is a prefix (ronto).
-        plain = text.strip().replace("Ω", "Ohm").replace("ohm", "Ohm").replace("µ", "u").replace("μ", "u")
         try:
-            found = Quantity(plain.removesuffix(unit).strip() if unit else plain)
-        except QuantiPhyError:
-            raise InputError(f"{name} = {text[:40]!r}: not a number with a unit; possible: {describe(spec)}") from None
-        if found.units:
-            wanted = f"the unit is {unit}" if unit else "it has no unit"
-            raise InputError(f"{name} = {text[:40]!r}: {wanted}; possible: {describe(spec)}")
-        text = float(found)
-    if isinstance(text, int) and abs(text) > 10**300:
+            value: float | int = read_number(text, spec.metadata["unit"])
+            if whole and value == int(value):
+                value = read_whole(text, spec.metadata["unit"])
+        except ValueError as error:
+            raise InputError(f"{name} = {shown(text)}: {error}; possible: {describe(spec)}") from None
+    else:
+        value = text
+    if isinstance(value, int) and abs(value) > 10**300:
         raise InputError(f"{name}: a number of over 300 digits; possible: {describe(spec)}")
-    if not math.isfinite(text):
-        raise InputError(f"{name} = {text}: must be finite, {describe(spec)}")
-    if isinstance(spec.default, int) and not isinstance(spec.default, bool):
-        if text != int(text):
-            raise InputError(f"{name} = {text:g}: a whole number is expected, {describe(spec)}")
-        return int(text)
-    return float(text)
+    if not math.isfinite(value):
+        raise InputError(f"{name} = {value}: must be finite, {describe(spec)}")
+    if whole:
+        if value != int(value):
+            raise InputError(f"{name} = {value:g}: a whole number is expected, {describe(spec)}")
+        return int(value)
+    return float(value)
 
 
-def quantity(value: float | str, unit: str) -> str | float | int:
-    """A value as people write it, at full precision: 2e-17 F -> "20 aF"; numbers without unit stay numbers."""
-    from quantiphy import Quantity
+def parameters_of(kind: type) -> "dict[str, Field[Any]]":
+    """Fields of a record that are parameters, by name."""
+    return {spec.name: spec for spec in fields(kind)}
 
-    if not unit or isinstance(value, int | str):
-        return value
-    if unit in ("dB", "rad") or " " in unit or unit[0] == "1":  # a prefix would be misread, or look odd
-        return f"{value!r} {unit}"
-    text = str(Quantity(value, unit).render(prec="full"))
-    return text if float(Quantity(text)) == value else f"{value!r} {unit}"
+
+def known_parameter(kind: type, name: object, section: str) -> "Field[Any]":
+    """Field of that name; InputError that says which there are."""
+    known = parameters_of(kind)
+    if name not in known:
+        raise InputError(f"{section}.{str(name)[:60]!r}: no such parameter; possible: {', '.join(known)}")
+    return known[str(name)]
 
 
 def record_from_table(kind: type[Record], table: object, section: str) -> Record:
     """Record of parameters from a TOML table; unknown names, units and values are refused with what is possible."""
-    known = {spec.name: spec for spec in fields(kind)}  # type: ignore[arg-type]
     if not isinstance(table, dict):
-        raise InputError(f"[{section}]: a table of parameters is expected; possible: {', '.join(known)}")
-    for name in table:
-        if name not in known:
-            raise InputError(f"{section}.{str(name)[:60]!r}: no such parameter; possible: {', '.join(known)}")
-    return kind(**{name: parse(value, known[name], section) for name, value in table.items()})
+        possible = ", ".join(parameters_of(kind))
+        raise InputError(f"[{section}]: a table of parameters is expected; possible: {possible}")
+    return kind(**{name: parse(value, known_parameter(kind, name, section), section) for name, value in table.items()})
 
 
 def table_from_record(record: Any) -> dict[str, str | float | int]:

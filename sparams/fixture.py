@@ -9,6 +9,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
+from resonet.core.validity import warn
 from resonet.sparams.interpolate import interpolated, sampling_error
 from resonet.sparams.reference import constant_reference
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["deembed", "embed", "on_grid", "time_gate", "time_response"]
 
-Array = Array
-Complex = Complex
 UNEVEN = 1e-6
 TOO_COARSE = 0.1  # |ΔS| by which interpolation may be off
 ORDER = 40  # of the linear prediction beyond the ends of a band
 RIDGE = 1e-7  # of its least squares, against noise
+HELD_OUT = 20  # part of a band that is predicted from the rest, to see whether it can be
+UNPREDICTED = 0.1  # error of that, against the RMS of S, beyond which the ends of a gated band are off
 
 
 def on_grid(network: "Network", f: Array) -> "Network":
@@ -33,7 +34,7 @@ def on_grid(network: "Network", f: Array) -> "Network":
     """
     import skrf
 
-    network, _ = constant_reference(network)
+    network = constant_reference(network)
     n = network.nports
     f = np.asarray(f, float)
     low, high = network.f[0], network.f[-1]
@@ -114,11 +115,22 @@ def _beyond(s: Complex, more: int) -> Complex:
     return found
 
 
+def _warn_of_ends(name: str, s: Complex) -> None:
+    """Warn where the last samples at either end of the band are not what linear prediction of the others gives."""
+    held = max(1, len(s) // HELD_OUT)
+    size = float(np.sqrt((np.abs(s) ** 2).mean())) or 1.0
+    off = max(float(np.abs(_beyond(x[:-held], held)[-held:] - x[-held:]).max()) for x in (s, s[::-1])) / size
+    if off > UNPREDICTED:
+        text = f"network {name}: the gate is unreliable at the ends of the band, which S does not let predict"
+        warn("gate-edge", f"{text} (error against its RMS)", off, UNPREDICTED)
+
+
 def time_gate(network: "Network", start: float, stop: float, i: int = 0, j: int = 0) -> "Network":
     """S_ij with only what arrives between start and stop (s), as a one-port; the gate is flat in its middle half.
 
     The band is extended by half of itself to either side, predicted from S and faded out, so that the gate does not
-    see its ends: without that they are off by far more than the echo that is looked for.
+    see its ends: without that they are off by far more than the echo that is looked for. Warns (gate-edge) where S is
+    not predictable.
     """
     _even(network)
     step, n = float(network.f[1] - network.f[0]), len(network.f)
@@ -127,6 +139,7 @@ def time_gate(network: "Network", start: float, stop: float, i: int = 0, j: int 
         raise InputError(f"gate {start:g} ... {stop:g} s; possible: rising, within ±{longest / 2:g} s")
     found, more = _one(network, i, j), n // 2
     s = found.s[:, 0, 0]
+    _warn_of_ends(network.name or "", s)
     ahead, behind = _beyond(s, more), _beyond(s[::-1], more)[n:][::-1]
     fade = np.sin(np.pi / 2 * (np.arange(more) + 1) / (more + 1)) ** 2
     wide = np.concatenate([behind * fade, s, ahead[n:] * fade[::-1]])

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.touchstone import TouchstoneError, real_reference
-from resonet.core.types import Array, Complex, Done
+from resonet.core.touchstone import read, real_reference
+from resonet.core.types import Complex, Done
+from resonet.core.validity import warn
 from resonet.sparams.block import Block, Measured, Port
+from resonet.sparams.causality import not_causal
 from resonet.sparams.fit_search import STEPS, TARGET, USABLE, as_part, fitted_model, most_order, orders, search
 from resonet.sparams.part import FittedPart
 from resonet.sparams.passivity import scaled
 from resonet.sparams.reference import constant_reference
-from resonet.sparams.touchstone import network_of, read_file
+from resonet.sparams.touchstone import network_of
 from resonet.sparams.vector_fit import vector_fit
 
 if TYPE_CHECKING:
@@ -39,12 +41,12 @@ __all__ = [
     "part_from_file",
 ]
 
-Array = Array
-Complex = Complex
 TOLERANCE = 0.1  # dB, gain of data that a measurement's uncertainty explains
 SECONDS = 12.0  # of processor time for the search for poles of one part
 CLEAN = 1e-7  # RMS error, of S scaled to 1, at which more poles fit rounding
 SMALL = 1e-9  # |S| below which a part is matched
+POSSIBLE = "possible: more frequencies, less noise, shorter lines"
+NOT_CAUSAL = "its data are not causal, as of a resistance that follows √f without its inductance"
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -86,19 +88,18 @@ def _matched(network: "Network", name: str) -> FittedPart:
                       largest, largest, True, ended="target")  # fmt: skip
 
 
-def _notes(part: FittedPart, target: float) -> tuple[tuple[str, str], ...]:
-    """What a user must know of a fit: gain of the data that was taken away, an error above the target."""
-    notes = []
+def _warn_of_fit(part: FittedPart, network: "Network", target: float) -> None:
+    """Warn of a gain of the data that was taken away, and of an error above the target."""
     if part.data_gain > 1 + CLEAN:
         decibel = 20 * np.log10(part.data_gain)
         text = f"part {part.name}: the file has {decibel:.2g} dB of gain, the model has none"
-        notes.append(("passive-enforced", f"{text} (S changed by {part.change:.1e} at most)"))
+        warn("part-gain", f"{text} (S changed by {part.change:.1e} at most)", part.data_gain, 1.0)
     if part.rms_error > target:
         reason = {"noise": "more poles fit its noise", "time": "its time was over", "orders": "no order is closer"}
+        why = NOT_CAUSAL if not_causal(network, part.poles, part.fit_error) else reason[part.ended]
         pairs = int((part.poles.imag > 0).sum())
         text = f"part {part.name}: RMS error {part.rms_error:.1e} with {pairs} pole pairs, {target:g} wanted"
-        notes.append(("fit-residual", f"{text}: {reason[part.ended]}"))
-    return tuple(notes)
+        warn("fit-residual", f"{text}: {why}", part.rms_error, target)
 
 
 def fit_part(
@@ -114,9 +115,10 @@ def fit_part(
 
     `tolerance`: gain of the data, dB, that its uncertainty explains; the model has none. `seconds`: of processor time
     after which no further order is tried. `done` is called after each of at most STEPS orders. Raises InputError
-    where the data themselves are active, no model fits, or passivity cannot be enforced.
+    where the data themselves are active, no model fits, or passivity cannot be enforced. Warns of a gain that was
+    taken away (part-gain) and of an error above the target (fit-residual).
     """
-    network, words = constant_reference(network)
+    network = constant_reference(network)
     gain = _check_gain(network, name, tolerance)
     if len(network.f) < 8:
         raise InputError(f"part {name}: {len(network.f)} frequencies; possible: 8 and more, to fit a model")
@@ -130,13 +132,12 @@ def fit_part(
         found = search(network, name, tried, target, seconds, done)
     if found is None or found.rms_error > USABLE:
         error = "none" if found is None else f"RMS error {found.rms_error:.2g}"
-        raise InputError(
-            f"part {name}: no passive rational model fits ({error}); "
-            f"possible: more frequencies, less noise, shorter lines"
-        )
+        acausal = found is not None and not_causal(network, found.poles, found.fit_error)
+        possible = f"{NOT_CAUSAL}; possible: causal data" if acausal else POSSIBLE
+        raise InputError(f"part {name}: no passive rational model fits ({error}); {possible}")
     found = replace(found, data_gain=gain)
-    notes = [("touchstone-renormalised", f"part {name}: {words}")] if words else []
-    return replace(found, notes=(*notes, *_notes(found, target)))
+    _warn_of_fit(found, network, target)
+    return found
 
 
 def rational_model(network: "Network", i: int, j: int, resonances: int) -> FittedPart:
@@ -193,11 +194,6 @@ def part_from_file(
         raise InputError(f"part {kind[:40]!r}: unknown; possible: {', '.join([*PORTS_OF, 'combiner'])}")
     names: Any = PORTS_OF.get(kind, (*(f"in{k}" for k in range(tones)), "bus"))
     name = f"{kind} {path.name[:40]}"
-    try:
-        data = real_reference(read_file(path, len(names)))
-    except TouchstoneError as error:
-        raise InputError(f"{path}: {error}") from None
+    data = real_reference(read(path, len(names)))
     part = fit_part(network_of(data, path.stem), name, tolerance=tolerance, done=done)
-    notes = tuple((note.code, f"part {name}: {note.text}") for note in data.notes)
-    part = replace(part, notes=notes + part.notes)
     return measured_block(part, names), part

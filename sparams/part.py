@@ -1,7 +1,6 @@
 """A measured N-port as a part: a passive rational model with what it was made from, the same in every engine."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +34,6 @@ class FittedPart:
     data_gain: float = 0.0  # largest singular value of the file's S
     change: float = 0.0  # largest |ΔS| that enforcement made at the file's frequencies
     ended: str = ""  # what ended the search for poles: target, noise, orders or time
-    notes: tuple[tuple[str, str], ...] = ()  # (code, text): how the file was read, what the fit did not reach
 
     @property
     def rational(self) -> Rational:
@@ -80,8 +78,8 @@ class FittedPart:
         s, root, one = self.s(f), np.sqrt(self.impedance), np.eye(len(self.ports))
         return np.asarray((one - s) / root), np.asarray(-(one + s) * root)
 
-    def subcircuit(self, name: str) -> Iterator[str]:
-        """Lines of a SPICE subcircuit of that name (made by the caller, not from a file); pins in port order."""
+    def circuit(self) -> tuple[list[str], list[str]]:
+        """Pins, in port order, and lines of elements of a SPICE subcircuit that is this model."""
         import skrf
         from skrf.vectorFitting import VectorFitting
 
@@ -93,5 +91,7 @@ class FittedPart:
         vf.constant_coeff, vf.proportional_coeff = self.constant.ravel(), np.zeros(n * n)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "part.sp"
-            vf.write_spice_subcircuit_s(str(path), fitted_model_name=name)
-            yield from path.read_text(encoding="utf-8").splitlines()
+            vf.write_spice_subcircuit_s(str(path), fitted_model_name="part")
+            lines = path.read_text(encoding="utf-8").splitlines()
+        lines = [line for line in lines if line and not line.startswith("*")]
+        return lines[0].split()[2:], lines[1:-1]  # what defines the subcircuit is the dialect's

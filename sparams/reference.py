@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.validity import warn
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -14,12 +15,12 @@ __all__ = ["constant_reference"]
 FALLBACK = 50.0  # ohm
 
 
-def constant_reference(network: "Network") -> tuple["Network", str]:
-    """The network, renormalised to 50 ohm if its impedances are complex or change; and words on it, or none."""
+def constant_reference(network: "Network") -> "Network":
+    """The network, renormalised to 50 ohm, with a warning, if its impedances are complex or change."""
     if not np.any(network.z0.imag) and not np.any(network.z0 != network.z0[0]):
         if not np.all(network.z0.real > 0):
             raise InputError(f"network {network.name}: reference impedances must be positive")
-        return network, ""
+        return network
     kind = "complex" if np.any(network.z0.imag) else "different at every frequency"
     names = network.port_names
     with np.errstate(all="ignore"):
@@ -28,4 +29,7 @@ def constant_reference(network: "Network") -> tuple["Network", str]:
     if not np.isfinite(found.s).all():
         raise InputError(f"network {network.name}: its {kind} reference impedances cannot be renormalised")
     found.port_names = names
-    return found, f"port impedances are {kind}: renormalised to {FALLBACK:g} ohm ({network.s_def} waves)"
+    words = f"port impedances are {kind}: renormalised to {FALLBACK:g} ohm ({network.s_def} waves)"
+    first = abs(complex(network.z0[0, 0]))
+    warn("touchstone-renormalised", f"network {network.name}: {words}", first, FALLBACK, "Ohm")
+    return found

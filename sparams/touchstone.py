@@ -14,13 +14,13 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.files import new_file
-from resonet.core.touchstone import Touchstone, TouchstoneError, read
+from resonet.core.touchstone import Touchstone, read
 from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
 
 if TYPE_CHECKING:
     from skrf import Network
 
-__all__ = ["network_of", "provenance", "read_file", "read_touchstone", "write_touchstone"]
+__all__ = ["network_of", "provenance", "read_touchstone", "write_touchstone"]
 
 Version = Literal["1.0", "2.0"]
 FULL = "{:.17g}"
@@ -69,14 +69,6 @@ def write_touchstone(network: "Network", path: Path, version: Version = "1.0", h
     return path
 
 
-def read_file(path: Path, ports: int | None = None) -> Touchstone:
-    """Record of a Touchstone file; InputError that names the file, the line and what is wrong. `ports`: how many."""
-    try:
-        return read(path, ports)
-    except TouchstoneError as error:
-        raise InputError(str(error)) from None
-
-
 def network_of(data: Touchstone, name: str) -> "Network":
     """A file's record as a network, its impedances as [frequencies, ports] and as the file has them."""
     import skrf
@@ -94,4 +86,4 @@ def read_touchstone(path: Path, ports: int | None = None) -> "Network":
     S and its reference impedances are those of the file, complex or not (`core.touchstone.real_reference`
     renormalises); Y, Z, H and G are converted, mixed modes taken apart.
     """
-    return network_of(read_file(path, ports), path.stem)
+    return network_of(read(path, ports), path.stem)

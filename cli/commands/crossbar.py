@@ -28,12 +28,12 @@ class _Chains:
     accuracy: dict[str, float]  # "software" and by program; empty without images
 
 
-def _value(name: str, text: str | None, section: str = "crossbar") -> dict[str, Any]:
+def _value(option: str, name: str, text: str | None, section: str = "crossbar") -> dict[str, Any]:
     """One parameter of the array, or of its cells, if somebody wrote a value for it."""
     from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell
 
     kind = CrossbarArray if section == "crossbar" else CrossbarCell
-    return {} if text is None else {name: parse(text, kind.__dataclass_fields__[name], section)}
+    return {} if text is None else {name: parse(text, kind.__dataclass_fields__[name], f"--{option}")}
 
 
 def _size(text: str | None) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _size(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     rows, _, columns = text.lower().partition("x")
-    return _value("rows", rows) | _value("columns", columns or rows)
+    return _value("size", "rows", rows) | _value("size", "columns", columns or rows)
 
 
 def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: int | None) -> _Chains:
@@ -151,10 +151,12 @@ def crossbar_command(
     design = load_design(folder)
     device = design.plan.device
     cell = CrossbarCell(device.resistance, 1 + device.magnetoresistance)
-    cell = replace(cell, **_value("ron", ron, "crossbar_cell"), **_value("ratio", ratio, "crossbar_cell"))
-    wires = _value("word_resistance", wire) | _value("bit_resistance", wire)
-    ends = _value("driver_resistance", driver) | _value("sense_resistance", amplifier)
-    more = _value("read_noise", read_noise) | _value("levels", levels) | _size(size)
+    cell = replace(
+        cell, **_value("ron", "ron", ron, "crossbar_cell"), **_value("ratio", "ratio", ratio, "crossbar_cell")
+    )
+    wires = _value("wire", "word_resistance", wire) | _value("wire", "bit_resistance", wire)
+    ends = _value("driver", "driver_resistance", driver) | _value("amplifier", "sense_resistance", amplifier)
+    more = _value("read-noise", "read_noise", read_noise) | _value("levels", "levels", levels) | _size(size)
     array = CrossbarArray(cell, unselected=unselected, drive=drive, sums=sums, **wires, **ends, **more)
     layers = layer or [entry.layer.name for entry in design.plan.layers]
     for name in layers:

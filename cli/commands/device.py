@@ -10,7 +10,7 @@ from resonet.cli.options import Json, Preset, only, when
 from resonet.cli.registry import Command
 from resonet.cli.show import engineering, print_files, print_json, print_table, say, warning
 from resonet.core.errors import InputError
-from resonet.core.parameters import parameter, parse
+from resonet.core.parameters import parameter, parse, shown
 
 __all__ = ["COMMAND"]
 
@@ -33,12 +33,12 @@ class _Measurement:
 
 def _si(name: str, text: str | None) -> float | None:
     """SI value of such an option."""
-    return None if text is None else float(parse(text, _Measurement.__dataclass_fields__[name], "device"))
+    return None if text is None else float(parse(text, _Measurement.__dataclass_fields__[name], f"--{name}"))
 
 
 def _number(value: float, unit: str) -> str:
     """A value with a prefix, for people."""
-    if isinstance(value, int) or unit in ("", "rad", "dB"):
+    if isinstance(value, int) or unit == "rad":
         return f"{value:.6g} {unit}".strip()
     return engineering(value, unit, 6)
 
@@ -59,6 +59,10 @@ def _fit(
 
     if not isinstance(record, TunedDiode):
         raise InputError("a measurement is fitted by the resonator; possible: resonet device resonator --fit FILE")
+    if power is not None and path.suffix.lower() == ".s1p":
+        raise InputError(f"--power {shown(power)}: changes nothing in the fit of S11; possible: --bias")
+    if bias is not None and path.suffix.lower() != ".s1p":
+        raise InputError(f"--bias {shown(bias)}: changes nothing in the fit of a rectification; possible: --power")
     found = fit_device(path, _si("power", power))
     record, sources = fitted_record(record, found, _si("bias", bias))
     table = table_from_record(record)
@@ -79,7 +83,7 @@ def _show_fit(found: Any) -> None:
     title = f"{found.file}: fit of the {found.kind}, R² = {found.r_squared:.6f}, {len(found.frequency)} points"
     print_table(title, {"parameter": "left", "value": "right", "standard error": "right"}, rows)
     for note in found.notes:
-        out.print(f"warning [{note.code}]: {note.text}", markup=False, soft_wrap=True)
+        say(f"note: {note}")
     names = list(found.estimates)
     strong = [
         f"{a} and {b} {found.correlation[i, j]:+.2f}"
@@ -149,7 +153,7 @@ def device_command(
             "correlation": found.correlation.tolist(),
             "reduced_chi_square": found.reduced_chi_square,
             "r_squared": found.r_squared,
-            "warnings": [asdict(note) for note in found.notes],
+            "notes": found.notes,
         }
         parameters = [asdict(row) for row in rows]
         shown = {"device": name, "preset": preset, "parameters": parameters, "fit": fitted, "values": made.values}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resonet.cli.numbers import numbers
 from resonet.cli.options import InputShape, Json, Layers, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
@@ -21,20 +22,6 @@ MOST_POINTS = 500
 NETWORK = when(
     lambda values: not values["source"].is_dir(), "with a network; a design folder has its own parameters (and --set)"
 )
-
-
-def _numbers(text: str, kind: type, option: str, low: float, high: float) -> list[float]:
-    """Numbers separated by commas, each within the range, in rising order."""
-    try:
-        found = sorted({kind(part) for part in text.split(",")})
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text[:80]!r}: numbers separated by commas are expected", param_hint=option
-        ) from None
-    for value in found:
-        if not low <= value <= high:
-            raise typer.BadParameter(f"{value:g}: possible: {low:g} ... {high:g}", param_hint=option)
-    return found
 
 
 def _table(points: "tuple[PlanPoint, ...]", title: str) -> None:
@@ -116,11 +103,12 @@ def plan_command(
     if source.is_dir():
         cnn, given = load_design(source).cnn, read_parameters(source / "design.toml", settings or ())
     else:
-        shape = tuple(int(n) for n in _numbers_in_order(input_shape)) if input_shape else None
+        shape = tuple(numbers(input_shape, int, "--input-shape", "1,28,28")) if input_shape else None
         cnn, given = read_cnn(source, shape), read_parameters(design, settings or (), preset)
     own = given.device.damping
-    sizes = [int(n) for n in _numbers(tiles, int, "--tiles", 1, 4096)]
-    dampings = _numbers(damping, float, "--damping", 1e-5, 0.2) if damping else [own / 2, own, min(2 * own, 0.2)]
+    sizes = sorted(set(numbers(tiles, int, "--tiles", "16,32", 1, 4096)))
+    given_dampings = numbers(damping, float, "--damping", "0.005,0.01", 1e-5, 0.2) if damping else None
+    dampings = given_dampings or [own / 2, own, min(2 * own, 0.2)]
     dampings = sorted({*dampings, own})
     layers = list(dict.fromkeys(layer or [entry.name for entry in cnn.synapses]))
     total = len(layers) * len(sizes) * len(dampings)
@@ -145,13 +133,6 @@ def plan_command(
     )
     _say(advice, given)
     print_files("figures", figures)
-
-
-def _numbers_in_order(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text[:80]!r}: such as 1,28,28", param_hint="--input-shape") from None
 
 
 COMMAND = Command("design", plan_command)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resonet.cli.numbers import numbers
 from resonet.cli.options import Data, Folder, Json, only
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
@@ -18,20 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 
-def _list(text: str, option: str, kind: type, example: str) -> list[Any]:
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r}: numbers with commas, such as {example}", param_hint=option) from None
-
-
 def _choices(bits: str, states: str | None, settings: dict[str, Any]) -> list["QuantisationOptions"]:
     """Options of every point: one per number of bits, and one for the states."""
     from resonet.cosim.calibration.quantised import QuantisationOptions
 
-    chosen = [QuantisationOptions(bits=b, **settings) for b in _list(bits, "--bits", int, "2,4,8")]
+    chosen = [QuantisationOptions(bits=b, **settings) for b in numbers(bits, int, "--bits", "2,4,8")]
     if states:
-        chosen.append(QuantisationOptions(states=tuple(_list(states, "--states", float, "-1,1")), **settings))
+        chosen.append(QuantisationOptions(states=tuple(numbers(states, float, "--states", "-1,1")), **settings))
     return chosen
 
 

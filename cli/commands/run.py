@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resonet.cli.numbers import numbers
 from resonet.cli.options import Chosen, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
 from resonet.cli.show import engineering, print_files, print_json, print_table, progress, say, small_percent
@@ -35,7 +36,7 @@ def _parse_stop(text: str | None) -> float:
     from resonet.cosim.cascade.image_run import RunOptions
 
     spec = next(spec for spec in fields(RunOptions) if spec.name == "stop")
-    return float(parse(text, spec, "run")) if text else 0.0
+    return float(parse(text, spec, "--stop")) if text else 0.0
 
 
 def _part(cnn: "Cnn", text: str | None) -> "tuple[Cnn | None, str]":
@@ -44,17 +45,14 @@ def _part(cnn: "Cnn", text: str | None) -> "tuple[Cnn | None, str]":
 
     if not text:
         return None, "network"
-    try:
-        numbers = [int(part) for part in text.split(",")]
-        row, column, outputs, *inputs = numbers
-        if len(inputs) > 1:
-            raise ValueError
-    except ValueError:
+    found = numbers(text, int, "--slice", "1,2,3")
+    if len(found) not in (3, 4):
         raise typer.BadParameter(
-            f"{text!r}: ROW,COLUMN,OUTPUTS or ROW,COLUMN,OUTPUTS,INPUTS, such as 1,2,3", param_hint="--slice"
-        ) from None
+            f"{text[:60]!r}: ROW,COLUMN,OUTPUTS or ROW,COLUMN,OUTPUTS,INPUTS, such as 1,2,3", param_hint="--slice"
+        )
+    row, column, outputs, *inputs = found
     part = network_slice(cnn, outputs, (row, column), inputs[0] if inputs else None)
-    return part, "slice_" + "_".join(map(str, numbers))
+    return part, "slice_" + "_".join(map(str, found))
 
 
 def _logits(run: "ImageRun", title: str, classes: bool) -> None:

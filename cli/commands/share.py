@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resonet.cli.numbers import numbers
 from resonet.cli.options import Data, Folder, Json
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
@@ -46,10 +47,7 @@ def share_command(
     from resonet.report.style import save
 
     run = find_engine(engine)
-    try:
-        spreads = [float(part) for part in spread.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{spread!r}: numbers with commas, such as 0.01,0.1", param_hint="--spread") from None
+    spreads = numbers(spread, float, "--spread", "0.01,0.1")
     options = [
         [SharingOptions(spread=s, lever_spread=lever, line_loss=loss, seed=seed, shared=shared) for s in spreads]
         for shared in (True, False)

@@ -1,5 +1,6 @@
 """`resonet sparams`: S-parameters of a layer's blocks, their figures, metrics and comparison with measurements."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,7 +9,7 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json, Layer
 from resonet.cli.registry import Command
-from resonet.cli.show import err, out, print_json, print_table, progress
+from resonet.cli.show import engineering, err, out, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from resonet.cli.sparam_page import BlockPage, Options
@@ -43,12 +44,20 @@ def _parts_table(parts: "list[FittedPart]") -> None:
             str(int((part.poles.imag > 0).sum())),
             f"{part.rms_error:.1e}",
             f"{part.max_error:.1e}",
-            f"{20 * np.log10(max(part.data_gain, 1e-300)):+.3f} dB",
+            f"{20 * math.log10(max(part.data_gain, 1e-300)):+.3f} dB",
             "as fitted" if part.passive_before else f"enforced (RMS {part.fit_error:.1e} before)",
         )
         for part in parts
     )
     print_table("measured parts: rational models", columns, rows)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "not found"
+    if math.isinf(value):
+        return "none"
+    return engineering(value, unit, 4) if unit == "s" else f"{value:.4g} {unit}".strip()
 
 
 def _sheet_table(sheet: "LayerSheet", solver: str) -> None:
@@ -81,8 +90,17 @@ def _sheet_table(sheet: "LayerSheet", solver: str) -> None:
     )
     print_table("resonances under bias (rejection: at the nearest other channel)", heads, lines)
     verdicts = {"limit": "left", "found": "right", "allowed": "right", "": "left"}
-    judged = ((v.name, f"{v.found:.4g}", f"{v.limit:.4g}", "pass" if v.passed else "FAIL") for v in sheet.verdicts)
-    print_table("limits ([limits] of design.toml)", verdicts, judged)
+    words = {True: "pass", False: "FAIL", None: "not judged"}
+    judged = (
+        (
+            v.name,
+            _with_unit(v.found, v.unit),
+            "-" if v.passed is None else f"at {v.side} {_with_unit(v.limit, v.unit)}",
+            words[v.passed],
+        )
+        for v in sheet.verdicts
+    )
+    print_table("limits ([limits] of design.toml; where none is set, nothing is judged)", verdicts, judged)
 
 
 def _compare_table(found: dict[str, Any]) -> None:

@@ -2,15 +2,13 @@
 
 from resonet.core.touchstone.convert import real_reference
 from resonet.core.touchstone.read import read
-from resonet.core.touchstone.record import MOST_BYTES, MOST_POINTS, MOST_PORTS, Note, Touchstone, TouchstoneError
+from resonet.core.touchstone.record import MOST_BYTES, MOST_POINTS, MOST_PORTS, Touchstone
 
 __all__ = [
     "MOST_BYTES",
     "MOST_POINTS",
     "MOST_PORTS",
-    "Note",
     "Touchstone",
-    "TouchstoneError",
     "read",
     "real_reference",
 ]

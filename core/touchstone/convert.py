@@ -13,8 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from resonet.core.errors import InputError
 from resonet.core.touchstone.keywords import Mode
-from resonet.core.touchstone.record import Array, Complex, Note, Touchstone, TouchstoneError, Waves
+from resonet.core.touchstone.record import Touchstone, Waves
+from resonet.core.types import Array, Complex
+from resonet.core.validity import warn
 
 __all__ = ["matrices", "pairs", "real_reference", "single_ended", "to_s", "unnormalised"]
 
@@ -94,7 +97,7 @@ def unnormalised(values: Complex, kind: str, r: float) -> Complex:
 
 
 def to_s(values: Complex, kind: str, z0: Array) -> Complex:
-    """S in the real impedances z0 [ports] of parameters in ohm and siemens. TouchstoneError where there is none."""
+    """S in the real impedances z0 [ports] of parameters in ohm and siemens. InputError where there is none."""
     if kind == "s":
         return values
     a, b = _relation(values, kind)
@@ -110,7 +113,7 @@ def _solved(p: Complex, q: Complex, what: str) -> Complex:
     except np.linalg.LinAlgError:
         found = np.full_like(p, np.nan)
     if not np.isfinite(found).all():
-        raise TouchstoneError(f"{what} that no S-parameters belong to (a singular matrix)")
+        raise InputError(f"{what} that no S-parameters belong to (a singular matrix)")
     return np.asarray(found)
 
 
@@ -130,7 +133,7 @@ def _port_waves(s: Complex, z: Complex, waves: Waves) -> tuple[Complex, Complex]
 
 
 def real_reference(data: Touchstone, fallback: float = 50.0) -> Touchstone:
-    """The same network in real impedances that no frequency changes, with a note where S had to be renormalised.
+    """The same network in real impedances that no frequency changes; warns where S had to be renormalised.
 
     Impedances that already are stay as they are, port by port equal or not; else all ports get `fallback`, ohm.
     """
@@ -144,11 +147,9 @@ def real_reference(data: Touchstone, fallback: float = 50.0) -> Touchstone:
     except np.linalg.LinAlgError:
         s = np.full_like(data.s, np.nan)
     if not np.isfinite(s).all():
-        raise TouchstoneError("port impedances in which no S-parameters can be renormalised")
+        raise InputError(f"{data.file}: port impedances in which no S-parameters can be renormalised")
     kind = "complex" if np.any(data.z0.imag) else "different at every frequency"
-    words = (
-        f"port impedances are {kind} ({data.z0[0, 0]:.4g} ohm at port 1 first): "
-        f"renormalised to {fallback:g} ohm ({data.waves} waves)"
-    )
-    z0 = np.full(data.z0.shape, fallback, complex)
-    return replace(data, s=np.asarray(s), z0=z0, notes=(*data.notes, Note("touchstone-renormalised", words)))
+    words = f"{data.file}: port impedances are {kind}: renormalised to {fallback:g} ohm ({data.waves} waves)"
+    first = abs(complex(data.z0[0, 0]))
+    warn("touchstone-renormalised", words, first, fallback, "Ohm")
+    return replace(data, s=np.asarray(s), z0=np.full(data.z0.shape, fallback, complex))

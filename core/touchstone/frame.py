@@ -5,18 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.touchstone.record import (
-    MOST_POINTS,
-    MOST_PORTS,
-    POSSIBLE,
-    Array,
-    Complex,
-    Note,
-    TouchstoneError,
-    fault,
-)
+from resonet.core.errors import InputError
+from resonet.core.touchstone.record import MOST_POINTS, MOST_PORTS, POSSIBLE, fault
 from resonet.core.touchstone.scan import Rows, Scan
-from resonet.core.types import Ints
+from resonet.core.types import Array, Complex, Ints
+from resonet.core.validity import warn
 
 __all__ = ["Table", "check_frequencies", "inferred_ports", "keyed_table", "merged", "plain_table", "ports_of_name"]
 
@@ -53,7 +46,7 @@ def inferred_ports(rows: Rows) -> int:
     size = int(counts[: odd[1] if len(odd) > 1 else None].sum()) - 1 if len(odd) and odd[0] == 0 else 0
     ports = int(np.rint(np.sqrt(size / 2)))
     if size < 2 or 2 * ports**2 != size or ports > MOST_PORTS:
-        raise TouchstoneError(f"no Touchstone file (neither its name nor its rows tell the ports); {POSSIBLE}")
+        raise InputError(f"no Touchstone file (neither its name nor its rows tell the ports); {POSSIBLE}")
     return ports
 
 
@@ -102,7 +95,7 @@ def plain_table(rows: Rows, ports: int) -> Table:
     need = width(ports, "full")
     values, counts, lines = np.array(rows.values), np.array(rows.counts), np.array(rows.lines)
     if not len(counts):
-        raise TouchstoneError(f"not a Touchstone file (no data: {ports} ports at 0 frequencies); {POSSIBLE}")
+        raise InputError(f"not a Touchstone file (no data: {ports} ports at 0 frequencies); {POSSIBLE}")
     noise = 0
     if ports == 2:
         first = _firsts(values, counts)
@@ -141,7 +134,7 @@ def keyed_table(found: Scan, ports: int) -> Table:
     need = width(ports, keys.matrix())
     values, counts, lines = np.array(rows.values), np.array(rows.counts), np.array(rows.lines)
     if not len(counts):
-        raise TouchstoneError(f"no Touchstone file (no data after [Network Data]: {ports} ports at 0 frequencies)")
+        raise InputError(f"no Touchstone file (no data after [Network Data]: {ports} ports at 0 frequencies)")
     points, rest = divmod(len(values), need)
     announced = keys.frequencies()
     if rest:
@@ -174,7 +167,7 @@ def _keyed_noise(found: Scan, ports: int) -> int:
 def check_frequencies(f: Array, lines: Ints) -> None:
     """Frequencies (Hz) must be finite, not negative and rise; their number is bounded."""
     if len(f) > MOST_POINTS:
-        raise TouchstoneError(f"{len(f)} frequencies; possible: 1 ... {MOST_POINTS}")
+        raise InputError(f"{len(f)} frequencies; possible: 1 ... {MOST_POINTS}")
     odd = np.flatnonzero(~np.isfinite(f))
     if len(odd):
         raise fault(int(lines[odd[0]]), "values that are not finite (frequency)")
@@ -190,11 +183,11 @@ def check_frequencies(f: Array, lines: Ints) -> None:
         raise fault(int(lines[k + 1]), f"frequencies must rise ({f[k + 1]:.9g} Hz comes {kind})")
 
 
-def merged(f: Array, s: Complex, z0: Complex, lines: Ints) -> tuple[Array, Complex, Complex, Note | None]:
+def merged(f: Array, s: Complex, z0: Complex, lines: Ints) -> tuple[Array, Complex, Complex]:
     """One S where the segments of a sweep meet and both measured their common frequency: the mean of the two."""
     again = np.flatnonzero(np.diff(f) == 0)
     if not len(again):
-        return f, s, z0, None
+        return f, s, z0
     apart = np.abs(s[again + 1] - s[again]).max((1, 2))
     if apart.max() > AGREE:
         k = int(again[apart.argmax()])
@@ -203,7 +196,6 @@ def merged(f: Array, s: Complex, z0: Complex, lines: Ints) -> tuple[Array, Compl
     s = s.copy()
     s[again] = (s[again] + s[again + 1]) / 2
     kept = np.delete(np.arange(len(f)), again + 1)
-    words = (
-        f"{len(again)} frequencies stand twice, where segments meet ({f[again[0]]:.9g} Hz): means, {apart.max():.1e}"
-    )
-    return f[kept], s[kept], z0[kept], Note("touchstone-segments", f"{words} apart")
+    words = f"{len(again)} frequencies stand twice, where segments meet ({f[again[0]]:.9g} Hz): their means are taken"
+    warn("touchstone-segments", words, float(apart.max()), AGREE)
+    return f[kept], s[kept], z0[kept]

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
+from resonet.core.errors import InputError
 from resonet.core.touchstone.numbers import numbers
-from resonet.core.touchstone.record import MOST_POINTS, MOST_PORTS, TouchstoneError, fault, printable
+from resonet.core.touchstone.record import MOST_POINTS, MOST_PORTS, fault, printable
 
 __all__ = ["BLOCKS", "Keywords", "Mode", "keyword"]
 
@@ -41,7 +42,7 @@ class Mode:
 
 
 def keyword(text: str, line: int) -> tuple[str, str]:
-    """Name, in lower case, and argument of a keyword line. Raises TouchstoneError where the keyword is unknown."""
+    """Name, in lower case, and argument of a keyword line. Raises InputError where the keyword is unknown."""
     match = KEYWORD.fullmatch(text)
     name = re.sub(r"[\s_-]+", " ", match.group(1)).lower() if match else ""
     name = ALIASES.get(name, name)
@@ -57,7 +58,7 @@ class Keywords:
     given: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
     def add(self, name: str, argument: str, line: int) -> None:
-        """A keyword; raises TouchstoneError where it comes twice."""
+        """A keyword; raises InputError where it comes twice."""
         if name in self.given:
             raise fault(line, f"[{name}] a second time (first in line {self.given[name][0]})")
         self.given[name] = (line, argument.split())
@@ -97,10 +98,10 @@ class Keywords:
         return self._word("version", VERSIONS)
 
     def ports(self) -> int:
-        """[Number of Ports]. Raises TouchstoneError where it is missing."""
+        """[Number of Ports]. Raises InputError where it is missing."""
         found = self._count("number of ports", MOST_PORTS)
         if found is None:
-            raise TouchstoneError("no Touchstone file ([Number of Ports] is missing, which version 2 needs)")
+            raise InputError("no Touchstone file ([Number of Ports] is missing, which version 2 needs)")
         return found
 
     def frequencies(self) -> int | None:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from resonet.core.touchstone.record import POSSIBLE, TouchstoneError, fault, printable
+from resonet.core.errors import InputError
+from resonet.core.touchstone.record import POSSIBLE, fault, printable
 
 __all__ = ["NUMBER", "complex_number", "numbers", "plain_numbers"]
 
@@ -28,11 +29,11 @@ def _odd(word: str, line: int) -> float:
             raise fault(line, f"values that are not finite ({printable(word)})")
         if "," in word and NUMBER.fullmatch(word.replace(",", ".", 1).rstrip(",")):
             raise fault(line, f"{printable(word)!r}: a comma; possible: a decimal point, blanks between numbers")
-    raise TouchstoneError(f"not a Touchstone file (line {line}: {printable(word)!r} is not a number); {POSSIBLE}")
+    raise InputError(f"not a Touchstone file (line {line}: {printable(word)!r} is not a number); {POSSIBLE}")
 
 
 def numbers(words: Iterable[str], line: int) -> list[float]:
-    """Values of the words of a line. Raises TouchstoneError with the line and the word."""
+    """Values of the words of a line. Raises InputError with the line and the word."""
     found = []
     for word in words:
         plain = len(word) <= MOST_DIGITS and NUMBER.fullmatch(word)

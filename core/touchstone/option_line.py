@@ -45,7 +45,7 @@ def _resistances(words: list[str], line: int) -> tuple[complex, ...]:
 
 
 def option_line(text: str, line: int) -> Options:
-    """Options of the text after the `#`. Raises TouchstoneError with the line."""
+    """Options of the text after the `#`. Raises InputError with the line."""
     words = text.lower().split()
     if len(words) > MOST_WORDS:
         raise fault(line, f"option line: {len(words)} words; {EXAMPLE}")

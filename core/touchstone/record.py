@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
 
 __all__ = [
@@ -11,11 +12,7 @@ __all__ = [
     "MOST_POINTS",
     "MOST_PORTS",
     "POSSIBLE",
-    "Array",
-    "Complex",
-    "Note",
     "Touchstone",
-    "TouchstoneError",
     "Waves",
     "fault",
     "printable",
@@ -30,27 +27,15 @@ MOST_POINTS = 100_001
 POSSIBLE = "possible: S-parameters in Touchstone 1 or 2 (.s1p, .s2p, ... , .ts), or Y, Z, H, G"
 
 
-class TouchstoneError(ValueError):
-    """A file cannot be used. The text names the file, the line, and what is possible."""
-
-
 def printable(text: str, most: int = 40) -> str:
     """Text of a file without what a terminal would obey."""
     shown = "".join(c if c.isprintable() else "?" for c in text[:most])
     return shown + ("..." if len(text) > most else "")
 
 
-def fault(line: int, text: str) -> TouchstoneError:
+def fault(line: int, text: str) -> InputError:
     """The error of a line, counted from 1."""
-    return TouchstoneError(f"line {line}: {text}")
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a user must know of how a file was read; `code` is stable."""
-
-    code: str
-    text: str
+    return InputError(f"line {line}: {text}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +54,7 @@ class Touchstone:
     version: str  # "1.0", "1.1", "2.0", "2.1"
     kind: str  # S, Y, Z, H or G: what the file holds
     noise: int  # frequencies of noise data, which are checked and left
-    notes: tuple[Note, ...]
+    file: str  # where it was read, for messages
 
     @property
     def ports(self) -> int:

@@ -2,16 +2,19 @@
 
 import numpy as np
 
+from resonet.core.errors import InputError
 from resonet.core.touchstone.comments import Comments, ImpedanceBlock
 from resonet.core.touchstone.option_line import Options
-from resonet.core.touchstone.record import Array, Complex, Note, TouchstoneError, Waves, fault
+from resonet.core.touchstone.record import Waves, fault
 from resonet.core.touchstone.scan import Scan
+from resonet.core.types import Array, Complex
+from resonet.core.validity import warn
 
 __all__ = ["reference"]
 
 DEFAULT = 50.0
 CLOSE = 1e-4  # relative: files write R with few digits
-CODE = "touchstone-reference"
+CODE = "touchstone-impedance"
 
 
 def _ohm(z: complex) -> str:
@@ -72,24 +75,30 @@ def _checked(z0: Complex, waves: Waves, line: int) -> None:
         raise fault(line, "reference impedances must have a positive real part (`Port Impedance`)")
 
 
+def _chosen(words: str, found: Complex, other: Complex) -> None:
+    """Warn that impedances had to be chosen: what was found first, and what else stands or is taken."""
+    first, second = (abs(complex(np.ravel(z)[0])) for z in (found, other))
+    warn(CODE, words, first, second, "Ohm")
+
+
 def _far(a: Complex | Array, b: Complex | Array) -> bool:
     return bool(np.any(np.abs(a - b) > CLOSE * np.abs(b)))
 
 
-def reference(found: Scan, ports: int, points: int) -> tuple[Complex, Waves, list[Note]]:
-    """Impedances [frequencies, ports] of S, what its waves are, and what the user must know. TouchstoneError."""
-    options, comments, notes = found.options, found.comments, list[Note]()
+def reference(found: Scan, ports: int, points: int) -> tuple[Complex, Waves]:
+    """Impedances [frequencies, ports] of S and what its waves are; warns where one was chosen. InputError."""
+    options, comments = found.options, found.comments
     stated = found.keywords.reference(ports)
     option = _option(options, ports)
     waves: Waves = comments.waves or ("traveling" if comments.blocks else "power")  # type: ignore[assignment]
     own = np.array(stated, complex) if len(stated) != 1 else np.full(ports, complex(stated[0]))
     if len(stated) == 1 < ports:
-        notes.append(Note(CODE, f"[Reference] names one impedance: taken for all {ports} ports"))
+        _chosen(f"[Reference] names one impedance: taken for all {ports} ports", own, own)
     by_frequency, by_port = _by_frequency(found, ports, points), _by_port(comments, ports, option)
     in_comments = by_frequency if by_frequency is not None else by_port
     if stated:
         if in_comments is not None and _far(in_comments, own):
-            notes.append(Note(CODE, "comments name other port impedances than [Reference], which is taken"))
+            _chosen("comments name other port impedances than [Reference], which is taken", in_comments, own)
         in_comments = None
     z0 = np.broadcast_to(own if stated else option, (points, ports)).astype(complex)
     if in_comments is not None:
@@ -100,33 +109,32 @@ def reference(found: Scan, ports: int, points: int) -> tuple[Complex, Waves, lis
                 f"line {line}: comments give port impedances ({_ohm(first)} ohm at port 1 first), the option line "
                 f"{_ohm(complex(option[0]))} ohm; those of the comments are taken"
             )
-            notes.append(Note(CODE, words))
+            _chosen(words, in_comments, option)
         z0 = np.broadcast_to(in_comments, (points, ports)).astype(complex)
         _checked(z0, waves, line)
     elif not stated:
-        notes += _unknown(options, comments, option)
+        _warn_unknown(options, comments, option)
         if comments.whole and not options.resistance:
             z0 = np.full((points, ports), comments.whole[1])
             _checked(z0, waves, comments.whole[0])
     if np.any(z0.imag) and not np.all(z0.real > 0) and waves == "power":
-        raise TouchstoneError("reference impedances must have a positive real part")
-    return z0, waves, notes
+        raise InputError("reference impedances must have a positive real part")
+    return z0, waves
 
 
-def _unknown(options: Options, comments: Comments, option: Complex) -> list[Note]:
-    """Notes where nothing but the option line, or its default, tells the impedance."""
-    notes = []
+def _warn_unknown(options: Options, comments: Comments, option: Complex) -> None:
+    """Warn where nothing but the option line, or its default, tells the impedance."""
     taken = f"{_ohm(complex(option[0]))} ohm of the option line taken" if options.resistance else "50 ohm taken"
     if comments.unnormalised:
         line, words = comments.unnormalised
-        notes.append(Note(CODE, f"line {line} says {words!r}, and no comment gives the port impedances: {taken}"))
+        _chosen(f"line {line} says {words!r}, and no comment gives the port impedances: {taken}", option, option)
     elif options.bare:
-        notes.append(Note(CODE, f"line {options.line}: R without a number: 50 ohm taken"))
+        _chosen(f"line {options.line}: R without a number: 50 ohm taken", option, option)
     if comments.whole:
         line, z = comments.whole
         if not options.resistance:
-            notes.append(Note(CODE, f"the option line gives no R: {_ohm(z)} ohm of the comment in line {line} taken"))
+            words = f"the option line gives no R: {_ohm(z)} ohm of the comment in line {line} taken"
+            _chosen(words, np.array(z), option)
         elif _far(option, np.array(z)):
             words = f"the comment in line {line} says {_ohm(z)} ohm, the option line {_ohm(complex(option[0]))} ohm"
-            notes.append(Note(CODE, f"{words}, which is taken"))
-    return notes
+            _chosen(f"{words}, which is taken", np.array(z), option)

@@ -3,11 +3,13 @@
 from array import array
 from dataclasses import dataclass, field
 
+from resonet.core.errors import InputError
 from resonet.core.touchstone.comments import Comments
 from resonet.core.touchstone.keywords import BLOCKS, Keywords, keyword
 from resonet.core.touchstone.numbers import plain_numbers
 from resonet.core.touchstone.option_line import Options, option_line
-from resonet.core.touchstone.record import Note, TouchstoneError, fault, printable
+from resonet.core.touchstone.record import fault, printable
+from resonet.core.validity import warn
 
 __all__ = ["Rows", "Scan", "scan"]
 
@@ -38,7 +40,6 @@ class Scan:
     comments: Comments = field(default_factory=Comments)
     network: Rows = field(default_factory=Rows)
     noise: Rows = field(default_factory=Rows)
-    notes: list[Note] = field(default_factory=list)
     state: str = "head"  # then the keyword whose lines follow
 
     @property
@@ -51,11 +52,11 @@ class Scan:
         if self.options.line:
             try:
                 same = option_line(text, self.options.line) == self.options
-            except TouchstoneError:
+            except InputError:
                 same = False
             if not same:
                 words = f"line {line}: a second option line that says something else is left out, as the standard asks"
-                self.notes.append(Note("touchstone-option-line", words))
+                warn("touchstone-option-line", words, 2, 1)
             return
         if self.network.counts:
             raise fault(line, "the option line (#) comes after data")
@@ -91,7 +92,7 @@ class Scan:
 
 
 def scan(lines: list[str]) -> Scan:
-    """Pieces of a file. Raises TouchstoneError with the line."""
+    """Pieces of a file. Raises InputError with the line."""
     found = Scan()
     for number, raw in enumerate(lines, 1):
         body, mark, comment = raw.partition("!")

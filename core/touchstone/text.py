@@ -3,7 +3,8 @@
 import codecs
 from pathlib import Path
 
-from resonet.core.touchstone.record import MOST_BYTES, MOST_LINES, POSSIBLE, TouchstoneError
+from resonet.core.errors import InputError
+from resonet.core.touchstone.record import MOST_BYTES, MOST_LINES, POSSIBLE
 
 __all__ = ["read_lines"]
 
@@ -31,16 +32,16 @@ def read_lines(path: Path) -> list[str]:
     """Lines of a text file, however they end; what follows a Ctrl-Z (DOS's end of file) is left out."""
     try:
         if not path.is_file():
-            raise TouchstoneError(f"cannot be read: no such file; {POSSIBLE}")
+            raise InputError(f"cannot be read: no such file; {POSSIBLE}")
         if path.stat().st_size > MOST_BYTES:
-            raise TouchstoneError(f"larger than {MOST_BYTES / 1e6:g} MB")
+            raise InputError(f"larger than {MOST_BYTES / 1e6:g} MB")
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise TouchstoneError(f"cannot be read ({error.strerror})") from None
+        raise InputError(f"cannot be read ({error.strerror})") from None
     text = _decoded(data[:MOST_BYTES]).partition("\x1a")[0].replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
-        raise TouchstoneError(f"not a Touchstone file (no text: it holds zero bytes); {POSSIBLE}")
+        raise InputError(f"not a Touchstone file (no text: it holds zero bytes); {POSSIBLE}")
     if text.count("\n") > MOST_LINES:
-        raise TouchstoneError(f"more than {MOST_LINES} lines")
+        raise InputError(f"more than {MOST_LINES} lines")
     return text.split("\n")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.parameters import parameter, parse
+from resonet.core.numbers import read_list, read_whole
+from resonet.core.parameters import parameter, parse, shown
 from resonet.netlist.design.parameters import SECTIONS, TABLES, Parameters
 
 __all__ = ["Axis", "Spread", "at_point", "axis_names", "parse_axis", "sweep_points"]
@@ -52,16 +53,24 @@ def axis_names() -> list[str]:
 def _range(name: str, text: str, low: float, high: float, words: list[str]) -> list[float]:
     """Values from LOW:HIGH:COUNT or LOW:HIGH:COUNT:log."""
     try:
-        count = int(words[0]) if words else 0
+        count = read_whole(words[0]) if words else 0
     except ValueError:
         count = 0
     if not 1 <= count <= MOST_POINTS or words[1:] not in ([], ["log"], ["lin"]):
-        raise InputError(f"{name}={text[:60]}: possible: LOW:HIGH:COUNT, LOW:HIGH:COUNT:log, or A,B,C")
+        raise InputError(f"{name}={shown(text)}: possible: LOW:HIGH:COUNT, LOW:HIGH:COUNT:log, or A,B,C")
     if words[1:] != ["log"]:
         return [float(x) for x in np.linspace(low, high, count)]
     if low <= 0 or high <= 0:
-        raise InputError(f"{name}={text[:60]}: a geometric range has ends above 0")
+        raise InputError(f"{name}={shown(text)}: a geometric range has ends above 0")
     return [float(x) for x in np.geomspace(low, high, count)]
+
+
+def _value(text: object, spec: Any, section: str) -> float | int:
+    try:
+        value: float | int = parse(text, spec, section)
+        return value
+    except InputError as error:
+        raise InputError(f"--over {error}") from None
 
 
 def parse_axis(text: str) -> Axis:
@@ -73,18 +82,21 @@ def parse_axis(text: str) -> Axis:
     known = _fields()
     if name not in known or not equals:
         told = (
-            f"{name[:60]} changes no weight of bus feed" if name.partition(".")[0] in TABLES.keys() - SECTIONS else ""
+            f"{shown(name)} changes no weight of bus feed" if name.partition(".")[0] in TABLES.keys() - SECTIONS else ""
         )
         possible = "NAME=LOW:HIGH:COUNT[:log] or NAME=A,B,C; NAME " + ", ".join(known)
-        raise InputError(f"--over {text[:80]!r}: {told + '; ' if told else ''}possible: {possible}")
+        raise InputError(f"--over {shown(text)}: {told + '; ' if told else ''}possible: {possible}")
     spec, section = known[name], name.rpartition(".")[0] or "sweep"
     words = wanted.split(":")
     if len(words) in (2, 3, 4):
-        low, high = (float(parse(word, spec, section)) for word in words[:2])
+        low, high = (float(_value(word, spec, section)) for word in words[:2])
         values: list[Any] = _range(name, wanted, low, high, words[2:])
     else:
-        values = list(wanted.split(","))
-    return Axis(name, tuple(parse(value, spec, section) for value in values))
+        try:
+            values = list(read_list(wanted, spec.metadata["unit"], MOST_POINTS))
+        except ValueError as error:
+            raise InputError(f"--over {name}={shown(wanted)}: {error}") from None
+    return Axis(name, tuple(_value(value, spec, section) for value in values))
 
 
 def sweep_points(axes: Sequence[Axis], together: bool = False) -> list[dict[str, float | int]]:

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from resonet.core.errors import InputError
+from resonet.core.files import read_bytes, read_json
 from resonet.cosim.sweep.points import Outcome
 
 __all__ = ["Journal", "open_journal", "read_journal"]
+
+
+MOST_BYTES = 100_000_000  # 100,000 points of a kilobyte
 
 
 class Journal:
@@ -42,9 +46,9 @@ class Journal:
 def _lines(path: Path) -> list[dict[str, Any]]:
     """Whole lines of a journal."""
     found = []
-    for line in path.read_bytes().split(b"\n"):
+    for line in read_bytes(path, MOST_BYTES).split(b"\n"):
         try:
-            found.append(json.loads(line))
+            found.append(read_json(line))
         except ValueError:  # cut off by a kill, or the empty end
             continue
     return [line for line in found if isinstance(line, dict)]

@@ -22,7 +22,7 @@ outside the data, or holds too few points to have a width.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from resonet.core.errors import InputError
-from resonet.core.touchstone import Note
 from resonet.core.types import Array, Complex
-from resonet.models.fit.least_squares import Solved, real_rows, scan, solve
+from resonet.models.fit.least_squares import Basis, Solved, real_rows, scan, solve
 from resonet.models.fit.measured import Curve, read_curve, read_one_port
+from resonet.models.fit.residuals import GAIN, INSIDE, Second, warn_of_structure
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 
 __all__ = ["DeviceFit", "Estimate", "fit_device", "fit_rectification", "fit_touchstone", "one_port", "rectification"]
 
 
-IMPROVEMENT = 30.0  # least gain in χ², in units of the noise: e^-15 of chance, against some 1e4 places to look
-RESOLVED = 4  # least points within one full width on either side of the resonance
+IMPROVEMENT = GAIN  # least gain in χ², in units of the noise: e^-15 of chance, against some 1e4 places to look
+RESOLVED = INSIDE  # least points within one full width on either side of the resonance
 SUFFIXES = ".csv, .tsv, .txt (rectification), .s1p (S11 under bias)"
 
 
@@ -67,7 +67,7 @@ class DeviceFit:
     frequency: Array  # Hz
     measured: NDArray[Any]  # V/W, or S11
     fitted: NDArray[Any]
-    notes: tuple[Note, ...] = ()  # how the file was read
+    notes: tuple[str, ...] = ()  # how the file was read
 
     def __getitem__(self, name: str) -> float:
         return self.estimates[name].value
@@ -154,6 +154,14 @@ def _resonance_or_refuse(f: Array, solved: Solved, without: float, what: str) ->
         )
 
 
+def _second(f: Array, data: NDArray[Any], basis: Basis, weight: Array, first: float) -> Second:
+    """The best resonance in what a fit left, `data`, of about the damping of the `first`: 1/4 to 4 times."""
+    f0, damping, amplitudes = scan(f, data, basis, weight, np.geomspace(first / 4, min(4 * first, 0.3), 13))
+    left = weight * (data - basis(f, f0, damping) @ amplitudes)
+    gain = float(np.sum(np.abs(weight * data) ** 2) - np.sum(np.abs(left) ** 2))
+    return Second(f0, gain, int(np.sum(np.abs(f - f0) <= 2 * damping * f0)))
+
+
 def _result(
     kind: str,
     file: str,
@@ -161,6 +169,7 @@ def _result(
     solved: Solved,
     without: float,
     units: Mapping[str, str],
+    notes: tuple[str, ...] = (),
 ) -> DeviceFit:
     f, measured, fitted = data
     root = np.sqrt(np.diag(solved.covariance))
@@ -178,6 +187,7 @@ def _result(
         f,
         measured,
         fitted,
+        notes,
     )
 
 
@@ -228,7 +238,11 @@ def fit_rectification(
     solved = _principal(solved) if mix else solved
     _resonance_or_refuse(f, solved, without, file)
     units = {"f0": "Hz", "damping": "", "sensitivity": "V/W", "psi": "rad", "background": "V/W"}
-    return _result("rectification", file, (f, signal, rectification(f, **solved.values)), solved, without, units)
+    model = rectification(f, **solved.values)
+    found = _result("rectification", file, (f, signal, model), solved, without, units, curve.notes)
+    second = _second(f, signal - model, basis, weight, found["damping"])
+    warn_of_structure(file, [solved.residual], solved.free, without, found.r_squared, second, error is not None)
+    return found
 
 
 def _principal(solved: Solved) -> Solved:
@@ -247,12 +261,21 @@ def fit_touchstone(path: Path, contact: float = 0.0, parasitics: bool = True) ->
     One port, S11. `contact` is the known series resistance R_c, Ohm; without `parasitics` L and C are 0. The noise is
     taken as white in S11. Raises InputError.
     """
-    f, s11, z0, notes = read_one_port(path)
-    return replace(_fit_one_port(f, s11, z0, contact, parasitics, str(path)), notes=notes)
+    f, s11, z0 = read_one_port(path)
+    return _fit_one_port(f, s11, z0, contact, parasitics, str(path))
 
 
 def _reflection(z: Complex, z0: float) -> Complex:
     return np.asarray((z - z0) / (z + z0))
+
+
+def _slope(f: Array, values: Mapping[str, float], contact: float, z0: float) -> Complex:
+    """dS11 / dZ of the junction, 1/Ohm: 2 z0 / (Z + z0)² of the outside, (Z' / Z_j)² of the capacitance across it."""
+    own = {name: values[name] for name in ("f0", "damping", "bias_swing", "resistance")}
+    junction = one_port(f, **own)
+    across = one_port(f, **own, capacitance=values.get("capacitance", 0.0))
+    z = one_port(f, **values, contact=contact)
+    return np.asarray(2 * z0 / (z + z0) ** 2 * (across / junction) ** 2)
 
 
 def _fit_one_port(f: Array, s11: Complex, z0: float, contact: float, parasitics: bool, file: str) -> DeviceFit:
@@ -299,7 +322,11 @@ def _fit_one_port(f: Array, s11: Complex, z0: float, contact: float, parasitics:
     without = float(np.sum(flat.residual**2))
     _resonance_or_refuse(f, solved, without, file)
     units = {"f0": "Hz", "damping": "", "bias_swing": "Ohm", "resistance": "Ohm", "inductance": "H", "capacitance": "F"}
-    return _result("one-port", file, (f, s11, model(solved.values)), solved, without, units)
+    found = _result("one-port", file, (f, s11, model(solved.values)), solved, without, units)
+    slope = _slope(f, solved.values, contact, z0)
+    second = _second(f, (s11 - model(solved.values)) / slope, basis, np.abs(slope), found["damping"])
+    warn_of_structure(file, np.split(solved.residual, 2), solved.free, without, found.r_squared, second, False)
+    return found
 
 
 def fit_device(path: Path, power: float | None = None) -> DeviceFit:

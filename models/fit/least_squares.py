@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from resonet.core.errors import InputError
 from resonet.core.types import Array
 
-__all__ = ["Solved", "real_rows", "scan", "solve"]
+__all__ = ["Basis", "Solved", "real_rows", "scan", "solve"]
 
 DAMPINGS = np.geomspace(2e-5, 0.3, 42)
 MOST_PLACES = 400
@@ -47,14 +47,16 @@ def _places(f: Array, data: NDArray[Any], width: float) -> Array:
     return np.unique(np.concatenate([f[near] + shift * width for shift in (-0.5, -0.25, 0, 0.25, 0.5)]))
 
 
-def scan(f: Array, data: NDArray[Any], basis: Basis, weight: Array) -> tuple[float, float, Array]:
+def scan(
+    f: Array, data: NDArray[Any], basis: Basis, weight: Array, dampings: Sequence[float] | Array = DAMPINGS
+) -> tuple[float, float, Array]:
     """f0, α and amplitudes of the best fit on a grid fine enough that every minimum in reach has a point in it.
 
     Data much denser than the width are averaged in blocks, so that the cost does not grow with them.
     """
     step = float(np.median(np.diff(np.unique(f))))
-    best: tuple[float, float, float] = (-math.inf, f[0], DAMPINGS[0])
-    for damping in DAMPINGS:
+    best: tuple[float, float, float] = (-math.inf, f[0], dampings[0])
+    for damping in dampings:
         if 2 * damping * f[-1] < step or damping * f[0] > f[-1] - f[0]:
             continue
         size = int(np.clip(2 * damping * f[0] / step / BLOCKS, 1, max(1, len(f) // 24)))

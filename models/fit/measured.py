@@ -1,36 +1,38 @@
-"""Measured curves as people store them: CSV with units in the header, and one-port Touchstone.
+"""Measured curves as people store them: tables with units in the header, and one-port Touchstone.
 
     frequency (GHz), voltage (uV), power (uW)          frequency [Hz]; V/P [mV/mW]; error [mV/mW]
-    4.90, -12.1, 1.0                                   4.9e9; -12.1; 0.3
+    4.90, -12.1, 1.0                                   4,9e9; -12,1; 0,3
 
-One row a point; comma, semicolon or tab between columns; `#` starts a comment. A voltage needs the RF power, as a
-column or as an argument. No code in a file is ever run, and sizes are checked before anything is parsed.
+One row a point; `table_file` says what a table may look like. A voltage needs the RF power, as a column or as an
+argument. Columns of other quantities are left aside, and named; one that may be meant for a quantity of the curve is
+refused. No code in a file is ever run, and sizes are checked before anything is parsed.
 """
 
-import csv
-import re
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.touchstone import Note, TouchstoneError, read, real_reference
+from resonet.core.numbers import read_number
+from resonet.core.touchstone import read, real_reference
 from resonet.core.types import Array, Complex
+from resonet.models.fit.table_file import Heading, read_table
 
 __all__ = ["Curve", "read_curve", "read_one_port"]
 
 
-MOST_BYTES = 50_000_000
-PREFIX = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 NAMES = {
     "frequency": ("frequency", "freq", "f"),
-    "voltage": ("voltage", "rectified voltage", "vdc", "v_dc", "v"),
+    "voltage": ("voltage", "rectified voltage", "vdc", "v dc", "v"),
     "power": ("power", "rf power", "p"),
     "sensitivity": ("sensitivity", "voltage per watt", "v/p"),
     "error": ("error", "sigma", "standard deviation"),
 }
 UNITS = {"frequency": "Hz", "voltage": "V", "power": "W", "sensitivity": "V/W"}
+ALIKE = 0.7  # of 1: a name so near to one of NAMES may be meant for it
 HEADER = "frequency (GHz), voltage (uV), power (uW), or frequency (GHz), sensitivity (V/W), error (V/W)"
 
 
@@ -41,113 +43,102 @@ class Curve:
     frequency: Array  # Hz
     sensitivity: Array  # V/W
     error: Array | None = None  # V/W
+    notes: tuple[str, ...] = ()  # how the file was read, and what was left aside
 
 
 def _factor(unit: str, base: str) -> float | None:
     """How many of `base` one `unit` is: ("GHz", "Hz") -> 1e9, ("mV/mW", "V/W") -> 1; None if it is another unit."""
-    unit = unit.strip().replace("µ", "u").replace("μ", "u")
     if "/" in base:
         above, slash, below = unit.partition("/")
         top, bottom = (_factor(part, whole) for part, whole in zip((above, below), base.split("/"), strict=True))
         return top / bottom if slash and top and bottom else None
-    return PREFIX.get(unit.removesuffix(base)) if unit.endswith(base) else None
+    try:
+        return read_number(f"1 {unit}", base) if unit.rstrip().endswith(base) else None
+    except ValueError:
+        return None
 
 
-def _columns(header: list[str], file: str) -> dict[str, tuple[int, float]]:
+def _kind(name: str) -> str | None:
+    plain = " ".join(name.lower().replace("_", " ").split())
+    return next((kind for kind, names in NAMES.items() if plain in names), None)
+
+
+def _left_aside(heading: Heading) -> bool:
+    """Whether a column is clearly of another quantity: its unit is none of the curve's, its name is like none."""
+    if any(_factor(heading.unit, base) is not None for base in UNITS.values()) or heading.unit == "dBm":
+        return False
+    words = heading.name.lower().replace("_", " ").split()
+    known = [word for names in NAMES.values() for name in names for word in name.split() if len(word) > 2]
+    return bool(words) and not any(difflib.get_close_matches(word[:40], known, 1, ALIKE) for word in words[:8])
+
+
+def _columns(headings: Sequence[Heading], file: str) -> dict[str, tuple[int, float]]:
     """Where each quantity is, and its factor to SI (0 for a power in dBm)."""
     found: dict[str, tuple[int, float]] = {}
     units: dict[str, str] = {}
-    for n, cell in enumerate(header):
-        match = re.fullmatch(r"\s*(.*?)\s*(?:[\[(]([^\])]*)[\])])?\s*", cell)
-        name, unit = (match.group(1), match.group(2) or "") if match else (cell, "")
-        kind = next((kind for kind, names in NAMES.items() if name.lower() in names), None)
+    for n, heading in enumerate(headings):
+        kind = _kind(heading.name)
         if kind is None:
-            raise InputError(f"{file}: column {cell.strip()[:40]!r} is unknown; possible: {HEADER}")
+            if not _left_aside(heading):
+                raise InputError(f"{file}: column {_told(heading)!r} is unknown; possible: {HEADER}")
+            continue
         if kind in found:
             raise InputError(f"{file}: two columns of {kind}; possible: {HEADER}")
-        found[kind], units[kind] = (n, 1.0), unit
+        found[kind], units[kind] = (n, 1.0), heading.unit
     signal = "voltage" if "voltage" in found else "sensitivity"
     if "frequency" not in found or signal not in found or ("voltage" in found and "sensitivity" in found):
-        raise InputError(f"{file}: columns {', '.join(found) or 'none'}; possible: {HEADER}")
+        names = ", ".join(repr(_told(heading)) for heading in headings[:8])
+        raise InputError(f"{file}: columns {names}; possible: {HEADER}")
     for kind, unit in units.items():
         base = UNITS[signal if kind == "error" else kind]
         factor = 0.0 if (kind, unit) == ("power", "dBm") else _factor(unit or base, base)
         if factor is None:
-            raise InputError(f"{file}: {kind} in {unit[:20]!r}; possible: {base} with a prefix of {' '.join(PREFIX)}")
+            raise InputError(f"{file}: {kind} in {unit[:20]!r}; possible: {base} with an SI prefix, such as m{base}")
         found[kind] = (found[kind][0], factor)
     return found
 
 
-def _rows(path: Path) -> list[list[str]]:
-    """Cells of every line that is not empty and not a comment."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: larger than {MOST_BYTES / 1e6:g} MB")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file; possible: a CSV with the header {HEADER}") from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if len(lines) < 2:
-        raise InputError(f"{path}: no data; possible: a CSV with the header {HEADER}")
-    delimiter = next((mark for mark in (";", "\t") if mark in lines[0]), ",")
-    try:
-        return list(csv.reader(lines, delimiter=delimiter))
-    except csv.Error as error:
-        raise InputError(f"{path}: not a CSV file ({error})") from None
-
-
-def _table(path: Path) -> tuple[dict[str, tuple[int, float]], Array]:
-    """Columns and numbers [rows, columns] of a CSV file."""
-    rows = _rows(path)
-    columns = _columns(rows[0], path.name)
-    for n, row in enumerate(rows[1:], 1):
-        if len(row) != len(rows[0]):
-            raise InputError(f"{path.name}: row {n} has {len(row)} cells, the header {len(rows[0])}")
-    try:
-        return columns, np.array(rows[1:], float)
-    except ValueError as error:
-        raise InputError(f"{path.name}: a cell is not a number ({str(error)[:60]})") from None
+def _told(heading: Heading) -> str:
+    return (f"{heading.name} ({heading.unit})" if heading.unit else heading.name)[:40]
 
 
 def read_curve(path: Path, power: float | None = None) -> Curve:
-    """Rectified voltage per watt from a CSV file (the module's text has its form).
+    """Rectified voltage per watt from a table (the module's text has its form).
 
-    `power`, W in R0, is for files with a voltage and no power. Raises InputError that names the file and the column.
+    `power`, W in R0, is for files with a voltage and no power. Raises InputError that names the file, the column and
+    the line.
     """
-    columns, table = _table(path)
 
-    def column(kind: str) -> Array | None:
-        if kind not in columns:
-            return None
-        n, factor = columns[kind]
-        return np.asarray(table[:, n] * factor if factor else 1e-3 * 10 ** (table[:, n] / 10))
+    def needed(headings: Sequence[Heading]) -> list[int]:
+        return [n for n, _ in _columns(headings, path.name).values()]
 
-    f, signal, watts, error = column("frequency"), column("sensitivity"), column("power"), column("error")
-    assert f is not None
+    table = read_table(path, needed)
+    columns = dict(zip(_columns(table.headings, path.name).items(), table.values.T, strict=True))
+    read = {
+        kind: np.asarray(values * factor if factor else 1e-3 * 10 ** (values / 10))
+        for (kind, (_, factor)), values in columns.items()
+    }
+    aside = [_told(heading) for n, heading in enumerate(table.headings) if n not in table.needed]
+    notes = table.notes + ((f"columns left aside: {', '.join(aside[:8])}",) if aside else ())
+    f, signal, error = read["frequency"], read.get("sensitivity"), read.get("error")
+    watts = read.get("power")
+    if power is not None and (signal is not None or watts is not None):
+        what = "a power of its own" if watts is not None else "voltages per watt"
+        raise InputError(f"{path.name}: a power is given, and the file has {what}; possible: one of them")
     if signal is None:
-        signal = column("voltage")
-        assert signal is not None
-        if watts is None:
-            if power is None:
-                raise InputError(
-                    f"{path.name}: a voltage, and no power; possible: a column power (uW), or the argument"
-                )
-            watts = np.full(len(f), float(power))
-        if not np.all(watts > 0):
+        if watts is None and power is None:
+            raise InputError(f"{path.name}: a voltage, and no power; possible: a column power (uW), or the argument")
+        watts = np.full(len(f), power) if watts is None else watts
+        if not np.all((watts > 0) & np.isfinite(watts)):
             raise InputError(f"{path.name}: RF power must be positive")
-        signal, error = signal / watts, None if error is None else error / watts
+        signal, error = read["voltage"] / watts, None if error is None else error / watts
     order = np.argsort(f, kind="stable")
-    return Curve(f[order], signal[order], None if error is None else error[order])
+    return Curve(f[order], signal[order], None if error is None else error[order], notes)
 
 
-def read_one_port(path: Path) -> tuple[Array, Complex, float, tuple[Note, ...]]:
-    """Frequencies (Hz, rising), S11, reference impedance (Ohm) of a one-port Touchstone file, and how it was read."""
-    try:
-        data = real_reference(read(path))
-    except TouchstoneError as error:
-        raise InputError(str(error)) from None
+def read_one_port(path: Path) -> tuple[Array, Complex, float]:
+    """Frequencies (Hz, rising), S11 and reference impedance (Ohm) of a one-port Touchstone file."""
+    data = real_reference(read(path))
     if data.ports != 1:
-        raise InputError(f"{path.name}: {data.ports} ports; possible: one (S11 of the resonator, .s1p)")
-    return data.f, data.s[:, 0, 0], float(data.z0[0, 0].real), data.notes
+        raise InputError(f"{path}: {data.ports} ports; possible: one (S11 of the resonator, .s1p)")
+    return data.f, data.s[:, 0, 0], float(data.z0[0, 0].real)

@@ -18,8 +18,9 @@ from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.macrospin import Macrospin
 
-__all__ = ["OTHER_TABLES", "Preset", "list_presets", "load_preset", "preset_tables"]
+__all__ = ["OTHER_RECORDS", "OTHER_TABLES", "Preset", "list_presets", "load_preset", "preset_tables"]
 
+OTHER_RECORDS = {"auto_oscillator": AutoOscillator, "macrospin": Macrospin}
 OTHER_TABLES = ("preset", "range", "source", "auto_oscillator", "macrospin")  # of a preset, beside those of a design
 
 

@@ -1,16 +1,19 @@
 """Everything that a designer may set: the tables of design.toml, presets and settings."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from resonet.core.errors import InputError
-from resonet.core.files import read_toml
-from resonet.core.parameters import record_from_table
+from resonet.core.files import read_toml, toml_line
+from resonet.core.parameters import known_parameter, parameters_of, parse, shown
+from resonet.core.validity import warn
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.line.strip_geometry import Geometry
-from resonet.models.presets.preset import OTHER_TABLES, preset_tables
+from resonet.models.presets.preset import OTHER_RECORDS, OTHER_TABLES, preset_tables
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
@@ -42,25 +45,101 @@ class Parameters:
     feed: FeedOptions = field(default_factory=FeedOptions)
 
 
-def _with_settings(tables: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """Tables with "section.name=value" settings laid over them."""
-    tables = {section: dict(table) if isinstance(table, dict) else table for section, table in tables.items()}
+# Of a preset's file: what only `resonet device` uses, and the values that the linear resonators of a design have.
+ELSEWHERE: dict[str, dict[str, float]] = {"auto_oscillator": {"psi": 0.0, "nshift": 0.0}, "macrospin": {}}
+LINEAR = ("psi",)  # which of them is not of higher order in the power
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One value and where it was given."""
+
+    value: float | int
+    rank: int  # a setting comes before the file, the file before the preset
+    place: Callable[[], str]  # how a message about it begins
+
+
+def _settings(settings: Iterable[str]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Settings "section.name=value" as {section: {name: (value, setting)}}."""
+    tables: dict[str, dict[str, tuple[str, str]]] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         section, dot, name = key.strip().partition(".")
         if not (equals and dot) or section not in TABLES:
-            raise InputError(f"setting {setting[:80]!r}: possible: SECTION.NAME=VALUE, SECTION {', '.join(TABLES)}")
-        tables.setdefault(section, {})[name.strip()] = value.strip()
+            raise InputError(f"setting {shown(setting)}: possible: SECTION.NAME=VALUE, SECTION {', '.join(TABLES)}")
+        tables.setdefault(section, {})[name.strip()] = value.strip(), setting
     return tables
 
 
-def _with_preset(tables: dict[str, Any], preset: str) -> dict[str, Any]:
-    """Tables laid over those of a preset, parameter by parameter."""
-    base = {name: table for name, table in preset_tables(preset).items() if name in TABLES}
-    return tables | {
-        name: table | tables[name] if isinstance(tables.get(name), dict) else tables.get(name, table)
-        for name, table in base.items()
-    }
+def _line(path: Path, section: str, name: str) -> str:
+    line = toml_line(path, section, name)
+    return f"{path}: " if line is None else f"{path}: line {line}: "
+
+
+def _read_tables(tables: dict[str, Any], rank: int, place: Callable[[str, str], str]) -> dict[str, dict[str, _Given]]:
+    """Values of the tables of one source. Raises InputError that begins with the place."""
+    found: dict[str, dict[str, _Given]] = {}
+    for section, kind in TABLES.items():
+        known = parameters_of(kind)
+        table = tables.get(section, {})
+        if not isinstance(table, dict):
+            raise InputError(
+                f"{place(section, '')}[{section}]: a table of parameters is expected; possible: {', '.join(known)}"
+            )
+        found[section] = {}
+        for name, value in table.items():
+            where = partial(place, section, name)
+            try:
+                read = parse(value, known_parameter(kind, name, section), section)
+            except InputError as error:
+                raise InputError(f"{where()}{error}") from None
+            found[section][name] = _Given(read, rank, where)
+    return found
+
+
+def _records(sources: Iterable[dict[str, dict[str, _Given]]]) -> Parameters:
+    """Records of what several sources give, the later over the earlier. InputError begins with who gave the value."""
+    given: dict[str, dict[str, _Given]] = {section: {} for section in TABLES}
+    for source in sources:
+        for section, table in source.items():
+            given[section] |= table
+    records = []
+    for section, kind in TABLES.items():
+        try:
+            records.append(kind(**{name: one.value for name, one in given[section].items()}))
+        except InputError as error:
+            named = [given[section].get(name) for name in re.findall(rf"\b{section}\.(\w+)", str(error))]
+            blamed = max((one for one in named if one), key=lambda one: one.rank, default=None)
+            raise InputError(f"{blamed.place() if blamed else ''}{error}") from None
+    return Parameters(*records)
+
+
+def _name_unused(tables: dict[str, Any], what: str, every: bool) -> None:
+    """Say which parameters of `tables` change nothing in a design: `every` one, or those of the linear regime."""
+    for section, same in ELSEWHERE.items():
+        table = tables.get(section, {})
+        if not isinstance(table, dict):
+            raise InputError(f"{what}: [{section}]: a table of parameters is expected")
+        names = [name for name, value in table.items() if every or name in LINEAR]
+        unused = [name for name in names if _differs(table[name], same.get(name), section, name, what)]
+        if unused:
+            told = ", ".join(f"{name} = {shown(table[name])}" for name in unused)
+            warn(
+                "unused-parameter",
+                f"{what}: [{section}] {told}: not used, a design has linear resonators of mix angle 0 on its own "
+                "frequencies; possible: resonet device, which uses them",
+                len(unused),
+                0,
+            )
+
+
+def _differs(value: object, same: float | None, section: str, name: str, what: str) -> bool:
+    """Whether a parameter of another fidelity says something else than what a design has anyway."""
+    try:
+        read = parse(value, known_parameter(OTHER_RECORDS[section], name, section), section)
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from None
+    return same is None or read != same
 
 
 def read_parameters(path: Path | None = None, settings: Iterable[str] = (), preset: str | None = None) -> Parameters:
@@ -69,14 +148,25 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = (), pres
     Tables: those of TABLES.
 
     What is not given has its default. A design.toml that compile wrote can be read back, and so can a preset's file;
-    their other tables are left alone. Raises InputError that names file, parameter, value and range.
+    what their other tables hold and a design does not use is named in a warning. Raises InputError that names file and
+    line, or the setting, and the parameter, its value and its range.
     """
     tables = read_toml(path) if path else {}
     unknown = set(tables) - set(TABLES) - {"model", "layers", *OTHER_TABLES}
     if unknown:
         raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(TABLES)}")
-    tables = _with_settings(_with_preset(tables, preset) if preset else tables, settings)
-    try:
-        return Parameters(*(record_from_table(kind, tables.get(name, {}), name) for name, kind in TABLES.items()))
-    except InputError as error:
-        raise InputError(f"{path}: {error}" if path else str(error)) from None
+    sources = []
+    if preset:
+        base = preset_tables(preset)
+        sources.append(_read_tables(base, 0, lambda section, name: f"preset {preset}: "))
+        other = tables.get("auto_oscillator")
+        replaced = other if isinstance(other, dict) else {}
+        kept = {section: {n: v for n, v in base.get(section, {}).items() if n not in replaced} for section in ELSEWHERE}
+        _name_unused(kept, f"preset {preset}", False)
+    if path:
+        sources.append(_read_tables(tables, 1, lambda section, name: _line(path, section, name)))
+        _name_unused(tables, str(path), True)
+    given = _settings(settings)
+    plain = {section: {name: value for name, (value, _) in table.items()} for section, table in given.items()}
+    sources.append(_read_tables(plain, 2, lambda section, name: f"--set {shown(given[section][name][1])}: "))
+    return _records(sources)

@@ -339,6 +339,17 @@ def test_doctor_says_what_to_install(resonet, monkeypatch):
         ["compile", "-o", "b"],
         ["compile", "m.onnx", "-o", "b", "--input-range", "1"],
         ["compile", "m.onnx", "-o", "b", "--input-range", "a,b"],
+        ["compile", "m.onnx", "-o", "b", "--input-range", "nan,1"],
+        ["compile", "m.onnx", "-o", "b", "--input-range", "0,inf"],
+        ["compile", "m.onnx", "-o", "b", "--input-range", "0,1_0"],
+        ["compile", "m.onnx", "-o", "b", "--input-shape", "1,２8,28"],
+        ["transient", "b", "--layer", "conv1", "--points", "nan"],
+        ["transient", "b", "--layer", "conv1", "--points", "2_0"],
+        ["transient", "b", "--layer", "conv1", "--points", "20,5"],
+        ["crosstalk", "b", "--jobs", "1_0"],
+        ["crosstalk", "b", "--jobs", "２"],
+        ["share", "b", "--layer", "conv1", "--spread", "0.1;0.2"],
+        ["share", "b", "--layer", "conv1", "--lever", "1" * 8000],
         ["compile", "m.onnx", "-o", "b", "--input-shape", "1,[/red],2"],
         ["sparams", "b"],
         ["sparams", "b", "--layer", "conv1", "--points", "0"],
@@ -353,6 +364,20 @@ def test_wrong_usage_is_status_2(resonet, arguments):
     assert (result.code, result.out) == (2, "")
     assert "Usage: resonet" in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--tiles", "16,3_2"], "digits are written without marks"),
+        (["--damping", "0,01"], "0: possible: 1e-05 ... 0.2"),
+        (["--input-shape", "1;28;28"], "numbers separated by commas are expected, such as 1,28,28"),
+    ],
+)
+def test_wrong_numbers_of_plan(resonet, small_model, options, words):
+    result = resonet("plan", small_model, *options)
+    assert (result.code, result.out) == (2, "")
+    assert words in " ".join(result.err.replace("│", " ").split())
 
 
 def swap(op: str, **attributes):
@@ -414,11 +439,9 @@ def test_missing_model_and_folder_for_a_model(resonet, tmp_path):
         (["--set", "plan.f_max=5 V"], "plan.f_max = '5 V': the unit is Hz"),
         (["--set", "plan.f_max="], "plan.f_max = '': not a number with a unit"),
         (["--set", "plan.f_min=30GHz"], "plan.f_min = 3e+10 Hz: must be below plan.f_max = 2e+10 Hz"),
-        (["--set", "device.damping=nan"], "device.damping = nan: must be finite"),
-        (["--set", "plan.fill=1e999"], "plan.fill = inf: must be finite"),
+        (["--set", "device.damping=nan"], "device.damping = 'nan': must be finite"),
+        (["--set", "plan.fill=1e999"], "plan.fill = '1e999': beyond the range of floating point"),
         (["--input-range", "1,0"], "input range 1 ... 0: possible: two finite numbers"),
-        (["--input-range", "nan,1"], "input range nan ... 1: possible: two finite numbers"),
-        (["--input-range", "0,inf"], "input range 0 ... inf: possible: two finite numbers"),
         (["--input-range", "0,1.7e308"], "activations overflow for any pixel within 0 ... 1.7e+308; possible: finite"),
         (["--input-shape", "1,9,8"], "to which the input shape 1,9,8 does not fit"),
         (["--input-shape=-1,8,8"], "to which the input shape -1,8,8 does not fit"),
@@ -463,16 +486,15 @@ def test_bad_design_files(resonet, tmp_path, small_model, text, words):
         (["sparams", "--layer", "conv7"], "layer 'conv7': no such weighted layer"),
         (["sparams", "--layer", "conv1", "--bus", "t9"], "layer conv1: no bus 't9'; possible: t0"),
         (["sparams", "--layer", "conv1", "--chain", "4"], "layer conv1, bus t0: no chain 4; possible: 0 ... 3"),
-        (["sparams", "--layer", "conv1", "--bias", "5 parsec"], "sparams.bias = '5 parsec': the unit is A; possible"),
+        (["sparams", "--layer", "conv1", "--bias", "5 parsec"], "--bias = '5 parsec': the unit is A; possible"),
         (["sparams", "--layer", "conv1", "--bias", "5mA"], "bias 0.005 A; possible: -0.0001 ... 0.0001 A"),
-        (["sparams", "--layer", "conv1", "--start", "1 V"], "sparams.start = '1 V': the unit is Hz"),
+        (["sparams", "--layer", "conv1", "--start", "1 V"], "--start = '1 V': the unit is Hz"),
         (["sparams", "--layer", "conv1", "--start", "9GHz", "--stop", "1GHz"], "possible: 0 < start < stop"),
         (["sparams", "--layer", "conv1", "--points", "9999999"], "100001 points in all"),
         (["transient", "--layer", "fc"], "layer 'fc': no such weighted layer"),
         (["transient", "--layer", "conv1", "--chain", "4"], "layer conv1: no chain 4 on bus t0; possible: 0 ... 3"),
         (["transient", "--layer", "conv1", "--resonators", "10"], "10 resonators of a chain of 9; possible: 1 ... 9"),
         (["transient", "--layer", "conv1", "--points", "5"], "5 points per period"),
-        (["transient", "--layer", "conv1", "--points", "nan"], "nan points per period"),
         (["accuracy", "--data", "none.npz"], "none.npz: no such file"),
     ],
 )

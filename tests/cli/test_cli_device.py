@@ -10,6 +10,7 @@ import pytest
 
 from resonet.cli.device_sheet import TunedDiode, device_kinds, device_record, fitted_record
 from resonet.cli.main import main
+from resonet.core.validity import collected
 from resonet.models.fit.fit import fit_rectification, one_port, rectification
 from resonet.models.presets.preset import load_preset
 from resonet.models.resonator.forced_oscillation import forced_voltage_per_watt
@@ -130,7 +131,10 @@ def test_fit_of_a_rectification_curve(monkeypatch, capsys, tmp_path):
     found = json.loads(out)["fit"]["estimates"]
     for name, true in (("f0", 310e6), ("damping", 0.02), ("sensitivity", 40.0), ("psi", 0.2), ("background", 0.5)):
         assert abs(found[name]["value"] - true) < 4 * found[name]["error"], name
-    device = read_parameters(tmp_path / "d" / "fitted.toml").device
+    with collected() as told:
+        device = read_parameters(tmp_path / "d" / "fitted.toml").device
+    assert [one.code for one in told] == ["unused-parameter"]
+    assert f"psi = '{found['psi']['value']!r} rad'" in told[0].text
     assert device.sensitivity == pytest.approx(found["sensitivity"]["value"])
     second = tomllib.loads((tmp_path / "d" / "fitted.toml").read_text())["auto_oscillator"]
     assert float(second["psi"].split()[0]) == pytest.approx(found["psi"]["value"])

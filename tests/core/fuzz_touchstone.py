@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from resonet.core.touchstone import TouchstoneError, read, real_reference
+from resonet.core.errors import InputError
+from resonet.core.touchstone import read, real_reference
 
 ROW = "0.1 0.2 0.3 -0.4 0.3 -0.4 0.5 0.6"
 SEEDS = {
@@ -145,7 +146,7 @@ def run(cases: int, folder: Path, seed: int = 0) -> Counter[str]:
                 assert data.z0.shape == data.s.shape[:2]
                 assert np.isfinite(real_reference(data).s).all()
                 found["read"] += 1
-            except TouchstoneError as error:
+            except InputError as error:
                 found["refused"] += 1
                 found["longest message"] = max(found["longest message"], len(str(error)))
                 found["lines of a message"] = max(found["lines of a message"], len(str(error).splitlines()))

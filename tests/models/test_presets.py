@@ -1,12 +1,14 @@
 """Presets: physical, sourced value by value, and usable as they are."""
 
 import math
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from resonet.core.errors import InputError
+from resonet.core.validity import collected
 from resonet.models.presets.preset import list_presets, load_preset, preset_tables
 from resonet.models.resonator.forced_oscillation import forced_voltage_per_watt
 from resonet.models.resonator.linear import rectified_per_watt
@@ -69,9 +71,19 @@ def test_the_macrospin_of_the_nanopillar_resonates_where_it_says():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_a_design_file(name, small_model):
-    parameters = read_parameters(FOLDER / f"{name}.toml")
-    assert parameters == read_parameters(preset=name)
+    with collected() as from_file:
+        parameters = read_parameters(FOLDER / f"{name}.toml")
+    with collected() as from_name:
+        assert parameters == read_parameters(preset=name)
     preset = load_preset(name)
+    # what a linear design cannot take from it: of the file everything is named, of the preset the linear regime
+    assert all(one.code == "unused-parameter" for one in (*from_file, *from_name))
+    assert re.search(r"\[auto_oscillator\] f0 = '[\d.]+ [GM]Hz', qnl = ", from_file[0].text)
+    assert any("[macrospin]" in one.text for one in from_file) == (preset.macrospin is not None)
+    psi = preset.auto_oscillator.psi
+    assert len(from_name) == (psi != 0)
+    if psi:
+        assert f"preset {name}: [auto_oscillator] psi = '{psi:g} rad': not used" in from_name[0].text
     assert parameters.device == preset.device
     assert parameters.plan.f_min <= preset.auto_oscillator.f0 <= parameters.plan.f_max
     design = compile_cnn(small_model, parameters)

@@ -1,5 +1,6 @@
 """read_cnn against onnxruntime, operator by operator; and files that are broken, hostile or not possible."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -946,3 +947,38 @@ def test_onnx_is_imported_when_a_file_is_read():
         "sys.exit('onnx' in sys.modules or 'google.protobuf' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "more"),
+    [("Identity", {}, []), ("Relu", {}, []), ("Mul", {}, ["two"]), ("Reshape", {}, ["shape"]), ("Cast", {"to": 1}, [])],
+)
+def test_ten_thousand_nodes_that_are_no_layers(tmp_path, op, attributes, more):
+    """Work grows with the number of nodes, not with its square; what they do together is still right."""
+    names = ["x", *(f"t{n}" for n in range(10_000))]
+    nodes = [helper.make_node(op, [a, *more], [b], **attributes) for a, b in itertools.pairwise(names)]
+    nodes += [helper.make_node("Flatten", [names[-1]], ["f"]), helper.make_node("Gemm", ["f", "w"], ["y"], transB=1)]
+    factor = 1.0001
+    weights = [numpy_helper.from_array(np.eye(4, dtype=np.float32), "w")]
+    weights += [numpy_helper.from_array(np.float32([factor]), "two")]
+    weights += [numpy_helper.from_array(np.array([-1, 1, 2, 2]), "shape")]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 2, 2])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    graph = helper.make_graph(nodes, "net", inputs, outputs, weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "n.onnx")
+    last = read_cnn(tmp_path / "n.onnx").synapses[-1]
+    wanted = np.float32(factor).astype(float) ** 10_000 if op == "Mul" else 1.0
+    total = np.prod([layer.weight.max() for layer in read_cnn(tmp_path / "n.onnx").synapses])
+    assert total == pytest.approx(wanted, rel=1e-9)
+    assert last.out_shape[0] == 4
+
+
+def test_thousands_of_layers_are_refused(tmp_path):
+    names = ["x", *(f"t{n}" for n in range(6000))]
+    nodes = [helper.make_node("MaxPool", [a], [b], kernel_shape=[1, 1]) for a, b in itertools.pairwise(names)]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 2, 2])]
+    outputs = [helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, None)]
+    graph = helper.make_graph(nodes, "net", inputs, outputs)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "n.onnx")
+    with pytest.raises(InputError, match=r"MaxPool 't5000': brings the network above the possible 5000 layers"):
+        read_cnn(tmp_path / "n.onnx")

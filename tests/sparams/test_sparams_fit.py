@@ -6,22 +6,31 @@ import numpy as np
 import pytest
 import skrf
 
-from resonet.core.errors import InputError
-from resonet.core.errors import EngineError
+from resonet.core.errors import EngineError, InputError
+from resonet.core.validity import collected
 from resonet.models.line.lines import LosslessLine
 from resonet.sparams.block import Block, LineBranch, Lumped, Port
+from resonet.sparams.causality import not_causal
 from resonet.sparams.circuit import circuit_s
 from resonet.sparams.compare import compare_networks
 from resonet.sparams.deck import block_deck
 from resonet.sparams.extract import ENGINES, extract
+from resonet.sparams.fit_search import fitted_model
 from resonet.sparams.fixture import on_grid, time_gate
 from resonet.sparams.interpolate import interpolated, sampling_error
 from resonet.sparams.linear import linear_s
-from resonet.sparams.measured import fit_part, largest_gain, measured_block, part_from_file
+from resonet.sparams.measured import NOT_CAUSAL, fit_part, largest_gain, measured_block, part_from_file
 from resonet.sparams.ngspice import ngspice_s
 from resonet.sparams.passivity import Rational, _crossings, enforced, gain_bounds, lowered
 from resonet.sparams.touchstone import read_touchstone, write_touchstone
 from resonet.sparams.vector_fit import loewner_orders, residues, vector_fit
+
+
+@pytest.fixture(autouse=True)
+def told():
+    """Warnings of a test, in order."""
+    with collected() as found:
+        yield found
 
 
 def network(s, f, z0=50.0):
@@ -117,7 +126,53 @@ def test_fitted_passive_networks_are_passive():
         assert part.max_error == pytest.approx(np.abs(part.s(f) - data.s).max())
 
 
-def test_a_rounded_lossless_line_has_a_gain_within_tolerance():
+@pytest.mark.parametrize(("causal", "shunt"), [(False, False), (False, True), (True, False), (True, True)])
+@pytest.mark.parametrize(("r", "ind", "c"), [(25.0, 2e-9, 1.3e-13), (24.0, 3.3e-10, 4.7e-13), (1.2, 9e-9, 7e-13)])
+def test_one_parallel_rlc(told, causal, shunt, r, ind, c):
+    """A coil with skin effect and its capacitance: a resistance of √f alone is no causal response, √f (1 + j) is."""
+    f = np.linspace(5e7, 2e10, 201)
+    skin = np.sqrt(f / 1e9) * ((1 + 1j) if causal else 1)
+    z = 1 / (1 / (r * skin + 2j * np.pi * f * ind) + 2j * np.pi * f * c)
+    t = 2 * z / (2 * z + 50) if shunt else 100 / (100 + z)
+    s = np.stack([np.stack([t - 1 if shunt else 1 - t, t], -1), np.stack([t, t - 1 if shunt else 1 - t], -1)], -2)
+    data = network(s, f)
+    try:
+        part = fit_part(data, "rlc", seconds=1.0)
+    except InputError as error:
+        assert not causal
+        assert "no passive rational model fits" in str(error)  # noqa: PT017
+        assert NOT_CAUSAL in str(error)  # noqa: PT017
+        return
+    wide = np.unique(np.concatenate([[0.0], np.geomspace(1e3, 1e14, 4001), np.linspace(1e7, 4e10, 2001)]))
+    assert gain_bounds(part.rational)[1] <= 1
+    assert largest_gain(part.model(wide)) <= 1
+    assert np.linalg.norm(part.constant, 2) <= 1
+    if causal:
+        assert part.rms_error < 1e-4
+        assert told == []
+    else:
+        assert [entry.code for entry in told] == ["fit-residual"]
+        assert told[0].text.endswith(NOT_CAUSAL)
+
+
+def test_what_is_causal(told):
+    f, rng = np.linspace(1e8, 2e10, 201), np.random.default_rng(6)
+    causal = ladder(rng, f, lossy=False)
+    noisy = 0.9 * causal + 0.01 * rng.normal(size=(201, 2, 2, 2)).view(complex)[..., 0]
+    for s in (causal, noisy, line(f, 2e-9).s):
+        for order in (6, 12):
+            data = network(s, f)
+            poles = vector_fit(f, s.reshape(201, 4), order)
+            model = fitted_model(f, s, poles)
+            off = float(np.sqrt((np.abs(model.at(f) - s) ** 2).mean()))
+            assert off < 1e-9 or not not_causal(data, poles, off)
+    lossy = ladder(rng, f, lossy=True)
+    poles = vector_fit(f, lossy.reshape(201, 4), 12)
+    off = np.sqrt((np.abs(fitted_model(f, lossy, poles).at(f) - lossy) ** 2).mean())
+    assert not_causal(network(lossy, f), poles, float(off))
+
+
+def test_a_rounded_lossless_line_has_a_gain_within_tolerance(told):
     f = np.linspace(1e9, 10e9, 101)
     turn = np.exp(-2j * np.pi * f * 5e-11)
     s = np.zeros((101, 2, 2), complex)
@@ -127,7 +182,8 @@ def test_a_rounded_lossless_line_has_a_gain_within_tolerance():
     assert part.rms_error < 1e-4
     assert part.change < 2e-4
     assert gain_bounds(part.rational)[1] <= 1
-    assert part.notes[0][0] == "passive-enforced"
+    gain = told[0]
+    assert (gain.code, gain.value, gain.limit) == ("part-gain", part.data_gain, 1.0)
     louder = network(1.009 * s, f)
     assert fit_part(louder, "line", seconds=0.0).data_gain == pytest.approx(1.009, rel=1e-4)
     with pytest.raises(InputError, match=r"not passive, 1\.009.* or 0\.05 dB above: --passive-tolerance"):
@@ -144,15 +200,14 @@ def test_a_matched_part(tmp_path):
         assert np.abs(solve(measured_block(part), f[::20])).max() < 1e-12
 
 
-def test_a_search_keeps_to_its_budget_and_says_what_it_reached():
+def test_a_search_keeps_to_its_budget_and_says_what_it_reached(told):
     f, chance = np.linspace(1e8, 2e10, 401), np.random.default_rng(4)
     data = network(ladder(chance, f), f)
     steps = []
     part = fit_part(data, "part", target=1e-9, seconds=0.0, done=lambda: steps.append(1))
     assert (part.ended, len(steps)) == ("time", 1)
-    code, text = part.notes[-1]
-    assert code == "fit-residual"
-    assert "1e-09 wanted: its time was over" in text
+    assert (told[-1].code, told[-1].value, told[-1].limit) == ("fit-residual", part.rms_error, 1e-9)
+    assert "1e-09 wanted: " in told[-1].text
     assert fit_part(data, "part", seconds=1.0).rms_error <= part.rms_error
 
 
@@ -201,7 +256,7 @@ def test_an_engine_that_makes_power_is_an_error(tmp_path, monkeypatch):
         extract(block, np.linspace(1e9, 2e10, 5))
 
 
-def test_complex_impedances_of_a_file_are_said(tmp_path):
+def test_complex_impedances_of_a_file_are_said(tmp_path, told):
     block, _ = tee(tmp_path / "tee.ts", np.linspace(1e9, 2e10, 101), (50.0, 50.0, 50.0))
     data = extract(block, np.linspace(1e9, 2e10, 101))
     wanted = data.s.copy()
@@ -216,12 +271,13 @@ def test_complex_impedances_of_a_file_are_said(tmp_path):
     path.write_text("\n".join(rows))
     read = read_touchstone(path)
     assert np.abs(read.z0 - z0).max() < 1e-12
-    made, part = part_from_file("tee", path)
-    assert "touchstone-renormalised" in [code for code, _ in part.notes]
+    made, _ = part_from_file("tee", path)
+    assert [entry.code for entry in told if entry.code.startswith("touchstone")] == ["touchstone-renormalised"]
+    told.clear()
     assert np.abs(linear_s(made, data.f) - wanted).max() < 1e-5
     found = compare_networks(extract(block, data.f), read)
     assert found.largest.max() < 1e-12
-    assert found.notes[0][0] == "touchstone-renormalised"
+    assert [entry.code for entry in told] == ["touchstone-renormalised"]
 
 
 def line(f, delay, gain=0.9):
@@ -230,14 +286,14 @@ def line(f, delay, gain=0.9):
     return network(s, f)
 
 
-def test_a_long_line_in_coarse_steps():
+def test_a_long_line_in_coarse_steps(told):
     coarse, fine = np.arange(1e9, 1e10, 1e8), np.linspace(1e9, 9.9e9, 1001)
     found = on_grid(line(coarse, 2e-9), fine)
     assert np.abs(np.abs(found.s[:, 1, 0]) - 0.9).max() < 1e-9
     assert np.abs(found.s - line(fine, 2e-9).s).max() < 1e-9
     same = compare_networks(line(fine, 2e-9), line(coarse, 2e-9))
     assert same.largest.max() < 1e-9
-    assert same.notes == ()
+    assert told == []
     # Echoes of 2 and 6 ns in steps of 100 MHz: a cubic is off, and it is known by how much.
     echoes = line(coarse, 2e-9, 0.4).s + line(coarse, 6e-9, 0.4).s
     wanted = line(fine, 2e-9, 0.4).s + line(fine, 6e-9, 0.4).s
@@ -247,14 +303,19 @@ def test_a_long_line_in_coarse_steps():
         on_grid(network(echoes, coarse), fine)
     slower = line(coarse, 2e-9, 0.4).s + line(coarse, 4.4e-9, 0.4).s
     noted = compare_networks(line(fine, 2e-9), network(slower, coarse))
-    assert noted.notes[0][0] == "coarse-sampling"
+    assert [(entry.code, entry.value) for entry in told] == [("coarse-grid", noted.sampling)]
 
 
 @pytest.mark.parametrize("points", [201, 1000, 1001])
-def test_a_gate_is_right_at_the_ends_of_the_band(points):
+def test_a_gate_is_right_at_the_ends_of_the_band(told, points):
     lines = (LineBranch(1, 2, LosslessLine(50.0, 1e-9)), LineBranch(2, 3, LosslessLine(75.0, 2e-9)))
     load = Lumped("r", np.array([3]), np.array([0]), np.array([150.0]))
     data = extract(Block("steps", (Port("a", 1),), (*lines, load)), np.linspace(10e6, 10e9, points))
     gated = time_gate(data, 1e-9, 3e-9).s[:, 0, 0]
     wanted = 0.2 * np.exp(-2j * np.pi * data.f * 2e-9)  # (75 - 50) / (75 + 50), there and back
     assert np.abs(gated - wanted).max() < 0.002 * 0.2
+    assert told == []
+    rough = data.copy()
+    rough.s = rough.s + np.random.default_rng(1).normal(0, 0.1, rough.s.shape)
+    time_gate(rough, 1e-9, 3e-9)
+    assert [entry.code for entry in told] == ["gate-edge"]

@@ -21,6 +21,8 @@ from resonet.netlist.network.onnx.window import Windows
 
 __all__ = ["Chain"]
 
+MAX_LAYERS = 5000  # of hardware, not of nodes: what looks back over them stays cheap
+
 
 @dataclass(slots=True)
 class Chain:
@@ -167,7 +169,9 @@ class Chain:
         """Layer of weights 1 that ends in the activation; with a channel for each value where it has as many."""
         size = math.prod(self.shape)
         self._add_scale(node, np.ones(size), np.zeros(size), activation.size > 1)
-        self.layers[-1] = self.synapses[-1].with_activation(activation)
+        last = self.layers[-1]
+        assert isinstance(last, Synapses)
+        self.layers[-1] = last.with_activation(activation)
 
     def _add_scale(self, node: Node, scale: Array, offset: Array, each: bool = False) -> None:
         """Depthwise 1x1 layer; one channel per pixel (`each`) where the factors differ within a channel."""
@@ -204,7 +208,10 @@ class Chain:
 
     def _name(self, kind: str) -> str:
         """Our name of the next layer of a kind: names from the file never leave it."""
-        return f"{kind}{1 + sum(layer.name.rstrip('0123456789') == kind for layer in self.layers)}"
+        if len(self.layers) >= MAX_LAYERS:
+            raise InputError(f"brings the network above the possible {MAX_LAYERS} layers")
+        same = (layer.name for layer in reversed(self.layers) if layer.name.rstrip("0123456789") == kind)
+        return f"{kind}{1 + int(next(same, kind).removeprefix(kind) or 0)}"  # the last one has the highest number
 
 
 def _fold_affine(layer: Synapses, index: Ints, scale: Array, offset: Array) -> Synapses | None:
