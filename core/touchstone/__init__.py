@@ -1,4 +1,4 @@
-"""The one reader of Touchstone files (docs/touchstone.md): `read` for parts, comparisons and fits of devices."""
+"""The one reader of Touchstone files (docs/guide/touchstone.md): `read` for parts, comparisons and fits of devices."""
 
 from resonet.core.touchstone.convert import real_reference
 from resonet.core.touchstone.read import read
