@@ -13,6 +13,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.touchstone import read, real_reference
+from resonet.core.validity import collected
 
 ROW = "0.1 0.2 0.3 -0.4 0.3 -0.4 0.5 0.6"
 SEEDS = {
@@ -130,7 +131,7 @@ def mutated(text: str, chance: random.Random) -> bytes:
 def run(cases: int, folder: Path, seed: int = 0) -> Counter[str]:
     """Outcomes of reading `cases` mutated files: read or refused; anything else is raised. Longest time in ms."""
     chance, found = random.Random(seed), Counter[str]()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), collected():
         warnings.simplefilter("error")
         for _ in range(cases):
             name = chance.choice(list(SEEDS))
