@@ -9,7 +9,7 @@ import numpy as np
 from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.parameters import parameter, parse
-from resonet.core.types import Array
+from resonet.core.types import Array, Done
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import write_deck
 from resonet.netlist.programming.methods import Method
@@ -18,7 +18,7 @@ from resonet.sparams.build import Stand
 from resonet.sparams.deck import block_deck
 from resonet.sparams.extract import Engine, extract
 from resonet.sparams.grid import missed, refine, seen_resonances
-from resonet.sparams.measured import FittedPart, part_from_file
+from resonet.sparams.measured import TOLERANCE, FittedPart, part_from_file
 from resonet.sparams.window import (
     Kind,
     default_engine,
@@ -51,6 +51,13 @@ __all__ = [
 OPTION_OF = {"tuning": "--sweep", "temperature": "--sweep", "width": "--tuning-width"}
 
 
+UNITS = {
+    **dict.fromkeys(("frequency", "wanted", "centre", "bandwidth"), "Hz"),
+    **dict.fromkeys(("insertion_loss", "return_loss", "isolation", "rejection", "depth"), "dB"),
+    **{"group_delay": "s", "loaded_q": "", "unloaded_q": ""},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Units:
     """Options of `resonet sparams` that have a unit."""
@@ -58,6 +65,7 @@ class Units:
     bias: float = parameter(0.0, "A", -1.0, 1.0, "DC current through the chain, such as 5uA")
     start: float = parameter(1e9, "Hz", 1.0, 1e15, "lowest frequency, such as 0.5GHz")
     stop: float = parameter(1e9, "Hz", 1.0, 1e15, "highest frequency, such as 25GHz")
+    tolerance: float = parameter(0.1, "dB", 0.0, 3.0, "gain of a measured part that its uncertainty explains")
     z0: float = parameter(50.0, "Ohm", 1e-3, 1e6, "reference impedance, such as 75Ohm")
     tuning: float = parameter(0.0, "A", -1.0, 1.0, "current in the tuning line, such as 5mA")
     temperature: float = parameter(300.0, "K", 1.0, 1000.0, "temperature of the resonators")
@@ -111,8 +119,18 @@ class BlockPage:
         return [(float(f), float(f_res), float(db[n, 1, 0]), float(db[n, 0, 0])) for f, f_res, n in rows]
 
 
-def layer_parts(design: Design, layer: str, bus: str | None, parts: tuple[str, ...]) -> tuple[Stand, list[FittedPart]]:
-    """What stands around the resonators, with the measured parts KIND=FILE in place of their models."""
+def layer_parts(
+    design: Design,
+    layer: str,
+    bus: str | None,
+    parts: tuple[str, ...],
+    tolerance: float = TOLERANCE,
+    done: Done | None = None,
+) -> tuple[Stand, list[FittedPart]]:
+    """What stands around the resonators, with the measured parts KIND=FILE in place of their models.
+
+    `tolerance`: gain of a file, dB, that its uncertainty explains; `done` is called after each step of a fit.
+    """
     tones = find_bus(design, layer, bus).size[1]
     blocks: dict[str, Block | None] = {}
     fitted = []
@@ -122,7 +140,7 @@ def layer_parts(design: Design, layer: str, bus: str | None, parts: tuple[str, .
             raise InputError(
                 f"part {text[:60]!r}: possible: tee=FILE, combiner=FILE, line=FILE, package=FILE, each once"
             )
-        blocks[kind], part = part_from_file(kind, Path(file), tones)
+        blocks[kind], part = part_from_file(kind, Path(file), tones, tolerance, done)
         fitted.append(part)
     return layer_stand(design, **blocks), fitted
 
@@ -243,11 +261,13 @@ def compare_page(
     entries = sorted(entries, key=lambda row: -float(row["largest"]))[:36]  # type: ignore[arg-type]
     files = save(drawn, folder / "report", f"sparams_{network.name}_compare")
     points = len(found.simulated.f)
-    return {"file": file, "frequencies": points, "rms": found.total_rms, "entries": entries}, files
+    sampling = found.sampling if np.isfinite(found.sampling) else None
+    rows = {"file": file, "frequencies": points, "rms": found.total_rms, "sampling_error": sampling}
+    return rows | {"entries": entries}, files
 
 
 def sheet_json(sheet: "LayerSheet") -> dict[str, Any]:
-    """A data sheet for scripts; nan becomes null."""
+    """A data sheet for scripts, with the unit of every number; nan becomes null."""
 
     def plain(values: Array) -> list[float | None]:
         return [float(v) if np.isfinite(v) else None for v in values]
@@ -256,6 +276,7 @@ def sheet_json(sheet: "LayerSheet") -> dict[str, Any]:
         "layer": sheet.layer,
         "bus": sheet.bus,
         "passed": sheet.passed,
+        "units": UNITS,
         "channels": {key: plain(value) for key, value in asdict(sheet.channels).items()},
         "resonances": {key: plain(value) for key, value in asdict(sheet.resonances).items()},
         "isolation": plain(sheet.isolation),

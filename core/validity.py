@@ -31,6 +31,13 @@ CODES = {
     "unsettled": "something still moves at the end of the simulated time",
     "noise": "noise is a large part of what the chains give",
     "part-gain": "a measured part had a gain above 1 and was made passive",
+    "touchstone-option-line": "a Touchstone file has no option line, or two that differ",
+    "touchstone-version": "a Touchstone file has keywords of version 2 and does not say so",
+    "touchstone-ports": "the name of a Touchstone file says another number of ports than its keywords",
+    "touchstone-kind": "the name of a Touchstone file says other parameters than its option line",
+    "touchstone-impedance": "a Touchstone file leaves its port impedances open, or names two: one was chosen",
+    "touchstone-renormalised": "complex or varying port impedances were changed to 50 ohm",
+    "touchstone-segments": "a Touchstone file measured frequencies twice, where segments meet: means were taken",
 }
 
 

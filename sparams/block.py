@@ -23,7 +23,7 @@ from resonet.core.types import Array, Ints
 from resonet.models.line.lines import Line
 
 if TYPE_CHECKING:
-    from resonet.sparams.measured import FittedPart
+    from resonet.sparams.part import FittedPart
 
 __all__ = [
     "Block",
@@ -38,6 +38,7 @@ __all__ = [
     "Part",
     "Port",
     "Resonators",
+    "check_band",
     "flat",
     "pick_ports",
     "with_impedance",
@@ -225,6 +226,23 @@ def flat(block: Block) -> Block:
         table[[port.node for port in inner.ports]] = element.nodes
         elements += [_moved(one, table) for one in inner.elements]
     return replace(block, elements=tuple(elements))
+
+
+def check_band(block: Block, f: Array) -> None:
+    """InputError where a frequency (Hz) lies outside what the measured parts of a block cover: the rule of all engines.
+
+    Nothing is known of a part there; what its model would say is an extrapolation.
+    """
+    parts = [element.part for element in flat(block).elements if isinstance(element, Measured)]
+    if not parts or not np.size(f):
+        return
+    low, high = max(part.band[0] for part in parts), min(part.band[1] for part in parts)
+    if np.min(f) < low * (1 - 1e-9) or np.max(f) > high * (1 + 1e-9):
+        names = ", ".join(dict.fromkeys(part.name for part in parts))
+        raise InputError(
+            f"part {names}: {np.min(f):g} ... {np.max(f):g} Hz asked for; possible: {low:g} ... {high:g} Hz, "
+            f"what the file covers (--start, --stop)"
+        )
 
 
 def merged(block: Block) -> Block:

@@ -23,6 +23,7 @@ from resonet.sparams.block import (
     Measured,
     Part,
     Resonators,
+    check_band,
 )
 from resonet.sparams.elements import LineForm, branch_admittance
 
@@ -38,6 +39,7 @@ Wired = tuple["Network", Sequence[int]]  # a network and the node of each of its
 def _network(frequency: "Frequency", s: Complex, z0: float | Array = 50.0) -> "Network":
     import skrf
 
+    z0 = np.tile(np.broadcast_to(z0, s.shape[-1:]), (len(s), 1))  # one dimension would be ambiguous
     return skrf.Network(frequency=frequency, s=s, z0=z0)
 
 
@@ -181,11 +183,12 @@ def circuit_s(block: Block, f: Array, lines: LineForm = "spice") -> Complex:
     """S-parameters of a block, [frequencies, ports, ports], in its ports' impedances. f in Hz, positive."""
     import skrf
 
+    check_band(block, f)
     at_once = max(1, int(SLICE_BYTES / (16 * _dense(block) ** 2)))
     found = []
     for n in range(0, len(f), at_once):
         frequency = skrf.Frequency.from_f(f[n : n + at_once], unit="hz")
         network = _solve(frequency, block, lines, {})
-        network.renormalize([port.impedance for port in block.ports])
+        network.renormalize(np.tile([port.impedance for port in block.ports], (len(frequency), 1)))
         found.append(network.s)
     return np.asarray(np.concatenate(found))

@@ -8,7 +8,10 @@ import numpy as np
 from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.types import Array
+from resonet.core.validity import warn
 from resonet.sparams.fixture import on_grid
+from resonet.sparams.interpolate import COARSE, sampling_error
+from resonet.sparams.reference import constant_reference
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -26,6 +29,7 @@ class Comparison:
     largest: Array  # of |ΔS|
     where: Array  # Hz, of the largest
     largest_db: Array  # dB, of the levels
+    sampling: float = 0.0  # |ΔS| by which the measurement's samples may be too coarse; 0 where none had to be made up
 
     @property
     def total_rms(self) -> float:
@@ -46,10 +50,19 @@ def compare_networks(simulated: "Network", measured: "Network") -> Comparison:
             f"network {measured.name}: {measured.f[0]:g} ... {measured.f[-1]:g} Hz; possible: a band that overlaps "
             f"{simulated.f[0]:g} ... {simulated.f[-1]:g} Hz"
         )
-    ours, theirs = on_grid(simulated, f), on_grid(measured, f)
-    theirs.renormalize(ours.z0[0])
+    measured = constant_reference(measured)
+    ours = on_grid(simulated, f)
+    sampling = 0.0
+    if not np.all(np.isin(f, measured.f)):
+        sampling = sampling_error(measured.f, measured.s.reshape(len(measured.f), -1))
+        if sampling > COARSE:
+            step = float(np.diff(measured.f).max())
+            text = f"network {measured.name}: steps of {step:g} Hz are coarse: interpolated between them, S may be off"
+            warn("coarse-grid", text, min(sampling, 2.0), COARSE)
+    theirs = on_grid(measured, f)
+    theirs.renormalize(ours.z0)
     off = np.abs(ours.s - theirs.s)
     n = np.indices(off.shape[1:])
     levels = np.abs(level(ours.s) - level(theirs.s)).max(0)
     where = f[off.argmax(0)]
-    return Comparison(ours, theirs, np.sqrt((off**2).mean(0)), off.max(0), where + 0 * n[0], levels)
+    return Comparison(ours, theirs, np.sqrt((off**2).mean(0)), off.max(0), where + 0 * n[0], levels, sampling)

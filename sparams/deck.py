@@ -27,6 +27,7 @@ from resonet.sparams.block import (
     Lumped,
     Measured,
     Resonators,
+    check_band,
     flat,
     top_node,
 )
@@ -128,7 +129,7 @@ def _format(tag: str, element: Element, d: Dialect) -> Iterator[str]:
         case Combiner():
             yield from _combiner(tag, element, d)
         case Measured(nodes=nodes, part=part):
-            yield from part.subcircuit(f"part{tag}")
+            yield from d.write_subcircuit(f"part{tag}", *part.circuit())
             yield d.format_instance(f"xm{tag}", [_node(n) for n in nodes], f"part{tag}")
         case Drive(node=node, current=current):
             yield d.format_source(f"ib{tag}", "0", _node(node), dc=f"{current:.17g}")
@@ -226,6 +227,7 @@ def block_deck(
 
     Raises InputError where a port would draw the bias, or `.sp` is asked for with too many ports.
     """
+    check_band(block, f)
     whole = flat(block)
     _check_bias(whole)
     ports, d = [port.impedance for port in whole.ports], dialect

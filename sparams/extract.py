@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from resonet.core.errors import InputError
+from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Complex
-from resonet.sparams.block import Block
+from resonet.sparams.block import Block, Drive, flat
 from resonet.sparams.circuit import circuit_s
 from resonet.sparams.grid import check_grid
 from resonet.sparams.linear import linear_s
@@ -25,6 +25,7 @@ ENGINES: dict[str, Callable[[Block, Array], Complex]] = {
     "scikit-rf": circuit_s,
 }
 MOST_BYTES = 2e9  # of one result
+ACTIVE = 1e-6  # of gain above 1 that rounding of an engine explains
 
 
 def _checked(block: Block, f: Array) -> Array:
@@ -41,11 +42,23 @@ def to_network(block: Block, f: Array, s: Complex, note: str = "") -> "Network":
     """S [frequencies, ports, ports] of a block as a network with port names and reference impedances."""
     import skrf
 
-    z0 = np.array([port.impedance for port in block.ports])
+    z0 = np.tile([port.impedance for port in block.ports], (len(f), 1))  # one dimension would be ambiguous
     network = skrf.Network(frequency=skrf.Frequency.from_f(f, unit="hz"), s=s, z0=z0, name=block.name)
     network.port_names = block.port_names
     network.comments = note
     return network
+
+
+def _check_passive(block: Block, f: Array, s: Complex, engine: str) -> None:
+    """EngineError where more power leaves than enters; under a bias the block may draw that from its source."""
+    if any(isinstance(element, Drive) for element in flat(block).elements):
+        return
+    gain = np.linalg.svd(s, compute_uv=False)[:, 0]
+    if not gain.max() <= 1 + ACTIVE:
+        raise EngineError(
+            f"{engine} on block {block.name}: {gain.max():.9g} times the amplitude comes out at "
+            f"{f[gain.argmax()]:g} Hz of a block without a source"
+        )
 
 
 def extract(block: Block, f: Array, engine: Engine = "linear") -> "Network":
@@ -53,7 +66,9 @@ def extract(block: Block, f: Array, engine: Engine = "linear") -> "Network":
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: unknown; possible: {', '.join(get_args(Engine))}")
     f = _checked(block, f)
-    return to_network(block, f, ENGINES[engine](block, f), f"engine: {engine}")
+    s = ENGINES[engine](block, f)
+    _check_passive(block, f, s, engine)
+    return to_network(block, f, s, f"engine: {engine}")
 
 
 def engine_difference(block: Block, f: Array, reference: Engine = "ngspice") -> dict[str, float]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array
-from resonet.sparams.metrics import at_frequencies
+from resonet.core.types import Array, Complex
+from resonet.core.validity import warn
+from resonet.sparams.interpolate import interpolated, sampling_error
+from resonet.sparams.reference import constant_reference
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -17,15 +19,38 @@ if TYPE_CHECKING:
 __all__ = ["deembed", "embed", "on_grid", "time_gate", "time_response"]
 
 UNEVEN = 1e-6
+TOO_COARSE = 0.1  # |ΔS| by which interpolation may be off
+ORDER = 40  # of the linear prediction beyond the ends of a band
+RIDGE = 1e-7  # of its least squares, against noise
+HELD_OUT = 20  # part of a band that is predicted from the rest, to see whether it can be
+UNPREDICTED = 0.1  # error of that, against the RMS of S, beyond which the ends of a gated band are off
 
 
 def on_grid(network: "Network", f: Array) -> "Network":
-    """The network at other frequencies (Hz) inside its band, real and imaginary parts interpolated."""
+    """The network at other frequencies (Hz) inside its band, interpolated without the delay of each entry.
+
+    Reference impedances that are complex or change with frequency become 50 ohm. InputError where the samples are too
+    coarse to be interpolated.
+    """
     import skrf
 
-    n = range(network.nports)
-    s = np.stack([np.stack([at_frequencies(network, f, i, j) for j in n], -1) for i in n], -2)
-    found = skrf.Network(frequency=skrf.Frequency.from_f(f, unit="hz"), s=s, z0=network.z0[0], name=network.name)
+    network = constant_reference(network)
+    n = network.nports
+    f = np.asarray(f, float)
+    low, high = network.f[0], network.f[-1]
+    if f.size and (f.min() < low * (1 - 1e-9) or f.max() > high * (1 + 1e-9)):
+        raise InputError(f"network {network.name}: {f.min():g} ... {f.max():g} Hz; possible: {low:g} ... {high:g} Hz")
+    flat = network.s.reshape(-1, n * n)
+    if not np.all(np.isin(f, network.f)):
+        off = sampling_error(network.f, flat)
+        if len(network.f) > 8 and off > TOO_COARSE:
+            raise InputError(
+                f"network {network.name}: its {len(network.f)} frequencies are too coarse to interpolate "
+                f"(S may be {off:.2g} off); possible: a finer sweep, or the same frequencies"
+            )
+    s = interpolated(network.f, flat, f).reshape(-1, n, n)
+    z0 = np.tile(network.z0[0], (len(f), 1))  # [frequencies, ports]: one dimension would be ambiguous
+    found = skrf.Network(frequency=skrf.Frequency.from_f(f, unit="hz"), s=s, z0=z0, name=network.name)
     found.port_names = network.port_names
     return found
 
@@ -75,13 +100,53 @@ def _one(network: "Network", i: int, j: int) -> "Network":
     return skrf.Network(frequency=network.frequency, s=network.s[:, i : i + 1, j : j + 1], z0=50.0)
 
 
-def time_gate(network: "Network", start: float, stop: float, i: int = 0, j: int = 0) -> "Network":
-    """S_ij with only what arrives between start and stop (s), as a one-port: scikit-rf's gate, flat in its middle half.
+def _beyond(s: Complex, more: int) -> Complex:
+    """S and `more` further samples by linear prediction: each echo is a complex exponential in frequency."""
+    order = min(ORDER, len(s) // 3)
+    rows = np.lib.stride_tricks.sliding_window_view(s, order + 1)
+    past, next_one = rows[:, :-1], rows[:, -1]
+    ridge = RIDGE * float(np.vdot(past, past).real) or 1.0
+    weights = np.linalg.solve(past.conj().T @ past + ridge * np.eye(order), past.conj().T @ next_one)
+    most = float(np.abs(s).max())
+    found = np.concatenate([s, np.zeros(more, complex)])
+    for k in range(len(s), len(found)):
+        value = found[k - order : k] @ weights
+        found[k] = value * min(1.0, most / max(abs(value), 1e-300))
+    return found
 
-    The ends of the band are less exact than its middle, as with any gate.
+
+def _warn_of_ends(name: str, s: Complex) -> None:
+    """Warn where the last samples at either end of the band are not what linear prediction of the others gives."""
+    held = max(1, len(s) // HELD_OUT)
+    size = float(np.sqrt((np.abs(s) ** 2).mean())) or 1.0
+    off = max(float(np.abs(_beyond(x[:-held], held)[-held:] - x[-held:]).max()) for x in (s, s[::-1])) / size
+    if off > UNPREDICTED:
+        text = f"network {name}: the gate is unreliable at the ends of the band, which S does not let predict"
+        warn("gate-edge", f"{text} (error against its RMS)", off, UNPREDICTED)
+
+
+def time_gate(network: "Network", start: float, stop: float, i: int = 0, j: int = 0) -> "Network":
+    """S_ij with only what arrives between start and stop (s), as a one-port; the gate is flat in its middle half.
+
+    The band is extended by half of itself to either side, predicted from S and faded out, so that the gate does not
+    see its ends: without that they are off by far more than the echo that is looked for. Warns (gate-edge) where S is
+    not predictable.
     """
     _even(network)
-    longest = 1 / (network.f[1] - network.f[0])
+    step, n = float(network.f[1] - network.f[0]), len(network.f)
+    longest = 1 / step
     if not -longest / 2 <= start < stop <= longest / 2:
         raise InputError(f"gate {start:g} ... {stop:g} s; possible: rising, within ±{longest / 2:g} s")
-    return _one(network, i, j).time_gate(start=start, stop=stop, mode="bandpass", method="fft", window=("tukey", 0.5))
+    found, more = _one(network, i, j), n // 2
+    s = found.s[:, 0, 0]
+    _warn_of_ends(network.name or "", s)
+    ahead, behind = _beyond(s, more), _beyond(s[::-1], more)[n:][::-1]
+    fade = np.sin(np.pi / 2 * (np.arange(more) + 1) / (more + 1)) ** 2
+    wide = np.concatenate([behind * fade, s, ahead[n:] * fade[::-1]])
+    points = 4 * len(wide)
+    within = (np.fft.fftfreq(points, step) - start) / (stop - start)
+    ramp = np.clip(4 * np.minimum(within, 1 - within), 0, 1)
+    gate = np.sin(np.pi / 2 * ramp) ** 2
+    gated = np.fft.fft(np.fft.ifft(wide, points) * gate)[more : more + n]
+    found.s = gated[:, None, None]
+    return found

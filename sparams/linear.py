@@ -22,6 +22,7 @@ from resonet.sparams.block import (
     Lumped,
     Measured,
     Resonators,
+    check_band,
     merged,
     top_node,
 )
@@ -246,6 +247,7 @@ def linear_s(block: Block, f: Array, lines: LineForm = "spice") -> Complex:
     circuit has no solution.
     """
     f = np.asarray(f, float)
+    check_band(block, f)
     system = _system(block, float(f.max()))
     size = int(np.clip(SLICE_BYTES / (16 * system.plan.entries), 16, 512))
     inverse = np.concatenate([_inverse(system, f[n : n + size], lines) for n in range(0, len(f), size)])

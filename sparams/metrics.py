@@ -18,6 +18,7 @@ import numpy as np
 from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
+from resonet.sparams.interpolate import interpolated
 from resonet.sparams.measured import FittedPart, rational_model
 
 if TYPE_CHECKING:
@@ -73,13 +74,12 @@ class CrosstalkMetrics:
 
 
 def at_frequencies(network: "Network", f: Array, i: int, j: int) -> Complex:
-    """S_ij at frequencies inside the network's band, real and imaginary part interpolated. Ports from 0."""
+    """S_ij at frequencies inside the network's band, interpolated without its delay. Ports from 0."""
     f = np.asarray(f, float)
     low, high = network.f[0], network.f[-1]
     if f.size and (f.min() < low * (1 - 1e-9) or f.max() > high * (1 + 1e-9)):
         raise InputError(f"network {network.name}: {f.min():g} ... {f.max():g} Hz; possible: {low:g} ... {high:g} Hz")
-    s = network.s[:, i, j]
-    return np.asarray(np.interp(f, network.f, s.real) + 1j * np.interp(f, network.f, s.imag))
+    return interpolated(network.f, network.s[:, i : i + 1, j], f)[:, 0]
 
 
 def group_delay(network: "Network", i: int = 1, j: int = 0) -> Array:

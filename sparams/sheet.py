@@ -1,7 +1,7 @@
 """The data sheet of a layer: selectivity per channel, and pass or fail against the design's limits."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -36,12 +36,14 @@ BIAS = 0.5  # of the threshold current: makes the resonances visible in S, far f
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One limit: what was found, what is allowed."""
+    """One limit: what was found, what is allowed, both in `unit`."""
 
     name: str
-    found: float
+    found: float  # the worst; nan where something was not found, infinite where there is nothing
+    side: Literal["most", "least"]  # what the limit is
     limit: float
-    passed: bool
+    unit: str
+    passed: bool | None  # None: not judged, since the limit asks nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,24 +62,21 @@ class LayerSheet:
 
     @property
     def passed(self) -> bool:
-        """Whether every limit holds."""
-        return all(verdict.passed for verdict in self.verdicts)
+        """Whether every limit that asks something holds."""
+        return all(verdict.passed is not False for verdict in self.verdicts)
 
 
-def _most(name: str, found: float, limit: float) -> Verdict:
-    return Verdict(name, found, limit, bool(found <= limit))  # nan fails
+def _verdict(limits: Limits, name: str, side: Literal["most", "least"], found: Array | float) -> Verdict:
+    """The worst of what was found, against its limit; what could not be found fails one that asks something.
 
-
-def _least(name: str, found: float, limit: float) -> Verdict:
-    return Verdict(name, found, limit, bool(found >= limit))
-
-
-def _worst(values: Array, limit: float, side: str) -> float:
-    """Largest or smallest value; nan (nothing found) counts only where something is asked for."""
-    known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return limit
-    return float(known.max() if side == "most" else known.min())
+    Not judged is what the limit asks nothing of, and what there is none of: the isolation of a single channel.
+    """
+    none = -np.inf if side == "most" else np.inf
+    worst = float(np.max(found, initial=none) if side == "most" else np.min(found, initial=none))  # nan if there is one
+    limit = float(getattr(limits, name))
+    holds = worst <= limit if side == "most" else worst >= limit
+    judged = limits.asks(name) and worst != none
+    return Verdict(name, worst, side, limit, limits.unit(name), bool(holds) if judged else None)
 
 
 def judge(
@@ -85,21 +84,22 @@ def judge(
 ) -> tuple[Verdict, ...]:
     """Every limit that concerns channels and ports; networks: those that must be passive and reciprocal."""
     return (
-        _most("insertion_loss", float(channels.insertion_loss.max()), limits.insertion_loss),
-        _least("return_loss", float(channels.return_loss.min()), limits.return_loss),
-        _least("isolation", _worst(isolation, limits.isolation, "least"), limits.isolation),
-        _least("rejection", _worst(rejection, limits.rejection, "least"), limits.rejection),
-        _most("group_delay", float(np.abs(channels.group_delay).max()), limits.group_delay),
-        _most("gain_excess", max(gain_excess(network) for network in networks), limits.gain_excess),
-        _most("asymmetry", max(asymmetry(network) for network in networks), limits.asymmetry),
+        _verdict(limits, "insertion_loss", "most", channels.insertion_loss),
+        _verdict(limits, "return_loss", "least", channels.return_loss),
+        _verdict(limits, "isolation", "least", isolation),
+        _verdict(limits, "rejection", "least", rejection),
+        _verdict(limits, "group_delay", "most", np.abs(channels.group_delay)),
+        _verdict(limits, "gain_excess", "most", max(gain_excess(network) for network in networks)),
+        _verdict(limits, "asymmetry", "most", max(asymmetry(network) for network in networks)),
     )
 
 
 def judge_crosstalk(crosstalk: CrosstalkMetrics, limits: Limits) -> tuple[Verdict, ...]:
     """NEXT and FEXT between the lines of a row."""
+    others = ~np.eye(len(crosstalk.near), dtype=bool)
     return (
-        _most("next_level", _worst(crosstalk.near.ravel(), limits.next_level, "most"), limits.next_level),
-        _most("fext_level", _worst(crosstalk.far.ravel(), limits.fext_level, "most"), limits.fext_level),
+        _verdict(limits, "next_level", "most", crosstalk.near[others]),
+        _verdict(limits, "fext_level", "most", crosstalk.far[others]),
     )
 
 

@@ -1,5 +1,6 @@
 """`resonet sparams`: S-parameters of a layer's blocks, their figures, metrics and comparison with measurements."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,7 +9,7 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json, Layer
 from resonet.cli.registry import Command
-from resonet.cli.show import err, out, print_json, print_table
+from resonet.cli.show import engineering, err, out, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from resonet.cli.sparam_page import BlockPage, Options
@@ -34,6 +35,7 @@ def _parts_table(parts: "list[FittedPart]") -> None:
         "pole pairs": "right",
         "RMS error": "right",
         "largest": "right",
+        "gain of file": "right",
         "passive": "left",
     }
     rows = (
@@ -42,11 +44,20 @@ def _parts_table(parts: "list[FittedPart]") -> None:
             str(int((part.poles.imag > 0).sum())),
             f"{part.rms_error:.1e}",
             f"{part.max_error:.1e}",
+            f"{20 * math.log10(max(part.data_gain, 1e-300)):+.3f} dB",
             "as fitted" if part.passive_before else f"enforced (RMS {part.fit_error:.1e} before)",
         )
         for part in parts
     )
     print_table("measured parts: rational models", columns, rows)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "not found"
+    if math.isinf(value):
+        return "none"
+    return engineering(value, unit, 4) if unit == "s" else f"{value:.4g} {unit}".strip()
 
 
 def _sheet_table(sheet: "LayerSheet", solver: str) -> None:
@@ -79,8 +90,17 @@ def _sheet_table(sheet: "LayerSheet", solver: str) -> None:
     )
     print_table("resonances under bias (rejection: at the nearest other channel)", heads, lines)
     verdicts = {"limit": "left", "found": "right", "allowed": "right", "": "left"}
-    judged = ((v.name, f"{v.found:.4g}", f"{v.limit:.4g}", "pass" if v.passed else "FAIL") for v in sheet.verdicts)
-    print_table("limits ([limits] of design.toml)", verdicts, judged)
+    words = {True: "pass", False: "FAIL", None: "not judged"}
+    judged = (
+        (
+            v.name,
+            _with_unit(v.found, v.unit),
+            "-" if v.passed is None else f"at {v.side} {_with_unit(v.limit, v.unit)}",
+            words[v.passed],
+        )
+        for v in sheet.verdicts
+    )
+    print_table("limits ([limits] of design.toml; where none is set, nothing is judged)", verdicts, judged)
 
 
 def _compare_table(found: dict[str, Any]) -> None:
@@ -134,12 +154,15 @@ def _block(
     parts: tuple[str, ...],
     limits: tuple[float | None, float | None, int],
     sweep: _Sweep,
+    tolerance: float,
 ) -> _Result:
     """Any block, by any engine, with measured parts in it."""
     from resonet.cli.sparam_page import block_page, layer_parts
     from resonet.cli.sparam_sweep import sweep_page
+    from resonet.sparams.measured import STEPS
 
-    stand, fitted = layer_parts(design, options.layer, options.bus, parts)
+    with progress("fit measured parts", STEPS * len(parts)) as done:
+        stand, fitted = layer_parts(design, options.layer, options.bus, parts, tolerance, done)
     page = block_page(design, folder, options, stand, limits)
     figures, notes = list(page.figures), list(page.notes)
     if sweep.text:
@@ -151,7 +174,8 @@ def _block(
 def _print_json(result: _Result) -> None:
     from resonet.cli.sparam_page import sheet_json
 
-    page, numbers = result.page, ("name", "rms_error", "max_error", "fit_error", "passive_before")
+    page = result.page
+    numbers = ("name", "rms_error", "max_error", "fit_error", "passive_before", "data_gain", "change", "ended")
     shown: dict[str, Any] = {"name": page.network.name, "engine": page.engine}
     shown["ports"] = [{"name": port.name, "impedance": port.impedance} for port in page.block.ports]
     shown["parts"] = [{key: getattr(part, key) for key in numbers} for part in result.parts]
@@ -214,6 +238,12 @@ def sparams_command(
         list[str] | None,
         typer.Option(help="Measured part: tee=FILE, combiner=FILE, line=FILE, package=FILE.", rich_help_panel=PANEL),
     ] = None,
+    passive_tolerance: Annotated[
+        str,
+        typer.Option(
+            help="Gain of a measured part that its uncertainty explains; the model has none.", rich_help_panel=PANEL
+        ),
+    ] = "0.1dB",
     plot: Annotated[
         list[str] | None,
         typer.Option(help="Figure: db, phase, smith, delay, isolation; waterfall with --sweep.", rich_help_panel=PANEL),
@@ -259,12 +289,13 @@ def sparams_command(
     limits = Units.si("start", start) if start else None, Units.si("stop", stop) if stop else None, points
     kinds = tuple(kind for kind in plot or () if kind != "waterfall")
     check_request(kinds, sweep, tuple(drift or ()), tuning_width)
+    tolerance = Units.si("tolerance", passive_tolerance)
     measured = readable(compare) if compare else None
     names = tuple(name.strip() for name in ports.split(",")) if ports else ()
     kind = block or "chain"
     options = Options(layer, program, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone)
     asked = _Sweep(sweep, tuning_width, tuple(drift or ()))
-    result = _block(design, folder, options, tuple(part or ()), limits, asked)
+    result = _block(design, folder, options, tuple(part or ()), limits, asked, tolerance)
     page = result.page
     kinds = kinds or (() if result.figures else ("db",))
     result.figures += plot_page(page.network, page.channels, kinds, folder)

@@ -17,13 +17,13 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.numbers import read_number
+from resonet.core.touchstone import read, real_reference
 from resonet.core.types import Array, Complex
 from resonet.models.fit.table_file import Heading, read_table
 
 __all__ = ["Curve", "read_curve", "read_one_port"]
 
 
-MOST_BYTES = 50_000_000
 NAMES = {
     "frequency": ("frequency", "freq", "f"),
     "voltage": ("voltage", "rectified voltage", "vdc", "v dc", "v"),
@@ -138,23 +138,7 @@ def read_curve(path: Path, power: float | None = None) -> Curve:
 
 def read_one_port(path: Path) -> tuple[Array, Complex, float]:
     """Frequencies (Hz, rising), S11 and reference impedance (Ohm) of a one-port Touchstone file."""
-    from skrf.io.touchstone import Touchstone  # not skrf.Network, which would unpickle a file that is no Touchstone
-
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: larger than {MOST_BYTES / 1e6:g} MB")
-        read = Touchstone(str(path))
-        f, s = read.get_sparameter_arrays()
-        reference = complex(np.ravel(read.resistance)[0])
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except InputError:
-        raise
-    except Exception as error:  # a parser of other people's files: whatever it meets, the file is at fault
-        raise InputError(f"{path}: not a Touchstone file ({type(error).__name__}: {str(error)[:80]})") from None
-    if s.ndim != 3 or s.shape[1:] != (1, 1):
-        raise InputError(f"{path.name}: {s.shape[-1]} ports; possible: one (S11 of the resonator, .s1p)")
-    if not (reference.real > 0 and reference.imag == 0):
-        raise InputError(f"{path.name}: reference impedance {reference}; possible: positive and real")
-    order = np.argsort(f, kind="stable")
-    return np.asarray(f, float)[order], np.asarray(s, complex)[order, 0, 0], reference.real
+    data = real_reference(read(path))
+    if data.ports != 1:
+        raise InputError(f"{path}: {data.ports} ports; possible: one (S11 of the resonator, .s1p)")
+    return data.f, data.s[:, 0, 0], float(data.z0[0, 0].real)

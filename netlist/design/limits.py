@@ -1,6 +1,10 @@
-"""What a designer asks of the S-parameters of a layer, [limits] of design.toml; nothing is asked by default."""
+"""What a designer asks of the S-parameters of a layer, [limits] of design.toml.
 
-from dataclasses import dataclass
+By default a layer must be passive and reciprocal, and of the rest nothing is asked: a limit at the end of its range
+that every layer passes (300 dB of insertion loss, 0 dB of return loss) judges nothing, whoever wrote it.
+"""
+
+from dataclasses import dataclass, fields
 
 from resonet.core.parameters import check, parameter
 
@@ -23,3 +27,13 @@ class Limits:
 
     def __post_init__(self) -> None:
         check(self, "limits")
+
+    def asks(self, name: str) -> bool:
+        """Whether a limit judges anything."""
+        entry = next(field for field in fields(self) if field.name == name)
+        low, high = entry.metadata["low"], entry.metadata["high"]
+        return entry.default not in (low, high) or getattr(self, name) != entry.default
+
+    def unit(self, name: str) -> str:
+        """Unit of a limit."""
+        return str(next(field for field in fields(self) if field.name == name).metadata["unit"])

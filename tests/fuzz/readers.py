@@ -20,6 +20,7 @@ from resonet.cli.device_sheet import device_record
 from resonet.cli.replay import Record, read_record
 from resonet.core.errors import EngineError, InputError
 from resonet.core.files import read_toml
+from resonet.core.touchstone import read, real_reference
 from resonet.core.validity import collected
 from resonet.cosim.feed.result_file import read_result, write_result
 from resonet.cosim.ngspice.raw import read_raw
@@ -136,6 +137,21 @@ def _shipped() -> Path:
     return Path(__file__).parents[2] / "examples" / "digits"
 
 
+def _touchstones(folder: Path) -> list[bytes]:
+    rows = [f"{n} 0.1 0.2 0.3 -0.4 0.3 -0.4 0.5 0.6\n" for n in range(1, 20)]
+    plain = "! x\n# GHz S RI R 50\n" + "".join(rows) + "19 1 0.2 30 0.4\n"
+    solved = "".join(f"{row}! Port Impedance60 1 70 {row[0]}\n" for row in rows)
+    solver = f"!Data is not renormalized\n# GHz S MA\n{solved}"
+    head = "[Version] 2.0\n# MHz Z DB R 50\n[Number of Ports] 2\n[Two-Port Data Order] 21_12\n"
+    more = "[Number of Frequencies] 19\n[Reference] 50\n75\n[Mixed-Mode Order] S1 S2\n[Network Data]\n"
+    keyed = head + more + "".join(rows) + "[End]\n"
+    return [plain.encode(), solver.encode(), keyed.encode(), keyed.encode("utf-16")]
+
+
+def _touchstone(path: Path) -> object:
+    return real_reference(read(path))
+
+
 def _raws(folder: Path) -> list[bytes]:
     found = []
     for flags, values in (("real", np.arange(12.0)), ("complex", np.arange(12.0) + 1j)):
@@ -237,6 +253,7 @@ READERS = {
     "npz": Reader(".npz", _images, lambda path: read_images(path, (1, 8, 8))),
     "npz, arrays in it": Reader(".npz", _arrays, lambda path: read_images(path, (1, 8, 8)), _archive),
     "ONNX": Reader(".onnx", _onnx, read_cnn),
+    "Touchstone": Reader(".s2p", _touchstones, _touchstone),
     "raw file": Reader(".raw", _raws, read_raw),
     "journal": Reader(".jsonl", _journals, read_journal),
     "record": Reader(".json", _records, read_record),

@@ -120,6 +120,19 @@ def test_csv_with_units(tmp_path):
     assert curve.error == pytest.approx([5, 3])
 
 
+@pytest.mark.parametrize("r", [50.0, 75.0])
+def test_one_port_as_admittance(tmp_path, r):
+    """Y-parameters of version 1 are normalised to R; read as S they would fit another resonator."""
+    f = np.linspace(3.5e9, 6.5e9, 301)
+    y = r / one_port(f, **PORT)
+    rows = "\n".join(f"{a:.12e} {b.real:.15e} {b.imag:.15e}" for a, b in zip(f, y, strict=True))
+    path = tmp_path / "r.s1p"
+    path.write_text(f"# Hz Y RI R {r:g}\n{rows}\n")
+    found = fit_touchstone(path)
+    for name, value in PORT.items():
+        assert found[name] == pytest.approx(value, rel=1e-6), name
+
+
 def test_one_port_noiseless(tmp_path):
     f = np.linspace(3.5e9, 6.5e9, 301)
     found = fit_touchstone(write_s1p(tmp_path / "r.s1p", f, one_port(f, **PORT)))

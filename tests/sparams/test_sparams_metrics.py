@@ -1,6 +1,7 @@
 """Metrics against closed forms; the data sheet and its limits; `resonet sparams` beyond the chain."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import skrf
 
 from resonet.cli.main import main
 from resonet.core.errors import InputError
+from resonet.core.parameters import record_from_table, table_from_record
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.line.lines import LosslessLine
 from resonet.models.resonator.linear import SpinDiode
@@ -31,7 +33,7 @@ from resonet.sparams.metrics import (
     line_crosstalk,
     resonance_metrics,
 )
-from resonet.sparams.sheet import judge_crosstalk, layer_sheet
+from resonet.sparams.sheet import judge, judge_crosstalk, layer_sheet
 from resonet.sparams.window import default_grid, design_block
 
 STAND = Stand(BusCircuit(), SpinDiode())
@@ -158,8 +160,35 @@ def test_data_sheet(small_design):
         small_design,
         parameters=replace(small_design.parameters, limits=Limits(insertion_loss=1.0, isolation=60.0, rejection=10.0)),
     )
-    verdicts = {v.name: v.passed for v in layer_sheet(strict, "conv1", "coupled").verdicts}
-    assert [name for name, passed in verdicts.items() if not passed] == ["insertion_loss", "isolation"]
+    judged = layer_sheet(strict, "conv1", "coupled")
+    verdicts = {v.name: v.passed for v in judged.verdicts}
+    assert not judged.passed
+    assert [name for name, passed in verdicts.items() if passed is False] == ["insertion_loss", "isolation"]
+    assert [name for name, passed in verdicts.items() if passed] == ["rejection", "gain_excess", "asymmetry"]
+
+
+def test_nothing_is_judged_that_nobody_asked(small_design):
+    """Old designs hold every default, written out: they ask as little as a missing one."""
+    limits = record_from_table(Limits, table_from_record(Limits()), "limits")
+    old = {"insertion_loss": "300 dB", "return_loss": "0.0 dB", "next_level": "0 dB", "group_delay": "1 s"}
+    assert record_from_table(Limits, old, "limits") == limits
+    f = np.linspace(1e9, 2e9, 11)
+    network = skrf.Network(f=f, f_unit="Hz", s=np.tile([[0.1, 0.5], [0.5, 0.1]], (11, 1, 1)), z0=50.0)
+    channels, lost = channel_metrics(network, f[[2, 8]]), np.array([20.0, np.nan])
+    found = {v.name: v for v in judge(channels, lost, lost, [network], limits)}
+    assert {name for name, v in found.items() if v.passed is not None} == {"gain_excess", "asymmetry"}
+    assert [(found[name].unit, found[name].side) for name in ("insertion_loss", "isolation", "group_delay")] == [
+        ("dB", "most"),
+        ("dB", "least"),
+        ("s", "most"),
+    ]
+    assert found["insertion_loss"].found == pytest.approx(20 * np.log10(2))
+    asked = Limits(insertion_loss=7.0, return_loss=30.0, isolation=10.0, rejection=10.0)
+    found = {v.name: v.passed for v in judge(channels, lost, np.array([np.inf]), [network], asked)}
+    assert found["insertion_loss"] is True
+    assert found["return_loss"] is False
+    assert found["isolation"] is False  # one of them was not found: it holds nothing
+    assert found["rejection"] is None  # a single channel has no neighbour
 
 
 def test_blocks_of_a_design(small_design):
@@ -238,6 +267,69 @@ def test_one_rule_says_which_engine(resonet, folder):
     assert "bus t0, by linear" in text
 
 
+def hfss(network):
+    """As HFSS writes what it has not renormalised: the impedances stand in comments only."""
+    lines = ["! Touchstone file exported from HFSS 2021.1.0", "!Data is not renormalized", "# GHZ S RI"]
+    for f, s, z0 in zip(network.f, network.s, network.z0, strict=True):
+        entries = (s[0, 0], s[1, 0], s[0, 1], s[1, 1])
+        lines.append(" ".join(repr(float(x)) for x in (f / 1e9, *(v for e in entries for v in (e.real, e.imag)))))
+        lines.append("! Gamma ! 0.1 20 0.1 20")
+        lines.append("! Port Impedance" + " ".join(f"{float(z.real)!r} {float(z.imag)!r}" for z in z0))
+    return "\n".join(lines) + "\n"
+
+
+def glued(network):
+    """An option line that glues the resistance to its R."""
+    return hfss(network).replace("# GHZ S RI", f"# GHZ S RI R{network.z0[0, 0].real:g}").replace("!Data is not", "!")
+
+
+@pytest.mark.parametrize("written", [hfss, lambda n: "".join(x for x in glued(n).splitlines(True) if "! " not in x)])
+def test_a_file_in_75_ohm_is_the_same_network(resonet, folder, tmp_path, written):
+    options = ["--layer", "conv1", "--points", "40", "--engine", "linear", "--json"]
+    ours = skrf.Network(json.loads(resonet(folder, *options)[1])["touchstone"][0])
+    moved = ours.copy()
+    moved.renormalize(75.0)
+    assert np.abs(moved.s - ours.s).max() > 0.005
+    path = tmp_path / "measured.s2p"
+    path.write_text(written(moved))
+    code, out, err = resonet(folder, *options, "--compare", path)
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["warnings"] == []
+    assert found["compare"]["rms"] < 1e-12
+    assert max(entry["largest_db"] for entry in found["compare"]["entries"]) < 1e-9
+
+
+def test_how_a_file_was_read_is_a_warning(resonet, folder, tmp_path):
+    options = ["--layer", "conv1", "--points", "20", "--engine", "linear", "--json"]
+    ours = skrf.Network(json.loads(resonet(folder, *options)[1])["touchstone"][0])
+    path = tmp_path / "measured.s2p"
+    path.write_text(hfss(ours).replace("! Port Impedance", "! "))
+    code, out, err = resonet(folder, *options, "--compare", path, "--strict")
+    assert code == 1
+    assert err.startswith(f"resonet: warning [touchstone-impedance] {path}: line 2 says 'Data is not renormalized'")
+    assert err.rstrip().endswith("(50 Ohm, limit 50 Ohm)")
+    told = json.loads(out)["warnings"]
+    assert [(entry["code"], entry["value"], entry["unit"]) for entry in told] == [("touchstone-impedance", 50, "Ohm")]
+
+
+def test_a_part_keeps_to_its_tolerance(resonet, folder, tmp_path):
+    tee = extract(tee_block(STAND.circuit), np.linspace(0.4e9, 30e9, 101))
+    tee.s = tee.s * 1.005 / np.linalg.svd(tee.s, compute_uv=False).max()
+    tee.write_touchstone(str(tmp_path / "tee.s3p"))
+    options = ["--layer", "conv1", "--points", "20", "--engine", "linear", "--part", f"tee={tmp_path / 'tee.s3p'}"]
+    code, out, err = resonet(folder, *options, "--json")
+    assert code == 0
+    assert json.loads(out)["parts"][0]["data_gain"] == pytest.approx(1.005)
+    gain = next(entry for entry in json.loads(out)["warnings"] if entry["code"] == "part-gain")
+    assert (gain["value"], gain["limit"]) == (pytest.approx(1.005), 1)
+    assert "resonet: warning [part-gain] part tee tee.s3p: the file has 0.043 dB of gain, the model has none" in err
+    assert "+0.043 dB" in resonet(folder, *options)[1]
+    code, out, err = resonet(folder, *options, "--passive-tolerance", "0.01dB")
+    assert (code, out) == (1, "")
+    assert "not passive, 1.005 times the amplitude comes out" in " ".join(err.split())
+
+
 @pytest.mark.slow
 def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
     options = ["--layer", "conv1", "--bias", "5uA", "--engine", "linear", "--points", "50"]
@@ -245,7 +337,11 @@ def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
     assert (code, err) == (0, "")
     assert "note: grid refined around 9 resonances" in out
     assert "tuning_waterfall.png" in out.replace("\n", "")
-    assert "insertion_loss" in out
+    assert re.search(r"insertion_loss +[\d.]+ dB +- +not judged", out)
+    assert re.search(r"gain_excess +\S+ +at most 1e-06 +pass", out)
+    sheet = json.loads(resonet(folder, *options, "--metrics", "--json")[1])["metrics"]
+    assert {*sheet["channels"], *sheet["resonances"], "isolation", "rejection"} == set(sheet["units"])
+    assert {row["name"]: row["unit"] for row in sheet["limits"]}["group_delay"] == "s"
     text = (folder / "design.toml").read_text()
     try:
         (folder / "design.toml").write_text(text.replace('insertion_loss = "300.0 dB"', 'insertion_loss = "3 dB"'))
