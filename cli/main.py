@@ -81,6 +81,9 @@ def compile_command(
         str | None, typer.Option(help="Shape of one image where the file leaves it open, such as 1,28,28.")
     ] = None,
     input_range: Annotated[str, typer.Option(help="Pixel range, used without --calibration.")] = "0,1",
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace another design in that folder; results stay where they still hold.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """CNN -> design folder: plan, program, graph, decks.
@@ -103,7 +106,7 @@ def compile_command(
     images = read_images(calibration, read_cnn(model, known_shape).input_shape) if calibration else None
     made = compile_cnn(model, parameters, images, known_shape, (low_high[0], low_high[1]))
     with progress("write decks", 2 * len(made.plan.layers)) as done:
-        decks = write_design(made, model, folder, done)
+        decks = write_design(made, model, folder, done, force)
     rows = summarise(made)
     residuals = {p.layer: p.residual for p in made.programs["coupled"].layers}
     fills = {row.name: made.fill(row.name) for row in rows}

@@ -77,6 +77,6 @@ def _table(rows: list[Outcome], name: str, programs: list[str], layers: list[str
 def write_sweep(data: "Dataset", journal: Path) -> Path:
     """Write the dataset beside its journal."""
     path = journal.with_suffix(".nc")
-    with new_file(path) as temporary:
+    with new_file(path, durable=True) as temporary:
         data.to_netcdf(temporary, engine="scipy")
     return path

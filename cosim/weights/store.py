@@ -117,7 +117,7 @@ def _write(result: EffectiveWeights, depends_on: dict[str, str], path: Path) -> 
             "worst": json.dumps(asdict(result.worst) if result.worst else None),
         },
     )
-    with new_file(path) as temporary:
+    with new_file(path, durable=True) as temporary:
         data.to_netcdf(temporary, engine="scipy")
 
 

@@ -99,7 +99,7 @@ def test_a_second_run_imports_nothing_heavy(small_model, tmp_path):
 
 def edit_parameter(copy, small_model):
     write = compile_cnn(small_model, read_parameters(settings=["device.damping=0.011"]))
-    write_design(write, small_model, copy)
+    write_design(write, small_model, copy, force=True)
 
 
 CHANGES = {
