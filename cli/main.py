@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from resonet.cli.calibrate import calibrate_command
+from resonet.cli.clean import clean_command
 from resonet.cli.crossbar import crossbar_command
 from resonet.cli.device import device_command
 from resonet.cli.layout import layout_command
@@ -302,6 +303,7 @@ app.command("layout")(layout_command)
 app.command("sneak")(sneak_command)
 app.command("sweep")(sweep_command)
 app.command("status")(status_command)
+app.command("clean")(clean_command)
 app.command("run")(run_command)
 app.command("levels")(levels_command)
 

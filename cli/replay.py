@@ -12,12 +12,12 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from resonet.core.files import new_file
 from resonet.core.sources import file_hash, source_hash
 
 __all__ = [
@@ -158,15 +158,29 @@ def _harmless(*texts: str) -> bool:
     return all(c.isprintable() or c in "\n\t" for c in plain)
 
 
+def _content(table: dict[str, Any]) -> str:
+    """Hash of a record's own content: one that was damaged or edited by hand is not shown."""
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+
+
 def read_record(path: Path) -> Record | None:
     """A record; None where there is none that can be read and shown."""
     try:
         table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if table.pop("content") != _content(table):
+            return None
         found = Record(**table)
         sound = all(isinstance(getattr(found, name), kind) for name, kind in KINDS.items())
         words = [*found.arguments, *found.depends_on, *found.files, found.place, found.date]
         return found if sound and _harmless(found.out, found.err, *words) else None
-    except (OSError, ValueError, TypeError):  # cut off, damaged, of another version
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ):  # cut off, damaged, of another version
         return None
 
 
@@ -187,10 +201,11 @@ def write_record(record: Record) -> None:
     """Store a record; where there is no room or no permission for it, nothing is stored."""
     folder = runs_folder(record.arguments, Path(record.place))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".record-", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(record), file, indent=1)
-        Path(name).replace(folder / _name(record.arguments, Path(record.place)))
+        table = asdict(record)
+        with new_file(folder / _name(record.arguments, Path(record.place))) as draft:
+            draft.write_text(json.dumps(table | {"content": _content(table)}, indent=1), encoding="utf-8")
     except OSError:
         return
+    from resonet.netlist.design.tidy import bound_folder
+
+    bound_folder(folder.parent, "runs")

@@ -53,7 +53,7 @@ def in_process_ngspice() -> "NgSpiceShared":
 
 @contextmanager
 def _at_home(home: Path) -> Iterator[None]:
-    """ngspice starts in an empty folder that is its home too: it dies without a home, and obeys any .spiceinit there."""
+    """Start ngspice in an empty folder that is its home too: it dies without one, and obeys any .spiceinit there."""
     before, place = os.environ.get("HOME"), Path.cwd()
     os.environ["HOME"] = str(home)
     os.chdir(home)

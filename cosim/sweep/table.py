@@ -12,6 +12,7 @@ from resonet.core.files import new_file
 from resonet.core.types import Array
 from resonet.cosim.sweep.points import Outcome
 from resonet.cosim.sweep.sweep import Sweep
+from resonet.netlist.design.tidy import bound_folder
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -79,4 +80,5 @@ def write_sweep(data: "Dataset", journal: Path) -> Path:
     path = journal.with_suffix(".nc")
     with new_file(path, durable=True) as temporary:
         data.to_netcdf(temporary, engine="scipy")
+    bound_folder(journal.parent.parent, "results")
     return path

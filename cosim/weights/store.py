@@ -16,6 +16,7 @@ from resonet.core.files import new_file
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, source_hash
 from resonet.core.types import Done, nothing
+from resonet.core.validity import warn
 from resonet.cosim.ngspice.program import engine_identity
 from resonet.cosim.weights.effective import Aggressor, EffectiveWeights, effective_weights
 from resonet.netlist.bus.deck import stack_batches
@@ -167,6 +168,8 @@ def _computed(
     if known is None or known[0] != parts:
         with FileLock(folder / LOCK):
             known = _read(path)  # another process may have been at it
+            if known is None and path.is_file():
+                warn("damaged-result", f"{path}: damaged, edited or of another version; computed anew", 1, 0, "files")
             if known is None or known[0] != parts:
                 found = effective_weights(design, layer, method, jobs, done)
                 _write(found, parts, path)

@@ -1,4 +1,4 @@
-"""A design folder that takes the place of an earlier one: what would be lost, what goes on to hold, and the exchange."""
+"""A design folder in the place of an earlier one: what would be lost, what goes on to hold, and the exchange."""
 
 import contextlib
 import os

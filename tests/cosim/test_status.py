@@ -1,7 +1,6 @@
 """`resonet status`: what is there, what is stale and why, what is missing."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 

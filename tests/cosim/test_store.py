@@ -111,6 +111,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:damaged-result")
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changed_is_run_again(copy, resonet, small_model, change):
     first = resonet("crosstalk", copy)

@@ -279,6 +279,7 @@ def test_only_what_is_asked_for_is_computed(copy, runs):
         stored_effective_weights(copy, design, "formula", ["conv9"])
 
 
+@pytest.mark.filterwarnings("ignore:damaged-result")
 def test_damaged_results_are_computed_anew(results, runs, monkeypatch):
     path = results / "results" / "effective_conv1_coupled.nc"
     whole, wanted = path.read_bytes(), effective(results, runs)[0]["conv1"]
