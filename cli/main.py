@@ -333,6 +333,7 @@ def doctor(as_json: Json = False) -> None:
 def demo(
     folder: Annotated[Path, typer.Option("-o", "--out", help="Design folder to write.")] = Path("demo"),
     jobs: Jobs = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace another design in that folder.")] = False,
     as_json: Json = False,
 ) -> None:
     """The main job on the shipped MNIST network: compile, simulate, compare, draw.
@@ -341,7 +342,7 @@ def demo(
     """
     from resonet.cli.demo import demo_json, run_demo, show_demo
 
-    result = run_demo(folder, jobs, progress)
+    result = run_demo(folder, jobs, progress, force)
     if as_json:
         print_json(demo_json(result))
     else:

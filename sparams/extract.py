@@ -12,6 +12,7 @@ from resonet.sparams.circuit import circuit_s
 from resonet.sparams.grid import check_grid
 from resonet.sparams.linear import linear_s
 from resonet.sparams.ngspice import ngspice_s
+from resonet.sparams.witness import check_s
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -53,7 +54,10 @@ def extract(block: Block, f: Array, engine: Engine = "linear") -> "Network":
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: unknown; possible: {', '.join(get_args(Engine))}")
     f = _checked(block, f)
-    return to_network(block, f, ENGINES[engine](block, f), f"engine: {engine}")
+    s = ENGINES[engine](block, f)
+    if engine == "ngspice":
+        check_s(block, f, s)
+    return to_network(block, f, s, f"engine: {engine}")
 
 
 def engine_difference(block: Block, f: Array, reference: Engine = "ngspice") -> dict[str, float]:
