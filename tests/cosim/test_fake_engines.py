@@ -120,7 +120,7 @@ def test_what_a_previous_run_left_is_no_result(lying, small_design, tmp_path):
     first, second = (small_design.program(m).layer("conv1").f_res for m in ("coupled", "formula"))
     ngspice(plan, entry, first)
     ngspice(plan, entry, first)
-    with pytest.raises(EngineError, match=r"precession, .* of the largest apart"):
+    with pytest.raises(EngineError, match=r"current times precession, .* of the largest apart"):
         ngspice(plan, entry, second)
 
 
@@ -137,7 +137,7 @@ def test_a_command_says_it_in_one_line(lying, small_design, small_model, tmp_pat
     write_design(small_design, small_model, tmp_path / "build")
     lying(LIES["doubled"][0])
     told = complaint(resonet("crosstalk", tmp_path / "build", "--layer", "conv1"))
-    assert "layer conv1, bus t0: current, A/sqrt(W): ngspice says " in told
+    assert "layer conv1, bus t0: current squared, A^2/W: ngspice says " in told
     assert ", the linear engine " in told
 
 
