@@ -19,7 +19,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["draft_path", "forget_draft", "left_behind", "remove_drafts", "run_folder", "sweep", "sweep_once"]
+__all__ = [
+    "draft_path",
+    "forget_draft",
+    "left_behind",
+    "remove_drafts",
+    "run_folder",
+    "sweep",
+    "sweep_design",
+    "sweep_once",
+]
 
 MARK = re.compile(r"-resonet-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
 OLD = "-old"  # how the mark of a design folder begins that is being replaced: it goes back if the new one never came
@@ -166,3 +175,11 @@ def sweep(folder: Path) -> list[Path]:
 def sweep_once(folder: Path) -> None:
     """`sweep`, once in a process for each folder."""
     sweep(folder)
+
+
+def sweep_design(folder: Path) -> None:
+    """Sweep a design folder, what is beside it, and the run folders of engines; each once in a process."""
+    folder = folder.absolute()
+    inner = [folder / name for name in ("", "results", "runs", "report", "decks")]
+    for place in (Path(tempfile.gettempdir()), folder.parent, *inner, *folder.glob("decks/*/")):
+        sweep_once(place)

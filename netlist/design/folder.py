@@ -25,7 +25,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.files import _note, new_file, read_toml, sync_file
-from resonet.core.leftovers import draft_path, forget_draft, sweep_once
+from resonet.core.leftovers import draft_path, forget_draft, sweep_design
 from resonet.core.npz import read_array
 from resonet.core.parameters import table_from_record
 from resonet.core.types import Done, nothing
@@ -169,7 +169,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         raise InputError(f"{folder}: not empty and no design; possible: a new folder, or an earlier design to replace")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        sweep_once(folder.parent)
+        sweep_design(folder)
         draft = draft_path(folder.parent, folder.name)
         draft.mkdir()
     except OSError as error:
@@ -274,8 +274,7 @@ def _printable(text: object) -> str:
 def load_design(folder: Path) -> Design:
     """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
     path = folder / "design.toml"
-    for place in (folder.absolute().parent, *(folder / name for name in ("", "results", "runs", "report"))):
-        sweep_once(place.absolute())
+    sweep_design(folder)
     if not path.is_file():
         raise InputError(f"{folder}: no design here; possible: a folder that `resonet compile MODEL -o FOLDER` wrote")
     tables = read_toml(path)
