@@ -41,7 +41,8 @@ _drafts: set[Path] = set()
 def _start(process: int) -> int | None:
     """When a process was started, in a unit of the system; 0 where only its existence is known, None if it is gone."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        return int((PROC / str(process) / "stat").read_bytes().rpartition(b") ")[2].split()[19])
+        facts = (PROC / str(process) / "stat").read_bytes().rpartition(b") ")[2].split()
+        return None if facts[0] in (b"Z", b"X") else int(facts[19])  # dead, though nobody has waited for it
     if PROC.joinpath("self", "stat").exists():
         return None
     try:

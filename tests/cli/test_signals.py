@@ -136,6 +136,14 @@ def test_what_the_dead_left_is_swept_and_what_the_living_use_is_not(tmp_path, mo
     leftovers.forget_draft(own)
 
 
+def test_a_process_that_nobody_waited_for_is_dead():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert leftovers._start(process.pid) is None
+    assert leftovers._start(os.getpid())
+    process.wait()
+
+
 def test_a_design_whose_exchange_was_killed_comes_back(copy, small_design):
     name = leftovers.draft_path(copy.parent, f"{copy.name}-old").name
     old = copy.parent / leftovers.MARK.sub(lambda m: m[0].replace(f"-{m[3]}-", "-1-"), name)
