@@ -64,7 +64,7 @@ def _transients(design: Design, images: Array, folder: Path, done: Done) -> list
         return list(pool.map(one, TRANSIENT_SIZES))
 
 
-def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
+def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = False) -> DemoResult:
     """Compile the shipped network into `folder`, simulate it, write figures and Touchstone files.
 
     `progress(what, total)` is a context that yields what to call after each step. Raises InputError, EngineError.
@@ -80,7 +80,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress) -> DemoResult:
             read_images(shipped / "mnist_calibration.npz", shape),
         )
         design = compile_cnn(model, calibration=batch)
-        write_design(design, model, folder, done)
+        write_design(design, model, folder, done, force)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("calibrate", 2 * len(layers)) as done:
         design = calibrate(design, done=done).design

@@ -14,13 +14,12 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from resonet.core.files import read_bytes, read_json
+from resonet.core.files import new_file, read_bytes, read_json
 from resonet.core.plugins import plugged_code, plugged_groups
 from resonet.core.sources import file_hash, source_hash
 
@@ -193,10 +192,11 @@ def write_record(record: Record) -> None:
         return
     folder = runs_folder(record.arguments, Path(record.place))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".record-", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(record) | {"own_hash": record.own_hash}, file, indent=1)
-        Path(name).replace(folder / _name(record.arguments, Path(record.place)))
+        with new_file(folder / _name(record.arguments, Path(record.place))) as draft:
+            table = asdict(record) | {"own_hash": record.own_hash}
+            draft.write_text(json.dumps(table, indent=1), encoding="utf-8")
     except OSError:
         return
+    from resonet.netlist.design.tidy import bound_folder
+
+    bound_folder(folder.parent, "runs")

@@ -13,7 +13,7 @@ from typing import Any
 from resonet.core.errors import InputError
 from resonet.core.leftovers import draft_path, forget_draft, sweep_once
 
-__all__ = ["new_file", "read_bytes", "read_json", "read_text", "read_toml", "toml_line", "written_files"]
+__all__ = ["new_file", "read_bytes", "read_json", "read_text", "read_toml", "sync_file", "toml_line", "written_files"]
 
 
 MOST_BYTES = 4_000_000  # of a TOML or JSON file: design.toml of a thousand layers has half of one
@@ -147,6 +147,12 @@ def _note(*paths: Path) -> None:
         found.extend(paths)
 
 
+def sync_file(path: Path) -> None:
+    """Wait until a file's content is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def new_file(path: Path, durable: bool = False) -> Iterator[Path]:
     """A temporary name beside `path`; renamed to it at the end, removed if something fails.
@@ -161,8 +167,7 @@ def new_file(path: Path, durable: bool = False) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o644)
         if durable:
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
+            sync_file(temporary)
         temporary.replace(path)
         _note(path)
     finally:

@@ -19,7 +19,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["draft_path", "forget_draft", "remove_drafts", "run_folder", "sweep", "sweep_once"]
+__all__ = [
+    "draft_path",
+    "forget_draft",
+    "left_behind",
+    "remove_drafts",
+    "run_folder",
+    "sweep",
+    "sweep_design",
+    "sweep_once",
+]
 
 MARK = re.compile(r"-resonet-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
 OLD = "-old"  # how the mark of a design folder begins that is being replaced: it goes back if the new one never came
@@ -32,7 +41,8 @@ _drafts: set[Path] = set()
 def _start(process: int) -> int | None:
     """When a process was started, in a unit of the system; 0 where only its existence is known, None if it is gone."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        return int((PROC / str(process) / "stat").read_bytes().rpartition(b") ")[2].split()[19])
+        facts = (PROC / str(process) / "stat").read_bytes().rpartition(b") ")[2].split()
+        return None if facts[0] in (b"Z", b"X") else int(facts[19])  # dead, though nobody has waited for it
     if PROC.joinpath("self", "stat").exists():
         return None
     try:
@@ -136,29 +146,41 @@ def _end_engines(folder: Path) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-def sweep(folder: Path) -> list[Path]:
-    """Remove what killed processes left in a folder (not in those below it); the paths. Never what a live one uses."""
+def left_behind(folder: Path) -> list[Path]:
+    """What killed processes left in a folder (not in those below it)."""
     try:
         with os.scandir(folder) as entries:
             marked = [folder / entry.name for entry in entries if MARK.search(entry.name)]
     except OSError:
         return []
-    swept = []
+    found = []
     for path in marked:
-        try:
-            if path.lstat().st_uid != os.getuid() or not _left_behind(path):
-                continue
-        except OSError:  # swept by somebody else meanwhile
-            continue
+        with contextlib.suppress(OSError):  # swept by somebody else meanwhile
+            if path.lstat().st_uid == os.getuid() and _left_behind(path):
+                found.append(path)
+    return found
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what killed processes left in a folder; the paths. Never what a live one uses."""
+    found = left_behind(folder)
+    for path in found:
         if not _put_back(path):
             if path.name.startswith(".run-"):
                 _end_engines(path)
             _remove(path)
-        swept.append(path)
-    return swept
+    return found
 
 
 @functools.cache
 def sweep_once(folder: Path) -> None:
     """`sweep`, once in a process for each folder."""
     sweep(folder)
+
+
+def sweep_design(folder: Path) -> None:
+    """Sweep a design folder, what is beside it, and the run folders of engines; each once in a process."""
+    folder = folder.absolute()
+    inner = [folder / name for name in ("", "results", "runs", "report", "decks")]
+    for place in (Path(tempfile.gettempdir()), folder.parent, *inner, *folder.glob("decks/*/")):
+        sweep_once(place)

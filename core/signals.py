@@ -4,6 +4,7 @@ A thread waits for the signals, so that no calculation that is under way holds t
 middle of somebody else's code. Only the command calls this; in a program that imports resonet its own handlers stay.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -76,6 +77,13 @@ def _stand_still(*_: object) -> None:
         time.sleep(2 * LATEST)
 
 
+def _finish() -> None:
+    """The work is done and all is written: signals come too late to change how this process ends."""
+    if _heeding:
+        for number in HEEDED:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def _forget() -> None:
     """In a fork: its signals are its own."""
     global _heeding
@@ -106,6 +114,7 @@ def _heed(quiet: bool, ignored: tuple[signal.Signals, ...] = ()) -> None:
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    atexit.register(_finish)
     for number in HEEDED:
         if number in ignored:
             signal.signal(number, signal.SIG_IGN)

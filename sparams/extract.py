@@ -12,6 +12,7 @@ from resonet.sparams.circuit import circuit_s
 from resonet.sparams.grid import check_grid
 from resonet.sparams.linear import linear_s
 from resonet.sparams.ngspice import ngspice_s
+from resonet.sparams.witness import check_s
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -68,6 +69,8 @@ def extract(block: Block, f: Array, engine: Engine = "linear") -> "Network":
     f = _checked(block, f)
     s = ENGINES[engine](block, f)
     _check_passive(block, f, s, engine)
+    if engine == "ngspice":
+        check_s(block, f, s)
     return to_network(block, f, s, f"engine: {engine}")
 
 

@@ -35,6 +35,9 @@ def compile_command(
     pixels: Annotated[
         str | None, typer.Option(help="What the network takes: 0..1, 0..255, file, or MEAN/STD such as 0.1307/0.3081.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace another design in that folder; results stay where they still hold.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """CNN -> design folder: plan, program, graph, decks.
@@ -61,7 +64,7 @@ def compile_command(
     ends = (low_high[0], low_high[1]) if low_high else None
     made = compile_cnn(model, parameters, images, known_shape, ends, taken)
     with progress("write decks", 2 * len(made.plan.layers)) as done:
-        decks = write_design(made, model, folder, done)
+        decks = write_design(made, model, folder, done, force)
     rows = summarise(made)
     residuals = {p.layer: p.residual for p in made.programs["coupled"].layers}
     for layer, residual in residuals.items():

@@ -1,6 +1,9 @@
 """`resonet demo`: the main job, end to end, on the shipped MNIST network."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from resonet.cli.options import Jobs, Json, Out
 from resonet.cli.registry import Command
@@ -12,6 +15,7 @@ __all__ = ["COMMAND"]
 def demo_command(
     folder: Out = Path("demo"),
     jobs: Jobs = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace another design in that folder.")] = False,
     as_json: Json = False,
 ) -> None:
     """The main job on the shipped MNIST network: compile, simulate, compare, draw.
@@ -20,7 +24,7 @@ def demo_command(
     """
     from resonet.cli.demo import demo_json, run_demo, show_demo
 
-    result = run_demo(folder, jobs, progress)
+    result = run_demo(folder, jobs, progress, force)
     if as_json:
         print_json(demo_json(result))
     else:

@@ -14,6 +14,8 @@ from resonet.netlist.programming.methods import Method
 
 __all__ = ["COMMAND"]
 
+MOST_EDITS = 20  # files that are named
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -47,6 +49,18 @@ def _weights(folder: Path, design: Any) -> list[_Line]:
                 state = "damaged" if stored is None else "stale" if changed else "fresh"
                 found.append(_Line(what, state, "changed: " + ", ".join(changed) if changed else ""))
     return found
+
+
+def _decks(folder: Path) -> list[_Line]:
+    """Decks and libraries that are not as they were written."""
+    from resonet.netlist.design.written import MEANING, edited_files
+
+    edits = edited_files(folder)
+    lines = [
+        _Line(name, state, MEANING if state == "edited" else "") for name, state in list(edits.items())[:MOST_EDITS]
+    ]
+    more = len(edits) - len(lines)
+    return lines + ([_Line(f"{more} more", "edited", MEANING)] if more > 0 else [])
 
 
 def _runs(folder: Path) -> list[_Line]:
@@ -133,11 +147,13 @@ def status_command(
         weights = _weights(folder, design)
     except EngineError as error:
         weights = [_Line("effective weights", "unknown", str(error))]
-    parts = {"weights": weights, "warnings": _warnings(folder), "sweeps": _sweeps(folder), "runs": _runs(folder)}
+    parts = {"decks": _decks(folder), "weights": weights, "warnings": _warnings(folder)}
+    parts |= {"sweeps": _sweeps(folder), "runs": _runs(folder)}
     if as_json:
         print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
         return
     titles = {
+        "decks": "decks and libraries",
         "weights": "results",
         "warnings": "warnings of validity, of the last run",
         "sweeps": "sweeps",

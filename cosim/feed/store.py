@@ -15,6 +15,7 @@ import numpy as np
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, source_hash
 from resonet.core.types import Done, nothing
+from resonet.core.validity import warn
 from resonet.cosim.feed.feeds import feed_of
 from resonet.cosim.feed.result_file import read_result, write_result
 from resonet.cosim.strip.laid_out import solved_layer
@@ -115,6 +116,8 @@ def _computed(folder: Path, design: Design, layer: str, method: Method, jobs: in
     if known is None or known.depends_on != parts:
         with FileLock(folder / LOCK):
             known = read_result(path)  # another process may have been at it
+            if known is None and path.is_file():
+                warn("damaged-result", f"{path}: damaged, edited or of another version; computed anew", 1, 0, "files")
             if known is None or known.depends_on != parts:
                 found = feed_of(design, layer).weights(design, layer, method, None, jobs, done)
                 write_result(found, parts, path)

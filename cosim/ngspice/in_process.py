@@ -6,8 +6,12 @@ the last two it leaks. After a failed load it would hand out the previous circui
 
 import ctypes.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resonet.core.leftovers import run_folder
 from resonet.cosim.ngspice.run import EngineError
 
 if TYPE_CHECKING:
@@ -40,7 +44,24 @@ def in_process_ngspice() -> "NgSpiceShared":
                 return 0
             return int(NgSpiceShared._send_char(message, ngspice_id, user_data) or 0)
 
+    with run_folder("home") as home, _at_home(home):
+        try:
+            return Engine.new_instance()
+        except OSError as error:
+            raise EngineError(f"{library}: cannot be loaded ({error}); {INSTALL}") from None
+
+
+@contextmanager
+def _at_home(home: Path) -> Iterator[None]:
+    """Start ngspice in an empty folder that is its home too: it dies without one, and obeys any .spiceinit there."""
+    before, place = os.environ.get("HOME"), Path.cwd()
+    os.environ["HOME"] = str(home)
+    os.chdir(home)
     try:
-        return Engine.new_instance()
-    except OSError as error:
-        raise EngineError(f"{library}: cannot be loaded ({error}); {INSTALL}") from None
+        yield
+    finally:
+        os.chdir(place)
+        if before is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = before

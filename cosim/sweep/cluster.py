@@ -32,7 +32,7 @@ async def _identity(address: str) -> dict[str, Any]:
 
     async def ask() -> dict[str, Any]:
         async with server_at(address, timeout=ANSWER) as server:
-            found: dict[str, Any] = await server.identity(n_workers=-1)
+            found: dict[str, Any] = await server.identity()
             return found
 
     return await asyncio.wait_for(ask(), ANSWER)

@@ -3,6 +3,7 @@
 The first line says what is computed. A line that was cut off in the middle is dropped; a number comes back bit by bit.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any, TextIO
 
 from resonet.core.errors import InputError
 from resonet.core.files import read_bytes, read_json
+from resonet.core.validity import warn
 from resonet.cosim.sweep.points import Outcome
 
 __all__ = ["Journal", "open_journal", "read_journal"]
@@ -31,7 +33,7 @@ class Journal:
         self._file = file
 
     def _write(self, **line: Any) -> None:
-        self._file.write(json.dumps(line | {"time": datetime.now().isoformat()}) + "\n")
+        self._file.write(_sealed(line | {"time": datetime.now().isoformat()}))
         self._file.flush()
 
     def begin(self, point: int) -> None:
@@ -44,15 +46,31 @@ class Journal:
         self.outcomes[point] = outcome
 
 
+def _seal(table: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _sealed(table: dict[str, Any]) -> str:
+    """A line of a journal, with a hash of itself."""
+    return json.dumps(table | {"seal": _seal(table)}) + "\n"
+
+
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """Whole lines of a journal."""
-    found = []
-    for line in read_bytes(path, MOST_BYTES).split(b"\n"):
+    """Whole lines of a journal that are as they were written; a warning of validity where some are not."""
+    found, broken = [], 0
+    content = read_bytes(path, MOST_BYTES)
+    for line in content[: content.rfind(b"\n") + 1].split(b"\n"):  # what a kill cut off is no line
         try:
-            found.append(read_json(line))
-        except ValueError:  # cut off by a kill, or the empty end
-            continue
-    return [line for line in found if isinstance(line, dict)]
+            table = read_json(line)
+            if table.pop("seal") != _seal(table):
+                raise ValueError("edited")
+            found.append(table)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            broken += bool(line)
+    if broken:
+        text = f"{path}: {broken} damaged or edited lines are not used: their points are computed anew"
+        warn("damaged-result", text, broken, 0, "lines")
+    return found
 
 
 def read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Outcome]]:
@@ -100,6 +118,6 @@ def open_journal(path: Path, sweep: dict[str, Any]) -> Iterator[Journal]:
                 path.unlink()
         with path.open("a", encoding="utf-8") as file:
             if not file.tell():
-                file.write(json.dumps({"sweep": sweep}) + "\n")
+                file.write(_sealed({"sweep": sweep}))
                 file.flush()
             yield Journal(file, outcomes)

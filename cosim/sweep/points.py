@@ -104,10 +104,10 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["resonet.cosim.sweep.sweep"])
     quiet = "ignore:resource_tracker:UserWarning"  # of what this process, if it is killed, could not give back
+    sys.warnoptions.append(quiet)
+    resource_tracker.ensure_running()  # shields itself, and takes the shield of others away
+    sys.warnoptions.remove(quiet)
     with shielded():  # Ctrl-C is for this process, which ends its workers
-        sys.warnoptions.append(quiet)
-        resource_tracker.ensure_running()
-        sys.warnoptions.remove(quiet)
         forkserver.ensure_running()
     return context
 

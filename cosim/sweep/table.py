@@ -12,6 +12,7 @@ from resonet.core.files import new_file
 from resonet.core.types import Array
 from resonet.cosim.sweep.points import Outcome
 from resonet.cosim.sweep.sweep import Sweep
+from resonet.netlist.design.tidy import bound_folder
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -77,6 +78,7 @@ def _table(rows: list[Outcome], name: str, programs: list[str], layers: list[str
 def write_sweep(data: "Dataset", journal: Path) -> Path:
     """Write the dataset beside its journal."""
     path = journal.with_suffix(".nc")
-    with new_file(path) as temporary:
+    with new_file(path, durable=True) as temporary:
         data.to_netcdf(temporary, engine="scipy")
+    bound_folder(journal.parent.parent, "results")
     return path

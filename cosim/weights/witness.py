@@ -12,7 +12,7 @@ import numpy as np
 
 from resonet.core.errors import EngineError
 from resonet.core.types import Array, Complex
-from resonet.cosim.weights.passes import RfPass
+from resonet.cosim.weights.passes import RfPass, rectify
 from resonet.models.circuit.bus import BusCircuit, bus_currents, tail_admittance
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
@@ -91,16 +91,12 @@ def _check_balance(plan: FrequencyPlan, entry: LayerPlan) -> None:
             )
 
 
-def _largest(found: Complex, expected: Complex) -> tuple[float, complex, complex]:
+def _largest(found: Array, expected: Array) -> tuple[float, float, float]:
     """Largest difference as part of the largest expected value, and the two values there."""
     difference = np.abs(found - expected)
     at = np.unravel_index(int(np.argmax(difference)), difference.shape)
     top = float(np.abs(expected).max())
-    return float(difference[at]) / (top or 1.0), complex(found[at]), complex(expected[at])
-
-
-def _shown(value: complex) -> str:
-    return f"{value.real:.7g}" + (f"{value.imag:+.7g}j" if value.imag else "")
+    return float(difference[at]) / (top or 1.0), float(found[at]), float(expected[at])
 
 
 def witness(
@@ -114,11 +110,11 @@ def witness(
     _check_balance(plan, entry)
     worst = 0.0
     for number, bus in enumerate(entry.buses):
-        ours, theirs, signs = expected.rf[number], passes.rf[number], bus.signs  # of pins p against the bus's direction
-        kinds: dict[str, tuple[Complex, Complex]] = {
-            "current, A/sqrt(W)": (theirs.current * signs, ours.current),
-            "precession, A/sqrt(W)": (theirs.precession * signs, ours.precession),
-            "DC gain": (passes.gains[number].astype(complex), expected.gains[number].astype(complex)),
+        ours, theirs = expected.rf[number], passes.rf[number]
+        kinds = {  # what effective weights are made of: phases that currents and precession share have no part in them
+            "current squared, A^2/W": (np.abs(theirs.current) ** 2, np.abs(ours.current) ** 2),
+            "current times precession, A^2/W": (rectify(theirs, 2.0), rectify(ours, 2.0)),
+            "DC gain": (passes.gains[number], expected.gains[number]),
         }
         for kind, (found, known) in kinds.items():
             if found.shape != known.shape:
@@ -126,8 +122,8 @@ def witness(
             difference, one, other = _largest(found, known)
             if not difference <= limit:
                 raise EngineError(
-                    f"layer {entry.layer.name}, bus {bus.name}: {kind}: ngspice says {_shown(one)}, the linear engine "
-                    f"{_shown(other)}, {difference:.1e} of the largest apart, allowed {limit:g}; neither is believed"
+                    f"layer {entry.layer.name}, bus {bus.name}: {kind}: ngspice says {one:.7g}, the linear engine "
+                    f"{other:.7g}, {difference:.1e} of the largest apart, allowed {limit:g}; neither is believed"
                 )
             worst = max(worst, difference)
     return Witness(worst, len(entry.buses))

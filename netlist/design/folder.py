@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.files import _note, new_file, read_toml
+from resonet.core.files import _note, new_file, read_toml, sync_file
+from resonet.core.leftovers import draft_path, forget_draft, sweep_design
 from resonet.core.npz import read_array, read_numbers
 from resonet.core.parameters import plain_number, table_from_record
 from resonet.core.types import Done, nothing
@@ -34,6 +34,8 @@ from resonet.netlist.bus.graph import write_graphml
 from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
+from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
+from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
 from resonet.netlist.network.cnn import Cnn, fitted_layers
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.network.pixels import UNIT, Pixels
@@ -42,13 +44,10 @@ from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import COMPILED, LayerProgram, Method, Program
 from resonet.netlist.spice.deck import Deck
-from resonet.spice_lib.library import copy_library
 
 __all__ = ["load_design", "stream_deck", "write_calibrated", "write_deck", "write_decks", "write_design"]
 
-CALIBRATED = "calibrated.npz"
 SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
-STREAM = 1 << 20  # bytes of a deck that are held back
 
 
 def write_deck(deck: Deck, folder: Path) -> Path:
@@ -58,14 +57,9 @@ def write_deck(deck: Deck, folder: Path) -> Path:
 
 def stream_deck(name: str, blocks: Iterable[str], folder: Path) -> Path:
     """Write a deck of any size block by block, as `write_deck` does; the blocks are joined by line ends."""
-    if not (folder.parent / "lib").is_dir():
-        copy_library(folder.parent / "lib")
+    ensure_library(folder.parent)
     path = folder / f"{name}.cir"
-    with new_file(path) as temporary, temporary.open("wb", buffering=STREAM) as file:
-        end = ""
-        for block in blocks:
-            file.write((end + block).encode())
-            end = "\n"
+    write_blocks(path, blocks, folder.parent)
     return path
 
 
@@ -183,16 +177,17 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
     for layer in layers:
         count += write_decks(design.hardware(layer, "calibrated"), folder / "decks" / "calibrated")
         done()
-    with new_file(folder / CALIBRATED) as temporary:
+    with new_file(folder / CALIBRATED, durable=True) as temporary:
         np.savez_compressed(temporary, **arrays)
     return count
 
 
-def write_design(design: Design, model: Path, folder: Path, done: Done = nothing) -> int:
+def write_design(design: Design, model: Path, folder: Path, done: Done = nothing, force: bool = False) -> int:
     """Write the design folder of a compiled network; returns the number of decks. `done` is called after each layer.
 
-    All of it is written beside `folder` first and renamed at the end. An existing design folder is replaced; any other
-    folder that is not empty is left alone (InputError).
+    All of it is written beside `folder` first and renamed at the end. An existing design is replaced where nothing is
+    lost by that, or with `force`; what of it goes on to hold stays, such as results. Any other folder that is not empty
+    is left alone (InputError).
     """
     import tomli_w
 
@@ -203,35 +198,36 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         raise InputError(f"{folder}: not empty and no design; possible: a new folder, or an earlier design to replace")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        sweep_design(folder)
+        draft = draft_path(folder.parent, folder.name)
+        draft.mkdir()
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
     try:
-        draft.chmod(0o755)
         (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
         shutil.copyfile(model, draft / "model.onnx")
         np.savez_compressed(draft / "program.npz", **_program_arrays(design))
+        fingerprint = _fingerprint(design.cnn.sha256, _parameter_tables(design.plan))
+        if (folder / "design.toml").is_file() and not force:
+            refuse_loss(folder, draft, fingerprint)
         write_graphml(design.graph("coupled"), draft / "graph.graphml")
         decks = 0
         for method in COMPILED:
             for layer in design.fed_by("bus"):
                 decks += write_decks(design.hardware(layer, method), draft / "decks" / method)
                 done()
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            folder.replace(old / "design")
-            try:
-                draft.replace(folder)
-            except BaseException:
-                (old / "design").replace(folder)
-                raise
-            finally:
-                shutil.rmtree(old)
+        for name in ("design.toml", "model.onnx", "program.npz"):
+            sync_file(draft / name)
+        own = [path.relative_to(draft) for path in draft.rglob("*") if path.is_file()]
+        if (folder / "design.toml").is_file():
+            carry_over(folder, draft, fingerprint)
+            exchange(draft, folder)
         else:
             draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _note(*(path for path in folder.rglob("*") if path.is_file()))
+        forget_draft(draft)
+    _note(*(folder / path for path in own))
     return decks
 
 
@@ -312,6 +308,7 @@ def _read_pixels(path: Path, model: dict[str, Any]) -> Pixels:
 def load_design(folder: Path) -> Design:
     """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
     path = folder / "design.toml"
+    sweep_design(folder)
     if not path.is_file():
         raise InputError(f"{folder}: no design here; possible: a folder that `resonet compile MODEL -o FOLDER` wrote")
     tables = read_toml(path)
@@ -344,6 +341,7 @@ def load_design(folder: Path) -> Design:
     fingerprint = _fingerprint(sha256, _parameter_tables(planned))
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
+    warn_of_edits(folder)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     sums = _sums(path, tables["layers"], cnn)
     return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums)

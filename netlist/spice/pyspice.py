@@ -1,19 +1,24 @@
 """Hand-over to PySpice: a deck's circuit as a `PySpice.Spice.Netlist.Circuit`, to extend by hand."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonet.netlist.spice.deck import Deck
-from resonet.spice_lib.library import copy_library
+from resonet.spice_lib.library import copy_library, library_text
 
 if TYPE_CHECKING:
     from PySpice.Spice.Netlist import Circuit
 
 __all__ = ["to_pyspice"]
 
+PLAIN = re.compile(r"[\w./+=@-]+")  # paths that PySpice, which does not quote them, and ngspice read as they are
+
 
 def to_pyspice(deck: Deck, library: Path) -> "Circuit":
     """Circuit of a deck, element by element, without its analyses; the .lib files are written into `library`.
+
+    Where no include could name that folder (blanks, quotes, semicolons) their text is part of the circuit.
 
     Instances keep their names without the leading letter: `circuit["Xr0_3"].parameters` are those of resonator 3 of
     chain 0. Add sources and analyses as PySpice has them.
@@ -28,7 +33,11 @@ def to_pyspice(deck: Deck, library: Path) -> "Circuit":
             break
         words = line.split()
         if line.startswith(".include"):
-            circuit.include(str(library / Path(words[1].strip('"')).name))
+            path = library.resolve() / Path(words[1].strip('"')).name
+            if PLAIN.fullmatch(str(path)):
+                circuit.include(str(path))
+            else:
+                circuit.raw_spice += library_text()[path.name].rstrip() + "\n"
         elif line.startswith("x"):
             parameters = {name: float(value) for name, value in (w.split("=") for w in words if "=" in w)}
             *nodes, device = [w for w in words[1:] if "=" not in w]

@@ -196,7 +196,7 @@ def test_compile_says_where_it_uses_less_of_the_range(resonet, tmp_path, small_m
     for note, (layer, fill) in zip(notes, fills.items(), strict=True):
         used = f"{100 * fill:.0f} % of a resonator's range, not 80 %"
         assert note.startswith(f"note: layer {layer}: its largest weight takes {used}")
-    found = json.loads(resonet("compile", small_model, "-o", tmp_path / "b", "--json").out)
+    found = json.loads(resonet("compile", small_model, "-o", tmp_path / "c", "--json").out)
     assert [row["fill"] for row in found["layers"]] == pytest.approx([0.8, 0.8])
 
 
@@ -281,7 +281,7 @@ def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small
     clipped = json.loads(resonet("accuracy", build, "--data", signed, "--json").out)["clipped"]
     assert clipped["conv1"] == pytest.approx(np.mean(np.load(signed)["images"] < 0), abs=1e-12)
     for options in (["--input-range=-1,1"], ["--calibration", signed]):
-        assert resonet("compile", small_model, "-o", build, *options).code == 0
+        assert resonet("compile", small_model, "-o", build, "--force", *options).code == 0
         result = resonet("accuracy", build, "--data", signed, "--json")
         found = json.loads(result.out)
         assert (result.code, result.err) == (0, "")

@@ -113,7 +113,10 @@ def test_a_damaged_calibration_is_one_error(build, resonet, damage):
     assert "calibrated.npz" in complaint(resonet("crosstalk", build))
 
 
-def test_a_new_compile_forgets_the_calibration(build, small_model, resonet):
+def test_a_new_compile_keeps_the_calibration_where_it_still_holds(build, small_model, resonet):
     resonet("calibrate", build)
     write_design(compile_cnn(small_model), small_model, build)
+    assert "calibrated" in load_design(build).programs
+    other = compile_cnn(small_model, read_parameters(settings=["device.damping=0.011"]))
+    write_design(other, small_model, build, force=True)
     assert "calibrated" not in load_design(build).programs

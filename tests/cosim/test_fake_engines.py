@@ -15,6 +15,8 @@ from resonet.cosim.weights.witness import power_balance, witness
 from resonet.models.circuit.bus import BusCircuit, bus_currents
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.spice.deck import Deck
+from resonet.sparams.build import combiner_block
+from resonet.sparams.extract import extract
 
 # Runs the true engine, reads the raw file that it left, and writes what LIE makes of it: header, [points, vectors].
 FAKE = """#!{python} -I
@@ -118,7 +120,7 @@ def test_what_a_previous_run_left_is_no_result(lying, small_design, tmp_path):
     first, second = (small_design.program(m).layer("conv1").f_res for m in ("coupled", "formula"))
     ngspice(plan, entry, first)
     ngspice(plan, entry, first)
-    with pytest.raises(EngineError, match=r"precession, .* of the largest apart"):
+    with pytest.raises(EngineError, match=r"current times precession, .* of the largest apart"):
         ngspice(plan, entry, second)
 
 
@@ -135,8 +137,18 @@ def test_a_command_says_it_in_one_line(lying, small_design, small_model, tmp_pat
     write_design(small_design, small_model, tmp_path / "build")
     lying(LIES["doubled"][0])
     told = complaint(resonet("crosstalk", tmp_path / "build", "--layer", "conv1"))
-    assert "layer conv1, bus t0: current, A/sqrt(W): ngspice says " in told
+    assert "layer conv1, bus t0: current squared, A^2/W: ngspice says " in told
     assert ", the linear engine " in told
+
+
+@pytest.mark.parametrize("lie", ["doubled", "noise of 1e-4", "zeros"])
+def test_s_parameters_are_held_against_the_linear_engine(lying, lie):
+    f, block = np.linspace(1e9, 5e9, 7), combiner_block(4, BusCircuit())
+    found = extract(block, f, "ngspice")
+    assert np.abs(found.s - extract(block, f).s).max() < 1e-9
+    lying(LIES[lie][0])
+    with pytest.raises(EngineError, match=r"Hz: ngspice says .*, the linear engine .* apart|vector of .* is zero"):
+        extract(block, f, "ngspice")
 
 
 def test_what_one_engine_gave_is_never_served_for_another(lying, small_design, small_model, tmp_path, monkeypatch):

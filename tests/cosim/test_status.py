@@ -1,7 +1,6 @@
 """`resonet status`: what is there, what is stale and why, what is missing."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -35,16 +34,8 @@ def status(resonet, build):
 
 
 def recompiled(build: Path, small_model: Path, *settings: str) -> None:
-    """The design with other parameters, its results and records put back by hand."""
-    kept = {
-        name: shutil.copytree(build / name, build.parent / name)
-        for name in ("results", "runs")
-        if (build / name).is_dir()
-    }
-    write_design(compile_cnn(small_model, read_parameters(settings=settings)), small_model, build)
-    for name, path in kept.items():
-        shutil.copytree(path, build / name, dirs_exist_ok=True)
-        shutil.rmtree(path)
+    """The design with other parameters."""
+    write_design(compile_cnn(small_model, read_parameters(settings=settings)), small_model, build, force=True)
 
 
 def test_results_are_missing_fresh_stale_or_damaged(build, status, small_model):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from resonet.cosim.ngspice.run import run_deck
 from resonet.netlist.bus.deck import SENSE, rf_deck
@@ -28,7 +29,16 @@ print(float(circuit["Xr2_3"].parameters["f0"]))
 """
 
 
-def test_the_pyspice_circuit_is_the_deck(small_model, small_design, tmp_path):
+@pytest.mark.parametrize("name", ["plain", "a b;c'd"])
+def test_the_pyspice_circuit_is_the_deck(small_model, small_design, tmp_path, name, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".spiceinit").write_text("set temp=400\nquit\n")
+    tmp_path = tmp_path / name
+    tmp_path.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    if name != "plain":
+        monkeypatch.delenv("HOME")
     deck = rf_deck(small_design.hardware("conv1", "coupled")[0])
     sweep = next(line for line in deck.text.splitlines() if line.startswith("ac dec "))
     command = [sys.executable, "-c", SCRIPT, str(small_model), str(tmp_path), sweep]

@@ -1,0 +1,102 @@
+"""What compile and the other commands wrote into `decks/`, and what of it is no longer as it was written.
+
+`decks/written.sha256` has a line for each deck and library: hash, size, name; the last line of a name counts.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from resonet.core.files import new_file
+from resonet.core.sources import file_hash
+from resonet.core.validity import warn
+from resonet.spice_lib.library import library_text
+
+__all__ = ["edited_files", "ensure_library", "note_written", "warn_of_edits", "write_blocks"]
+
+WRITTEN = "written.sha256"
+STREAM = 1 << 20  # bytes of a deck that are held back
+LARGE = 4 << 20  # bytes
+MEANING = "resonet runs decks and libraries of its own, so that the edit changes only what a bare ngspice -b gives"
+
+
+def note_written(decks: Path, path: Path, digest: str) -> None:
+    """Note a file that was just written into a folder of decks."""
+    line = f"{digest} {path.stat().st_size} {path.relative_to(decks).as_posix()}\n"
+    with (decks / WRITTEN).open("ab", buffering=0) as file:
+        file.write(line.encode())
+
+
+def write_blocks(path: Path, blocks: Iterable[str], decks: Path) -> None:
+    """Write a deck of any size, blocks joined by line ends, into a folder below `decks`; whole or not at all."""
+    digest, end = hashlib.sha256(), ""
+    with new_file(path) as temporary, temporary.open("wb", buffering=STREAM) as file:
+        for block in blocks:
+            data = (end + block).encode()
+            digest.update(data)
+            file.write(data)
+            end = "\n"
+    note_written(decks, path, digest.hexdigest())
+
+
+def ensure_library(decks: Path) -> None:
+    """Write what is missing of the subcircuits in `decks/lib`."""
+    lib = decks / "lib"
+    lib.mkdir(parents=True, exist_ok=True)
+    with os.scandir(lib) as entries:
+        known = {entry.name for entry in entries if entry.stat().st_size}
+    for name, text in library_text().items():
+        if name not in known:
+            with new_file(lib / name) as draft:
+                draft.write_text(text, encoding="utf-8")
+            note_written(decks, lib / name, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _written(decks: Path) -> dict[str, tuple[str, int]]:
+    """Hash and size by name; nothing where a folder is of an older version."""
+    try:
+        lines = (decks / WRITTEN).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    found = {}
+    for line in lines:
+        digest, _, rest = line.partition(" ")
+        size, _, name = rest.partition(" ")
+        if len(digest) == 64 and len(size) < 20 and size.isdecimal() and name:
+            found[name] = digest, int(size)
+    return found
+
+
+def _same(path: Path, known: tuple[str, int], noted: int) -> bool:
+    """Whether a file is as it was written; one that is large is read only if it is younger than the last note."""
+    facts = path.stat()
+    if facts.st_size != known[1]:
+        return False
+    return (facts.st_size > LARGE and facts.st_mtime_ns <= noted) or file_hash(path) == known[0]
+
+
+def edited_files(folder: Path) -> dict[str, str]:
+    """Decks and libraries of a design folder that are not as they were written, by name: "edited" or "missing"."""
+    decks, found = folder / "decks", {}
+    notes = _written(decks)
+    noted = (decks / WRITTEN).stat().st_mtime_ns if notes else 0
+    for name, known in notes.items():
+        path = decks / name
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            continue
+        if not path.is_file():
+            found[f"decks/{name}"] = "missing"
+        elif not _same(path, known, noted):
+            found[f"decks/{name}"] = "edited"
+    return found
+
+
+def warn_of_edits(folder: Path) -> None:
+    """Give a warning of validity where decks or libraries of a design folder were edited, or are gone."""
+    edits = edited_files(folder)
+    if edits:
+        name, state = next(iter(edits.items()))
+        more = f" (and {len(edits) - 1} more)" if len(edits) > 1 else ""
+        shown = "".join(c if c.isprintable() else "?" for c in name[:200])
+        warn("edited-deck", f"{folder / shown} is {state}{more}: {MEANING}", len(edits), 0, "files")
