@@ -91,12 +91,12 @@ def _check_balance(plan: FrequencyPlan, entry: LayerPlan) -> None:
             )
 
 
-def _largest(found: Complex, expected: Complex) -> tuple[float, complex, complex]:
+def _largest(values: Complex, expected: Complex) -> tuple[float, complex, complex]:
     """Largest difference as part of the largest expected value, and the two values there."""
-    difference = np.abs(found - expected)
+    difference = np.abs(values - expected)
     at = np.unravel_index(int(np.argmax(difference)), difference.shape)
     top = float(np.abs(expected).max())
-    return float(difference[at]) / (top or 1.0), complex(found[at]), complex(expected[at])
+    return float(difference[at]) / (top or 1.0), complex(values[at]), complex(expected[at])
 
 
 def _shown(value: complex) -> str:
@@ -120,13 +120,15 @@ def witness(
             "precession, A/sqrt(W)": (theirs.precession * signs, ours.precession),
             "DC gain": (passes.gains[number].astype(complex), expected.gains[number].astype(complex)),
         }
-        for kind, (found, known) in kinds.items():
-            if found.shape != known.shape:
-                raise EngineError(f"layer {entry.layer.name}, bus {bus.name}: {kind}: {found.shape}, not {known.shape}")
-            difference, one, other = _largest(found, known)
+        for kind, (values, reference) in kinds.items():
+            if values.shape != reference.shape:
+                raise EngineError(
+                    f"layer {entry.layer.name}, bus {bus.name}: {kind}: {values.shape}, not {reference.shape}"
+                )
+            difference, said, other = _largest(values, reference)
             if not difference <= limit:
                 raise EngineError(
-                    f"layer {entry.layer.name}, bus {bus.name}: {kind}: ngspice says {_shown(one)}, the linear engine "
+                    f"layer {entry.layer.name}, bus {bus.name}: {kind}: ngspice says {_shown(said)}, the linear engine "
                     f"{_shown(other)}, {difference:.1e} of the largest apart, allowed {limit:g}; neither is believed"
                 )
             worst = max(worst, difference)
