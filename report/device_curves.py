@@ -31,7 +31,7 @@ __all__ = ["Characteristic", "characteristic", "fit_panels"]
 Line = LosslessLine | RlcLine | RlgcLine
 
 
-def _neuron(device: Any, name: str, spice: bool, made: Characteristic) -> None:
+def _neuron(device: Any, name: str, spice: bool, sheet: Characteristic) -> None:
     """Power and frequency of an oscillator neuron."""
     current = np.linspace(0, 1.2 * device.clamp, 601) * device.ith
     at = np.linspace(0, 1.2 * device.clamp, 13) * device.ith
@@ -40,21 +40,21 @@ def _neuron(device: Any, name: str, spice: bool, made: Characteristic) -> None:
     fx, fu = scaled("Hz", device.f0)
     powers = [Series("model", current * ix, device.power(current) * px)]
     tones = [Series("model", current * ix, device.frequency(current) * fx)]
-    made.values |= {"I_th, A": device.ith, "largest power, W": float(device.power(current).max())}
+    sheet.values |= {"I_th, A": device.ith, "largest power, W": float(device.power(current).max())}
     if spice:
         power, frequency = oscillator_points(at, name, asdict(device))
         heard = np.isfinite(frequency) & (at > device.ith)
-        made.deviation["power"] = largest_deviation(power, device.power(at))
-        made.deviation["frequency"] = float(np.abs(frequency / device.frequency(at) - 1)[heard].max())
+        sheet.deviation["power"] = largest_deviation(power, device.power(at))
+        sheet.deviation["frequency"] = float(np.abs(frequency / device.frequency(at) - 1)[heard].max())
         powers.append(Series("ngspice transient", at * ix, power * px, "fourth", points=True))
         tones.append(Series("ngspice transient", at[heard] * ix, frequency[heard] * fx, "fourth", points=True))
-    made.panels += [
+    sheet.panels += [
         Panel("Power into a matched load", f"drive current, {iu}", pu, tuple(powers)),
         Panel("Frequency", f"drive current, {iu}", fu, tuple(tones)),
     ]
 
 
-def _amplifier(device: Amplifier, spice: bool, made: Characteristic) -> None:
+def _amplifier(device: Amplifier, spice: bool, sheet: Characteristic) -> None:
     """Output power of a tone far below the pole against its input power, and the gain."""
     f, z0 = device.bandwidth / 40, device.z0
     drive, few = (device.vsat / device.gain * np.geomspace(0.01, 6, n) for n in (200, 7))
@@ -65,19 +65,19 @@ def _amplifier(device: Amplifier, spice: bool, made: Characteristic) -> None:
 
     levels, gains = [Series("model", dbm(drive), dbm(out))], [Series("model", dbm(drive), level(out / drive, 1e-8))]
     at_p1db = float(device.drive_for(np.sqrt(2 * z0 * device.p1db), f))
-    made.values |= {"input at 1 dB compression, dBm": float(dbm(np.array(at_p1db))), "saturation, V": device.vsat}
+    sheet.values |= {"input at 1 dB compression, dBm": float(dbm(np.array(at_p1db))), "saturation, V": device.vsat}
     if spice:
         points = compression_points(few, f, asdict(device))
-        made.deviation["compression"] = float(np.abs(points / device.compressed(few, f) - 1).max())
+        sheet.deviation["compression"] = float(np.abs(points / device.compressed(few, f) - 1).max())
         levels.append(Series("ngspice transient", dbm(few), dbm(points), "fourth", points=True))
         gains.append(Series("ngspice transient", dbm(few), level(points / few, 1e-8), "fourth", points=True))
-    made.panels += [
+    sheet.panels += [
         Panel("Fundamental at a matched load", "input, dBm", "output, dBm", tuple(levels)),
         Panel("Gain", "input, dBm", "dB", tuple(gains)),
     ]
 
 
-def _line(device: Line, name: str, spice: bool, made: Characteristic) -> None:
+def _line(device: Line, name: str, spice: bool, sheet: Characteristic) -> None:
     """S-parameters of a line in 50 ohm, up to its first wavelength."""
     _, ind, _, cap, length = device.rlgc
     delay = length * float(np.sqrt(ind * cap))
@@ -85,7 +85,7 @@ def _line(device: Line, name: str, spice: bool, made: Characteristic) -> None:
     f, at = np.linspace(top / 400, top, 400), np.linspace(top / 20, top, 20)
     fx, fu = scaled("Hz", top)
     model, ladder = scattering(abcd(f, device)), isinstance(device, RlgcLine)
-    made.values |= {"delay, s": delay, "sqrt(l/c), Ohm": float(np.sqrt(ind / cap))}
+    sheet.values |= {"delay, s": delay, "sqrt(l/c), Ohm": float(np.sqrt(ind / cap))}
     got = two_port_points(at, name, asdict(device)) if spice else None
     panels = []
     for n, (what, row) in enumerate((("S21", 1), ("S11", 0))):
@@ -95,13 +95,13 @@ def _line(device: Line, name: str, spice: bool, made: Characteristic) -> None:
             series.append(Series(f"ladder of {SECTIONS}", f * fx, level(rungs, 1e-8), "second", dashed=True))
         if got is not None:
             form = scattering(ladder_abcd(at, device) if ladder else abcd(at, device))[:, row, 0]
-            made.deviation[f"{what}, ladder of {SECTIONS}" if ladder else what] = float(np.abs(got[n] - form).max())
+            sheet.deviation[f"{what}, ladder of {SECTIONS}" if ladder else what] = float(np.abs(got[n] - form).max())
             series.append(Series("ngspice .ac", at * fx, level(got[n], 1e-8), "fourth", points=True))
         panels.append(Panel(f"|{what}| in 50 Ω", f"frequency, {fu}", "dB", tuple(series)))
-    made.panels += panels
+    sheet.panels += panels
 
 
-def _cell(device: CrossbarCell, spice: bool, made: Characteristic) -> None:
+def _cell(device: CrossbarCell, spice: bool, sheet: Characteristic) -> None:
     """Current against voltage in three states."""
     volts, few = np.linspace(-0.5, 0.5, 101), np.linspace(-0.5, 0.5, 6)
     largest = 0.5 * float(conductance(1.0, device))
@@ -115,31 +115,31 @@ def _cell(device: CrossbarCell, spice: bool, made: Characteristic) -> None:
             worst = max(worst, float(np.abs(points - few * siemens).max()) / largest)
             series.append(Series("", few, points * ix, colour, points=True))
     if spice:
-        made.deviation["current"] = worst
-    made.panels.append(Panel("Crossbar cell (circles: ngspice)", "voltage, V", f"current, {iu}", tuple(series)))
+        sheet.deviation["current"] = worst
+    sheet.panels.append(Panel("Crossbar cell (circles: ngspice)", "voltage, V", f"current, {iu}", tuple(series)))
 
 
 def characteristic(name: str, record: Any, spice: bool = True) -> Characteristic:
     """What a device does; without panels for a device that has no characteristic here."""
-    made = Characteristic()
+    sheet = Characteristic()
     junction = record.auto_oscillator() if hasattr(record, "auto_oscillator") else record
     if isinstance(junction, AutoOscillator):
-        rectification_curves(junction, spice, made)
-        impedance_curves(junction, spice, made)
-        free_curves(junction, spice, made)
+        rectification_curves(junction, spice, sheet)
+        impedance_curves(junction, spice, sheet)
+        free_curves(junction, spice, sheet)
     elif isinstance(record, Macrospin):
-        macrospin_curves(record, spice, made)
+        macrospin_curves(record, spice, sheet)
     elif isinstance(record, FullResonator):
-        full_curves(record, spice, made)
+        full_curves(record, spice, sheet)
     elif isinstance(record, LosslessLine | RlcLine | RlgcLine):
-        _line(record, name, spice, made)
+        _line(record, name, spice, sheet)
     elif isinstance(record, CrossbarCell):
-        _cell(record, spice, made)
+        _cell(record, spice, sheet)
     elif isinstance(record, Amplifier):
-        _amplifier(record, spice, made)
+        _amplifier(record, spice, sheet)
     elif name.startswith(("oscillator_", "neuron_")):
-        _neuron(record, name, spice, made)
-    return made
+        _neuron(record, name, spice, sheet)
+    return sheet
 
 
 def fit_panels(fit: DeviceFit) -> list[Panel]:

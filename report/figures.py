@@ -48,12 +48,12 @@ def draw_weights(axes: Axes, name: str, effective: Effective, legend: bool = Tru
     for method, results in effective.items():
         result = results[name]
         full = np.abs(result.trained).max() or 1.0
-        trained, held = result.pairs
+        trained, in_circuit = result.pairs
         pick = _thinned(trained.size)
         label = f"{method}, RMS error {100 * result.rms_error:.2g} %"
         axes.scatter(
             trained[pick] / full,
-            held[pick] / full,
+            in_circuit[pick] / full,
             s=3,
             linewidths=0,
             alpha=0.5,

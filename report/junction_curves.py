@@ -27,7 +27,7 @@ from resonet.report.device_figures import Panel, Series
 __all__ = ["free_curves", "full_curves", "impedance_curves", "macrospin_curves", "rectification_curves"]
 
 
-def rectification_curves(device: AutoOscillator, spice: bool, made: Characteristic) -> None:
+def rectification_curves(device: AutoOscillator, spice: bool, sheet: Characteristic) -> None:
     """Voltage against frequency at small and at threshold power, and against power."""
     width, linear = device.damping * device.f0, 0.5 * device.ith**2 * device.r0
     sensitivity = -device.k / (4 * device.damping * device.r0)
@@ -43,28 +43,28 @@ def rectification_curves(device: AutoOscillator, spice: bool, made: Characterist
     px, pu = scaled("W", linear)
     curves = [Series("fidelity 1", f * fx, law * vx, "first")]
     for power, text, colour in ((small, "P → 0", "second"), (large, f"{large * px:.3g} {pu}", "fourth")):
-        found = forced_voltage(device, f, power) / power * vx
-        curves.append(Series(f"fidelity 2, {text}", f * fx, found, colour, dashed=power == small))  # type: ignore[arg-type]
+        per_watt = forced_voltage(device, f, power) / power * vx
+        curves.append(Series(f"fidelity 2, {text}", f * fx, per_watt, colour, dashed=power == small))  # type: ignore[arg-type]
     volts = np.abs(rectification(best, device.f0, device.damping, sensitivity, device.psi) * powers)
     growth = [
         Series("fidelity 1", powers * px, volts, "first"),
         Series("fidelity 2", powers * px, np.abs(forced_voltage(device, np.full(200, best), powers)), "fourth"),
     ]
-    made.values |= {"K_SD, V/W": sensitivity, "Q": device.q, "I_th^2 R0 / 2, W": linear}
+    sheet.values |= {"K_SD, V/W": sensitivity, "Q": device.q, "I_th^2 R0 / 2, W": linear}
     if spice:
         values = asdict(device)
         points = rectified_linear(at, values)
         law_at = rectification(at, device.f0, device.damping, sensitivity, device.psi)
-        made.deviation["rectified voltage, fidelity 1"] = largest_deviation(points, law_at)
+        sheet.deviation["rectified voltage, fidelity 1"] = largest_deviation(points, law_at)
         curves.append(Series("ngspice .ac", at * fx, points * vx, "first", points=True))
         tones = np.concatenate([at, np.full(len(few), best)])
         watts = np.concatenate([np.full(len(at), large), few])
         got, model = rectified_transient(tones, watts, values, 40), forced_voltage(device, tones, watts)
-        made.deviation["rectified voltage at threshold power, fidelity 2"] = largest_deviation(got[:11], model[:11])
-        made.deviation["rectified voltage against power, fidelity 2"] = float(np.abs(got[11:] / model[11:] - 1).max())
+        sheet.deviation["rectified voltage at threshold power, fidelity 2"] = largest_deviation(got[:11], model[:11])
+        sheet.deviation["rectified voltage against power, fidelity 2"] = float(np.abs(got[11:] / model[11:] - 1).max())
         curves.append(Series("ngspice transient", at * fx, got[:11] / large * vx, "fourth", points=True))
         growth.append(Series("ngspice transient", few * px, np.abs(got[11:]), "fourth", points=True))
-    made.panels += [
+    sheet.panels += [
         Panel("Rectified voltage per watt", f"frequency, {fu}", vu, tuple(curves), zero=True),
         Panel(
             f"Rectified voltage at {best * fx:.4g} {fu}", f"RF power, {pu}", "V", tuple(growth), log_x=True, log_y=True
@@ -87,7 +87,7 @@ def _biased(device: AutoOscillator, f: Array, current: float, second: bool) -> C
     return np.asarray(device.r0 + device.k * current * (s[-1] + s[:-1]), np.complex128)
 
 
-def impedance_curves(device: AutoOscillator, spice: bool, made: Characteristic) -> None:
+def impedance_curves(device: AutoOscillator, spice: bool, sheet: Characteristic) -> None:
     """|Z| against frequency for three bias currents."""
     width = device.damping * device.f0
     f, at = device.f0 + width * np.linspace(-8, 8, 601), device.f0 + width * np.linspace(-7, 7, 15)
@@ -110,12 +110,12 @@ def impedance_curves(device: AutoOscillator, spice: bool, made: Characteristic) 
             series.append(Series("", at * fx, change(points[n]), colour, points=True))
     if points is not None:
         model = np.array([_biased(device, at, current, False) for current in bias])
-        made.deviation["impedance under bias, fidelity 1"] = largest_deviation(points, model)
+        sheet.deviation["impedance under bias, fidelity 1"] = largest_deviation(points, model)
     title = "Impedance under bias (dashed: fidelity 2)"
-    made.panels.append(Panel(title, f"frequency, {fu}", f"|Z| - R0, {zu}", tuple(series), zero=True))
+    sheet.panels.append(Panel(title, f"frequency, {fu}", f"|Z| - R0, {zu}", tuple(series), zero=True))
 
 
-def free_curves(device: AutoOscillator, spice: bool, made: Characteristic) -> None:
+def free_curves(device: AutoOscillator, spice: bool, sheet: Characteristic) -> None:
     """Precession power and frequency above threshold."""
     xi, few = np.linspace(0, 4, 401), np.array([1.5, 2.0, 3.0, 4.0])
     ix, iu = scaled("A", device.ith)
@@ -124,14 +124,14 @@ def free_curves(device: AutoOscillator, spice: bool, made: Characteristic) -> No
     above = xi > 1
     tone = Series("f, model", current[above] * ix, free_frequency(device, current[above]) * fx, "fourth", dashed=True)
     series, tones = [Series("p, model", current * ix, free_power(device, current))], [tone]
-    made.values["I_th, A"] = device.ith
+    sheet.values["I_th, A"] = device.ith
     if spice:
         power, frequency = precession_points(at, asdict(device))
-        made.deviation["free precession power"] = largest_deviation(power, free_power(device, at))
-        made.deviation["free frequency"] = float(np.abs(frequency / free_frequency(device, at) - 1).max())
+        sheet.deviation["free precession power"] = largest_deviation(power, free_power(device, at))
+        sheet.deviation["free frequency"] = float(np.abs(frequency / free_frequency(device, at) - 1).max())
         series.append(Series("p, ngspice transient", at * ix, power, "first", points=True))
         tones.append(Series("f, ngspice transient", at * ix, frequency * fx, "fourth", points=True))
-    made.panels.append(
+    sheet.panels.append(
         Panel(
             "Free oscillation",
             f"DC current, {iu}",
@@ -143,29 +143,29 @@ def free_curves(device: AutoOscillator, spice: bool, made: Characteristic) -> No
     )
 
 
-def macrospin_curves(device: Macrospin, spice: bool, made: Characteristic) -> None:
+def macrospin_curves(device: Macrospin, spice: bool, sheet: Characteristic) -> None:
     """Small-signal rectification with its fidelity 1, and resonance against the field."""
     with np.errstate(all="ignore"):  # a device without equilibrium is refused in words
-        found, linear = linear_map(device), linearise(device)
-    width = found.damping * found.f_res
-    f = found.f_res + width * np.linspace(-8, 8, 401)
-    law = rectification(f, found.f_res, found.damping, found.sensitivity, found.psi)
-    fx, fu = scaled("Hz", found.f_res)
+        diode, linear = linear_map(device), linearise(device)
+    width = diode.damping * diode.f_res
+    f = diode.f_res + width * np.linspace(-8, 8, 401)
+    law = rectification(f, diode.f_res, diode.damping, diode.sensitivity, diode.psi)
+    fx, fu = scaled("Hz", diode.f_res)
     vx, vu = scaled("V/W", float(np.abs(law).max()))
     response = diode_response(f, device)
-    made.values |= {"f0, Hz": found.f_res, "Q": 1 / (2 * found.damping), "K_SD, V/W": found.sensitivity}
-    made.values |= {"psi, rad": found.psi, "R0, Ohm": found.resistance}
-    made.deviation["rectified voltage, fidelity 1 against 3, 8 half widths around"] = largest_deviation(law, response)
+    sheet.values |= {"f0, Hz": diode.f_res, "Q": 1 / (2 * diode.damping), "K_SD, V/W": diode.sensitivity}
+    sheet.values |= {"psi, rad": diode.psi, "R0, Ohm": diode.resistance}
+    sheet.deviation["rectified voltage, fidelity 1 against 3, 8 half widths around"] = largest_deviation(law, response)
     curves = [
         Series("fidelity 3, linearised", f * fx, response * vx, "fourth"),
-        Series(f"fidelity 1, ψ = {found.psi:.3g}", f * fx, law * vx, "first", dashed=True),
+        Series(f"fidelity 1, ψ = {diode.psi:.3g}", f * fx, law * vx, "first", dashed=True),
     ]
     if spice:
-        at = found.f_res + width * np.array([-5.0, -2.0, -0.7, 0.7, 2.0, 5.0])
-        amplitude = 0.02 / float(np.linalg.norm(linear.precession(found.f_res)[:, 0]))
+        at = diode.f_res + width * np.array([-5.0, -2.0, -0.7, 0.7, 2.0, 5.0])
+        amplitude = 0.02 / float(np.linalg.norm(linear.precession(diode.f_res)[:, 0]))
         volts = macrospin_points(at, linear.m0, amplitude, asdict(device) | {"width": width})
-        points = volts / (0.5 * amplitude**2 * found.resistance)
-        made.deviation["rectified voltage, fidelity 3"] = largest_deviation(points, diode_response(at, device))
+        points = volts / (0.5 * amplitude**2 * diode.resistance)
+        sheet.deviation["rectified voltage, fidelity 3"] = largest_deviation(points, diode_response(at, device))
         curves.append(Series("ngspice transient", at * fx, points * vx, "fourth", points=True))
     fields, tuned = np.linspace(0.5, 1.5, 21) * (device.hz or 1e5), []
     for value in fields:
@@ -174,13 +174,13 @@ def macrospin_curves(device: Macrospin, spice: bool, made: Characteristic) -> No
         except InputError:
             tuned.append(np.nan)
     line = Series("", fields / 1e3, np.array(tuned) * fx)
-    made.panels += [
+    sheet.panels += [
         Panel("Rectified voltage per watt, small signal", f"frequency, {fu}", vu, tuple(curves), zero=True),
         Panel("Resonance against the field along z", "field, kA/m", fu, (line,)),
     ]
 
 
-def full_curves(device: FullResonator, spice: bool, made: Characteristic) -> None:
+def full_curves(device: FullResonator, spice: bool, sheet: Characteristic) -> None:
     """Rectified voltage per watt and impedance under bias of the resonator with its contact."""
     width = device.f0 / (2 * device.q)
     f, at = device.f0 + width * np.linspace(-8, 8, 601), device.f0 + width * np.linspace(-7, 7, 15)
@@ -196,9 +196,9 @@ def full_curves(device: FullResonator, spice: bool, made: Characteristic) -> Non
             series.append(Series("", at * fx, np.abs(points[n]), colour, points=True))
     if points is not None and device.cnode == 0:
         model = np.array([impedance(at, device, current) for current in bias])
-        made.deviation["impedance under bias"] = largest_deviation(points, model)
+        sheet.deviation["impedance under bias"] = largest_deviation(points, model)
     curve = Series("", f * fx, volts * vx)
-    made.panels += [
+    sheet.panels += [
         Panel("Rectified voltage per watt in R0", f"frequency, {fu}", vu, (curve,), zero=True),
         Panel("Impedance under bias (circles: ngspice)", f"frequency, {fu}", "|Z|, Ω", tuple(series)),
     ]

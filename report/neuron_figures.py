@@ -136,9 +136,9 @@ def settling_figure(run: ImageRun) -> Figure:
 def _bars(axes: Axes, table: dict[str, tuple[float, str]]) -> None:
     """Horizontal bars of {name: (J, colour)} on a log axis, the first on top; zero has no bar."""
     joules = EngFormatter("J", places=1)
-    known = {name: bar for name, bar in table.items() if np.isfinite(bar[0]) and bar[0] > 0}
-    names, values = list(known), [value for value, _ in known.values()]
-    axes.barh(range(len(names)), values, color=[colour for _, colour in known.values()], height=0.6)
+    finite = {name: bar for name, bar in table.items() if np.isfinite(bar[0]) and bar[0] > 0}
+    names, values = list(finite), [value for value, _ in finite.values()]
+    axes.barh(range(len(names)), values, color=[colour for _, colour in finite.values()], height=0.6)
     for row, value in enumerate(values):
         shown = joules(value)
         axes.annotate(shown, (value, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)

@@ -43,9 +43,15 @@ def _bars(axes: Axes, split: Attribution) -> None:
     for shift, values, colour, label in looks:
         axes.barh(y + shift, np.fmax(values, LEAST), 0.38, color=colour, label=label, zorder=2)
     for values, mark, label in ((linear, "d", "linear response"), (left, "|", "after one gain at the readout")):
-        seen = np.isfinite(values) & (values > LEAST)
+        visible = np.isfinite(values) & (values > LEAST)
         axes.plot(
-            values[seen], y[seen] + 0.2, mark, color=INK, markersize=5 if mark == "d" else 9, label=label, zorder=3
+            values[visible],
+            y[visible] + 0.2,
+            mark,
+            color=INK,
+            markersize=5 if mark == "d" else 9,
+            label=label,
+            zorder=3,
         )
     axes.set_xscale("log")
     axes.set_xlim(LEAST, 200)

@@ -173,8 +173,8 @@ def isolation_figure(network: "Network", channels: Array | None = None, pairs: P
     worst = level(np.abs(network.s[at]).max(0))
     np.fill_diagonal(worst, np.nan)
     names, n = _names(network), network.nports
-    known = worst[np.isfinite(worst)]
-    low = max(float(known.min()), float(known.max()) - 120.0) if known.size else -60.0
+    finite = worst[np.isfinite(worst)]
+    low = max(float(finite.min()), float(finite.max()) - 120.0) if finite.size else -60.0
     with rc_context(STYLE):
         drawn = figure(5.6, 4.6)
         axes = drawn.add_subplot()

@@ -48,8 +48,8 @@ def _curve(axes: Axes, x: Array, y: Array, colour: object, label: str, mark: str
 def _scaled(x: Array, name: str) -> tuple[Array, str]:
     """Values and axis label, large and small numbers with a prefix."""
     section, _, field = name.rpartition(".")
-    known = {spec.name: spec for spec in fields(TABLES[section])} if section else {}
-    unit = known[field].metadata["unit"] if known else ""
+    specs = {spec.name: spec for spec in fields(TABLES[section])} if section else {}
+    unit = specs[field].metadata["unit"] if specs else ""
     if not unit or x.max() <= 0:
         return x, name + (", half-widths" if name == "spread" else "")
     power = int(3 * np.floor(np.log10(x.max()) / 3 + 1e-12))
@@ -91,8 +91,8 @@ def _logarithmic(panel: Axes, which: Literal["x", "y"]) -> None:
 
 
 def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> Figure:

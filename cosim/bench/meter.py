@@ -35,15 +35,15 @@ class Meter:
         """One call; readings [settings, chains], NaN throughout where it fails, and why."""
         nothing = np.full((len(powers), self.chains), np.nan)
         try:
-            found = np.asarray(self.measure(tuning.copy(), powers.copy()), dtype=np.float64)
+            volts = np.asarray(self.measure(tuning.copy(), powers.copy()), dtype=np.float64)
         except Exception as error:  # foreign code: whatever it raises is its answer
             return nothing, f"{type(error).__name__}: {str(error)[:200]}"
-        if found.shape != nothing.shape:
-            return nothing, f"voltages of shape {found.shape}; wanted: {nothing.shape} (settings, chains)"
+        if volts.shape != nothing.shape:
+            return nothing, f"voltages of shape {volts.shape}; wanted: {nothing.shape} (settings, chains)"
         with np.errstate(invalid="ignore"):
-            found = np.where(np.abs(found) <= MOST_VOLTS, found, np.nan)
-        bad = int(np.isnan(found).any(1).sum())
-        return found, f"{bad} of {len(found)} readings are not finite, or over {MOST_VOLTS:g} V" if bad else ""
+            volts = np.where(np.abs(volts) <= MOST_VOLTS, volts, np.nan)
+        bad = int(np.isnan(volts).any(1).sum())
+        return volts, f"{bad} of {len(volts)} readings are not finite, or over {MOST_VOLTS:g} V" if bad else ""
 
     def read(self, tuning: Array, powers: Array) -> Array:
         """Voltages [settings, chains]; readings that fail are tried again. Raises BenchStop."""

@@ -155,7 +155,7 @@ def fit(history: History, model: ChipModel, theta: Array) -> tuple[Array, Array]
     chains, points, tones = history.values.shape
     weight = np.sqrt(model.memory ** history.age[:, None] / (history.variance + LEAST_SIGMA**2))
     size = max(1, BATCH // (points * tones * theta.shape[1]))
-    found = []
+    minima = []
     for first in range(0, chains, size):
         part = slice(first, first + size)
 
@@ -168,8 +168,8 @@ def fit(history: History, model: ChipModel, theta: Array) -> tuple[Array, Array]
             prior = np.broadcast_to(np.eye(x.shape[1]), (len(x), x.shape[1], x.shape[1]))
             return np.concatenate([residual, x], 1), np.concatenate([jacobian, prior], 1)
 
-        found.append(minimise(problem, theta[part], -6.0, 6.0, 1e-9, 1.0, FIT_STEPS))
-    return np.concatenate([part.x for part in found]), np.concatenate([part.squares for part in found])
+        minima.append(minimise(problem, theta[part], -6.0, 6.0, 1e-9, 1.0, FIT_STEPS))
+    return np.concatenate([part.x for part in minima]), np.concatenate([part.squares for part in minima])
 
 
 def identify(history: History, model: ChipModel, theta: Array) -> Array:

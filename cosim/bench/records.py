@@ -54,10 +54,10 @@ class BenchChip:
             raise InputError(f"bench: tuning limits {self.low:g} ... {self.high:g}: must be finite, and low below high")
         if self.slope is not None and not (np.isfinite(self.slope) and self.slope):
             raise InputError(f"bench: slope = {self.slope:g}: must be finite and not zero; None where it is unknown")
-        for name, wanted in (("signs", size), ("profile", size * 2)):
+        for name, shape in (("signs", size), ("profile", size * 2)):
             value = getattr(self, name)
-            if value is not None and np.shape(value) != wanted:
-                raise InputError(f"bench: {name} of shape {np.shape(value)}; possible: {wanted}")
+            if value is not None and np.shape(value) != shape:
+                raise InputError(f"bench: {name} of shape {np.shape(value)}; possible: {shape}")
 
     @property
     def turns(self) -> Array:

@@ -56,8 +56,8 @@ class _State:
 def _excess(values: Array, variance: Array, target: Array) -> tuple[Array, Array]:
     """Squared error of every chain without the noise, Σ (r² - σ²), and its standard error √Σ(4r²σ² + 2σ⁴)."""
     square = (values - target) ** 2
-    known = np.maximum(square - variance, 0)  # of 4r²σ², r is the true error
-    return (square - variance).sum(1), np.sqrt((4 * known * variance + 2 * variance**2).sum(1))
+    true_square = np.maximum(square - variance, 0)  # of 4r²σ², r is the true error
+    return (square - variance).sum(1), np.sqrt((4 * true_square * variance + 2 * variance**2).sum(1))
 
 
 class _Run:
@@ -81,8 +81,8 @@ class _Run:
     def _look(self, tuning: Array, tones: Ints, repeats: int) -> tuple[Array, Array]:
         """Weights and variances in units of the sensitivity, variance infinite for tones not measured."""
         values, variance = np.zeros(self.target.shape), np.full(self.target.shape, np.inf)
-        found, noise = self.meter.weights(tuning, tones, repeats)
-        values[:, tones], variance[:, tones] = found / self.chip.sensitivity, noise / self.chip.sensitivity**2
+        weights, noise = self.meter.weights(tuning, tones, repeats)
+        values[:, tones], variance[:, tones] = weights / self.chip.sensitivity, noise / self.chip.sensitivity**2
         return values, variance
 
     def begin(self) -> None:
@@ -237,8 +237,8 @@ class _Run:
         """Start and result measured in turn, A B B A, so that a linear drift favours neither."""
         each = 4 * self.meter.settings(len(self.tones))
         repeats = int(np.clip(self.meter.left // each, 1, self.repeats))
-        found = [self._look(t, self.tones, repeats) for t in (self.start, tuning, tuning, self.start)]
-        pairs = ((found[0], found[3]), (found[1], found[2]))
+        looks = [self._look(t, self.tones, repeats) for t in (self.start, tuning, tuning, self.start)]
+        pairs = ((looks[0], looks[3]), (looks[1], looks[2]))
         means = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 4) for a, b in pairs]
         ones = np.ones(len(self.start))
         return _State(self.start, *means[0], ones), _State(tuning, *means[1], ones)

@@ -148,14 +148,14 @@ class SpiceChip:
         plots = run_deck(self._deck(tuning[0]), 60.0)
         count = range(len(self.frequencies))
         level = np.sqrt(2 / self.device.resistance) * (self.impedance + len(self.frequencies) * self.device.resistance)
-        found = []
+        sums = []
         for plot in plots:
             columns = plot.columns([name for k in count for name in self._names(k)])[0].reshape(-1, 4)
             x, y, current = columns[:, 0], -self.device.quality * (columns[:, 1] - columns[:, 2]), columns[:, 3]
             sensed = x * np.cos(self.psi) + y * np.sin(self.psi)
             volts = 0.5 * self.device.transduction * (current * sensed.conj()).real * level**2
-            found.append(float(np.sum(volts * np.where(np.arange(len(count)) % 2, -1.0, 1.0))))
-        return np.array([found])
+            sums.append(float(np.sum(volts * np.where(np.arange(len(count)) % 2, -1.0, 1.0))))
+        return np.array([sums])
 
     def _names(self, k: int) -> list[str]:
         inner = [NGSPICE.voltage_of(node, f"xr0_{k}") for node in "hm"]

@@ -57,16 +57,16 @@ def find_slope(meter: Meter, chip: BenchChip, options: BenchOptions, start: Arra
     """
     tones = np.arange(len(chip.frequencies))
     values, variance = first
-    moved, found = [], []
+    moved, answers = [], []
     for part in PROBES:
         step = part * (chip.high - chip.low)
         tuning = np.where(start + step <= chip.high, start + step, start - step)
         answer, noise = meter.weights(tuning, tones, options.repeats)
         moved.append(tuning - start)
-        found.append(answer / chip.sensitivity)
-        change = np.sqrt(np.mean((found[-1] - values) ** 2))
+        answers.append(answer / chip.sensitivity)
+        change = np.sqrt(np.mean((answers[-1] - values) ** 2))
         if change > max(TELLING, 5 * np.sqrt(np.mean(variance + noise / chip.sensitivity**2))):
-            return _best_slope(chip, options, start, first, moved, found)
+            return _best_slope(chip, options, start, first, moved, answers)
     raise BenchStop(BenchStatus.NO_EFFECT, f"no change up to {moved[-1].flat[0]:g} units of tuning")
 
 
@@ -76,7 +76,7 @@ def _best_slope(
     start: Array,
     first: tuple[Array, Array],
     moved: list[Array],
-    found: list[Array],
+    answers: list[Array],
 ) -> float:
     """Slope of either sign that explains the steps best, with the offsets that the first measurement suggests."""
     model = chip_model(chip, options, np.zeros_like(start), 1.0)
@@ -88,6 +88,6 @@ def _best_slope(
         for slope in (size, -size):
             hertz = slope * float(np.median(model.unit)) / largest
             z = np.stack([hertz * step / model.unit for step in moved], 1)
-            missed = float(np.sum((model_weights(theta, z, model, model.base)[0] - np.stack(found, 1)) ** 2))
+            missed = float(np.sum((model_weights(theta, z, model, model.base)[0] - np.stack(answers, 1)) ** 2))
             best = min(best, (missed, hertz))
     return best[1]

@@ -71,25 +71,26 @@ def bits_sweep(
     start = start or calibrated_programs(design, engine)
     logits = None if data is None else propagate(design.cnn, data.images)
 
-    def score(found: Results) -> tuple[float | None, float | None]:
+    def score(results: Results) -> tuple[float | None, float | None]:
         if data is None:
             return None, None
-        shares = accuracy(design, quantised_weights(design, found, engine), data, software=logits)
+        shares = accuracy(design, quantised_weights(design, results, engine), data, software=logits)
         return shares.circuit, shares.software
 
     points, first = [], None
     for options in choices:
         rounded = quantise_design(design, engine, replace(options, descent=False), start)
         first = first or rounded
-        found = quantise_design(design, engine, options, start) if options.descent else rounded
-        nearest = _overall(design, {name: one.rms for name, one in rounded.items()})
-        rms = _overall(design, {name: one.rms for name, one in found.items()})
-        levels = next(iter(found.values())).levels
+        final = quantise_design(design, engine, options, start) if options.descent else rounded
+        nearest = _overall(design, {name: quantised.rms for name, quantised in rounded.items()})
+        rms = _overall(design, {name: quantised.rms for name, quantised in final.items()})
+        levels = next(iter(final.values())).levels
         label = "states " + ", ".join(f"{u:g}" for u in options.states) if options.states else f"{options.bits}-bit"
-        points.append(BitsPoint(label, float(np.log2(levels)), nearest, rms, score(rounded)[0], score(found)[0], found))
+        points.append(BitsPoint(label, float(np.log2(levels)), nearest, rms, score(rounded)[0], score(final)[0], final))
         done()
     exact = {
-        name: replace(one, program=start[name], gain=np.ones_like(one.gain)) for name, one in (first or {}).items()
+        name: replace(quantised, program=start[name], gain=np.ones_like(quantised.gain))
+        for name, quantised in (first or {}).items()
     }
-    rms_start = _overall(design, {name: one.rms_start for name, one in exact.items()})
+    rms_start = _overall(design, {name: quantised.rms_start for name, quantised in exact.items()})
     return BitsSweep(tuple(points), rms_start, *score(exact), 0 if data is None else len(data.images))

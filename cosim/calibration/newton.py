@@ -220,12 +220,12 @@ def _rms(entry: LayerPlan, responses: Sequence[Response], unit: float) -> float:
 
 def _failures(entry: LayerPlan, states: Sequence[_State], tolerance: float, top: float) -> tuple[int, list[Failure]]:
     """How many chains are beyond the tolerance, and the worst of them."""
-    found = [
+    failures = [
         Failure(bus.name, int(j), float(state.worst[j]) / top)
         for bus, state in zip(entry.buses, states, strict=True)
         for j in np.flatnonzero(state.worst > tolerance)
     ]
-    return len(found), sorted(found, key=lambda failure: -failure.residual)[:MOST_FAILURES]
+    return len(failures), sorted(failures, key=lambda failure: -failure.residual)[:MOST_FAILURES]
 
 
 def _status(states: Sequence[_State], tolerance: float) -> Status:
@@ -313,15 +313,16 @@ def calibrate(
     design.require_bus("calibrate", chosen or None)
     entries = {name: design.plan.layer(name) for name in chosen}
     before = design.program(start)
-    found = {}
+    results = {}
     for name, entry in entries.items():
-        found[name] = calibrate_layer(design.plan, entry, before.layer(name), engine, options)
+        results[name] = calibrate_layer(design.plan, entry, before.layer(name), engine, options)
         done()
     kept = design.programs.get("calibrated", before)
-    programs = [found[p.layer].program if p.layer in found else p for p in kept.layers]
+    programs = [results[p.layer].program if p.layer in results else p for p in kept.layers]
     calibrated = Program("calibrated", tuple(programs))
     return Calibration(
-        replace(design, programs={**design.programs, "calibrated": calibrated}), tuple(found[name] for name in entries)
+        replace(design, programs={**design.programs, "calibrated": calibrated}),
+        tuple(results[name] for name in entries),
     )
 
 

@@ -73,15 +73,15 @@ def random_weights(cnn: Cnn, seed: int = 0) -> Cnn:
 
 def _only(cnn: Cnn, layer: str) -> Cnn:
     """The network cut down to one weighted layer."""
-    found = tuple(entry for entry in cnn.synapses if entry.name == layer)
-    if not found:
+    kept = tuple(entry for entry in cnn.synapses if entry.name == layer)
+    if not kept:
         possible = ", ".join(entry.name for entry in cnn.synapses)
         raise InputError(f"layer {layer[:60]!r}: no such weighted layer; possible: {possible}")
-    return replace(cnn, layers=found)
+    return replace(cnn, layers=kept)
 
 
-def _planned(cnn: Cnn, layer: str, given: Parameters, options: PlanOptions, damping: float) -> FrequencyPlan:
-    return plan(_only(cnn, layer), replace(given.device, damping=damping), given.bus, options)
+def _planned(cnn: Cnn, layer: str, parameters: Parameters, options: PlanOptions, damping: float) -> FrequencyPlan:
+    return plan(_only(cnn, layer), replace(parameters.device, damping=damping), parameters.bus, options)
 
 
 def _largest_fill(planned: FrequencyPlan, entry: LayerPlan, fill: float = MOST_FILL) -> float:
@@ -92,9 +92,11 @@ def _largest_fill(planned: FrequencyPlan, entry: LayerPlan, fill: float = MOST_F
 
 def _rms(planned: FrequencyPlan, entry: LayerPlan, programmed: LayerProgram) -> float:
     """RMS weight error of a program in the bus circuit."""
-    found = layer_response(planned, entry, programmed.f_res, linear)
+    responses = layer_response(planned, entry, programmed.f_res, linear)
     unit = programmed.weight_scale / planned.device.sensitivity
-    errors = [(r.values / unit - bus_weights(entry, bus)).ravel() for bus, r in zip(entry.buses, found, strict=True)]
+    errors = [
+        (r.values / unit - bus_weights(entry, bus)).ravel() for bus, r in zip(entry.buses, responses, strict=True)
+    ]
     largest = float(np.abs(entry.layer.matrix).max()) or 1.0
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2))) / largest
 
@@ -133,41 +135,41 @@ def trade_off(
     points = []
     for layer in layers:
         for damping in dampings:
-            seen: set[int] = set()
+            counts: set[int] = set()
             for tile in sorted(tiles):
                 planned = _planned(cnn, layer, given, replace(given.plan, tile=tile), damping)
-                if planned.layers[0].channels not in seen:
-                    seen.add(planned.layers[0].channels)
+                if planned.layers[0].channels not in counts:
+                    counts.add(planned.layers[0].channels)
                     points.append(_point(planned, tile))
                 done()
     return tuple(points)
 
 
-def _fills(cnn: Cnn, layers: Sequence[str], given: Parameters, options: PlanOptions) -> float:
+def _fills(cnn: Cnn, layers: Sequence[str], parameters: Parameters, options: PlanOptions) -> float:
     """Largest fill that all layers can hold."""
-    planned = (_planned(cnn, layer, given, options, given.device.damping) for layer in layers)
-    return min(_largest_fill(one, one.layers[0]) for one in planned)
+    planned = (_planned(cnn, layer, parameters, options, parameters.device.damping) for layer in layers)
+    return min(_largest_fill(frequency_plan, frequency_plan.layers[0]) for frequency_plan in planned)
 
 
-def _worst_layer(cnn: Cnn, layers: Sequence[str], given: Parameters, options: PlanOptions) -> tuple[Remedy, ...]:
+def _worst_layer(cnn: Cnn, layers: Sequence[str], parameters: Parameters, options: PlanOptions) -> tuple[Remedy, ...]:
     """Remedies for the first bus, of the layer with the least range, that cannot hold its weights."""
-    planned = [_planned(cnn, layer, given, options, given.device.damping) for layer in layers]
-    one = min(planned, key=lambda p: _largest_fill(p, p.layers[0]))
-    entry = one.layers[0]
-    found = (remedies(one, entry, bus, None, options.fill, ideal=False) for bus in entry.buses)
-    return next((r for r in found if r), ())
+    planned = [_planned(cnn, layer, parameters, options, parameters.device.damping) for layer in layers]
+    weakest = min(planned, key=lambda p: _largest_fill(p, p.layers[0]))
+    entry = weakest.layers[0]
+    offered = (remedies(weakest, entry, bus, None, options.fill, ideal=False) for bus in entry.buses)
+    return next((r for r in offered if r), ())
 
 
-def _layouts(cnn: Cnn, layers: Sequence[str], given: Parameters, tile: int) -> tuple[float, float, PlanOptions]:
+def _layouts(cnn: Cnn, layers: Sequence[str], parameters: Parameters, tile: int) -> tuple[float, float, PlanOptions]:
     """Largest fill with tiles of that size, as the channels stand and as they best stand; and the options for that.
 
     The channels stay as they are where another layout gains less than 2 %.
     """
-    plain = best = replace(given.plan, tile=tile)
-    before = fill = _fills(cnn, layers, given, plain)
+    plain = best = replace(parameters.plan, tile=tile)
+    before = fill = _fills(cnn, layers, parameters, plain)
     for changes in LAYOUTS if before < MOST_FILL else ():
         tried = replace(plain, **{name: max(value, getattr(plain, name)) for name, value in changes.items()})
-        reached = _fills(cnn, layers, given, tried)
+        reached = _fills(cnn, layers, parameters, tried)
         if reached > GAIN * fill:
             best, fill = tried, reached
     return before, fill, best
@@ -196,23 +198,23 @@ def advise(cnn: Cnn, given: Parameters, points: Sequence[PlanPoint], most_dbm: f
     """
     layers = list(dict.fromkeys(point.layer for point in points))
     tiles = _tiles(points, given.device.damping, most_dbm)
-    wanted = 0.99 * given.plan.fill
-    known = []
+    goal = 0.99 * given.plan.fill
+    layouts = []
     for tile in tiles:
-        known.append(_layouts(cnn, layers, given, tile))
-        if known[-1][1] >= wanted:
+        layouts.append(_layouts(cnn, layers, given, tile))
+        if layouts[-1][1] >= goal:
             break
-    before, _, options = known[-1] if known[-1][1] >= wanted else max(known, key=lambda one: one[1])
+    before, _, options = layouts[-1] if layouts[-1][1] >= goal else max(layouts, key=lambda layout: layout[1])
     planned = [_planned(cnn, layer, given, options, given.device.damping) for layer in layers]
     full = max(planned, key=lambda p: p.layers[0].channels)
     bus = full.layers[0].buses[0]
     cleared, now, after = clear_band(full, len(bus.taps), len(bus.outputs))
     moved = _fills(cnn, layers, given, cleared)
-    if moved < wanted <= known[-1][1]:
-        cleared, after, moved = options, now, known[-1][1]
-    for one in planned:
-        check_source_power(one, given.neuron.p1db)
-    held = moved >= wanted
-    final = cleared if held else replace(cleared, fill=round(max(0.99 * moved, 0.01), 3))
-    left = () if held else _worst_layer(cnn, layers, given, replace(cleared, fill=given.plan.fill))
-    return Advice(_settings(given.plan, final), options.tile, held, moved, before, now, after, left)
+    if moved < goal <= layouts[-1][1]:
+        cleared, after, moved = options, now, layouts[-1][1]
+    for frequency_plan in planned:
+        check_source_power(frequency_plan, given.neuron.p1db)
+    holds = moved >= goal
+    final = cleared if holds else replace(cleared, fill=round(max(0.99 * moved, 0.01), 3))
+    left = () if holds else _worst_layer(cnn, layers, given, replace(cleared, fill=given.plan.fill))
+    return Advice(_settings(given.plan, final), options.tile, holds, moved, before, now, after, left)

@@ -116,25 +116,30 @@ def _parts(
     unit, rng = start.weight_scale / plan.device.sensitivity, np.random.default_rng(options.seed)
     outputs = entry.layer.matrix.shape[1]
     parts = []
-    for bus, wanted, response in zip(entry.buses, start.f_res, responses, strict=True):
+    for bus, f_res, response in zip(entry.buses, start.f_res, responses, strict=True):
         owner = bus.group * outputs + bus.outputs if options.gain == "chain" else np.zeros_like(bus.outputs)
         chains = solver_chains(bus, plan.device, response.profile)
         levels = _levels(bus, plan.device.damping, options, rng)
-        parts.append(Part(bus_weights(entry, bus) * unit, wanted, chains, levels, owner))
+        parts.append(Part(bus_weights(entry, bus) * unit, f_res, chains, levels, owner))
     return parts
 
 
 def _measure(
-    plan: FrequencyPlan, entry: LayerPlan, start: LayerProgram, parts: Sequence[Part], found: Quantised, engine: Engine
+    plan: FrequencyPlan,
+    entry: LayerPlan,
+    start: LayerProgram,
+    parts: Sequence[Part],
+    quantised: Quantised,
+    engine: Engine,
 ) -> tuple[LayerProgram, Array, float]:
     """Program of such levels, gain of every neuron, and RMS error by the engine."""
     shape = entry.layer.matrix.shape[:2]
-    common = float(found.gain[0]) if found.gain.size == 1 else 1.0
-    gain = np.ones(shape) if found.gain.size == 1 else found.gain.reshape(shape)
-    f_res = tuple(part.levels.f_res(index) for part, index in zip(parts, found.index, strict=True))
+    common = float(quantised.gain[0]) if quantised.gain.size == 1 else 1.0
+    gain = np.ones(shape) if quantised.gain.size == 1 else quantised.gain.reshape(shape)
+    f_res = tuple(part.levels.f_res(index) for part, index in zip(parts, quantised.index, strict=True))
     squares, worst = 0.0, 0.0
     for part, response in zip(parts, layer_response(plan, entry, f_res, engine), strict=True):
-        error = found.gain[part.owner, None] * response.values - part.target
+        error = quantised.gain[part.owner, None] * response.values - part.target
         squares, worst = squares + float((error**2).sum()), max(worst, float(np.abs(error).max()))
     top = start.weight_scale / plan.device.sensitivity * float(np.abs(entry.layer.matrix).max()) or 1.0
     program = LayerProgram(entry.layer.name, start.weight_scale / common, f_res, worst / top)
@@ -161,9 +166,9 @@ def quantise_layer(
     program, gain, rms_nearest = _measure(plan, entry, start, parts, first, engine)
     chosen, rms = first, rms_nearest
     if options.descent:
-        found = _measure(plan, entry, start, parts, best, engine)
-        if found[2] < rms_nearest:
-            chosen, (program, gain, rms) = best, found
+        measured = _measure(plan, entry, start, parts, best, engine)
+        if measured[2] < rms_nearest:
+            chosen, (program, gain, rms) = best, measured
     rms_start = float(np.sqrt(missed / entry.layer.matrix.size)) / top
     count = parts[0].levels.values.shape[1]
     return QuantisedLayer(program, chosen.index, count, gain, rms_start, rms_nearest, rms)
@@ -184,17 +189,17 @@ def quantise_design(
     """Every layer of a design, by name; `start` are the programs to quantise (default: calibrated ones)."""
     design.require_bus("quantise")
     start = start or calibrated_programs(design, engine)
-    found = {}
+    quantised = {}
     for entry in design.plan.layers:
         name = entry.layer.name
-        found[name] = quantise_layer(design.plan, entry, start[name], engine, options)
+        quantised[name] = quantise_layer(design.plan, entry, start[name], engine, options)
         done()
-    return found
+    return quantised
 
 
 def _weights(design: Design, programs: Mapping[str, LayerProgram], engine: Engine) -> dict[str, EffectiveWeights]:
-    made = Program("calibrated", tuple(programs[entry.layer.name] for entry in design.plan.layers))
-    set_to = replace(design, programs={**design.programs, "calibrated": made})
+    program = Program("calibrated", tuple(programs[entry.layer.name] for entry in design.plan.layers))
+    set_to = replace(design, programs={**design.programs, "calibrated": program})
     return {name: effective_weights(set_to, name, "calibrated", engine=engine) for name in programs}
 
 
@@ -207,5 +212,5 @@ def quantised_weights(
     design: Design, found: Mapping[str, QuantisedLayer], engine: Engine
 ) -> dict[str, EffectiveWeights]:
     """Effective weights of every layer with its resonators at those levels, for `inference.accuracy`."""
-    held = _weights(design, {name: one.program for name, one in found.items()}, engine)
-    return {name: replace(w, values=w.values * found[name].gain[..., None]) for name, w in held.items()}
+    weights = _weights(design, {name: quantised.program for name, quantised in found.items()}, engine)
+    return {name: replace(w, values=w.values * found[name].gain[..., None]) for name, w in weights.items()}

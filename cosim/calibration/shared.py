@@ -99,7 +99,7 @@ def _bus_problems(
     rng, phase, positions = np.random.default_rng(options.seed), colouring.phase, len(colouring.phase)
     column = np.arange(positions) % entry.layer.out_shape[2]
     loss = 10 ** (-options.line_loss / 10 * column / max(1, entry.layer.out_shape[2] - 1))
-    found = []
+    problems = []
     for n, (bus, profile) in enumerate(zip(entry.buses, profiles, strict=True)):
         kernels, size = bus.size
         if positions * kernels * size**2 > MOST_ELEMENTS:
@@ -128,8 +128,8 @@ def _bus_problems(
             options.spread * offset,
             np.maximum(1 + options.lever_spread * lever, 0.1),
         )
-        found.append(_Bus(problem, nominal, loss))
-    return found
+        problems.append(_Bus(problem, nominal, loss))
+    return problems
 
 
 def _one_each(bus: _Bus) -> _Bus:
@@ -143,10 +143,10 @@ def _solve(bus: _Bus) -> Shared:
     problem = bus.problem
     needed = (bus.nominal[problem.unknown] + problem.offset) / problem.lever
     number = problem.unknown.ravel()
-    found = solve_shared(problem, np.bincount(number, needed.ravel()) / np.bincount(number))
+    solution = solve_shared(problem, np.bincount(number, needed.ravel()) / np.bincount(number))
     answers, _ = shared_response(problem, bus.nominal)
-    worse = float(((answers - problem.target) ** 2).sum()) < float(found.squares.sum())
-    return solve_shared(problem, bus.nominal) if worse else found
+    worse = float(((answers - problem.target) ** 2).sum()) < float(solution.squares.sum())
+    return solve_shared(problem, bus.nominal) if worse else solution
 
 
 def _measure(
@@ -162,8 +162,8 @@ def _measure(
     groups, outputs, taps = entry.layer.matrix.shape
     weights = np.zeros((groups, len(colouring.phase), outputs, taps))
     detunings = [
-        shared_response(one.problem, x)[1].reshape(len(colouring.phase), *bus.size)
-        for one, x, bus in zip(buses, tunings, entry.buses, strict=True)
+        shared_response(setup.problem, x)[1].reshape(len(colouring.phase), *bus.size)
+        for setup, x, bus in zip(buses, tunings, entry.buses, strict=True)
     ]
     for p, phase in enumerate(colouring.phase):
         here = _phase_entry(entry, colouring.taps[phase])
@@ -171,8 +171,8 @@ def _measure(
             resonance_for_detuning(bus.frequencies, u[p], plan.device.damping)
             for bus, u in zip(here.buses, detunings, strict=True)
         ]
-        for bus, one, response in zip(here.buses, buses, layer_response(plan, here, f_res, engine), strict=True):
-            weights[bus.group, p][np.ix_(bus.outputs, bus.taps)] = response.values * one.loss[p] / unit
+        for bus, setup, response in zip(here.buses, buses, layer_response(plan, here, f_res, engine), strict=True):
+            weights[bus.group, p][np.ix_(bus.outputs, bus.taps)] = response.values * setup.loss[p] / unit
     return weights
 
 
@@ -196,7 +196,7 @@ def calibrate_shared(
     buses = buses if options.shared else [_one_each(bus) for bus in buses]
     solved = [_solve(bus) for bus in buses]
     before = _measure(plan, entry, colouring, buses, [bus.nominal for bus in buses], unit, engine)
-    weights = _measure(plan, entry, colouring, buses, [one.x for one in solved], unit, engine)
+    weights = _measure(plan, entry, colouring, buses, [solution.x for solution in solved], unit, engine)
     error, error_before = ((w - entry.layer.matrix[:, None]) / largest for w in (weights, before))
     return SharedCalibration(
         entry.layer.name,
@@ -204,7 +204,7 @@ def calibrate_shared(
         len(colouring.taps),
         entry.layer.matrix.size * len(colouring.phase),
         sum(bus.nominal.size for bus in buses),
-        sum(one.components for one in solved),
+        sum(solution.components for solution in solved),
         fill,
         float(np.sqrt(np.mean(error_before**2))),
         float(np.sqrt(np.mean(error**2))),

@@ -105,9 +105,9 @@ class DcStack:
         block = np.zeros((n + 2 * m, n + 2 * m))
         block[:n, :n], block[:n, n : n + m] = self.matrix * h, self.drive * h
         block[n : n + m, n + m :] = np.eye(m)
-        made = expm(block)
-        constant, ramp = made[:n, n : n + m], made[:n, n + m :]
-        return DcStep(made[:n, :n], constant - ramp, ramp)
+        exponential = expm(block)
+        constant, ramp = exponential[:n, n : n + m], exponential[:n, n + m :]
+        return DcStep(exponential[:n, :n], constant - ramp, ramp)
 
 
 def dc_stack(levels: Levels, number: int) -> DcStack:

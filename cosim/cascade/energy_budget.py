@@ -90,11 +90,11 @@ def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
     """RF power in all resonators of a stage, W [times], for tones [times, tones] in units of p_max."""
     design, stage, entry = levels.parallel, levels.parallel.stages[number], levels.parallel.entry(number)
     plan = design.plan
-    padded, found = design.padded(number, tones), np.zeros(len(tones))
+    padded, total = design.padded(number, tones), np.zeros(len(tones))
     for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
         per_watt = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)  # [tones]
-        found += padded[:, stage.wires[bus.group][bus.taps]] @ per_watt * plan.options.p_max
-    return found
+        total += padded[:, stage.wires[bus.group][bus.taps]] @ per_watt * plan.options.p_max
+    return total
 
 
 def _source_power(levels: Levels, number: int, tones: Array) -> Array:
@@ -111,20 +111,20 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
     upto = len(run.time) if stop is None else max(2, int(np.searchsorted(run.time, stop, "right")))
     time = run.time[:upto]
     tones = np.broadcast_to(pixel_tones(design, image[None]), (upto, levels.stages[0].paths.tones))
-    found = []
-    for number, (own, stage, trace) in enumerate(zip(levels.stages, design.stages, run.stages, strict=True)):
+    stages = []
+    for number, (stage_levels, stage, trace) in enumerate(zip(levels.stages, design.stages, run.stages, strict=True)):
         rf = np.trapezoid(_resonator_power(levels, number, tones), time)
         sources = np.trapezoid(_source_power(levels, number, tones), time)
         drive = oscillators = read = amplifiers = maxima = 0.0
         neurons = 0
-        if own.kind is not None:
-            options, supply, neurons = own.options, own.options.supplies(), stage.neurons
+        if stage_levels.kind is not None:
+            options, supply, neurons = stage_levels.options, stage_levels.options.supplies(), stage.neurons
             zero, full_scale = design.scale(number + 1)
             volts = voltages_of(levels, number, trace.sums[:upto])
-            current = own.current(volts)
-            drive = float(np.trapezoid(supply.drive_power(own.supplied(volts)).sum(1), time))
+            current = stage_levels.current(volts)
+            drive = float(np.trapezoid(supply.drive_power(stage_levels.supplied(volts)).sum(1), time))
             oscillators = float(np.trapezoid((current**2 * options.resistance).sum(1), time))
-            if own.kind == "three_terminal":
+            if stage_levels.kind == "three_terminal":
                 read = float(stage.neurons * options.read_current**2 * options.resistance * time[-1])
             full = levels.stages[number + 1].paths.source ** 2 / (8 * levels.impedance)
             amplifiers = float(supply.amplifier_power(full).sum() * time[-1])
@@ -133,9 +133,9 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
             tones = (trace.outputs[:upto] + zero) / full_scale
         name = stage.layer.name
         synapses = int(stage.wires.size * stage.copies.matrix.shape[1])
-        found.append(
+        stages.append(
             StageEnergy(
                 name, synapses, neurons, float(rf), float(sources), drive, oscillators, read, amplifiers, maxima
             )
         )
-    return Energy(float(time[-1]), tuple(found))
+    return Energy(float(time[-1]), tuple(stages))

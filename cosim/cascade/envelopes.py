@@ -64,7 +64,7 @@ def _tile_voltages(
     """Rectified voltage of every tile of every chain, [times, chains, tiles], for amplitudes [times, tones] in √W."""
     stage, entry, plan = levels.parallel.stages[number], levels.parallel.entry(number), levels.plan
     tiles, outputs = 1 + max(bus.tile for bus in entry.buses), stage.chains // stage.copies.groups
-    found = np.zeros((len(amplitudes), stage.chains, tiles))
+    voltages = np.zeros((len(amplitudes), stage.chains, tiles))
     alike: dict[tuple[int, int], list[int]] = {}
     for n, bus in enumerate(entry.buses):
         alike.setdefault(bus.size, []).append(n)
@@ -77,10 +77,10 @@ def _tile_voltages(
         chains = np.stack([bus.group * outputs + bus.outputs for bus in buses])
         tile = np.array([[bus.tile] for bus in buses])
         for n in range(len(a)):
-            found[n, chains, tile] = state.voltage(a[n])
+            voltages[n, chains, tile] = state.voltage(a[n])
             if n + 1 < len(a):
                 state.advance(a[n], a[n + 1])
-    return found
+    return voltages
 
 
 def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Array, stack: DcStack) -> Array:
@@ -109,11 +109,11 @@ def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Arr
 def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, state: Array, h: float) -> Array:
     """What the transconductors see, [times, neurons], for tile voltages [times, chains, tiles]."""
     step = stack.step(h)
-    found = np.zeros(voltages.shape[:2])
+    readings = np.zeros(voltages.shape[:2])
     for n in range(1, len(voltages)):
         state = step(state, voltages[n - 1], voltages[n])
-        found[n] = state[:, -1]
-    pooled = pool(levels, number, found)
+        readings[n] = state[:, -1]
+    pooled = pool(levels, number, readings)
     if levels.parallel.stages[number].pool == "max":  # its preamplifiers have the poles, and so has what is behind it
         for _ in range(POLES):
             pooled = low_pass(pooled, levels.stages[number].options.bandwidth, h)
@@ -124,23 +124,23 @@ def low_pass(x: Array, bandwidth: float, h: float) -> Array:
     """One pole behind x [times, ...], from rest; exact for x linear in each step."""
     corner = np.array(2 * np.pi * bandwidth, complex)
     ramp = Ramp.of(-corner, corner, h)
-    found = np.empty_like(x)
-    found[0] = x[0]
+    filtered = np.empty_like(x)
+    filtered[0] = x[0]
     for n in range(1, len(x)):
-        found[n] = (ramp.decay * found[n - 1] + ramp.before * x[n - 1] + ramp.after * x[n]).real
-    return found
+        filtered[n] = (ramp.decay * filtered[n - 1] + ramp.before * x[n - 1] + ramp.after * x[n]).real
+    return filtered
 
 
 def _tones(levels: Levels, number: int, readings: Array, h: float) -> Array:
     """Powers of the neurons' tones, units of p_max, [times, neurons]."""
-    own, paths = levels.stages[number], levels.stages[number + 1].paths
-    assert own.kind is not None
-    current = own.current(readings)
+    stage_levels, paths = levels.stages[number], levels.stages[number + 1].paths
+    assert stage_levels.kind is not None
+    current = stage_levels.current(readings)
     power = np.zeros_like(readings)
     # Start-up is as fast as the neuron's frequency allows, so neurons of one frequency go together.
     for f in np.unique(paths.frequency):
         at = paths.frequency == f
-        oscillator = own.options.oscillator(own.kind, levels.impedance, float(f) or 1e9)
+        oscillator = stage_levels.options.oscillator(stage_levels.kind, levels.impedance, float(f) or 1e9)
         power[:, at] = _oscillate(oscillator, current[:, at], h)
     return tone_power(levels, number, power)
 
@@ -148,12 +148,12 @@ def _tones(levels: Levels, number: int, readings: Array, h: float) -> Array:
 def _oscillate(oscillator: NeuronOscillator, current: Array, h: float) -> Array:
     """Powers, W, [times, neurons] of oscillators at rest at the first current; each step at its mean current."""
     p = oscillator.precession(current[0])
-    found = np.zeros_like(current)
+    power = np.zeros_like(current)
     for n, now in enumerate(current):
         if n:
             p = oscillator.advance(p, 0.5 * (now + current[n - 1]), h)
-        found[n] = oscillator.emitted(p, now)
-    return found
+        power[n] = oscillator.emitted(p, now)
+    return power
 
 
 def envelope(
@@ -179,11 +179,11 @@ def envelope(
     program, grain = design.design.program(levels.method), _Grain(step, reach)
     tones = np.broadcast_to(pixel_tones(design, image[None]), (len(times), levels.stages[0].paths.tones))
     traces = []
-    for number, own in enumerate(levels.stages):
+    for number, stage_levels in enumerate(levels.stages):
         readings = _stage(levels, number, program.layers[number].f_res, tones, grain)
         sums = sums_of(levels, number, readings)
         done()
-        if own.kind is None:
+        if stage_levels.kind is None:
             traces.append(StageTrace(sums, sums))
             break
         tones = _tones(levels, number, readings, step)

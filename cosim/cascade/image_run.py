@@ -123,7 +123,7 @@ class ImageRun:
 
 def _check_size(cnn: Cnn, engines: tuple[RunEngine, ...]) -> None:
     """InputError for more parallel resonators than an engine can follow; before anything is unrolled."""
-    size = sum(layer.weight.size * layer.positions for layer in cnn.synapses)
+    size = sum(synapses.weight.size * synapses.positions for synapses in cnn.synapses)
     most = MOST_IN_TRANSIENT if "transient" in engines else MOST_RESONATORS
     if size > most:
         what = "the transient" if "transient" in engines else "parallel hardware"
@@ -151,8 +151,8 @@ def prepare(
         return parallel_hardware(design, method, kind, images, part)
     sequential = calibrated_design(design) if method == "calibrated" else design
     names = [entry.layer.name for entry in sequential.plan.layers]
-    held = {name: effective_weights(sequential, name, method, engine=linear) for name in names}
-    return parallel_hardware(sequential, method, kind, images, held=held)
+    effective = {name: effective_weights(sequential, name, method, engine=linear) for name in names}
+    return parallel_hardware(sequential, method, kind, images, held=effective)
 
 
 def default_stop(levels: Levels) -> float:
@@ -168,14 +168,14 @@ def _step(stop: float, resonators: int) -> float:
 
 def deviations(run: ImageRun) -> list[LayerDeviation]:
     """Every engine against the software, layer by layer."""
-    found = []
+    rows = []
     for number, stage in enumerate(run.hardware.design.stages):
         scale = float(run.full_scales[number])
         for engine, answer in run.answers.items():
             error = (answer.sums[number] - run.software.sums[number]) / scale
             rms, largest = float(np.sqrt(np.mean(error**2))), float(np.abs(error).max())
-            found.append(LayerDeviation(stage.layer.name, engine, stage.neurons, scale, rms, largest))
-    return found
+            rows.append(LayerDeviation(stage.layer.name, engine, stage.neurons, scale, rms, largest))
+    return rows
 
 
 def _two_pass(hardware: Hardware, image: Array) -> Answer:
@@ -221,9 +221,9 @@ def run_image(
         raise InputError(f"image {number} of {len(images):,}; possible: 0 ... {len(images) - 1}")
     _check_size(hardware.cnn, options.engines)
     network, image = hardware.design.network, np.asarray(images[number], float)
-    own = tuple(stage.sums[0] for stage in trained_stages(network, image[None]))
+    sums = tuple(stage.sums[0] for stage in trained_stages(network, image[None]))
     batch = trained_stages(network, images[:SCALE_IMAGES])
-    scales = [max(np.abs(a.sums).max(), np.abs(b).max()) or 1.0 for a, b in zip(batch, own, strict=True)]
+    scales = [max(np.abs(a.sums).max(), np.abs(b).max()) or 1.0 for a, b in zip(batch, sums, strict=True)]
     stop = options.stop or default_stop(levels)
     step = _step(stop, hardware.design.resonators)
     answers: dict[RunEngine, Answer] = {}
@@ -239,6 +239,6 @@ def run_image(
         done()
     settled = tuple(settling(levels, traces)) if traces else ()
     drawn = energy(levels, traces, image, settled[-1].sums) if traces else None
-    software = Answer(own, own[-1][network.outputs])
+    software = Answer(sums, sums[-1][network.outputs])
     shown = np.array(scales, float)
     return ImageRun(hardware, image, software, answers, shown, stop, step, traces, transient, settled, drawn)

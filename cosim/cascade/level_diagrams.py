@@ -118,12 +118,12 @@ def _tones(levels: Levels, number: int, run: CascadeRun, images: Array) -> Array
 def _per_part(levels: Levels, number: int) -> Array:
     """Power in the resonator that a branch is meant for, [branches], W at p_max."""
     plan, entry, paths = levels.plan, levels.parallel.entry(number), levels.stages[number].paths
-    found = np.zeros(len(paths.tone))
+    watts = np.zeros(len(paths.tone))
     for b, power in enumerate(bus_powers(plan, entry)):
         at = paths.bus == b
-        own = np.diagonal(power)[paths.slot[at]]
-        found[at] = 0.5 * plan.device.resistance * own * plan.options.p_max
-    return found
+        diagonal = np.diagonal(power)[paths.slot[at]]
+        watts[at] = 0.5 * plan.device.resistance * diagonal * plan.options.p_max
+    return watts
 
 
 def _chosen(tones: Array, live: Bools) -> list[tuple[int, int]]:
@@ -138,13 +138,13 @@ def _chosen(tones: Array, live: Bools) -> list[tuple[int, int]]:
 
 def _neuron(levels: Levels, number: int, tone: int, voltages: Array) -> NeuronLevel:
     """The neuron of stage `number` behind a tone of the next, from the voltages [neurons] at the transconductors on."""
-    own, paths, z0 = levels.stages[number], levels.stages[number + 1].paths, levels.impedance
-    assert own.kind is not None
-    current, voltage = float(own.current(voltages)[tone]), float(voltages[tone])
-    power = float(own.options.oscillator(own.kind, z0).power(current))
-    amplifier = own.options.amplifier(z0, float(own.gain[tone]))
+    stage_levels, paths, z0 = levels.stages[number], levels.stages[number + 1].paths, levels.impedance
+    assert stage_levels.kind is not None
+    current, voltage = float(stage_levels.current(voltages)[tone]), float(voltages[tone])
+    power = float(stage_levels.options.oscillator(stage_levels.kind, z0).power(current))
+    amplifier = stage_levels.options.amplifier(z0, float(stage_levels.gain[tone]))
     out = float(amplifier.compressed(np.sqrt(2 * z0 * power), paths.frequency[tone]))
-    overdrive = current / own.options.threshold_current
+    overdrive = current / stage_levels.options.threshold_current
     return NeuronLevel(voltage, current, overdrive, power, out**2 / (2 * z0), amplifier.p1db)
 
 
@@ -181,20 +181,20 @@ def _layer(
     levels: Levels, number: int, tones: Array, following: Array | None, voltages: Array, per_part: Array, beyond: float
 ) -> LayerLevels:
     """Noise floors and headrooms of a stage; `following` are the tones into the next, None behind the last."""
-    design, own, stage = levels.parallel, levels.stages[number], levels.parallel.stages[number]
-    device, paths = design.plan.device, own.paths
+    design, stage_levels, stage = levels.parallel, levels.stages[number], levels.parallel.stages[number]
+    device, paths = design.plan.device, stage_levels.paths
     live = paths.tone >= 0
     largest = float((per_part[live] * tones.max(0)[paths.tone[live]]).max())
-    trimmed = voltages - own.rest[stage.first]
+    trimmed = voltages - stage_levels.rest[stage.first]
     overdrive = clamp = clipped = p1db = amplifier_noise = float("nan")
-    if own.kind is not None and following is not None:
-        xi = own.current(voltages) / own.options.threshold_current
-        overdrive, clipped = float(xi.max()), float((xi > own.options.clamp).mean())
-        clipped = 0.0 if np.isfinite(own.ceiling) else clipped  # a clamp of the trained activation is meant
-        clamp = 2 * _decibel(own.options.clamp / max(overdrive, 1e-300))
+    if stage_levels.kind is not None and following is not None:
+        xi = stage_levels.current(voltages) / stage_levels.options.threshold_current
+        overdrive, clipped = float(xi.max()), float((xi > stage_levels.options.clamp).mean())
+        clipped = 0.0 if np.isfinite(stage_levels.ceiling) else clipped  # a clamp of the trained activation is meant
+        clamp = 2 * _decibel(stage_levels.options.clamp / max(overdrive, 1e-300))
         after = levels.stages[number + 1].paths
         out = float((after.source**2 * following.max(0) / (8 * levels.impedance)).max())
-        p1db = _decibel(own.options.p1db / max(out, 1e-300))
+        p1db = _decibel(stage_levels.options.p1db / max(out, 1e-300))
         amplifier_noise = _amplifier_noise(levels, number)
     return LayerLevels(
         stage.layer.name,
@@ -213,10 +213,10 @@ def _layer(
 
 def _amplifier_noise(levels: Levels, number: int) -> float:
     """Largest noise of a stage's amplifiers at their outputs in a linewidth of the next stage's resonators, W."""
-    own, paths = levels.stages[number], levels.stages[number + 1].paths
+    stage_levels, paths = levels.stages[number], levels.stages[number + 1].paths
     quality, live = levels.plan.device.quality, paths.ways > 0
-    one = own.options.amplifier(levels.impedance)
-    density = one.noise_power(paths.frequency[live]) * (own.gain[live] / one.gain) ** 2
+    amplifier = stage_levels.options.amplifier(levels.impedance)
+    density = amplifier.noise_power(paths.frequency[live]) * (stage_levels.gain[live] / amplifier.gain) ** 2
     return float((density * paths.frequency[live] / quality).max())
 
 
@@ -242,11 +242,11 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
     for number, tones in enumerate(parts):
         per_part = _per_part(levels, number)
         for which, at in zip(WHICH, _chosen(tones, levels.stages[number].paths.ways > 0), strict=True):
-            found = _tone(levels, number, which, at, float(tones[at]), per_part)
+            tone_level = _tone(levels, number, which, at, float(tones[at]), per_part)
             if number:
                 neuron = _neuron(levels, number - 1, at[1], volts[number - 1][at[0]])
-                found = replace(found, neuron=neuron)
-            shown.append(found)
+                tone_level = replace(tone_level, neuron=neuron)
+            shown.append(tone_level)
         following = parts[number + 1] if number + 1 < len(parts) else None
         beyond = _beyond(levels, number, tones, images)
         layers.append(_layer(levels, number, tones, following, volts[number], per_part, beyond))
@@ -255,30 +255,30 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
 
 def faults(diagram: LevelDiagram) -> list[str]:
     """What is wrong with the levels, a line each: clipped oscillators, resonators beyond their linear range."""
-    found = []
-    for layer in diagram.layers:
-        if layer.clipped > MUCH_CLIPPED:
-            found.append(
-                f"layer {layer.layer}: {100 * layer.clipped:.1f} % of its activations drive an oscillator beyond the "
-                f"clamp (largest {layer.overdrive:.2f} threshold currents); possible: less neuron.headroom, a larger "
+    messages = []
+    for row in diagram.layers:
+        if row.clipped > MUCH_CLIPPED:
+            messages.append(
+                f"layer {row.layer}: {100 * row.clipped:.1f} % of its activations drive an oscillator beyond the "
+                f"clamp (largest {row.overdrive:.2f} threshold currents); possible: less neuron.headroom, a larger "
                 "neuron.clamp, or calibration images"
             )
-        if layer.p_max < -_decibel(LINEAR):
-            found.append(
-                f"layer {layer.layer}: {-layer.p_max:.2f} dB above p_max in a resonator, beyond its linear range; "
+        if row.p_max < -_decibel(LINEAR):
+            messages.append(
+                f"layer {row.layer}: {-row.p_max:.2f} dB above p_max in a resonator, beyond its linear range; "
                 "possible: compile with --calibration images that hold the largest activations"
             )
-    return found
+    return messages
 
 
 def noisy(diagram: LevelDiagram) -> list[tuple[str, float]]:
     """Layers whose noise at the transconductors is more than a tenth of full scale: a line, and the part of it."""
     return [
         (
-            f"layer {layer.layer}: chain noise of {1e6 * layer.chain_noise:.3g} uV rms at a full scale of "
-            f"{1e6 * layer.full_scale:.3g} uV; possible: more plan.p_max, less neuron.bandwidth",
-            layer.chain_noise / layer.full_scale if layer.full_scale else float("inf"),
+            f"layer {row.layer}: chain noise of {1e6 * row.chain_noise:.3g} uV rms at a full scale of "
+            f"{1e6 * row.full_scale:.3g} uV; possible: more plan.p_max, less neuron.bandwidth",
+            row.chain_noise / row.full_scale if row.full_scale else float("inf"),
         )
-        for layer in diagram.layers
-        if layer.chain_noise > MUCH_NOISE * layer.full_scale
+        for row in diagram.layers
+        if row.chain_noise > MUCH_NOISE * row.full_scale
     ]

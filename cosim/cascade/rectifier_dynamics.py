@@ -84,8 +84,8 @@ class Rectifiers:
 
     def voltage(self, a: Array) -> Array:
         """Rectified voltage now, V, [buses, chains], for amplitudes a [buses, tones] in √W."""
-        seen = a[:, self._tone][:, :, None]
-        followed = (self._signed.real * self._near.real - self._signed.imag * self._near.imag) * seen
+        amplitude = a[:, self._tone][:, :, None]
+        followed = (self._signed.real * self._near.real - self._signed.imag * self._near.imag) * amplitude
         return np.asarray(followed.sum((1, 3)) + np.einsum("bt,btj->bj", a**2, self._rest))
 
     def advance(self, a0: Array, a1: Array) -> None:

@@ -58,18 +58,18 @@ def settling_time(time: Array, traces: Array, part: float) -> Array:
 
 def time_constants(levels: Levels, number: int) -> TimeConstants:
     """Analytic time constants of a stage."""
-    design, own = levels.parallel, levels.stages[number]
+    design, stage_levels = levels.parallel, levels.stages[number]
     plan, entry = design.plan, levels.parallel.entry(number)
     stack = dc_stack(levels, number)
     f = min(float(bus.frequencies.min()) for bus in entry.buses)
     resonator = 1 / (2 * np.pi * plan.device.damping * f)
     oscillator = threshold = 0.0
-    if own.kind is not None:
+    if stage_levels.kind is not None:
         tones = levels.stages[number + 1].paths.frequency
-        device = own.options.oscillator(own.kind, levels.impedance, float(tones[tones > 0].min()))
-        current = np.array([own.options.clamp, 1.0]) * own.options.threshold_current
+        device = stage_levels.options.oscillator(stage_levels.kind, levels.impedance, float(tones[tones > 0].min()))
+        current = np.array([stage_levels.options.clamp, 1.0]) * stage_levels.options.threshold_current
         oscillator, threshold = (float(1 / rate) for rate in device.rate(current))
-    corner = POLES / (2 * np.pi * own.options.bandwidth)
+    corner = POLES / (2 * np.pi * stage_levels.options.bandwidth)
     return TimeConstants(resonator, stack.delay, corner, float(stack.time_constants[0]), oscillator, threshold)
 
 
@@ -80,21 +80,21 @@ def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9
     at full drive; all neurons step alike. The ringing of detuned resonators, the start of the tones and what thresholds
     do are left to the simulation.
     """
-    known = [time_constants(levels, n) for n in range(len(levels.stages))]
-    count = int(40 * sum(one.sum for one in known) / step)
-    signal, found = np.ones(count), []
-    for number, one in enumerate(known):
-        signal = low_pass(np.append(0, signal[1:]), 1 / (2 * np.pi * one.resonator), step)
+    constants = [time_constants(levels, n) for n in range(len(levels.stages))]
+    count = int(40 * sum(times.sum for times in constants) / step)
+    signal, settled = np.ones(count), []
+    for number, times in enumerate(constants):
+        signal = low_pass(np.append(0, signal[1:]), 1 / (2 * np.pi * times.resonator), step)
         stack = dc_stack(levels, number)
         advance, state = stack.step(step), np.zeros(len(stack.matrix))
         shape = np.ones(stack.drive.shape[1]) / stack.rest(np.ones(stack.drive.shape[1]))[-1]
-        seen = np.zeros(count)
+        readout = np.zeros(count)
         for n in range(1, count):
             state = advance(state, signal[n - 1] * shape, signal[n] * shape)
-            seen[n] = state[-1]
-        found.append(float(settling_time(np.arange(count, dtype=np.float64) * step, seen, part)))
-        signal = low_pass(seen, 1 / (2 * np.pi * one.oscillator), step) if one.oscillator else seen
-    return np.array(found)
+            readout[n] = state[-1]
+        settled.append(float(settling_time(np.arange(count, dtype=np.float64) * step, readout, part)))
+        signal = low_pass(readout, 1 / (2 * np.pi * times.oscillator), step) if times.oscillator else readout
+    return np.array(settled)
 
 
 def settling(levels: Levels, run: EnvelopeRun, part: float = 0.01) -> list[StageSettling]:

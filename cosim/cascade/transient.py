@@ -86,15 +86,19 @@ def _nodes(levels: Levels, s: int) -> list[str]:
 
 def _sums(levels: Levels, s: int, shown: Array) -> Array:
     """Weighted sums plus bias of a stage from what its drive nodes show."""
-    own = levels.stages[s]
-    is_voltage = own.kind is None or own.knees is not None
-    return sums_of(levels, s, shown if is_voltage else (shown / own.options.resistance - own.bias) / own.gm)
+    stage_levels = levels.stages[s]
+    is_voltage = stage_levels.kind is None or stage_levels.knees is not None
+    return sums_of(
+        levels,
+        s,
+        shown if is_voltage else (shown / stage_levels.options.resistance - stage_levels.bias) / stage_levels.gm,
+    )
 
 
 def trace_difference(levels: Levels, transient: CascadeTransient, run: EnvelopeRun) -> Array:
     """Largest difference of the traces of each stage, part of the stage's largest end value; beat notes included."""
-    found = []
+    differences = []
     for sums, trace in zip(transient.sums, run.stages, strict=True):
         there = np.stack([np.interp(transient.time, run.time, column) for column in trace.sums.T], axis=1)
-        found.append(np.abs(sums - there).max() / np.abs(trace.sums[-1]).max())
-    return np.array(found)
+        differences.append(np.abs(sums - there).max() / np.abs(trace.sums[-1]).max())
+    return np.array(differences)

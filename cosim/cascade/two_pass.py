@@ -68,20 +68,20 @@ def pool(levels: Levels, number: int, voltages: Array) -> Array:
     if stage.pool == "average":
         return np.asarray(voltages[..., stage.members].mean(-1))
     # What the zero of the tones adds differs from chain to chain only where padding does not count: it is trimmed.
-    seen = np.where(stage.members < 0, -np.inf, voltages[..., stage.members])
-    return np.asarray(levels.stages[number].options.maximum().maximum(seen, -1))
+    inputs = np.where(stage.members < 0, -np.inf, voltages[..., stage.members])
+    return np.asarray(levels.stages[number].options.maximum().maximum(inputs, -1))
 
 
 def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues, ...]:
     """What the trained network does with images [n, *input_shape], in the order of the hardware's neurons."""
-    x, found = np.asarray(images, float).reshape(len(images), -1), list[StageValues]()
+    x, stages = np.asarray(images, float).reshape(len(images), -1), list[StageValues]()
     for stage in network.stages:
         chains = _chains(stage, stage.copies.matrix, np.concatenate([x, np.zeros((len(x), 1))], axis=1))
         pooled = np.where(stage.members < 0, -np.inf, chains[:, stage.members])
         sums = (pooled.mean(-1) if stage.pool == "average" else pooled.max(-1)) + stage.bias
         x = stage.activation(sums)
-        found.append(StageValues(sums, x))
-    return tuple(found)
+        stages.append(StageValues(sums, x))
+    return tuple(stages)
 
 
 def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:
@@ -94,8 +94,8 @@ def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0)
 
 def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
     """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 1], a padded pixel's at the end."""
-    seen = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
-    return np.asarray((seen @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
+    inputs = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
+    return np.asarray((inputs @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
 
 
 def cascade(
@@ -113,8 +113,9 @@ def cascade(
     if not len(images):
         raise InputError("no images; possible: at least one")
     weights = [
-        stage_weights(stage, held[stage.layer.name]) * (own.unit * levels.parallel.scale(n)[1])  # V per unit of p_max
-        for n, (stage, own) in enumerate(zip(levels.parallel.stages, levels.stages, strict=True))
+        stage_weights(stage, held[stage.layer.name])
+        * (stage_levels.unit * levels.parallel.scale(n)[1])  # V per unit of p_max
+        for n, (stage, stage_levels) in enumerate(zip(levels.parallel.stages, levels.stages, strict=True))
     ]
     rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(weights))]
     parts = []
@@ -133,7 +134,7 @@ def _batch(
     levels: Levels, weights: Sequence[Array], images: Array, rms: Sequence[float], noise: np.random.Generator | None
 ) -> list[StageValues]:
     """One batch through all stages; weights [groups, outputs, taps] in V per unit of p_max, `rms` of the noise in V."""
-    design, found = levels.parallel, []
+    design, stages = levels.parallel, []
     tones = pixel_tones(design, images)
     for number, stage in enumerate(design.stages):
         volts = _chains(stage, weights[number], design.padded(number, tones))
@@ -142,9 +143,9 @@ def _batch(
         at = pool(levels, number, volts)
         sums = sums_of(levels, number, at)
         if levels.stages[number].kind is None:
-            found.append(StageValues(sums, sums))
+            stages.append(StageValues(sums, sums))
             break
         tones = activate(levels, number, at)
         zero, scale = design.scale(number + 1)
-        found.append(StageValues(sums, tones * scale - zero))
-    return found
+        stages.append(StageValues(sums, tones * scale - zero))
+    return stages

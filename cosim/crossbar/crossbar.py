@@ -72,9 +72,9 @@ def _cuts(size: int, most: int) -> list[slice]:
     return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
-def _tiles(layer: Synapses, array: CrossbarArray) -> list[tuple[int, slice, list[slice]]]:
+def _tiles(synapses: Synapses, array: CrossbarArray) -> list[tuple[int, slice, list[slice]]]:
     """(group, outputs, [inputs of each array]) of the stacks of arrays that share their outputs."""
-    groups, outputs, taps = layer.matrix.shape
+    groups, outputs, taps = synapses.matrix.shape
     rows = _cuts(taps, array.rows)
     return [(g, cut, rows) for g in range(groups) for cut in _cuts(outputs, array.columns // 2)]
 
@@ -116,24 +116,24 @@ def _largest_fill(target: Array, rows: list[slice], array: CrossbarArray) -> flo
 
 def _compensated(target: Array, rows: list[slice], array: CrossbarArray) -> tuple[Array, float]:
     """Weights to program so that the array answers with the target [outputs, taps]; the squared error that is left."""
-    full, held, best, least = pair_range(array.cell), target, target, np.inf
+    full, weights, best, least = pair_range(array.cell), target, target, np.inf
     for _ in range(PASSES):
-        lines, cells = _transfer(held, rows, array)
+        lines, cells = _transfer(weights, rows, array)
         missing = target - _difference(lines) / full
         left = float(np.sum(missing**2))
         if left > 0.98 * least:
             break
-        best, least = held, left
-        held = np.clip(held + missing / _arrives(lines, cells), -1, 1)
+        best, least = weights, left
+        weights = np.clip(weights + missing / _arrives(lines, cells), -1, 1)
     return best, least
 
 
 def _programmed(
-    layer: Synapses, program: CrossbarProgram, array: CrossbarArray
+    synapses: Synapses, program: CrossbarProgram, array: CrossbarArray
 ) -> tuple[list[tuple[int, slice, list[slice], Array]], float]:
     """Stacks of arrays with the weights that their cells hold, and the fill, which is one for the whole layer."""
-    scaled = layer.matrix / (np.abs(layer.matrix).max() or 1.0)
-    stacks = _tiles(layer, array)
+    scaled = synapses.matrix / (np.abs(synapses.matrix).max() or 1.0)
+    stacks = _tiles(synapses, array)
     if program == "direct":
         return [(g, cut, rows, scaled[g, cut]) for g, cut, rows in stacks], 1.0
     largest = min(_largest_fill(scaled[g, cut], rows, array) for g, cut, rows in stacks)
@@ -143,10 +143,10 @@ def _programmed(
         tried = [_compensated(part * largest * scaled[g, cut], rows, array) for g, cut, rows in stacks]
         error = np.sqrt(sum(left for _, left in tried) / scaled.size) / (part * largest)
         if error < least:
-            best, least, fill = [held for held, _ in tried], error, part * largest
+            best, least, fill = [weights for weights, _ in tried], error, part * largest
         if error < HELD:
             break
-    return [(*stack, held) for stack, held in zip(stacks, best, strict=True)], fill
+    return [(*stack, weights) for stack, weights in zip(stacks, best, strict=True)], fill
 
 
 def crossbar_weights(
@@ -162,8 +162,8 @@ def crossbar_weights(
     trained, full = entry.matrix, pair_range(array.cell)
     stacks, fill = _programmed(entry, program, array)
     answer, spread = np.zeros_like(trained), np.zeros_like(trained)
-    for group, cut, rows, held in stacks:
-        lines, _ = _transfer(held, rows, array)
+    for group, cut, rows, weights in stacks:
+        lines, _ = _transfer(weights, rows, array)
         answer[group, cut] = _difference(lines) / full
         spread[group, cut] = np.hypot(lines[:, ::2], lines[:, 1::2]).T / full
     power = float(np.sum(answer**2))
@@ -192,16 +192,19 @@ def noisy(weights: Mapping[str, CrossbarWeights], noise: float, seed: int = 0) -
     if not noise:
         return dict(weights)
     draw = np.random.default_rng(seed)
-    known = {name: {spec.name: getattr(one, spec.name) for spec in fields(one)} for name, one in weights.items()}
-    return {name: NoisyCrossbar(**values, noise=noise, draw=draw) for name, values in known.items()}
+    arguments = {
+        name: {spec.name: getattr(layer_weights, spec.name) for spec in fields(layer_weights)}
+        for name, layer_weights in weights.items()
+    }
+    return {name: NoisyCrossbar(**values, noise=noise, draw=draw) for name, values in arguments.items()}
 
 
 def first_array(
     design: Design, layer: str, array: CrossbarArray, program: CrossbarProgram = "direct"
 ) -> tuple[Array, Array]:
     """States of the cells of a layer's first array, [rows, columns], and their conductances, S."""
-    _, _, rows, held = _programmed(design.plan.layer(layer).layer, program, array)[0][0]
-    return pair_states(held, array)[rows[0]], pair_conductances(held, array)[rows[0]]
+    _, _, rows, weights = _programmed(design.plan.layer(layer).layer, program, array)[0][0]
+    return pair_states(weights, array)[rows[0]], pair_conductances(weights, array)[rows[0]]
 
 
 def sneak(design: Design, layer: str, array: CrossbarArray) -> float:
@@ -214,6 +217,6 @@ def sneak(design: Design, layer: str, array: CrossbarArray) -> float:
     volts, row, column = np.zeros(len(cells)), np.zeros(len(cells), bool), np.zeros(cells.shape[1], bool)
     volts[0], row[0], column[-1] = array.read_voltage, True, True
     lines = (row, column) if array.unselected == "floating" else (None, None)
-    found = solve_network(cells, volts, array, *lines)
-    through, got = float(found.device[0, -1, 0]), float(found.output[-1, 0])
+    solution = solve_network(cells, volts, array, *lines)
+    through, got = float(solution.device[0, -1, 0]), float(solution.output[-1, 0])
     return (got - through) / max(got, through)

@@ -46,14 +46,14 @@ def compare_layer(design: Design, laid: LaidOut, images: ImageSet, done: Done = 
     strip = laid.solve(done)
     bus = calibrated_design(design.on_buses())
     names = [entry.layer.name for entry in bus.plan.layers]
-    held = {name: effective_weights(bus, name, "calibrated", engine=linear) for name in names}
+    effective = {name: effective_weights(bus, name, "calibrated", engine=linear) for name in names}
     software = propagate(bus.cnn, images.images)
-    found = accuracy(bus, held, images, software=software)
-    shares = {"software": found.software, "RF bus, calibrated": found.circuit}
+    on_buses = accuracy(bus, effective, images, software=software)
+    shares = {"software": on_buses.software, "RF bus, calibrated": on_buses.circuit}
     done()
-    made = strip_weights(strip, laid.fill)
-    for name, weights in made.items():
-        network = {**held, laid.layer.name: weights}
+    on_strips = strip_weights(strip, laid.fill)
+    for name, weights in on_strips.items():
+        network = {**effective, laid.layer.name: weights}
         shares[f"strip lines, {name}"] = accuracy(bus, network, images, software=software).circuit
         done()
     device = bus.plan.device
@@ -61,4 +61,4 @@ def compare_layer(design: Design, laid: LaidOut, images: ImageSet, done: Done = 
     for program in CROSSBAR_PROGRAMS:
         shares[f"crossbar, {program}"] = float(crossbar_point(bus, names, array, program, images).accuracy or 0)
         done()
-    return LayerComparison(len(images.images), shares, made)
+    return LayerComparison(len(images.images), shares, on_strips)

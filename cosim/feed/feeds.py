@@ -112,10 +112,10 @@ class StripFeed:
                 "some chains)"
             )
         strip = solved_layer(design, layer)
-        found = strip_weights(strip, design.plan.options.fill, (program,), disturbed=True)[program]
+        weights = strip_weights(strip, design.plan.options.fill, (program,), disturbed=True)[program]
         for _ in strip.windows:
             done()
-        return found
+        return weights
 
     def steps(self, design: Design, layer: str) -> int:
         """Windows of the layer."""
@@ -156,8 +156,8 @@ def layer_weights(
     design: Design, program: Method, engine: Engine | None = None, layers: Sequence[str] | None = None
 ) -> dict[str, RfWeights]:
     """What some layers of a design (default: all) hold, each by its feed. Raises InputError, EngineError."""
-    found = {}
+    weights = {}
     for name in layers or [entry.layer.name for entry in design.plan.layers]:
         feed = feed_of(design, name)
-        found[name] = feed.weights(design, name, feed.stands_for(program), engine)
-    return found
+        weights[name] = feed.weights(design, name, feed.stands_for(program), engine)
+    return weights

@@ -162,7 +162,7 @@ def read_result(path: Path) -> StoredResult | None:
             arrays = {name: np.array(data.variables[name][:], float) for name in names}
             content = data.content.decode()
         told = {name: text if name in ("layer", "method") else json.loads(text) for name, text in texts.items()}
-        found = StoredResult(told.pop("depends_on"), told, arrays)
-        return found if (_strip_content if strip else _bus_content)(told, arrays) == content else None
+        result = StoredResult(told.pop("depends_on"), told, arrays)
+        return result if (_strip_content if strip else _bus_content)(told, arrays) == content else None
     except Exception:  # damaged, in whatever way its reader says so: computed anew, and replaced
         return None

@@ -103,8 +103,8 @@ def changed_parts(stored: dict[str, str] | None, now: dict[str, str]) -> list[st
 
 def stored_parts(path: Path) -> dict[str, str] | None:
     """What a stored result was computed from, part by part; None where none can be read."""
-    found = read_result(path)
-    return found.depends_on if found else None
+    result = read_result(path)
+    return result.depends_on if result else None
 
 
 def _computed(folder: Path, design: Design, layer: str, method: Method, jobs: int | None, done: Done) -> RfWeights:
@@ -112,19 +112,19 @@ def _computed(folder: Path, design: Design, layer: str, method: Method, jobs: in
     from filelock import FileLock
 
     path, parts = effective_path(folder, layer, method), result_parts(design, layer, method)
-    known = read_result(path)
-    if known is None or known.depends_on != parts:
+    stored = read_result(path)
+    if stored is None or stored.depends_on != parts:
         with FileLock(folder / LOCK):
-            known = read_result(path)  # another process may have been at it
-            if known is None and path.is_file():
+            stored = read_result(path)  # another process may have been at it
+            if stored is None and path.is_file():
                 warn("damaged-result", f"{path}: damaged, edited or of another version; computed anew", 1, 0, "files")
-            if known is None or known.depends_on != parts:
-                found = feed_of(design, layer).weights(design, layer, method, None, jobs, done)
-                write_result(found, parts, path)
-                return found
+            if stored is None or stored.depends_on != parts:
+                weights = feed_of(design, layer).weights(design, layer, method, None, jobs, done)
+                write_result(weights, parts, path)
+                return weights
     for _ in range(count_steps(design, [layer])):
         done()
-    return known.weights(design)
+    return stored.weights(design)
 
 
 def stored_programs(
@@ -141,13 +141,13 @@ def stored_programs(
     InputError, EngineError.
     """
     chosen = layers or [entry.layer.name for entry in design.plan.layers]
-    found: dict[Method, dict[str, RfWeights]] = {method: {} for method in methods}
+    weights: dict[Method, dict[str, RfWeights]] = {method: {} for method in methods}
     feeds = {layer: feed_of(design, layer) for layer in chosen}
     for layer, feed in feeds.items():
         for method in methods:
-            found[method][layer] = _computed(folder, design, layer, feed.stands_for(method), jobs, done)
+            weights[method][layer] = _computed(folder, design, layer, feed.stands_for(method), jobs, done)
         solved_layer.cache_clear()
-    return found
+    return weights
 
 
 def stored_effective_weights(

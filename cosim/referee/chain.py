@@ -94,16 +94,16 @@ def patch_powers(design: Design, layer: str, images: Array, resonators: int | No
     images [n, *input_shape]; with `resonators`, the powers of those that `chain_bus` keeps. Shape [resonators].
     """
     bus = design.plan.layer(layer).buses[0]
-    seen: list[Array] = []
+    batches: list[Array] = []
 
     def watch(entry: Synapses, x: Array) -> Array:
         if entry.name == layer:
-            seen.append(tone_powers(design, entry, x)[bus.group].reshape(-1, entry.taps)[:, bus.taps])
+            batches.append(tone_powers(design, entry, x)[bus.group].reshape(-1, entry.taps)[:, bus.taps])
         return software_layer(entry, x)
 
     propagate(design.cnn, images, watch)
-    found = np.concatenate(seen)
-    brightest = found[found.sum(1).argmax()]
+    powers = np.concatenate(batches)
+    brightest = powers[powers.sum(1).argmax()]
     return np.asarray(brightest if resonators is None else brightest[_kept(len(brightest), resonators)])
 
 

@@ -37,11 +37,11 @@ MOST_STEPS = 500_000
 
 def _instance(name: str, nodes: Sequence[str], device: str, values: Values) -> str:
     """A subcircuit with those of the values that are parameters of it."""
-    known = library()
-    if device not in known:
-        raise InputError(f"no subcircuit {device!r} in spice_lib; possible: {', '.join(known)}")
-    own = {name: values[name] for name in known[device].parameters if name in values}
-    return NGSPICE.format_instance(name, nodes, device, numbers(15, **own))
+    subcircuits = library()
+    if device not in subcircuits:
+        raise InputError(f"no subcircuit {device!r} in spice_lib; possible: {', '.join(subcircuits)}")
+    parameters = {name: values[name] for name in subcircuits[device].parameters if name in values}
+    return NGSPICE.format_instance(name, nodes, device, numbers(15, **parameters))
 
 
 def _source(name: str, a: str, b: str, dc: float | None = None, ac: str = "", wave: str = "") -> str:
@@ -222,5 +222,5 @@ def two_port_points(f: Array, device: str, values: Values, z0: float = 50.0) -> 
     """S21 and S11 of a line between its two pins by `.ac`; f in Hz, evenly spaced."""
     body = [_instance("x1", ("a", "b"), device, values), _source("v1", "s", "0", 0, "2")]
     body += [NGSPICE.format_element(*end, repr(z0)) for end in (("rs", ("s", "a")), ("rl", ("b", "0")))]
-    found = _run("device_line", device, body, _grid(f), ["v(a)", "v(b)"], 60).columns(["v(a)", "v(b)"])
-    return np.asarray(found[:, 1]), np.asarray(found[:, 0] - 1)
+    volts = _run("device_line", device, body, _grid(f), ["v(a)", "v(b)"], 60).columns(["v(a)", "v(b)"])
+    return np.asarray(volts[:, 1]), np.asarray(volts[:, 0] - 1)

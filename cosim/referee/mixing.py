@@ -86,5 +86,5 @@ def three_tones(shift: float = 0.0, power: float = 2e-9, phase: float = 0.0) -> 
         volts.append(float(weight @ plot.columns(["v(dc0)"])[where, 0].real / weight.sum()))
     full = device.sensitivity * power
     source = emf * np.exp(1j * (np.deg2rad(np.array([phase, 0.0, 0.0])) - np.pi / 2))  # ngspice's sources are sines
-    known = 0.0 if shift else _closed_form(bus, f_res, source, circuit, device)
-    return Shift((volts[0] - volts[1]) / 2 / full, known / full)
+    expected = 0.0 if shift else _closed_form(bus, f_res, source, circuit, device)
+    return Shift((volts[0] - volts[1]) / 2 / full, expected / full)

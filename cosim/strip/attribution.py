@@ -115,16 +115,16 @@ class Attribution:
         return float(np.sqrt((error[kept] ** 2).sum() / self.uses.sum()))
 
 
-def wanted_weights(found: StripPass, weights: Array) -> tuple[Array, Bools]:
+def wanted_weights(passes: StripPass, weights: Array) -> tuple[Array, Bools]:
     """Weights that a window should have, from those of the tuning lines [weights]; and which lines a chain uses."""
-    circuit, usage = found.circuit, found.circuit.placement.usage
-    chain, line = usage.chain[circuit.resonators], np.searchsorted(found.lines, circuit.line)
-    inside = np.isin(chain, found.chains)
-    at = np.searchsorted(found.chains, chain[inside]), line[inside]
-    wanted = np.zeros((len(found.chains), len(found.lines)))
-    uses = np.zeros(wanted.shape, bool)
-    wanted[at], uses[at] = weights[usage.weight[circuit.resonators[inside]]], True
-    return wanted, uses
+    circuit, usage = passes.circuit, passes.circuit.placement.usage
+    chain, line = usage.chain[circuit.resonators], np.searchsorted(passes.lines, circuit.line)
+    inside = np.isin(chain, passes.chains)
+    at = np.searchsorted(passes.chains, chain[inside]), line[inside]
+    target = np.zeros((len(passes.chains), len(passes.lines)))
+    uses = np.zeros(target.shape, bool)
+    target[at], uses[at] = weights[usage.weight[circuit.resonators[inside]]], True
+    return target, uses
 
 
 def _interference(i: Complex, x: Complex, gain: Array, transduction: float) -> Array:
@@ -135,28 +135,28 @@ def _interference(i: Complex, x: Complex, gain: Array, transduction: float) -> A
     return np.asarray(np.abs(form - np.diag(np.diag(form))))
 
 
-def coherent_terms(found: StripPass, f_res: Array, device: SpinDiode) -> tuple[Array, Array]:
+def coherent_terms(passes: StripPass, f_res: Array, device: SpinDiode) -> tuple[Array, Array]:
     """Interference of lines of one frequency, V/W, [chains, tones]: worst case, and RMS over random phases."""
-    circuit = found.circuit
-    worst, rms = np.zeros((2, len(found.chains), len(found.frequencies)))
-    for tone in np.unique(found.tones):
-        own = found.tones == tone
-        chi = susceptibility(found.frequencies[tone], f_res[circuit.resonators], device.damping)
-        i = found.current[own]
-        for j, gain in enumerate(found.gains):
+    circuit = passes.circuit
+    worst, rms = np.zeros((2, len(passes.chains), len(passes.frequencies)))
+    for tone in np.unique(passes.tones):
+        same_tone = passes.tones == tone
+        chi = susceptibility(passes.frequencies[tone], f_res[circuit.resonators], device.damping)
+        i = passes.current[same_tone]
+        for j, gain in enumerate(passes.gains):
             size = _interference(i, i * chi, gain, device.transduction)
             worst[j, tone], rms[j, tone] = size.sum(), np.sqrt((size**2).sum())
     return worst, rms
 
 
-def _one_frequency(found: StripPass, f_res: Array, device: SpinDiode) -> tuple[Array, Array]:
+def _one_frequency(passes: StripPass, f_res: Array, device: SpinDiode) -> tuple[Array, Array]:
     """Voltages [lines, resonators] and interference [chains] if each resonator met every tone at its own frequency.
 
     Both V/W; the latter is the RMS over random phases, √Σ|Q_lm|².
     """
-    own = susceptibility(found.frequencies[found.circuit.tone], f_res[found.circuit.resonators], device.damping)
-    met = [_interference(found.current, found.current * own, gain, device.transduction) for gain in found.gains]
-    volts = 0.5 * device.transduction * np.abs(found.current) ** 2 * own.real
+    chi = susceptibility(passes.frequencies[passes.circuit.tone], f_res[passes.circuit.resonators], device.damping)
+    met = [_interference(passes.current, passes.current * chi, gain, device.transduction) for gain in passes.gains]
+    volts = 0.5 * device.transduction * np.abs(passes.current) ** 2 * chi.real
     return np.asarray(volts), np.sqrt([(size**2).sum() for size in met])
 
 
@@ -185,7 +185,7 @@ class _Window:
 
     def run(self, causes: Causes, part: float = 1.0) -> tuple[StripPass, Array]:
         """The passes, and the rectified voltages [lines, resonators]."""
-        found = strip_pass(
+        passes = strip_pass(
             self.placement,
             self.frequencies,
             causes,
@@ -197,11 +197,11 @@ class _Window:
             self.f_res,
         )
         self.done()
-        return found, rectified(found, self.f_res, self.device)
+        return passes, rectified(passes, self.f_res, self.device)
 
-    def weights(self, found: StripPass, volts: Array) -> Array:
+    def weights(self, passes: StripPass, volts: Array) -> Array:
         """Weights [chains, lines] in units of the largest."""
-        return np.asarray(found.gains @ volts.T / self.top)
+        return np.asarray(passes.gains @ volts.T / self.top)
 
     def answer(self, causes: Causes, part: float = 1.0) -> Array:
         """Weights under these causes."""
@@ -213,16 +213,16 @@ def _split(
 ) -> tuple[tuple[Part, ...], dict[str, Array]]:
     """Every part alone, by its removal and by its derivative; and what its removal leaves of the pairs `at`."""
     everything = (*BASE, *(cause for causes in parts.values() for cause in causes))
-    found, removed = [], {}
+    split, removed = [], {}
     for name, causes in parts.items():
         less, quieter = window.run(tuple(cause for cause in everything if cause not in causes))
         removed[name] = quieter[at]
-        one = (*BASE, *causes)
+        included = (*BASE, *causes)
         # of second order, from one side
-        slope = (4 * window.answer(one, STEP) - window.answer(one, 2 * STEP) - 3 * base) / (2 * STEP)
-        alone, without = window.answer(one) - base, total - window.weights(less, quieter)
-        found.append(Part(name, causes, alone, without, slope))
-    return tuple(found), removed
+        slope = (4 * window.answer(included, STEP) - window.answer(included, 2 * STEP) - 3 * base) / (2 * STEP)
+        alone, without = window.answer(included) - base, total - window.weights(less, quieter)
+        split.append(Part(name, causes, alone, without, slope))
+    return tuple(split), removed
 
 
 def attribute(
@@ -249,7 +249,7 @@ def attribute(
     circuit = _Window(placement, frequencies, f_res, window, neighbours, device, engine, top, done)
     full, volts = circuit.run((*BASE, *(cause for causes in parts.values() for cause in causes)))
     at, total = loudest(full, volts, most_pairs), circuit.weights(full, volts)
-    wanted, uses = wanted_weights(full, weights / top)
+    target, uses = wanted_weights(full, weights / top)
     ideal, base = circuit.answer(()), circuit.answer(BASE)
     split, removed = _split(circuit, parts, total, base, at)
     flat, beating = _one_frequency(full, f_res, device)
@@ -258,11 +258,11 @@ def attribute(
         chains=full.chains,
         lines=full.lines,
         uses=uses,
-        wanted=wanted,
-        spectral=ideal - wanted,
+        wanted=target,
+        spectral=ideal - target,
         delay=base - ideal,
         parts=split,
-        total=total - wanted,
+        total=total - target,
         unselective=np.where(uses, 0.0, circuit.weights(full, flat)),
         interference=beating / top,
         coherent_worst=worst / top,

@@ -96,11 +96,11 @@ def nodal_matrix(circuit: StripCircuit, f: float, resistance: float, ends: tuple
     count = len(branches.a)
     n = nodes + 1 + np.arange(count)
     i, j, m = circuit.mutual
-    one = np.ones(count, complex)
+    ones = np.ones(count, complex)
     rows = np.concatenate([rows, branches.a, branches.b, n, n, n, i + nodes + 1, j + nodes + 1])
     cols = np.concatenate([cols, n, n, branches.a, branches.b, n, j + nodes + 1, i + nodes + 1])
     series = -(branches.r + w * branches.x)
-    values = np.concatenate([values, one, -one, one, -one, series, -w * m, -w * m])
+    values = np.concatenate([values, ones, -ones, ones, -ones, series, -w * m, -w * m])
     full = coo_matrix((values, (rows, cols)), shape=(nodes + 1 + count, nodes + 1 + count)).tocsc()
     return full[1:, 1:]
 
@@ -128,7 +128,7 @@ def linear_phasors(circuit: StripCircuit, lines: Ints, tones: Ints, frequencies:
     resistance, out = device.resistance, np.zeros((len(lines), len(circuit.head)), complex)
     begin, end = circuit.pieces.begin, circuit.pieces.end
     entry, leave = circuit.branches.a[begin], circuit.branches.b[end]
-    own = circuit.line[begin]
+    source_line = circuit.line[begin]
     for tone in np.unique(tones):
         f, which = float(frequencies[tone]), np.flatnonzero(tones == tone)
         emf, before, after = cut_ends(circuit, f)
@@ -136,7 +136,7 @@ def linear_phasors(circuit: StripCircuit, lines: Ints, tones: Ints, frequencies:
             circuit, f, resistance, (np.concatenate([entry, leave]), np.concatenate([1 / before, after]))
         )
         drive = np.zeros((matrix.shape[0], len(which)), complex)
-        hit, column = np.nonzero(own[:, None] == lines[which][None])
+        hit, column = np.nonzero(source_line[:, None] == lines[which][None])
         np.add.at(drive, (entry[hit] - 1, column), (emf / before)[hit])
         solved = _factor(matrix).solve(drive * drive_emf(circuit, resistance))
         out[which] = junction_currents(circuit, solved, resistance).T
@@ -150,19 +150,19 @@ def readout_gains(circuit: StripCircuit, chains: Ints, resistance: float) -> Arr
     """
     leak, rail = circuit.leaks, slice(len(circuit.head) + len(circuit.pieces.source), None)
     rails = circuit.branches.a[rail], circuit.branches.b[rail], circuit.branches.r[rail]
-    held = np.unique(np.concatenate([[0], circuit.head, circuit.foot]))
+    dc_nodes = np.unique(np.concatenate([[0], circuit.head, circuit.foot]))
     a, b = np.concatenate([circuit.head, leak.a]), np.concatenate([circuit.foot, leak.b])
     g = np.concatenate([1 / (resistance + circuit.wire), leak.x])
-    dc = np.isin(a, held) & np.isin(b, held)
+    dc = np.isin(a, dc_nodes) & np.isin(b, dc_nodes)
     rows, cols, values = _stamp(a[dc], b[dc], g[dc].astype(complex))
     count = len(rails[0])
     n = circuit.nodes + 1 + np.arange(count)
-    one = np.ones(count)
+    ones = np.ones(count)
     rows = np.concatenate([rows, rails[0], rails[1], n, n, n])
     cols = np.concatenate([cols, n, n, rails[0], rails[1], n])
-    values = np.concatenate([values.real, one, -one, one, -one, -rails[2]])
+    values = np.concatenate([values.real, ones, -ones, ones, -ones, -rails[2]])
     size = circuit.nodes + 1 + count
-    kept = np.concatenate([held[held > 0], n])
+    kept = np.concatenate([dc_nodes[dc_nodes > 0], n])
     matrix = coo_matrix((values, (rows, cols)), shape=(size, size)).tocsc()[kept][:, kept]
     heads = circuit.readout[np.searchsorted(circuit.chains, chains)]
     inject = np.zeros((len(kept), len(chains)))
@@ -182,10 +182,10 @@ def _coherent(
     """
     out = np.zeros((len(gains), count))
     for tone in np.unique(tones):
-        own = tones == tone
-        if own.sum() < 2:
+        same_tone = tones == tone
+        if same_tone.sum() < 2:
             continue
-        i, x = current[own], precession[own]
+        i, x = current[same_tone], precession[same_tone]
         for j, gain in enumerate(gains):
             near = np.flatnonzero(np.abs(gain) > 1e-12 * np.abs(gain).max())
             form = (i[:, near] * gain[near]) @ x[:, near].conj().T
@@ -221,20 +221,20 @@ def strip_response(
             f"{len(usage.line):,} and {usage.tones}"
         )
     chains = np.unique(usage.chain if window is None else np.asarray(window)).astype(np.int64)
-    held = chains if window is None or not neighbours else neighbour_chains(placement, chains, neighbours)
-    circuit = strip_circuit(placement, parasitics, None if window is None else held, also, reach)
+    with_neighbours = chains if window is None or not neighbours else neighbour_chains(placement, chains, neighbours)
+    circuit = strip_circuit(placement, parasitics, None if window is None else with_neighbours, also, reach)
     lines, first = np.unique(circuit.line, return_index=True)
     if len(lines) * len(circuit.head) > MOST_PHASORS:
         raise InputError(
             f"layer {usage.layer}: {len(lines):,} lines over {len(circuit.head):,} resonators; possible: "
             f"{MOST_PHASORS:,} pairs, the layer in windows of chains"
         )
-    tones, own = circuit.tone[first], f_res[circuit.resonators]
+    tones, resonances = circuit.tone[first], f_res[circuit.resonators]
     if engine == "linear":
         current = linear_phasors(circuit, lines, tones, frequencies, device)
-        precession = susceptibility(frequencies[tones][:, None], own, device.damping) * current
+        precession = susceptibility(frequencies[tones][:, None], resonances, device.damping) * current
     else:
-        current, precession = ngspice_phasors(circuit, lines, tones, frequencies, own, device)
+        current, precession = ngspice_phasors(circuit, lines, tones, frequencies, resonances, device)
     rectified = 0.5 * device.transduction * (current * precession.conj()).real
     gains = readout_gains(circuit, chains, device.resistance)
     coherent = _coherent(gains, current, precession, tones, usage.tones, device.transduction)

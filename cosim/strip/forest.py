@@ -162,10 +162,10 @@ def sweep_forest(
     """
     trees, widest, largest = len(start) - 1, 0, 0.0
     x, met = np.zeros_like(inverse), np.empty_like(inverse[0])
-    held, owed, again = np.searchsorted(drive[0], start), np.zeros(trees), np.ones(trees, np.int64)
+    driven, owed, again = np.searchsorted(drive[0], start), np.zeros(trees), np.ones(trees, np.int64)
     for t in range(trees):
         widest = max(widest, start[t + 1] - start[t])
-        owed[t] = np.inf if held[t + 1] > held[t] else 0.0
+        owed[t] = np.inf if driven[t + 1] > driven[t] else 0.0
         for m in range(near[0][t], near[0][t + 1]):
             if near[1][m] == t:
                 again[t] = INNER
@@ -180,7 +180,7 @@ def sweep_forest(
             for _ in range(again[t]):
                 r[: last - first] = 0
                 step[:] = 0
-                for m in range(held[t], held[t + 1]):
+                for m in range(driven[t], driven[t + 1]):
                     r[drive[0][m] - first, drive[1][m]] += drive[2][m].real
                     r[drive[0][m] - first, COLUMNS + drive[1][m]] += drive[2][m].imag
                 _solve_tree(first, last, parent, edge, inverse, w, s, g, x, r, met, step)

@@ -128,23 +128,23 @@ class InterferingWeights(StripWeights):
         return self.by_output(sums.reshape(*carried.shape[:2], -1))
 
 
-def coherent_sums(layer: StripLayer, weights: StripWeights, powers: Array, phases: Array) -> Array:
+def coherent_sums(strip_layer: StripLayer, weights: StripWeights, powers: Array, phases: Array) -> Array:
     """Neuron inputs with interference, [n, chains], trained units: V = Σ_f ½ k g |Σ_l i_l √P_l e^jφ_l|² Re chi.
 
     powers [n, lines] as part of p_max, phases [lines] or [n, lines] in rad.
     """
     amplitude = np.sqrt(powers) * np.exp(1j * phases)
-    out = np.zeros((len(powers), layer.placement.usage.chains))
-    for window in layer.windows:
-        built = layer.frequencies[window.circuit.tone]
+    out = np.zeros((len(powers), strip_layer.placement.usage.chains))
+    for window in strip_layer.windows:
+        built = strip_layer.frequencies[window.circuit.tone]
         f_res = built + (weights.f_res[window.circuit.resonators] - built) * window.share
         volts = np.zeros((len(powers), len(f_res)))
         for tone in np.unique(window.tones):
-            own = window.tones == tone
-            met = amplitude[:, window.lines[own]] @ window.current[own]
-            real, _ = real_susceptibility(layer.frequencies[tone] / f_res, layer.device.damping)
+            same_tone = window.tones == tone
+            met = amplitude[:, window.lines[same_tone]] @ window.current[same_tone]
+            real, _ = real_susceptibility(strip_layer.frequencies[tone] / f_res, strip_layer.device.damping)
             volts += (met.real**2 + met.imag**2) * real
-        out[:, window.chains] = 0.5 * layer.device.transduction * volts @ window.gains.T
+        out[:, window.chains] = 0.5 * strip_layer.device.transduction * volts @ window.gains.T
     return out * weights.gain / weights.scale
 
 

@@ -28,11 +28,11 @@ class Pair:
     cause: str  # the part whose removal lowers it most
 
 
-def victims(found: StripPass) -> tuple[Ints, Bools]:
+def victims(passes: StripPass) -> tuple[Ints, Bools]:
     """Resonators of the window's own chains, and which lines are not theirs, [lines, those resonators]."""
-    usage = found.circuit.placement.usage
-    inside = np.flatnonzero(np.isin(usage.chain[found.circuit.resonators], found.chains))
-    return inside, found.lines[:, None] != found.circuit.line[inside][None]
+    usage = passes.circuit.placement.usage
+    inside = np.flatnonzero(np.isin(usage.chain[passes.circuit.resonators], passes.chains))
+    return inside, passes.lines[:, None] != passes.circuit.line[inside][None]
 
 
 def decibel(value: Array) -> Array:
@@ -40,19 +40,19 @@ def decibel(value: Array) -> Array:
     return np.asarray(20 * np.log10(np.maximum(value, QUIET)))
 
 
-def crosstalk(found: StripPass, volts: Array, device: SpinDiode) -> Array:
+def crosstalk(passes: StripPass, volts: Array, device: SpinDiode) -> Array:
     """Loudest crosstalk from tone to tone, |V| / (P K_SD), [victim, aggressor]; diagonal: other lines of that tone."""
-    inside, foreign = victims(found)
+    inside, foreign = victims(passes)
     size = np.where(foreign, np.abs(volts[:, inside]), 0) / device.sensitivity
-    matrix = np.zeros((len(found.frequencies), len(found.frequencies)))
-    victim = np.broadcast_to(found.circuit.tone[inside], size.shape)
-    np.maximum.at(matrix, (victim, np.broadcast_to(found.tones[:, None], size.shape)), size)
+    matrix = np.zeros((len(passes.frequencies), len(passes.frequencies)))
+    victim = np.broadcast_to(passes.circuit.tone[inside], size.shape)
+    np.maximum.at(matrix, (victim, np.broadcast_to(passes.tones[:, None], size.shape)), size)
     return matrix
 
 
-def loudest(found: StripPass, volts: Array, count: int) -> tuple[Ints, Ints]:
+def loudest(passes: StripPass, volts: Array, count: int) -> tuple[Ints, Ints]:
     """The loudest pairs: line and resonator of the circuit, loudest first."""
-    inside, foreign = victims(found)
+    inside, foreign = victims(passes)
     size = np.where(foreign, np.abs(volts[:, inside]), -1.0)
     order = np.argsort(-size, axis=None, kind="stable")[: min(count, int(foreign.sum()))]
     line, n = np.unravel_index(order, size.shape)
@@ -60,22 +60,22 @@ def loudest(found: StripPass, volts: Array, count: int) -> tuple[Ints, Ints]:
 
 
 def pairs(
-    found: StripPass, at: tuple[Ints, Ints], volts: Array, flat: Array, removed: Mapping[str, Array], device: SpinDiode
+    passes: StripPass, at: tuple[Ints, Ints], volts: Array, flat: Array, removed: Mapping[str, Array], device: SpinDiode
 ) -> tuple[Pair, ...]:
     """Records of the pairs `at`; `removed` holds their voltages without each part."""
-    usage, circuit = found.circuit.placement.usage, found.circuit
+    usage, circuit = passes.circuit.placement.usage, passes.circuit
     names, left = list(removed), np.abs(np.array(list(removed.values())))
     level, loud = (decibel(np.abs(v[at]) / device.sensitivity) for v in (volts, flat))
     out = []
     for n, (line, resonator) in enumerate(zip(*at, strict=True)):
-        own = circuit.resonators[resonator]
+        victim = circuit.resonators[resonator]
         out.append(
             Pair(
-                int(found.lines[line]),
-                int(usage.chain[own]),
-                int(usage.tap[own]),
-                int(found.tones[line]),
-                int(usage.tone[own]),
+                int(passes.lines[line]),
+                int(usage.chain[victim]),
+                int(usage.tap[victim]),
+                int(passes.tones[line]),
+                int(usage.tone[victim]),
                 float(level[n]),
                 float(loud[n]),
                 names[int(left[:, n].argmin())] if names else "",

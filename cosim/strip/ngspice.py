@@ -42,6 +42,6 @@ def ngspice_phasors(
     """
     order = np.argsort(tones, kind="stable")
     plays = [(float(frequencies[tones[n]]), lines[n : n + 1]) for n in order]
-    found = np.empty((2, len(lines), len(circuit.head)), complex)
-    found[:, order] = ngspice_plays(circuit, plays, f_res, device)
-    return found[0], found[1]
+    phasors = np.empty((2, len(lines), len(circuit.head)), complex)
+    phasors[:, order] = ngspice_plays(circuit, plays, f_res, device)
+    return phasors[0], phasors[1]

@@ -69,7 +69,7 @@ def split_causes(causes: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...
 
 
 def layer_resonances(
-    placement: Placement, layer: Synapses, frequencies: Array, device: SpinDiode, fill: float, method: StripMethod
+    placement: Placement, synapses: Synapses, frequencies: Array, device: SpinDiode, fill: float, method: StripMethod
 ) -> tuple[Array, float]:
     """Resonances, Hz [resonators], of a program that knows no parasitics, and its scale, V/W per unit of weight.
 
@@ -77,9 +77,11 @@ def layer_resonances(
     """
     if method not in get_args(StripMethod):
         raise InputError(f"program {str(method)[:40]!r}: possible: {', '.join(get_args(StripMethod))}")
-    weights, usage = layer.matrix.reshape(-1), placement.usage
+    weights, usage = synapses.matrix.reshape(-1), placement.usage
     if len(weights) != usage.weights:
-        raise InputError(f"layer {layer.name}: {len(weights)} weights; possible: {usage.weights}, as it was laid out")
+        raise InputError(
+            f"layer {synapses.name}: {len(weights)} weights; possible: {usage.weights}, as it was laid out"
+        )
     scale = fill * device.sensitivity / (float(np.abs(weights).max()) or 1.0)
     if method == "coupled":
         return strip_program(placement, weights * scale, frequencies, device), scale
@@ -100,27 +102,29 @@ def tuned_share(placement: Placement, parasitics: Parasitics, resonators: Ints) 
 
 def _blend(none: Parasitics, full: Parasitics, part: float) -> Parasitics:
     """Parasitics `part` of the way from `none` to `full`: every magnitude in proportion."""
-    found: dict[str, Any] = {}
+    blended: dict[str, Any] = {}
     for spec in fields(Parasitics):
         a, b = getattr(none, spec.name), getattr(full, spec.name)
         if isinstance(a, RlgcLine):
             names = ("r", "l", "g", "c")
-            found[spec.name] = replace(a, **{n: getattr(a, n) + part * (getattr(b, n) - getattr(a, n)) for n in names})
+            blended[spec.name] = replace(
+                a, **{n: getattr(a, n) + part * (getattr(b, n) - getattr(a, n)) for n in names}
+            )
         elif spec.name not in ("causes", "frequency"):
-            found[spec.name] = a + part * (b - a)
-    return replace(none, causes=full.causes, **found)
+            blended[spec.name] = a + part * (b - a)
+    return replace(none, causes=full.causes, **blended)
 
 
 def window_circuit(
-    placement: Placement, frequencies: Array, held: Ints | None, causes: Iterable[str], part: float = 1.0
+    placement: Placement, frequencies: Array, chains: Ints | None, causes: Iterable[str], part: float = 1.0
 ) -> StripCircuit:
-    """Circuit of the chains `held` with all `causes` at `part` of their magnitude; line_delay is on or off."""
+    """Circuit of the chains `chains` with all `causes` at `part` of their magnitude; line_delay is on or off."""
     f = float(np.sqrt(frequencies.min() * frequencies.max()))
     ours, also = split_causes(causes)
     parasitics = extract_parasitics(placement, f, ours)  # type: ignore[arg-type]
     if part != 1:
         parasitics = _blend(extract_parasitics(placement, f, ()), parasitics, part)
-    circuit = strip_circuit(placement, parasitics, held, also, REACH)
+    circuit = strip_circuit(placement, parasitics, chains, also, REACH)
     if part == 1 or "line_field" not in also:
         return circuit
     rows, stubs, a = circuit.field
@@ -150,8 +154,10 @@ def strip_pass(
     if engine not in get_args(StripEngine):
         raise InputError(f"engine {str(engine)[:40]!r}: possible: {', '.join(get_args(StripEngine))}")
     chains = np.unique(usage.chain if window is None else np.asarray(window)).astype(np.int64)
-    held = None if window is None else neighbour_chains(placement, chains, neighbours) if neighbours else chains
-    circuit = window_circuit(placement, frequencies, held, causes, part)
+    with_neighbours = (
+        None if window is None else neighbour_chains(placement, chains, neighbours) if neighbours else chains
+    )
+    circuit = window_circuit(placement, frequencies, with_neighbours, causes, part)
     lines, first = np.unique(circuit.line, return_index=True)
     tones, precession = circuit.tone[first], None
     if engine == "linear":
@@ -159,23 +165,23 @@ def strip_pass(
     elif f_res is None:
         raise InputError("engine ngspice: resonance frequencies are part of its deck; possible: with f_res")
     else:
-        own = f_res[circuit.resonators]
-        current, precession = ngspice_phasors(circuit, lines, tones, frequencies, own, device)
+        resonances = f_res[circuit.resonators]
+        current, precession = ngspice_phasors(circuit, lines, tones, frequencies, resonances, device)
     gains = readout_gains(circuit, chains, device.resistance)
     share = tuned_share(placement, circuit.parasitics, circuit.resonators)
     return StripPass(circuit, chains, lines, tones, frequencies, current, gains, share, precession)
 
 
-def rectified(found: StripPass, f_res: Array, device: SpinDiode) -> Array:
+def rectified(passes: StripPass, f_res: Array, device: SpinDiode) -> Array:
     """Rectified voltage of every resonator per watt of each line, V/W, p against n; [lines, resonators].
 
     f_res [resonators of the placement], Hz, as the tuning currents are meant to set them.
     """
-    if found.precession is not None:
-        return np.asarray(0.5 * device.transduction * (found.current * found.precession.conj()).real)
-    response = rectification(found.circuit, found.frequencies, found.share, f_res, device)
-    volts = found.current.real**2 + found.current.imag**2
-    for line, tone in enumerate(found.tones):
+    if passes.precession is not None:
+        return np.asarray(0.5 * device.transduction * (passes.current * passes.precession.conj()).real)
+    response = rectification(passes.circuit, passes.frequencies, passes.share, f_res, device)
+    volts = passes.current.real**2 + passes.current.imag**2
+    for line, tone in enumerate(passes.tones):
         volts[line] *= response[tone]
     return np.asarray(volts)
 
@@ -183,6 +189,6 @@ def rectified(found: StripPass, f_res: Array, device: SpinDiode) -> Array:
 def rectification(circuit: StripCircuit, frequencies: Array, share: Array, f_res: Array, device: SpinDiode) -> Array:
     """½ k Re chi of every resonator at every tone, V/A², [tones, resonators of the circuit]; f_res as `rectified`."""
     built = frequencies[circuit.tone]
-    own = built + (f_res[circuit.resonators] - built) * share
-    chi, _ = real_susceptibility(frequencies[:, None] / own, device.damping)
+    tuned = built + (f_res[circuit.resonators] - built) * share
+    chi, _ = real_susceptibility(frequencies[:, None] / tuned, device.damping)
     return np.asarray(0.5 * device.transduction * chi)

@@ -71,7 +71,7 @@ def split_layer(laid: LaidOut, options: SplitOptions | None = None, done: Done =
         laid.placement, laid.layer, laid.frequencies, laid.device, laid.fill, options.program
     )
     chains = _window(laid, options.chains)
-    found = attribute(
+    attribution = attribute(
         laid.placement,
         laid.frequencies,
         f_res,
@@ -84,4 +84,4 @@ def split_layer(laid: LaidOut, options: SplitOptions | None = None, done: Done =
         options.pairs,
         done,
     )
-    return LayerSplit(laid, options, chains, f_res, found)
+    return LayerSplit(laid, options, chains, f_res, attribution)

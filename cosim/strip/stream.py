@@ -29,18 +29,18 @@ IN_A_ROW = 8_000  # resonators of a window of chains that stand in one row
 def stream_windows(placement: Placement) -> tuple[list[Ints], int]:
     """Windows, chains of each, and neighbours to take along: whole blocks, or stretches of blocks of one chain."""
     usage = placement.usage
-    known, per_block = np.unique(usage.chain).astype(np.int64), usage.grid[0] * usage.grid[1]
+    chains, per_block = np.unique(usage.chain).astype(np.int64), usage.grid[0] * usage.grid[1]
     if per_block > 1:
-        return np.split(known, np.flatnonzero(np.diff(known // per_block)) + 1), 0
-    return np.array_split(known, -(-len(usage.chain) // IN_A_ROW)), 3
+        return np.split(chains, np.flatnonzero(np.diff(chains // per_block)) + 1), 0
+    return np.array_split(chains, -(-len(usage.chain) // IN_A_ROW)), 3
 
 
 def _ends(first: StripCircuit, windows: list[Ints], frequencies: Array) -> Ends:
     """Line ends of all windows of a layer, each line followed once; `first` is the circuit of one of them."""
     placement = first.placement
     cut = []
-    for held in windows:
-        _, inside = members(placement, held)
+    for chains in windows:
+        _, inside = members(placement, chains)
         pieces = line_pieces(placement, inside)
         cut += [inside[pieces.begin], inside[pieces.end]]
     at = np.unique(np.concatenate(cut))
@@ -81,11 +81,11 @@ def streamed_weights(
             f"layer {placement.usage.layer}: {len(frequencies)} frequencies; possible: {placement.usage.tones}"
         )
     windows, neighbours = stream_windows(placement)
-    held = [neighbour_chains(placement, chains, neighbours) if neighbours else chains for chains in windows]
-    ends = _ends(window_circuit(placement, frequencies, held[0], causes), held, frequencies)
+    with_neighbours = [neighbour_chains(placement, chains, neighbours) if neighbours else chains for chains in windows]
+    ends = _ends(window_circuit(placement, frequencies, with_neighbours[0], causes), with_neighbours, frequencies)
 
     def solve(n: int) -> tuple[Ints, Ints, Array]:
-        circuit, chains = window_circuit(placement, frequencies, held[n], causes), windows[n]
+        circuit, chains = window_circuit(placement, frequencies, with_neighbours[n], causes), windows[n]
         lines, first = np.unique(circuit.line, return_index=True)
         tones = circuit.tone[first]
         gains = readout_gains(circuit, chains, device.resistance)

@@ -118,13 +118,13 @@ def _near(forest: Forest, response: Array, part_of: Ints, *rows: Rows) -> Rows:
     trees, parts = len(forest.start) - 1, int(part_of.max()) + 1
     pairs, size = [], []
     for start, towards, value in rows:
-        own = np.repeat(np.arange(len(start) - 1), np.diff(start))
-        pairs.append(forest.tree[own] * parts + part_of[towards])
+        row = np.repeat(np.arange(len(start) - 1), np.diff(start))
+        pairs.append(forest.tree[row] * parts + part_of[towards])
         size.append(np.abs(value) * response[towards])
-    known, of = np.unique(np.concatenate(pairs), return_inverse=True)
-    moved, tree_of = np.bincount(of, np.concatenate(size), len(known)), np.zeros(parts, np.int64)
+    distinct, of = np.unique(np.concatenate(pairs), return_inverse=True)
+    moved, tree_of = np.bincount(of, np.concatenate(size), len(distinct)), np.zeros(parts, np.int64)
     tree_of[part_of] = forest.tree
-    both, of = np.unique(known // parts * trees + tree_of[known % parts], return_inverse=True)
+    both, of = np.unique(distinct // parts * trees + tree_of[distinct % parts], return_inverse=True)
     strength = np.zeros(len(both))
     np.maximum.at(strength, of, moved)
     a, b = np.divmod(both, trees)
@@ -137,8 +137,8 @@ def _tree_edges(circuit: StripCircuit, leaks: Elements, resistance: float) -> tu
     n = count + np.arange(len(branch.a))
     a = np.concatenate([circuit.head - 1, leaks.a - 1, branch.a - 1, branch.b - 1])
     b = np.concatenate([circuit.foot - 1, leaks.b - 1, n, n])
-    one = np.ones(len(n))
-    value = np.concatenate([-1 / (resistance + circuit.wire), -leaks.x, one, -one])
+    ones = np.ones(len(n))
+    value = np.concatenate([-1 / (resistance + circuit.wire), -leaks.x, ones, -ones])
     kept = (a >= 0) & (b >= 0)
     return a[kept], b[kept], value[kept]
 
@@ -271,16 +271,16 @@ def _swept(
 ) -> Complex | None:
     """Junction currents of at most COLUMNS lines at f (Hz) [lines], [lines, resonators]; None without convergence."""
     forest, kind = sweeper.forest, np.dtype(accuracy.kind).type
-    known, tone = np.unique(f, return_inverse=True)
-    emf, before, after = (np.stack(part) for part in zip(*(ends(circuit, float(v)) for v in known), strict=True))
-    factors = _factors(sweeper, known, before, after)
+    frequencies, tone = np.unique(f, return_inverse=True)
+    emf, before, after = (np.stack(part) for part in zip(*(ends(circuit, float(v)) for v in frequencies), strict=True))
+    factors = _factors(sweeper, frequencies, before, after)
     padded = np.concatenate([tone, np.full(COLUMNS - len(tone), tone[-1])])
     inverse = np.empty((len(forest.order), 2 * COLUMNS), kind)
     spread(factors, padded, inverse)
     drive = _drive(circuit, sweeper, lines, tone, emf / before * drive_emf(circuit, resistance))
     trees = forest.parent, sweeper.edge.astype(kind), forest.start
     s, g = ((*rows[:2], rows[2].astype(kind)) for rows in (sweeper.s, sweeper.g))
-    w = (known[padded] / REFERENCE).astype(kind)
+    w = (frequencies[padded] / REFERENCE).astype(kind)
     tolerance = accuracy.tolerance / max(1.0, float(w.max()))
     x, sweeps = sweep_forest(*trees, sweeper.near, inverse, w, s, g, drive, tolerance, STEPS)
     if not sweeps:
@@ -301,12 +301,12 @@ def swept_batches(
     sweeper = _sweeper(circuit, resistance)
 
     def solve(which: Ints) -> Complex:
-        found = None
+        currents = None
         for better in dict.fromkeys((accuracy, replace(accuracy, kind=EXACT.kind))):  # rounding may keep steps large
-            if sweeper is not None and found is None:
-                found = _swept(circuit, sweeper, lines[which], f[which], resistance, better, ends)
-        if found is not None:
-            return found
+            if sweeper is not None and currents is None:
+                currents = _swept(circuit, sweeper, lines[which], f[which], resistance, better, ends)
+        if currents is not None:
+            return currents
         out = np.empty((len(which), len(circuit.head)), complex)
         for v in np.unique(f[which]):
             out[f[which] == v] = _direct(circuit, lines[which[f[which] == v]], float(v), resistance).T

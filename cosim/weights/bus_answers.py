@@ -30,13 +30,13 @@ class Answers:
 
 def bus_powers(plan: FrequencyPlan, entry: LayerPlan) -> list[Array]:
     """|i|² of every resonator of a chain, A²/W, [tones, resonators] of each bus; alike for buses of one shape."""
-    known: dict[tuple[int, int, int], Array] = {}
+    by_shape: dict[tuple[int, int, int], Array] = {}
     out, resistance, circuit = [], plan.device.resistance, plan.circuit
     for bus in entry.buses:
         key = (*bus.size, bus.below)
-        if key not in known:
-            known[key] = _powers(bus, resistance, circuit)
-        out.append(known[key])
+        if key not in by_shape:
+            by_shape[key] = _powers(bus, resistance, circuit)
+        out.append(by_shape[key])
     return out
 
 
@@ -57,18 +57,18 @@ def _answers(volts: Array, f: Array, f_res: Array, gains: Array, damping: float)
     """`Answers` of volts [tones, resonators] = ½ k |i|², f [tones], f_res [chains, resonators], gains [resonators]."""
     tones, chains, count = len(f), len(f_res), f_res.shape[1]
     values, most, chain = np.zeros((chains, tones)), np.zeros((tones, count)), np.zeros((tones, count), np.int64)
-    found = np.empty(count)
+    rectified = np.empty(count)
     for j in range(chains):
         for t in range(tones):
             for k in range(count):
                 ratio = f[t] / f_res[j, k]
                 a, b = 1 - ratio * ratio, 2 * damping * ratio
-                found[k] = volts[t, k] * a / (a * a + b * b)
+                rectified[k] = volts[t, k] * a / (a * a + b * b)
             total = 0.0
             for k in range(count):
-                total += gains[k] * found[k]
-                if abs(found[k]) > most[t, k]:
-                    most[t, k], chain[t, k] = abs(found[k]), j
+                total += gains[k] * rectified[k]
+                if abs(rectified[k]) > most[t, k]:
+                    most[t, k], chain[t, k] = abs(rectified[k]), j
             values[j, t] = total
     return values, most, chain
 

@@ -93,8 +93,8 @@ def attribute_bus(plan: FrequencyPlan, entry: LayerPlan, program: LayerProgram) 
 
     spectral = _answer(plan, entry, program.f_res, None) / top - entry.layer.matrix / largest
     every = dict.fromkeys(BUS_PARTS, 1.0)
-    total, base, made = answer(every), answer({}), []
+    total, base, parts = answer(every), answer({}), []
     for name in BUS_PARTS:
         slope = (4 * answer({name: STEP}) - answer({name: 2 * STEP}) - 3 * base) / (2 * STEP)
-        made.append(BusPart(name, answer({name: 1.0}) - base, total - answer(every | {name: 0.0}), slope))
-    return BusAttribution(entry.layer.name, spectral, tuple(made), total - entry.layer.matrix / largest)
+        parts.append(BusPart(name, answer({name: 1.0}) - base, total - answer(every | {name: 0.0}), slope))
+    return BusAttribution(entry.layer.name, spectral, tuple(parts), total - entry.layer.matrix / largest)

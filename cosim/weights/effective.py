@@ -48,10 +48,10 @@ def effective_weights(
     trained = entry.layer.matrix
     values, crosstalk, worst = np.zeros_like(trained), {}, []
     answers = engine.layer_answers(design.plan, entry, programmed.f_res, done)
-    for bus, found in zip(entry.buses, answers, strict=True):
-        values[bus.group][np.ix_(bus.outputs, bus.taps)] = found.values / programmed.weight_scale
-        crosstalk[bus.name] = found.most / device.sensitivity
-        loudest = _worst(bus, crosstalk[bus.name], found.chain)
+    for bus, answer in zip(entry.buses, answers, strict=True):
+        values[bus.group][np.ix_(bus.outputs, bus.taps)] = answer.values / programmed.weight_scale
+        crosstalk[bus.name] = answer.most / device.sensitivity
+        loudest = _worst(bus, crosstalk[bus.name], answer.chain)
         worst += [loudest] if loudest else []
     return EffectiveWeights(
         layer=layer,

@@ -121,14 +121,14 @@ def _linear(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Pa
     """Bus circuit in closed form: ladder of every bus, divider of the readout."""
     device, circuit = plan.device, plan.circuit
     divider = readout_divider(plan, entry)
-    rf, known = [], {}
+    rf, by_shape = [], {}
     for bus, f in zip(entry.buses, f_res, strict=True):
         chains, size = bus.size
         key = (chains, size, bus.below)  # buses alike but for their weights carry the same currents
-        if key not in known:
+        if key not in by_shape:
             current = bus_currents(bus.frequencies, device.resistance, size, chains, circuit, bus.below)
-            known[key] = (current * bus.levels[:, None])[:, None]
-        rf.append(_precession(known[key], bus, f, device))
+            by_shape[key] = (current * bus.levels[:, None])[:, None]
+        rf.append(_precession(by_shape[key], bus, f, device))
     return Passes(tuple(rf), tuple(np.broadcast_to(bus.signs * divider, bus.size) for bus in entry.buses))
 
 
@@ -141,8 +141,8 @@ def _ngspice(
 ) -> Passes:
     """The layer's decks; `done` is called after each. Raises EngineError, also where `linear` says otherwise."""
     buses = layer_hardware(plan, entry, f_res)
-    rf, found = rf_pass(buses, jobs, done), dc_gains(buses, jobs, done)
-    gains = (np.array([found[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
+    rf, dc_gain = rf_pass(buses, jobs, done), dc_gains(buses, jobs, done)
+    gains = (np.array([dc_gain[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
     passes = Passes(tuple(rf), tuple(gains))
     witness(plan, entry, linear(plan, entry, f_res), passes)
     return passes
@@ -151,8 +151,8 @@ def _ngspice(
 def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Iterator[Answers]:
     """Answers of every bus in closed form, without phasors in memory."""
     divider = readout_divider(plan, entry)
-    for bus, power, own in zip(entry.buses, bus_powers(plan, entry), f_res, strict=True):
-        yield bus_answers(bus, power, own, bus.signs * divider, plan.device)
+    for bus, power, f in zip(entry.buses, bus_powers(plan, entry), f_res, strict=True):
+        yield bus_answers(bus, power, f, bus.signs * divider, plan.device)
 
 
 formula = Engine("formula", _formula, ideal=True)
@@ -170,9 +170,9 @@ def find_engine(name: str) -> Engine:
 def layer_response(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> list[Response]:
     """What every chain of a layer answers to each of its tones, by one run of an engine."""
     device, passes = plan.device, engine(plan, entry, f_res)
-    found = []
+    responses = []
     for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
         values = np.einsum("tjk,jk->jt", rectify(rf, device.transduction), gain) / device.sensitivity
         power = 0.5 * device.resistance * np.abs(rf.current) ** 2
-        found.append(Response(values, (power * (gain * bus.signs)).swapaxes(0, 1)))
-    return found
+        responses.append(Response(values, (power * (gain * bus.signs)).swapaxes(0, 1)))
+    return responses

@@ -109,4 +109,7 @@ class PositionWeights(HeldWeights):
 
 def trained_weights(cnn: Cnn) -> dict[str, HeldWeights]:
     """Every layer of a network with exactly its trained weights, by name."""
-    return {one.name: HeldWeights(layer=one.name, values=one.matrix, trained=one.matrix) for one in cnn.synapses}
+    return {
+        synapses.name: HeldWeights(layer=synapses.name, values=synapses.matrix, trained=synapses.matrix)
+        for synapses in cnn.synapses
+    }

@@ -37,7 +37,7 @@ def forward(
     held: Mapping[str, HeldWeights],
     images: Array,
     done: Done | None = None,
-    watch: Callable[[Synapses, Array], None] = lambda layer, x: None,
+    watch: Callable[[Synapses, Array], None] = lambda synapses, x: None,
 ) -> Array:
     """Logits [n, classes] of a network whose hardware holds these weights: the sums of every layer, then its neurons.
 
@@ -45,9 +45,9 @@ def forward(
     [batch, *in_shape].
     """
 
-    def hardware_layer(layer: Synapses, x: Array) -> Array:
-        watch(layer, x)
-        return activate(layer, held[layer.name].sums(layer, x, design.scales[layer.name]))
+    def hardware_layer(synapses: Synapses, x: Array) -> Array:
+        watch(synapses, x)
+        return activate(synapses, held[synapses.name].sums(synapses, x, design.scales[synapses.name]))
 
     return propagate(design.built, images, hardware_layer, done=done)
 
@@ -72,10 +72,10 @@ def accuracy(
     trained = logits.argmax(1)
     outside: dict[str, list[float]] = {entry.layer.name: [] for entry in design.plan.layers}
 
-    def watch(layer: Synapses, x: Array) -> None:
-        scale = design.scales[layer.name]
+    def watch(synapses: Synapses, x: Array) -> None:
+        scale = design.scales[synapses.name]
         beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
-        outside[layer.name].append(float(beyond.mean()) * len(x) / len(data.images))
+        outside[synapses.name].append(float(beyond.mean()) * len(x) / len(data.images))
 
     circuit = forward(design, held, data.images, done, watch).argmax(1)
     return Accuracy(

@@ -50,9 +50,9 @@ def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
             f"layer {layer}, bus {bus}: ngspice swept from {swept[-1]:g} to {swept[0]:g} Hz in {len(swept)} points, "
             f"which are not the {size} channels of the plan; this version steps decades differently"
         )
-    found: Complex = np.concatenate([plot.columns(names)[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
+    table: Complex = np.concatenate([plot.columns(names)[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
     emf = hardware.bus.levels / hardware.gain
-    phasors: Complex = found.reshape(size, 2, chains, size) * emf[:, None, None, None]
+    phasors: Complex = table.reshape(size, 2, chains, size) * emf[:, None, None, None]
     return RfPass(channels, phasors[:, 0], phasors[:, 1])
 
 

@@ -302,10 +302,10 @@ def _fit_one_port(f: Array, s11: Complex, z0: float, contact: float, parasitics:
 
     flat = solve(residual, bare, scale, True, file)
     jw = 2j * np.pi * f
-    known = flat.values
+    elements = flat.values
     # the junction alone, and how much S11 moves with it: 2 z0 / (z + z0)² of the outside, ((z - ..)/Z_j)² of the C
-    outside = z0 * (1 + s11) / (1 - s11) - contact - jw * known.get("inductance", 0.0)
-    junction = 1 / (1 / outside - jw * known.get("capacitance", 0.0))
+    outside = z0 * (1 + s11) / (1 - s11) - contact - jw * elements.get("inductance", 0.0)
+    junction = 1 / (1 / outside - jw * elements.get("capacitance", 0.0))
     weight = np.abs(2 * z0 / (outside + contact + z0) ** 2 * (outside / junction) ** 2)
 
     def basis(at: Array, f0: float, damping: float) -> Complex:
@@ -315,7 +315,7 @@ def _fit_one_port(f: Array, s11: Complex, z0: float, contact: float, parasitics:
         return np.stack(columns + [1j * at / f.mean(), ones * (at / f.mean()) ** 2] * parasitics, 1)
 
     f0, damping, first = scan(f, junction, basis, weight)
-    start = {"f0": f0, "damping": damping, "bias_swing": float(first[1])} | known
+    start = {"f0": f0, "damping": damping, "bias_swing": float(first[1])} | elements
     solved = solve(
         residual, start, scale | {"f0": f0, "damping": damping, "bias_swing": abs(float(first[1])) or 1.0}, True, file
     )

@@ -101,9 +101,9 @@ def _walk(target: Array, chains: Chains, rows: Ints, tolerance: float) -> tuple[
     origin, _ = chain_response(u, chains, rows)
     for share in np.linspace(0, 1, STAGES + 1)[1:-1]:
         goal = origin[here] + share * (target[here] - origin[here])
-        found = _refine(goal, chains, rows[here], u[here], 1.0, FOLLOWS, STEPS // 4)
-        u[here] = found.x
-        here[here] = found.worst <= FOLLOWS
+        refined = _refine(goal, chains, rows[here], u[here], 1.0, FOLLOWS, STEPS // 4)
+        u[here] = refined.x
+        here[here] = refined.worst <= FOLLOWS
     return _refine(target[here], chains, rows[here], u[here], 1.0, tolerance), here
 
 
@@ -116,16 +116,16 @@ def _search_far(target: Array, chains: Chains, row: int, near: Array, tolerance:
         starts = np.repeat(candidates, size, 0)
         flipped = np.tile(np.arange(size), len(candidates))
         starts[np.arange(len(starts)), flipped] = far[flipped]
-        found = _refine(
+        refined = _refine(
             np.tile(target, (len(starts), 1)), chains, np.full(len(starts), row), starts, FARTHEST, tolerance
         )
-        order = np.argsort(found.squares)[:KEPT]
-        if found.squares[order[0]] < best[2]:
+        order = np.argsort(refined.squares)[:KEPT]
+        if refined.squares[order[0]] < best[2]:
             first = order[0]
-            best = (found.x[first], float(found.worst[first]), float(found.squares[first]))
+            best = (refined.x[first], float(refined.worst[first]), float(refined.squares[first]))
         if best[1] <= tolerance:
             break
-        candidates = found.x[order]
+        candidates = refined.x[order]
     return best
 
 
@@ -142,8 +142,8 @@ def solve_chains(
     if start is None:
         start = detuning_for_weight(np.clip(chains.signs * target, -FIRST, FIRST))
     reach = 1.0 if branches == "near" else max(1.0, float(np.abs(start).max(initial=0)))
-    found = _refine(target, chains, rows, start, reach, tolerance)
-    u, worst, squares = found.x, found.worst, found.squares
+    refined = _refine(target, chains, rows, start, reach, tolerance)
+    u, worst, squares = refined.x, refined.worst, refined.squares
     left = rows[worst > OPEN]
     if left.size:
         walked, arrived = _walk(target[left], chains, left, tolerance)

@@ -149,8 +149,8 @@ def compression_power(device: AutoOscillator, deviation: float = 0.01, side: int
     full = device.r0 / (2 * device.drive**2)  # power that a linear response turns into p = 1 at resonance
 
     def excess(log_power: float) -> float:
-        found = float(forced_voltage_per_watt(device, f, full * math.exp(log_power), current))
-        return abs(found / linear - 1) - deviation
+        per_watt = float(forced_voltage_per_watt(device, f, full * math.exp(log_power), current))
+        return abs(per_watt / linear - 1) - deviation
 
     grid = np.linspace(math.log(1e-12), math.log(1e4), 2000)
     over = abs(forced_voltage_per_watt(device, f, full * np.exp(grid), current) / linear - 1) >= deviation

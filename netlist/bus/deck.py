@@ -227,13 +227,13 @@ def dc_deck(
 def stack_batches(buses: Sequence[BusHardware]) -> list[list[Stack]]:
     """Neurons of a layer in batches of at most DC_DECK resonators (or one neuron)."""
     batches: list[list[Stack]] = [[]]
-    held = 0
+    resonators = 0
     for stack in dc_stacks(buses):
-        if held and held + stack.resonators > DC_DECK:
+        if resonators and resonators + stack.resonators > DC_DECK:
             batches.append([])
-            held = 0
+            resonators = 0
         batches[-1].append(stack)
-        held += stack.resonators
+        resonators += stack.resonators
     return batches
 
 

@@ -164,18 +164,18 @@ def _pool(levels: Levels, s: int, dialect: Dialect) -> list[str]:
 
 def _neurons(levels: Levels, s: int, step: float, dialect: Dialect) -> list[str]:
     """Pools, transconductors, oscillators and amplifiers behind a stage; behind the last, low-pass readouts."""
-    stage, own, circuit = levels.parallel.stages[s], levels.stages[s], levels.plan.circuit
+    stage, stage_levels, circuit = levels.parallel.stages[s], levels.stages[s], levels.plan.circuit
     lines = [dialect.format_comment(f"stage {s}: neurons"), *_pool(levels, s, dialect)]
     rin = numbers(12, rin=circuit.readout_resistance)
     lines += [dialect.format_instance(f"xro{s}_{node}", (node,), "readout", rin) for node in _read(stage, s)]
     for n in range(stage.neurons):
         drive = shown_node(levels, s, n)
-        if own.kind is None:
-            gm = _values(own.options.transconductor(1.0))
+        if stage_levels.kind is None:
+            gm = _values(stage_levels.options.transconductor(1.0))
             lines.append(dialect.format_instance(f"xg{s}_{n}", (f"v{s}_{n}", drive), "transconductor", gm))
             lines.append(dialect.format_element(f"rg{s}_{n}", (drive, "0"), "1"))
             continue
-        lines += _neuron(levels, (s, n), own.kind, step, dialect)
+        lines += _neuron(levels, (s, n), stage_levels.kind, step, dialect)
     return lines
 
 
@@ -189,19 +189,19 @@ def shown_node(levels: Levels, s: int, n: int) -> str:
     return f"g{s}_{n}" if levels.stages[s].knees is None else f"f{s}_{n}"
 
 
-def _transconductor(own: StageLevels, s: int, n: int, dialect: Dialect) -> list[str]:
+def _transconductor(stage_levels: StageLevels, s: int, n: int, dialect: Dialect) -> list[str]:
     """Transconductor of a neuron; of straight pieces it is a filter, and an element for each corner."""
     instance, ends = dialect.format_instance, (f"v{s}_{n}", f"g{s}_{n}")
-    if own.knees is None:
-        gm = own.options.transconductor(own.gm, float(own.bias[n]))
+    if stage_levels.knees is None:
+        gm = stage_levels.options.transconductor(stage_levels.gm, float(stage_levels.bias[n]))
         return [instance(f"xg{s}_{n}", ends, "transconductor", _values(gm))]
-    at, knees = f"f{s}_{n}", own.knees
+    at, knees = f"f{s}_{n}", stage_levels.knees
     lines = [
-        instance(f"x{at}", (ends[0], at), "transconductor", _values(own.options.transconductor(1.0))),
+        instance(f"x{at}", (ends[0], at), "transconductor", _values(stage_levels.options.transconductor(1.0))),
         dialect.format_element(f"r{at}", (at, "0"), "1"),
     ]
     for k, (volts, step) in enumerate(zip(knees.volts[n].tolist(), knees.steps[n].tolist(), strict=True)):
-        slope, bias = (float(knees.below[n]), float(own.bias[n])) if k == 0 else (0.0, 0.0)
+        slope, bias = (float(knees.below[n]), float(stage_levels.bias[n])) if k == 0 else (0.0, 0.0)
         element = KneeTransconductor(slope, slope + step, volts, bias)
         lines.append(instance(f"xg{s}_{n}_{k}", (at, ends[1]), element.SPICE.name, _values(element)))
     return lines
@@ -210,14 +210,14 @@ def _transconductor(own: StageLevels, s: int, n: int, dialect: Dialect) -> list[
 def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float, dialect: Dialect) -> list[str]:
     """One neuron: transconductor, oscillator, amplifier; a load where nothing needs its tone."""
     (s, n), z0 = at, levels.impedance
-    own, paths = levels.stages[s], levels.stages[s + 1].paths
+    stage_levels, paths = levels.stages[s], levels.stages[s + 1].paths
     f = float(paths.frequency[n]) or 1e9
-    oscillator = own.options.oscillator(kind, z0, f)
+    oscillator = stage_levels.options.oscillator(kind, z0, f)
     shown = _values(oscillator) | numbers(15, f0=float(played(f, step)))
-    amplifier = own.options.amplifier(z0, float(own.gain[n]) or 1.0)
+    amplifier = stage_levels.options.amplifier(z0, float(stage_levels.gain[n]) or 1.0)
     g, o, a = (f"{letter}{s}_{n}" for letter in "goa")
     lines = [
-        *_transconductor(own, s, n, dialect),
+        *_transconductor(stage_levels, s, n, dialect),
         dialect.format_instance(f"x{o}", (g, "0", o), oscillator.SPICE.name, shown),
         dialect.format_instance(f"x{a}", (o, a), "amplifier", _values(amplifier)),
     ]
@@ -236,7 +236,7 @@ def cascade_deck(
     circuit, program = design.plan.circuit, design.design.program(levels.method)
     if tones.shape != (levels.stages[0].paths.tones,) or not np.all((tones >= 0) & (tones <= 1)):
         raise InputError(f"tones of shape {tones.shape}; possible: {levels.stages[0].paths.tones} powers of 0 ... 1")
-    bent = ("transconductor_knee",) if any(own.knees for own in levels.stages) else ()
+    bent = ("transconductor_knee",) if any(stage_levels.knees for stage_levels in levels.stages) else ()
     devices = (*BUS_DEVICES, *NEURON_DEVICES, *bent)
     lines = dialect.write_head(name, "transient of the whole network", lib, devices)
     saved = []

@@ -104,27 +104,27 @@ class Levels:
         return self.plan.circuit.impedance
 
 
-def _kind(stage: Stage, neuron: Neuron, wanted: Kind | None) -> Kind:
+def _kind(stage: Stage, neuron: Neuron, requested: Kind | None) -> Kind:
     """Oscillator of a stage's neurons: that of its activation, the wanted one where any may stand in, or the ideal."""
     if neuron.oscillator:
-        own = neuron.oscillator.kind
-        if wanted not in (None, own):
-            raise InputError(f"layer {stage.layer.name}: trained with a {own} oscillator; possible: that one")
-        return own
-    if wanted not in (None, IDEAL) and not neuron.any_oscillator:
+        trained = neuron.oscillator.kind
+        if requested not in (None, trained):
+            raise InputError(f"layer {stage.layer.name}: trained with a {trained} oscillator; possible: that one")
+        return trained
+    if requested not in (None, IDEAL) and not neuron.any_oscillator:
         raise InputError(
             f"layer {stage.layer.name}: {stage.copies.activation}; possible: neurons of kind {IDEAL}, or a network "
             "trained with oscillators"
         )
-    return wanted or IDEAL
+    return requested or IDEAL
 
 
-def _own_options(neuron: Neuron, options: NeuronOptions) -> NeuronOptions:
+def _trained_options(neuron: Neuron, options: NeuronOptions) -> NeuronOptions:
     """Options with what a trained activation says of its oscillator."""
-    own = neuron.oscillator
-    if own is None:
+    trained = neuron.oscillator
+    if trained is None:
         return options
-    return replace(options, clamp=own.clamp, nonlinear_damping=own.qnl, seed=max(own.seed, 1e-9))
+    return replace(options, clamp=trained.clamp, nonlinear_damping=trained.qnl, seed=max(trained.seed, 1e-9))
 
 
 def _reference(
@@ -136,13 +136,13 @@ def _reference(
     P(ξ) / reference against the trained output, over `targets` (outputs of the trained neurons) or evenly.
     """
     oscillator, ith = options.oscillator(kind, 50.0), options.threshold_current
-    if own := neuron.oscillator:
-        return float(oscillator.power(options.clamp * ith) * full_scale / own.scale)
+    if trained := neuron.oscillator:
+        return float(oscillator.power(options.clamp * ith) * full_scale / trained.scale)
     if kind == IDEAL:
         return float(oscillator.power((1 + drive * full_scale) * ith))
-    wanted = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
-    given = oscillator.power((1 + drive * wanted) * ith)
-    return float(full_scale * (given @ given) / (given @ wanted))
+    outputs = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
+    powers = oscillator.power((1 + drive * outputs) * ith)
+    return float(full_scale * (powers @ powers) / (powers @ outputs))
 
 
 def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, paths: TonePaths, impedance: float) -> Array:
@@ -163,35 +163,35 @@ def _trimmed_zero(options: NeuronOptions, paths: TonePaths, impedance: float, pa
 
     The amplifier compresses a full tone more than that of an offset, which would be too strong by as much.
     """
-    found, live = np.full(paths.tones, part), paths.ways > 0
+    trimmed, live = np.full(paths.tones, part), paths.ways > 0
     amplifier, out, f = options.amplifier(impedance), 0.5 * paths.source[live], paths.frequency[live]
-    found[live] = (amplifier.drive_for(np.sqrt(part) * out, f) / amplifier.drive_for(out, f)) ** 2
-    return found
+    trimmed[live] = (amplifier.drive_for(np.sqrt(part) * out, f) / amplifier.drive_for(out, f)) ** 2
+    return trimmed
 
 
 def _neurons(
     design: ParallelDesign,
     number: int,
-    found: StageLevels,
+    stage_levels: StageLevels,
     paths: TonePaths,
-    wanted: Kind | None,
+    requested: Kind | None,
     targets: Array | None,
 ) -> StageLevels:
     """Levels of a stage with those of its neurons."""
     stage = design.stages[number]
     neuron = stage.activation.neuron(design.design.fit(stage.activation_layer))
-    options, kind = _own_options(neuron, found.options), _kind(stage, neuron, wanted)
+    options, kind = _trained_options(neuron, stage_levels.options), _kind(stage, neuron, requested)
     zero, full_scale = design.scale(number + 1)
-    if own := neuron.oscillator:
-        drive, zero = own.drive, 0.0
+    if trained := neuron.oscillator:
+        drive, zero = trained.drive, 0.0
     elif np.isfinite(neuron.ceiling):
         drive = (options.clamp - 1) / max(neuron.ceiling + zero, full_scale)
     else:
         drive = options.headroom * (options.clamp - 1) / full_scale
     ith = options.threshold_current
     reference = _reference(neuron, kind, options, drive, full_scale, targets)
-    made = replace(
-        found,
+    complete = replace(
+        stage_levels,
         options=options,
         kind=kind,
         drive=drive,
@@ -199,15 +199,15 @@ def _neurons(
         ceiling=neuron.ceiling,
         gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.plan.circuit.impedance),
     )
-    rest, impedance = found.rest[stage.first], design.plan.circuit.impedance
+    rest, impedance = stage_levels.rest[stage.first], design.plan.circuit.impedance
     at_zero = full_scale * _trimmed_zero(options, paths, impedance, zero / full_scale) if zero else 0.0
     if neuron.curve is None:
-        gm = drive * ith / found.unit
-        return replace(made, gm=gm, bias=ith * (1 + drive * (stage.bias + at_zero)) - gm * rest)
-    slopes = neuron.curve.slopes(stage.neurons) * (drive * ith / found.unit)
-    volts = (neuron.curve.corners - stage.bias[:, None]) * found.unit + rest[:, None]
+        gm = drive * ith / stage_levels.unit
+        return replace(complete, gm=gm, bias=ith * (1 + drive * (stage.bias + at_zero)) - gm * rest)
+    slopes = neuron.curve.slopes(stage.neurons) * (drive * ith / stage_levels.unit)
+    volts = (neuron.curve.corners - stage.bias[:, None]) * stage_levels.unit + rest[:, None]
     first = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(stage.neurons)
-    return replace(made, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
+    return replace(complete, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
 
 
 def plan_levels(
@@ -231,25 +231,25 @@ def plan_levels(
     for number, stage in enumerate(design.stages):
         offset, full_scale = design.scale(number)
         unit = program.layer(stage.layer.name).weight_scale * p_max / full_scale
-        held = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
-        found = StageLevels(paths[number], unit, unit * offset * held.ravel(), options)
+        weight_sums = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
+        stage_levels = StageLevels(paths[number], unit, unit * offset * weight_sums.ravel(), options)
         if number + 1 < len(design.stages):
             batch = None if targets is None else np.ravel(targets[number])
-            found = _neurons(design, number, found, paths[number + 1], kind, batch)
-        stages.append(found)
+            stage_levels = _neurons(design, number, stage_levels, paths[number + 1], kind, batch)
+        stages.append(stage_levels)
     return Levels(design, program.method, tuple(stages))
 
 
 def sums_of(levels: Levels, number: int, voltage: Array) -> Array:
     """Weighted sums plus bias of the trained network that voltages at a stage's neurons [..., neurons] stand for."""
-    own, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((voltage - own.rest[stage.first]) / own.unit + stage.bias)
+    stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
+    return np.asarray((voltage - stage_levels.rest[stage.first]) / stage_levels.unit + stage.bias)
 
 
 def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
     """The inverse of `sums_of`, V."""
-    own, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((sums - stage.bias) * own.unit + own.rest[stage.first])
+    stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
+    return np.asarray((sums - stage.bias) * stage_levels.unit + stage_levels.rest[stage.first])
 
 
 def activate(levels: Levels, number: int, voltage: Array) -> Array:

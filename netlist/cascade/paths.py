@@ -55,8 +55,8 @@ class ParallelDesign:
 
     def scale(self, stage: int) -> tuple[float, float]:
         """Offset and full scale of the tones into a stage: P = p_max (x + offset) / full scale."""
-        found = self.input_scale(stage)
-        return found.offset, found.full_scale
+        input_scale = self.input_scale(stage)
+        return input_scale.offset, input_scale.full_scale
 
     def padded(self, stage: int, tones: Array) -> Array:
         """Powers of the tones into a stage [n, tones], units of p_max, with that of a padded pixel at the end."""
@@ -116,22 +116,22 @@ def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = T
     network = parallel_network(cnn or design.cnn)
     planned = _parallel_plan(network, design.plan)
     scales = {stage.layer.name: design.scales[stage.layer.name] for stage in network.stages}
-    made = replace(
+    parallel = replace(
         design, cnn=network.copies, plan=planned, programs=programs(planned) if programmed else {}, scales=scales
     )
-    return ParallelDesign(network, made)
+    return ParallelDesign(network, parallel)
 
 
 def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan, tones: int) -> TonePaths:
     """Where every tone into a stage goes, and with what EMF; `tones` values come from the stage before."""
     root = np.sqrt(planned.options.p_max)
-    found: list[tuple[Ints, Ints, Ints, Array, Array]] = []
+    branches: list[tuple[Ints, Ints, Ints, Array, Array]] = []
     for number, bus in enumerate(entry.buses):
         gain = combiner_gain(len(bus.taps), planned.circuit)
         tone = stage.wires[bus.group][bus.taps]
         slots, emf = np.arange(len(bus.taps)), bus.levels * root / gain
-        found.append((tone, np.full(len(slots), number), slots, emf, bus.frequencies))
-    tone, where, slot, emf, channel = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        branches.append((tone, np.full(len(slots), number), slots, emf, bus.frequencies))
+    tone, where, slot, emf, channel = (np.concatenate(parts) for parts in zip(*branches, strict=True))
     live = tone >= 0
     ways = np.bincount(tone[live], minlength=tones)
     largest, frequency = np.zeros(tones), np.zeros(tones)

@@ -87,54 +87,56 @@ class ParallelNetwork:
         return replace(self.cnn, layers=tuple(stage.copies for stage in self.stages))
 
 
-def _copies(layer: Synapses) -> Synapses:
+def _copies(synapses: Synapses) -> Synapses:
     """The layer with each position a group of its own."""
-    groups, outputs, taps = layer.matrix.shape
-    channel = np.repeat(np.arange(groups * outputs).reshape(groups, outputs), layer.positions, axis=0).ravel()
-    matrix = np.repeat(layer.matrix, layer.positions, axis=0)  # [groups * positions, outputs, taps]
+    groups, outputs, taps = synapses.matrix.shape
+    channel = np.repeat(np.arange(groups * outputs).reshape(groups, outputs), synapses.positions, axis=0).ravel()
+    matrix = np.repeat(synapses.matrix, synapses.positions, axis=0)  # [groups * positions, outputs, taps]
     return replace(
-        layer,
+        synapses,
         weight=matrix.reshape(-1, taps, 1, 1),
-        bias=np.repeat(layer.bias.reshape(groups, outputs), layer.positions, axis=0).ravel(),
+        bias=np.repeat(synapses.bias.reshape(groups, outputs), synapses.positions, axis=0).ravel(),
         in_shape=(len(matrix) * taps, 1, 1),
         out_shape=(len(matrix) * outputs, 1, 1),
         stride=(1, 1),
         dilation=(1, 1),
         padding=(0, 0, 0, 0),
         groups=len(matrix),
-        activation=layer.activation.take(channel),
+        activation=synapses.activation.take(channel),
     )
 
 
-def _colours(layer: Synapses) -> Ints:
+def _colours(synapses: Synapses) -> Ints:
     """[groups * positions, taps] channel of each tap."""
-    channels, height, width = layer.weight.shape[1:]
-    rows, columns = layer.out_shape[1:]
-    (top, left), (down, across), (dy, dx) = layer.padding[:2], layer.stride, layer.dilation
+    channels, height, width = synapses.weight.shape[1:]
+    rows, columns = synapses.out_shape[1:]
+    (top, left), (down, across), (dy, dx) = synapses.padding[:2], synapses.stride, synapses.dilation
     row = (np.arange(rows)[:, None] * down - top + np.arange(height) * dy) // dy % height  # [rows, height]
     column = (np.arange(columns)[:, None] * across - left + np.arange(width) * dx) // dx % width
-    found = (
+    colours = (
         np.arange(channels)[:, None, None] * height * width
         + row[:, None, None, :, None] * width
         + column[None, :, None, None, :]
     )
-    return np.tile(found.reshape(rows * columns, -1), (layer.groups, 1))
+    return np.tile(colours.reshape(rows * columns, -1), (synapses.groups, 1))
 
 
-def _carry(tones: Ints, layer: Synapses) -> Ints:
+def _carry(tones: Ints, synapses: Synapses) -> Ints:
     """Which tone each tap of each copy sees; `tones` [values of the image], -1 for none."""
-    image = np.asarray(tones + 1.0, np.float64).reshape(1, *layer.in_shape)
-    return np.asarray(patches(image, layer)[:, 0].reshape(-1, layer.taps).round().astype(np.int64) - 1)
+    image = np.asarray(tones + 1.0, np.float64).reshape(1, *synapses.in_shape)
+    return np.asarray(patches(image, synapses)[:, 0].reshape(-1, synapses.taps).round().astype(np.int64) - 1)
 
 
-def _is_wired_average(before: Synapses, layer: Synapses) -> bool:
+def _is_wired_average(before: Synapses, synapses: Synapses) -> bool:
     """Whether an average pool can be made by tying chains together.
 
     Nothing nonlinear and no padding may lie between, and no chain may be tied to two neurons.
     """
-    reach = ((k - 1) * d + 1 for k, d in zip(layer.weight.shape[2:], layer.dilation, strict=True))
-    alone = all(n == 1 or step >= size for n, step, size in zip(layer.out_shape[1:], layer.stride, reach, strict=True))
-    return layer.kind == "average_pool" and before.activation == LINEAR and not any(layer.padding) and alone
+    reach = ((k - 1) * d + 1 for k, d in zip(synapses.weight.shape[2:], synapses.dilation, strict=True))
+    alone = all(
+        n == 1 or step >= size for n, step, size in zip(synapses.out_shape[1:], synapses.stride, reach, strict=True)
+    )
+    return synapses.kind == "average_pool" and before.activation == LINEAR and not any(synapses.padding) and alone
 
 
 class _Builder:
@@ -145,32 +147,34 @@ class _Builder:
         self.tones = np.arange(inputs)  # [values] tone behind each value of the running image
         self.image: Ints | None = None  # [values, pooled] chains of the open stage behind each value
 
-    def weighted(self, layer: Synapses) -> None:
+    def weighted(self, synapses: Synapses) -> None:
         """A layer of chains, or an average pool that ties the open stage's chains together."""
-        if self.stages and self.image is not None and _is_wired_average(self.stages[-1].layer, layer):
-            self._pool(patches(self._square(layer.in_shape), layer).reshape(-1, layer.taps), "average", layer)
+        if self.stages and self.image is not None and _is_wired_average(self.stages[-1].layer, synapses):
+            self._pool(
+                patches(self._square(synapses.in_shape), synapses).reshape(-1, synapses.taps), "average", synapses
+            )
             return
         self.close()
-        wires = _carry(self.tones, layer)
-        copies = _copies(layer)
-        outputs = layer.weight.shape[0] // layer.groups
-        self.stages.append(Stage(layer, copies, wires, _colours(layer), "none", np.empty((0, 1), np.int64)))
-        chains = np.arange(len(copies.weight)).reshape(layer.groups, layer.positions, outputs)
+        wires = _carry(self.tones, synapses)
+        copies = _copies(synapses)
+        outputs = synapses.weight.shape[0] // synapses.groups
+        self.stages.append(Stage(synapses, copies, wires, _colours(synapses), "none", np.empty((0, 1), np.int64)))
+        chains = np.arange(len(copies.weight)).reshape(synapses.groups, synapses.positions, outputs)
         self.image = chains.swapaxes(1, 2).reshape(-1, 1)
 
-    def max_pool(self, layer: MaxPool) -> None:
+    def max_pool(self, pool: MaxPool) -> None:
         """A maximum of the open stage's chains."""
         if self.image is None:
-            raise InputError(f"layer {layer.name}: a maximum of the image itself; possible: behind a weighted layer")
-        windows = pool_windows(self._square(layer.in_shape), layer)
-        self._pool(windows.reshape(-1, layer.kernel[0] * layer.kernel[1]), "max", None)
+            raise InputError(f"layer {pool.name}: a maximum of the image itself; possible: behind a weighted layer")
+        windows = pool_windows(self._square(pool.in_shape), pool)
+        self._pool(windows.reshape(-1, pool.kernel[0] * pool.kernel[1]), "max", None)
 
-    def wiring(self, layer: Wiring) -> None:
+    def wiring(self, wires: Wiring) -> None:
         """Wires that move values about."""
         if self.image is None:
-            self.tones = _rewire(self.tones, layer)
+            self.tones = _rewire(self.tones, wires)
         else:
-            self.image = np.stack([_rewire(column, layer) for column in self.image.T], axis=1)
+            self.image = np.stack([_rewire(column, wires) for column in self.image.T], axis=1)
 
     def _square(self, shape: tuple[int, ...]) -> Array:
         """The running image as numbers from 1, 0 for none."""
@@ -179,9 +183,9 @@ class _Builder:
             raise InputError(f"layer {name}: pooled twice before its neurons; possible: one pool between two layers")
         return np.asarray(self.image[:, 0] + 1.0, np.float64).reshape(1, *shape)
 
-    def _pool(self, found: Array, pool: Pool, average: Synapses | None) -> None:
+    def _pool(self, windows: Array, pool: Pool, average: Synapses | None) -> None:
         stage = self.stages[-1]
-        self.image = np.where(np.isfinite(found), found, 0).round().astype(np.int64) - 1
+        self.image = np.where(np.isfinite(windows), windows, 0).round().astype(np.int64) - 1
         copies = stage.copies if average is None else _with_average(stage, average, self.image)
         self.stages[-1] = replace(stage, pool=pool, copies=copies, behind=average.name if average else "")
 
@@ -207,8 +211,8 @@ def _with_average(stage: Stage, average: Synapses, members: Ints) -> Synapses:
     return replace(stage.copies, bias=bias, activation=average.activation.take(its))
 
 
-def _rewire(values: Ints, layer: Wiring) -> Ints:
-    moved = apply_wiring(np.asarray(values + 1.0, np.float64).reshape(1, *layer.in_shape), layer)
+def _rewire(values: Ints, wires: Wiring) -> Ints:
+    moved = apply_wiring(np.asarray(values + 1.0, np.float64).reshape(1, *wires.in_shape), wires)
     return np.asarray(moved.ravel().round().astype(np.int64) - 1)
 
 
@@ -253,7 +257,7 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
     activation. Raises InputError where the network does not begin with two convolutions.
     """
     weighted = cnn.synapses[:2]
-    if [layer.kind for layer in weighted] != ["conv", "conv"] or cnn.layers[:2] != weighted:
+    if [synapses.kind for synapses in weighted] != ["conv", "conv"] or cnn.layers[:2] != weighted:
         raise InputError(f"{cnn.file}: a slice needs two convolutions in a row at the start of the network")
     first, second = weighted
     if first.groups * second.groups != 1 or any(first.padding) or any(second.padding):

@@ -136,8 +136,8 @@ def _spots(
 
 def locate_planar(usage: Usage, g: Geometry) -> Spots:
     """Chains side by side."""
-    per_block, one = usage.grid[0] * usage.grid[1], usage.grid == (1, 1)
-    pitch = per_block * g.pitch_x + (0.0 if one else g.block_gap), usage.taps * g.pitch_y + g.block_gap
+    per_block, single = usage.grid[0] * usage.grid[1], usage.grid == (1, 1)
+    pitch = per_block * g.pitch_x + (0.0 if single else g.block_gap), usage.taps * g.pitch_y + g.block_gap
     rows = _rows(usage, *pitch)
     down = usage.block.astype(np.int64) // rows % 2 == 0
     passed = np.where(usage.block % 2 == 0, usage.taps - 1 - usage.tap, usage.tap)  # taps of the block gone by

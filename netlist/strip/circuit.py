@@ -266,13 +266,13 @@ def _tuning_groups(
 def _fields(placement: Placement, resonators: Ints, reach: int) -> tuple[Ints, Ints, Array]:
     """Drive of each resonator by the stubs of its row: own line first, sign of the heading."""
     heading = placement.heading[resonators].astype(float)
-    own = np.arange(len(resonators))
+    every = np.arange(len(resonators))
     if reach < 1:
-        return own, own, heading
+        return every, every, heading
     i, j, apart = beside(placement, resonators, reach)
     near = line_field(placement.geometry, apart)
-    rows, stubs = np.concatenate([own, i, j]), np.concatenate([own, j, i])
-    return rows, stubs, np.concatenate([np.ones(len(own)), near, near]) * heading[stubs]
+    rows, stubs = np.concatenate([every, i, j]), np.concatenate([every, j, i])
+    return rows, stubs, np.concatenate([np.ones(len(every)), near, near]) * heading[stubs]
 
 
 def strip_circuit(

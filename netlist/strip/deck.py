@@ -100,8 +100,8 @@ def write_resonators(
     for n, (a, b) in enumerate(zip(circuit.head.tolist(), circuit.foot.tolist(), strict=True)):
         ends = (node_name(a), node_name(b)) if circuit.turn[n] > 0 else (node_name(b), node_name(a))
         pins = (*ends, f"d{n}", *((f"t{n}",) if tuned else ()), f"u{n}", f"x{n}")
-        own = numbers(15, f0=f_res[n], rw=circuit.wire[n])
-        lines.append(dialect.format_instance(f"xr{n}", pins, kind, shared | own))
+        values = numbers(15, f0=f_res[n], rw=circuit.wire[n])
+        lines.append(dialect.format_instance(f"xr{n}", pins, kind, shared | values))
     rows, cols, a = circuit.field
     gain = (a * circuit.placement.geometry.pick_up).tolist()
     fields = enumerate(zip(rows.tolist(), cols.tolist(), gain, strict=True))
@@ -153,7 +153,7 @@ def strip_rf_deck(
     text = dialect.write_head(name, "RF pass, play by play", lib, ("strip_resonator_rf", "strip_segment"))
     text += write_stubs(circuit, dialect) + write_passives(circuit, dialect) + _ends(circuit, dialect)
     text += write_resonators(circuit, f_res, device, dialect=dialect)
-    own, count = circuit.line[circuit.pieces.begin], len(circuit.head)
+    source_line, count = circuit.line[circuit.pieces.begin], len(circuit.head)
     text += dialect.write_saves([dialect.voltage_of(f"{at}{n}") for n in range(count) for at in "ux"], 400)
     commands: list[str] = []
     tuned, playing = 0.0, np.empty(0, np.int64)
@@ -163,7 +163,7 @@ def strip_rf_deck(
             commands += values
             emf, tuned = emf * drive_emf(circuit, device.resistance), f
         commands += [dialect.format_alter_source(f"ve{n}", "acmag", "0") for n in playing]
-        playing = np.flatnonzero(np.isin(own, lines))
+        playing = np.flatnonzero(np.isin(source_line, lines))
         for n in playing:
             commands.append(dialect.format_alter_source(f"ve{n}", "acmag", f"{abs(emf[n]):.15g}"))
             commands.append(dialect.format_alter_source(f"ve{n}", "acphase", f"{np.degrees(np.angle(emf[n])):.15g}"))

@@ -71,7 +71,7 @@ def layout_facts(placement: Placement, f: float) -> LayoutFacts:
     longest = int(lines.lengths.argmax())
     length = float(lines.lengths[longest])
     line = strip_line(g, f, length)
-    own = np.abs(line_drive(placement, longest, lines.order[lines.run(longest)])[:, 0])
+    drive = np.abs(line_drive(placement, longest, lines.order[lines.run(longest)])[:, 0])
     tuning = placement.tuning.lengths
     per_metre = g.resistivity / (g.tuning_width * g.tuning_thickness)
     return LayoutFacts(
@@ -98,5 +98,5 @@ def layout_facts(placement: Placement, f: float) -> LayoutFacts:
         impedance=characteristic_impedance(line, f),
         lossless_impedance=float(np.sqrt(line.l / line.c)),
         longest_tuning_resistance=per_metre * float(tuning.max()),
-        own_drive=(float(own.min()), float(own.max())),
+        own_drive=(float(drive.min()), float(drive.max())),
     )

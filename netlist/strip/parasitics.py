@@ -97,17 +97,17 @@ def characteristic_impedance(line: RlgcLine, f: float) -> complex:
 def _sections(g: Geometry, levels: int) -> list[tuple[Section, Section]]:
     """Cross-sections with and without a line, every level; between solved levels by interpolation."""
     solved = np.unique(np.round(np.geomspace(1, levels, min(levels, SOLVED_LEVELS))).astype(int) - 1)
-    known = [(line_section(g, int(n)), line_section(g, int(n), False)) for n in solved]
+    sections = [(line_section(g, int(n)), line_section(g, int(n), False)) for n in solved]
     if len(solved) == levels:
-        return known
+        return sections
     at = np.log(g.chain_height + solved * g.pitch_z)
-    wanted = np.log(g.chain_height + np.arange(levels) * g.pitch_z)
+    log_heights = np.log(g.chain_height + np.arange(levels) * g.pitch_z)
 
     def between(which: int) -> list[Section]:
         names = Section.__dataclass_fields__
-        values = {name: np.array([getattr(pair[which], name) for pair in known]) for name in names}
-        made = {k: np.exp(np.interp(wanted, at, np.log(np.maximum(v, 1e-40)))) for k, v in values.items()}
-        return [Section(**{name: float(made[name][n]) for name in names}) for n in range(levels)]
+        values = {name: np.array([getattr(pair[which], name) for pair in sections]) for name in names}
+        interpolated = {k: np.exp(np.interp(log_heights, at, np.log(np.maximum(v, 1e-40)))) for k, v in values.items()}
+        return [Section(**{name: float(interpolated[name][n]) for name in names}) for n in range(levels)]
 
     return list(zip(between(0), between(1), strict=True))
 

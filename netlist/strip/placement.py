@@ -101,10 +101,10 @@ def _headings(first: Ints, along: Array) -> NDArray[np.int8]:
     """
     come = np.sign(np.where(np.abs(along) > 1e-12, along, 0)).astype(np.int8)
     go = np.append(come[1:], 0).astype(np.int8)
-    given = np.where(come != 0, come, go)
-    given[first] = np.where(given[first] != 0, given[first], 1)
-    known = np.maximum.accumulate(np.where(given != 0, np.arange(len(given)), 0))
-    return np.asarray(given[known] * (1 - 2 * ((np.arange(len(given)) - known) % 2)), np.int8)
+    heading = np.where(come != 0, come, go)
+    heading[first] = np.where(heading[first] != 0, heading[first], 1)
+    last = np.maximum.accumulate(np.where(heading != 0, np.arange(len(heading)), 0))
+    return np.asarray(heading[last] * (1 - 2 * ((np.arange(len(heading)) - last) % 2)), np.int8)
 
 
 def _line_runs(usage: Usage, g: Geometry, arrangement: Arrangement, spots: Spots) -> tuple[Runs, NDArray[np.int8]]:

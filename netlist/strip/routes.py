@@ -131,10 +131,10 @@ def _over_stubs(placement: Placement, column: Ints, y: Array) -> int:
     near = np.searchsorted((heights[1:] + heights[:-1]) / 2, y)
     spots = placement.column * len(heights) + row
     order = np.argsort(spots)
-    wanted = column * len(heights) + near
-    found = order[np.minimum(np.searchsorted(spots, wanted, sorter=order), len(order) - 1)]
-    close = np.abs(placement.xyz[found, 1] + _tilt(placement, found) - y) < placement.geometry.stub / 2
-    return int((close & (spots[found] == wanted)).sum())
+    spot = column * len(heights) + near
+    nearest = order[np.minimum(np.searchsorted(spots, spot, sorter=order), len(order) - 1)]
+    close = np.abs(placement.xyz[nearest, 1] + _tilt(placement, nearest) - y) < placement.geometry.stub / 2
+    return int((close & (spots[nearest] == spot)).sum())
 
 
 def _under_connections(placement: Placement, column: Ints, y: Array) -> int:

@@ -96,14 +96,14 @@ def _lines(inputs: Ints, total: int) -> tuple[Short, Ints]:
     return number[inputs].astype(np.int32), np.flatnonzero(used)
 
 
-def _one_patch(layer: Synapses) -> Usage:
+def _one_patch(synapses: Synapses) -> Usage:
     """One set of chains, through which the patches go one after another: line and tone of a tap are its own."""
-    groups, outputs, taps = layer.matrix.shape
+    groups, outputs, taps = synapses.matrix.shape
     block, tap = (a.ravel().astype(np.int32) for a in np.indices((groups * outputs, taps)))
     line, inputs = _lines((block // outputs) * np.int64(taps) + tap, groups * taps)
     weight = np.arange(len(block), dtype=np.int32)
     zero = np.zeros_like(block)
-    return Usage(layer.name, groups * outputs, (1, 1), taps, block, zero, tap, line, weight, tap, inputs, 0)
+    return Usage(synapses.name, groups * outputs, (1, 1), taps, block, zero, tap, line, weight, tap, inputs, 0)
 
 
 def layer_usage(layer: Synapses, parallel: bool = True) -> Usage:
@@ -132,9 +132,9 @@ def layer_usage(layer: Synapses, parallel: bool = True) -> Usage:
     position, tap = (a.astype(np.int32) for a in np.divmod(kept, taps))
     blocks = groups * outputs
     block = np.repeat(np.arange(blocks, dtype=np.int32), len(kept))
-    own = np.tile(np.broadcast_to(pixel, inside.shape).ravel()[kept], blocks)
+    pixels = np.tile(np.broadcast_to(pixel, inside.shape).ravel()[kept], blocks)
     shift = (block // outputs) * np.int64(per_group * height * width)
-    line, inputs = _lines(own + shift, channels * height * width)
+    line, inputs = _lines(pixels + shift, channels * height * width)
     position, tap = np.tile(position, blocks), np.tile(tap, blocks)
     tones = np.tile(np.broadcast_to(tone, inside.shape).ravel()[kept], blocks).astype(np.int32)
     weight = block * np.int32(taps) + tap
@@ -152,19 +152,19 @@ def conflict_graph(inputs: ArrayLike) -> nx.Graph:
         raise InputError(f"wiring: {table.shape[0]:,} chains of {table.shape[1]:,}; possible: {MOST_CONFLICTS:,} pairs")
     graph = nx.Graph()
     for number, row in enumerate(table):
-        own = row[row >= 0]
-        if len(np.unique(own)) < len(own):
+        used = row[row >= 0]
+        if len(np.unique(used)) < len(used):
             raise InputError(f"wiring: chain {number} holds an input twice; possible: one resonator for each input")
-        graph.add_nodes_from(own.tolist())
-        first, second = np.triu_indices(len(own), 1)
-        graph.add_edges_from(zip(own[first].tolist(), own[second].tolist(), strict=True))
+        graph.add_nodes_from(used.tolist())
+        first, second = np.triu_indices(len(used), 1)
+        graph.add_edges_from(zip(used[first].tolist(), used[second].tolist(), strict=True))
     return graph
 
 
 def colour_inputs(graph: nx.Graph) -> dict[int, int]:
     """Tone class of every input such that neighbours differ: of DSATUR and smallest-last what needs fewer."""
-    found = [nx.greedy_color(graph, strategy=s) for s in ("saturation_largest_first", "smallest_last")]
-    return min(found, key=lambda colours: max(colours.values(), default=-1))
+    colourings = [nx.greedy_color(graph, strategy=s) for s in ("saturation_largest_first", "smallest_last")]
+    return min(colourings, key=lambda colours: max(colours.values(), default=-1))
 
 
 def wired_usage(
@@ -179,23 +179,23 @@ def wired_usage(
     table = np.atleast_2d(np.asarray(inputs, np.int64))
     _check_size(name, int((table >= 0).sum()))
     chain, tap = (a.astype(np.int32) for a in np.nonzero(table >= 0))
-    own = table[chain, tap]
-    total = int(own.max()) + 1 if total is None else total
-    if own.max() >= total or total > MOST_PLACED:
+    input_of = table[chain, tap]
+    total = int(input_of.max()) + 1 if total is None else total
+    if input_of.max() >= total or total > MOST_PLACED:
         raise InputError(
-            f"{name}: input {int(own.max()):,} of {total:,}; possible: 0 ... {min(total, MOST_PLACED) - 1:,}"
+            f"{name}: input {int(input_of.max()):,} of {total:,}; possible: 0 ... {min(total, MOST_PLACED) - 1:,}"
         )
-    idle = np.setdiff1d(np.arange(total), own)
+    idle = np.setdiff1d(np.arange(total), input_of)
     if len(idle):
         raise InputError(
             f"{name}: the line of input {idle[0]} reaches no resonator; possible: inputs that a chain uses"
         )
     colours = colour_inputs(conflict_graph(table))
-    tone = np.array([colours[n] for n in range(total)], np.int32)[own]
+    tone = np.array([colours[n] for n in range(total)], np.int32)[input_of]
     weight = tap if weights is None else np.broadcast_to(np.asarray(weights), table.shape)[chain, tap].astype(np.int32)
     if weight.min() < 0 or len(np.unique(weight)) != weight.max() + 1:
         raise InputError(f"{name}: weights must be numbered 0, 1, 2 ... without gaps")
-    line, used = _lines(own, total)
+    line, used = _lines(input_of, total)
     zero = np.zeros_like(tap)
     return Usage(name, 1, (1, len(table)), table.shape[1], zero, chain, tap, line, weight, tone, used, 0)
 

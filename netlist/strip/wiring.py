@@ -57,15 +57,15 @@ def neighbour_chains(placement: Placement, chains: ArrayLike, reach: float) -> I
     in_plane = placement.arrangement.taps_up
     row = placement.xyz[first, 1] / g.pitch_y if in_plane else (usage.block[first] % placement.block_grid[0]) * 1e6
     at = np.stack([placement.xyz[first, 0] / g.pitch_x, row], 1)
-    own = np.isin(chain, np.asarray(chains))
-    far, _ = cKDTree(at[own]).query(at, distance_upper_bound=reach + 0.01)
+    inside = np.isin(chain, np.asarray(chains))
+    far, _ = cKDTree(at[inside]).query(at, distance_upper_bound=reach + 0.01)
     return np.asarray(chain[np.isfinite(far)], np.int64)
 
 
 def _pairs(points: Array, reach: float) -> tuple[Ints, Ints]:
-    found = cKDTree(points).query_pairs(reach + 0.01, output_type="ndarray").astype(np.int64).reshape(-1, 2)
-    found = found[np.lexsort((found[:, 1], found[:, 0]))]
-    return found[:, 0], found[:, 1]
+    pairs = cKDTree(points).query_pairs(reach + 0.01, output_type="ndarray").astype(np.int64).reshape(-1, 2)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    return pairs[:, 0], pairs[:, 1]
 
 
 def beside(placement: Placement, resonators: Ints, reach: int) -> tuple[Ints, Ints, Array]:
@@ -89,7 +89,7 @@ def rail_links(placement: Placement, chains: Ints) -> tuple[Ints, Ints, Ints]:
     current.
     """
     usage = placement.usage
-    known, first = np.unique(usage.chain, return_index=True)
+    placed, first = np.unique(usage.chain, return_index=True)
     row = (usage.block[first] % placement.block_grid[0]).astype(np.int64) * usage.chains
     if placement.arrangement.taps_up:
         row = row + usage.position[first] // usage.grid[1]
@@ -98,8 +98,8 @@ def rail_links(placement: Placement, chains: Ints) -> tuple[Ints, Ints, Ints]:
     apart = (np.diff(row[order]) != 0) | (np.diff(x[order]) > 1.01 * placement.geometry.pitch_x)
     group = np.concatenate([[0], np.cumsum(apart)])
     begin, end = np.searchsorted(group, group), np.searchsorted(group, group, side="right") - 1
-    at = np.flatnonzero(np.isin(known[order], chains))
-    foot = np.searchsorted(chains, known[order][at])
+    at = np.flatnonzero(np.isin(placed[order], chains))
+    foot = np.searchsorted(chains, placed[order][at])
     same = np.diff(group[at]) == 0
     opens, closes = np.concatenate([[True], ~same]), np.concatenate([~same, [True]])
     a = np.concatenate([foot[:-1][same], foot[opens], foot[closes]])
@@ -176,20 +176,20 @@ def _over_lines(placement: Placement, resonators: Ints, pieces: Pieces) -> tuple
     both = np.arange(len(start)) >= len(resonators)
     both[len(resonators) :] &= pieces.bridge
     job = start, end, owner, both, by_x, widest, bridges
-    found = np.empty((_cross(*job, np.empty((0, 2), np.int64), np.empty((0, 2))), 2), np.int64)
-    part = np.empty(found.shape)
-    _cross(*job, found, part)
-    order = np.lexsort((found[:, 1], found[:, 0]))
-    (link, other), (t, share) = found[order].T, part[order].T
+    hits = np.empty((_cross(*job, np.empty((0, 2), np.int64), np.empty((0, 2))), 2), np.int64)
+    part = np.empty(hits.shape)
+    _cross(*job, hits, part)
+    order = np.lexsort((hits[:, 1], hits[:, 0]))
+    (link, other), (t, share) = hits[order].T, part[order].T
     return link - len(resonators), t, other, share
 
 
 @numba.njit(cache=True, nogil=True)
 def _cross(
-    start: Array, end: Array, owner: Ints, bridge: Flags, by_x: Ints, widest: float, bridges: Ints, found: Ints,
+    start: Array, end: Array, owner: Ints, bridge: Flags, by_x: Ints, widest: float, bridges: Ints, hits: Ints,
     part: Array,
 ) -> int:  # fmt: skip
-    """Number of crossings of bridges with other lines; fills in `found` (bridge, other) and how far along each it is.
+    """Number of crossings of bridges with other lines; fills in `hits` (bridge, other) and how far along each it is.
 
     Pieces come in the order `by_x` of their left ends, so that only those are looked at which can reach a bridge; a
     pair of bridges counts once.
@@ -215,8 +215,8 @@ def _cross(
             t = ((qx - px) * ey - (qy - py) * ex) / cross
             s = ((qx - px) * dy - (qy - py) * dx) / cross
             if 0 < t < 1 and 0 < s < 1:
-                if count < len(found):
-                    found[count, 0], found[count, 1], part[count, 0], part[count, 1] = i, j, t, s
+                if count < len(hits):
+                    hits[count, 0], hits[count, 1], part[count, 0], part[count, 1] = i, j, t, s
                 count += 1
     return count
 
@@ -254,8 +254,8 @@ def crossing_counts(placement: Placement) -> tuple[Array, Array, Array]:
         hits = np.concatenate([np.bincount(over + count, minlength=count + len(pieces.target)), [0]])[:-1]
         hits = hits + np.bincount(other, minlength=len(hits))
         same = np.arange(block, usage.blocks, 2)
-        own = np.stack([np.flatnonzero(usage.block == n) for n in same])
-        stub[own] = hits[:count]
-        link[own[:, pieces.target]] = hits[count:]
-        chains[own[:, pieces.target]] = np.bincount(bridge, minlength=len(pieces.target))
+        alike = np.stack([np.flatnonzero(usage.block == n) for n in same])
+        stub[alike] = hits[:count]
+        link[alike[:, pieces.target]] = hits[count:]
+        chains[alike[:, pieces.target]] = np.bincount(bridge, minlength=len(pieces.target))
     return stub, link, chains
