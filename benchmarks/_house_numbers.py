@@ -59,7 +59,7 @@ MOVED = {
     "cascade_deck": ("netlist.cascade_deck", "netlist.cascade.deck"),
     "CrossbarArray": ("models.crossbar", "models.circuit.crossbar"),
     "crossbar_weights": ("cosim.crossbar", "cosim.crossbar.crossbar"),
-    "crossbar_forward": ("cosim.crossbar", "cosim.crossbar.crossbar"),
+    "crossbar_forward": ("cosim.crossbar", "cosim.weights.inference"),
     "first_array": ("cosim.crossbar", "cosim.crossbar.crossbar"),
     "crossbar_deck": ("netlist.crossbar_deck", "netlist.crossbar.deck"),
     "layer_usage": ("netlist.usage", "netlist.strip.usage"),
@@ -108,6 +108,9 @@ class _Dry(Exception):
     """A deck was made that is not to be run."""
 
 
+RENAMED = {"crossbar_forward": "forward"}  # one law of a layer now serves all hardware
+
+
 class Probe:
     """One tree at work: what it makes of each job, by name."""
 
@@ -128,7 +131,9 @@ class Probe:
         """What that name stands for in this tree."""
         module = MOVED[name][0 if self._earlier else 1]
         found = importlib.import_module(f"resonet.{module}")
-        return found if name == "device_check" else getattr(found, name)
+        if name == "device_check":
+            return found
+        return getattr(found, name if self._earlier else RENAMED.get(name, name))
 
     def _keep(self, name: str, text: str) -> None:
         job = f"{self._job}/{name}"
