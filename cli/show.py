@@ -18,7 +18,6 @@ from rich.console import Console
 from resonet.cli.faults import visible
 from resonet.core.numbers import engineering
 from resonet.core.validity import given
-from resonet.netlist.programming.methods import Method
 
 if TYPE_CHECKING:
     from resonet.core.types import Done
@@ -185,6 +184,8 @@ def print_files(title: str, paths: Iterable[Path]) -> None:
 
 def summary_table(title: str, rows: "Iterable[LayerSummary]") -> None:
     """The layers of a design with the errors of their weights."""
+    from resonet.netlist.programming.methods import Method  # with numpy, which no help needs
+
     rows = list(rows)
     columns = dict.fromkeys(("layer", "chains", "resonators", "channels"), "right") | {"layer": "left"}
     cells = [[row.name, f"{row.chains:,}", f"{row.resonators:,}", str(row.channels)] for row in rows]

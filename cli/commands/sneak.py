@@ -104,7 +104,7 @@ def _feed(design: "Design", layer: str, chosen: str | None, lines: dict[str, Any
     """The feed that is meant: as chosen, as options of strip `lines` only need it, or the design's own."""
     given = [option for option, value in lines.items() if value]
     if chosen == "bus" and given:
-        raise InputError(f"{given[0]}: of strip lines only; possible: --feed stripline, or without {given[0]}")
+        raise typer.BadParameter("changes nothing here; possible: with --feed stripline", param_hint=given[0])
     return chosen or ("stripline" if given else design.feed(layer))
 
 

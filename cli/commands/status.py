@@ -10,7 +10,6 @@ from resonet.cli.registry import Command
 from resonet.cli.replay import changed_files, dependencies, read_record
 from resonet.cli.show import print_json, print_table, say
 from resonet.core.errors import EngineError
-from resonet.netlist.programming.methods import Method
 
 __all__ = ["COMMAND"]
 
@@ -30,6 +29,7 @@ def _weights(folder: Path, design: Any) -> list[_Line]:
     """Effective weights of every layer and program."""
     from resonet.cosim.feed.feeds import feed_of
     from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
+    from resonet.netlist.programming.methods import Method
 
     found = []
     names = [entry.layer.name for entry in design.plan.layers]

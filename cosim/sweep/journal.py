@@ -18,7 +18,7 @@ from resonet.core.files import read_bytes, read_json
 from resonet.core.validity import warn
 from resonet.cosim.sweep.points import Outcome
 
-__all__ = ["Journal", "open_journal", "read_journal"]
+__all__ = ["Journal", "open_journal", "read_journal", "sealed_line"]
 
 
 MOST_BYTES = 100_000_000  # 100,000 points of a kilobyte
@@ -33,7 +33,7 @@ class Journal:
         self._file = file
 
     def _write(self, **line: Any) -> None:
-        self._file.write(_sealed(line | {"time": datetime.now().isoformat()}))
+        self._file.write(sealed_line(line | {"time": datetime.now().isoformat()}))
         self._file.flush()
 
     def begin(self, point: int) -> None:
@@ -50,7 +50,7 @@ def _seal(table: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _sealed(table: dict[str, Any]) -> str:
+def sealed_line(table: dict[str, Any]) -> str:
     """A line of a journal, with a hash of itself."""
     return json.dumps(table | {"seal": _seal(table)}) + "\n"
 
@@ -118,6 +118,6 @@ def open_journal(path: Path, sweep: dict[str, Any]) -> Iterator[Journal]:
                 path.unlink()
         with path.open("a", encoding="utf-8") as file:
             if not file.tell():
-                file.write(_sealed({"sweep": sweep}))
+                file.write(sealed_line({"sweep": sweep}))
                 file.flush()
             yield Journal(file, outcomes)

@@ -650,7 +650,7 @@ def test_hostile_names_go_nowhere(tmp_path, monkeypatch, resonet):
     assert entries(tmp_path) == [model.name, "evil [b] :bug:"]
     folder = tmp_path / "evil [b] :bug:"
     decks = list(folder.rglob("*.cir"))
-    assert len(decks) == 13
+    assert len(decks) == 14
     for path in decks:
         text = path.read_text()
         assert text.count(".control") == 1

@@ -4,7 +4,7 @@ import inspect
 import json
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from types import ModuleType
 from typing import Annotated, get_args
 
@@ -17,6 +17,7 @@ from resonet.cli import registry
 from resonet.cli.options import Applies, Json
 from resonet.cli.registry import PANELS, Command, command_names, find_command
 from resonet.cli.show import print_json
+from resonet.core import plugins
 from resonet.core.errors import InputError
 from resonet.core.validity import warn
 
@@ -61,16 +62,25 @@ def test_the_list_of_commands_is_light():
     assert done.stdout.splitlines()[-1] == ""
 
 
+def install_only(monkeypatch):
+    """Let these entry points be all that is installed."""
+
+    def install(*points):
+        monkeypatch.setattr(plugins, "installed", lambda: EntryPoints(points))
+
+    return install
+
+
 @pytest.fixture
 def plugged(monkeypatch):
     """Add commands of a plug-in package that is only here."""
+    install = install_only(monkeypatch)
 
     def add(name, command):
         module = ModuleType("plug_in_of_a_test")
         module.COMMAND = command
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        entry = EntryPoint(name, f"{module.__name__}:COMMAND", registry.GROUP)
-        monkeypatch.setattr(registry, "_plugged", lambda: {name: entry})
+        install(EntryPoint(name, f"{module.__name__}:COMMAND", registry.GROUP))
 
     return add
 
@@ -127,9 +137,8 @@ def test_plug_ins_that_cannot_be_used(resonet, plugged, monkeypatch):
     assert "takes the name of ours" in complaint(resonet("plan", "x"))
     plugged("weigh", weigh)
     assert "command weigh: <function weigh" in complaint(resonet("weigh", 3))
-    gone = EntryPoint("weigh", "nowhere_at_all:COMMAND", registry.GROUP)
-    monkeypatch.setattr(registry, "_plugged", lambda: {"weigh": gone})
-    assert "the plug-in nowhere_at_all:COMMAND cannot be loaded (ModuleNotFoundError" in complaint(resonet("weigh", 3))
+    install_only(monkeypatch)(EntryPoint("weigh", "nowhere_at_all:COMMAND", registry.GROUP))
+    assert "nowhere_at_all:COMMAND" in complaint(resonet("weigh", 3))
     told = resonet("--help")
     assert told.code == 0
     assert "crosstalk" in told.out
@@ -160,7 +169,7 @@ def build(tmp_path, small_model, resonet):
         (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--engine=linear"], "--engine", "--feed stripline"),
         (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--chains=3"], "--chains", "--feed stripline"),
         (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--set=geometry.pitch_x=2um"], "--set", "--feed stripline"),
-        (["calibrate", "BUILD", "--jobs=2"], "--jobs", "with --engine ngspice"),
+        (["calibrate", "BUILD", "--jobs=2"], "--jobs", "--engine"),
         (["quantise", "BUILD", "--seed=3"], "--seed", "with --spread"),
         (["plan", "BUILD", "--preset=vortex_mtj"], "--preset", "with a network"),
         (["plan", "BUILD", "--input-shape=1,8,8"], "--input-shape", "with a network"),

@@ -177,7 +177,7 @@ def test_a_slice_of_two_convolutions(resonet, tmp_path):
 def test_users_mistakes(build, resonet, monkeypatch):
     assert "possible: two-pass, envelope, transient" in complaint(resonet("run", build, "--engine", "spice"))
     assert "possible: 0 ... 449" in complaint(resonet("run", build, "--image", 450))
-    assert "run.stop" in complaint(resonet("run", build, "--stop", "3 GHz"))
+    assert "--stop" in complaint(resonet("run", build, "--stop", "3 GHz"))
     assert "two convolutions" in complaint(resonet("run", build, "--slice", "0,0,1"))
     monkeypatch.setattr(module, "MOST_IN_TRANSIENT", 600)
     assert "--slice" in complaint(resonet("run", build, "--engine", "transient"))

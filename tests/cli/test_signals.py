@@ -17,8 +17,8 @@ from conftest import complaint
 from resonet.core import leftovers
 from resonet.core.files import new_file
 from resonet.core.validity import Warned, collected
+from resonet.cosim.feed.store import stored_effective_weights
 from resonet.cosim.ngspice.program import find_ngspice
-from resonet.cosim.weights.store import stored_effective_weights
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters

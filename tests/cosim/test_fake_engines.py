@@ -8,9 +8,9 @@ import pytest
 from conftest import complaint
 
 from resonet.core.errors import EngineError
+from resonet.cosim.feed.store import effective_path, stored_effective_weights
 from resonet.cosim.ngspice.program import engine_identity, find_ngspice
 from resonet.cosim.weights.engines import linear, ngspice
-from resonet.cosim.weights.store import effective_path, stored_effective_weights
 from resonet.cosim.weights.witness import power_balance, witness
 from resonet.models.circuit.bus import BusCircuit, bus_currents
 from resonet.netlist.design.folder import load_design, write_design

@@ -242,7 +242,7 @@ def test_the_engine_counts_by_its_content(copy, resonet, monkeypatch, tmp_path):
 
 def test_nothing_is_shown_again_where_a_plug_in_is_installed(copy, resonet, monkeypatch):
     resonet("crosstalk", copy)
-    monkeypatch.setattr(replay, "_plugged", lambda: True)
+    monkeypatch.setattr(replay, "plugged_groups", lambda: replay.UNKNOWN)
     assert resonet("crosstalk", copy)[3] == 1
 
 

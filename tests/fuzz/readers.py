@@ -25,7 +25,7 @@ from resonet.core.validity import collected
 from resonet.cosim.feed.result_file import read_result, write_result
 from resonet.cosim.ngspice.raw import read_raw
 from resonet.cosim.sweep.axes import parse_axis
-from resonet.cosim.sweep.journal import read_journal
+from resonet.cosim.sweep.journal import read_journal, sealed_line
 from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.held import Aggressor
 from resonet.models.fit.measured import read_curve
@@ -172,7 +172,7 @@ def _journals(folder: Path) -> list[bytes]:
         {"start": 1, "time": ""},
         end | {"end": 1, "values": None, "error": "no"},
     ]
-    return ["".join(json.dumps(line) + "\n" for line in lines).encode()]
+    return ["".join(map(sealed_line, lines)).encode()]
 
 
 def _records(folder: Path) -> list[bytes]:

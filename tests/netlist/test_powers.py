@@ -8,7 +8,8 @@ import pytest
 from conftest import RNG
 
 from resonet.core.validity import ValidityWarning, collected
-from resonet.models.resonator.auto_oscillator import AutoOscillator, forced_voltage_per_watt, linear_power
+from resonet.models.resonator.auto_oscillator import AutoOscillator
+from resonet.models.resonator.forced_oscillation import forced_voltage_per_watt, linear_power
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.linear_range import LINEAR_ERROR, linear_range
 from resonet.netlist.design.design import compile_cnn
