@@ -268,7 +268,7 @@ def soak(times: int, model: Path) -> float:
     from resonet.netlist.design.design import compile_cnn
     from resonet.netlist.spice.pyspice import to_pyspice
 
-    deck = rf_deck(compile_cnn(model).graph("coupled"), "conv1", "t0")
+    deck = rf_deck(compile_cnn(model).hardware("conv1", "coupled")[0])
     sweep = next(line for line in deck.text.splitlines() if line.startswith("ac "))
     engine, text = in_process_ngspice(), str(to_pyspice(deck, model.parent / "lib")) + f".{sweep}\n.end\n"
 

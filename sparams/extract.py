@@ -68,9 +68,9 @@ def extract(block: Block, f: Array, engine: Engine = "linear") -> "Network":
         raise InputError(f"engine {engine!r}: unknown; possible: {', '.join(get_args(Engine))}")
     f = _checked(block, f)
     s = ENGINES[engine](block, f)
-    _check_passive(block, f, s, engine)
     if engine == "ngspice":
         check_s(block, f, s)
+    _check_passive(block, f, s, engine)
     return to_network(block, f, s, f"engine: {engine}")
 
 

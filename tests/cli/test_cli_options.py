@@ -134,7 +134,7 @@ def test_strict_without_warnings_is_fine(resonet, plugged):
 
 def test_plug_ins_that_cannot_be_used(resonet, plugged, monkeypatch):
     plugged("plan", Command("tools", weigh))
-    assert "takes the name of ours" in complaint(resonet("plan", "x"))
+    assert "there is a command plan already" in complaint(resonet("plan", "x"))
     plugged("weigh", weigh)
     assert "command weigh: <function weigh" in complaint(resonet("weigh", 3))
     install_only(monkeypatch)(EntryPoint("weigh", "nowhere_at_all:COMMAND", registry.GROUP))

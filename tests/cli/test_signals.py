@@ -282,10 +282,10 @@ def test_many_runs_in_one_process_hold_its_memory(small_design):
         return int(Path("/proc/self/statm").read_text().split()[1]) * page
 
     for _ in range(5):
-        ngspice(plan, entry, f_res, 1)
+        ngspice.with_jobs(1)(plan, entry, f_res)
     before = resident()
     for _ in range(15):
-        found = ngspice(plan, entry, f_res, 1)
+        found = ngspice.with_jobs(1)(plan, entry, f_res)
     assert np.allclose(found.gains[0], linear(plan, entry, f_res).gains[0], rtol=1e-6)
     assert resident() - before < 5 << 20
 
