@@ -106,8 +106,8 @@ def dc_pass(graph: HardwareGraph, layer: str, rectified: dict[tuple[str, int], A
         )
         for n, batch in enumerate(batches)
     ]
-    voltages = {}
-    for batch, plots in zip(batches, run_decks(decks), strict=True):
+    voltages, silent = {}, not any(volts.any() for volts in rectified.values())
+    for batch, plots in zip(batches, run_decks(decks, silent=silent), strict=True):
         for n, (group, output, _) in enumerate(batch):
             voltages[group, output] = float(plots[0].columns([f"v(out{n})"])[0, 0].real)
     return voltages
