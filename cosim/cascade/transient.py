@@ -66,14 +66,15 @@ def run_cascade(
 
     The deck is kept in `folder`, if given. Raises InputError, EngineError.
     """
-    deck = cascade_deck(levels, pixel_tones(levels.parallel, image[None])[0], timing, name)
+    tones = pixel_tones(levels.parallel, image[None])[0]
+    deck = cascade_deck(levels, tones, timing, name)
     if folder:
         write_deck(deck, folder)
-    return _read(levels, deck, timing, window, timeout)
+    return _read(levels, deck, timing, window, timeout, not tones.any())
 
 
-def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: float) -> CascadeTransient:
-    plot = run_deck(deck, timeout=timeout)[0]
+def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: float, silent: bool) -> CascadeTransient:
+    plot = run_deck(deck, timeout=timeout, silent=silent)[0]
     check_fixed_step(plot, round(timing.stop / timing.step))
     sums = tuple(_sums(levels, s, plot.columns(_nodes(levels, s)).real) for s in range(len(levels.stages)))
     settled = tuple(hann_mean(plot.axis, stage, window) for stage in sums)

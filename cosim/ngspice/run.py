@@ -123,15 +123,18 @@ def run_deck(
             raise EngineError(f"{error}" + (f"; run folder {kept}" if kept else ""), error.log, kept) from None
 
 
-def run_decks(decks: Sequence[Deck], jobs: int | None = None, done: Done = nothing) -> list[list[Plot]]:
+def run_decks(
+    decks: Sequence[Deck], jobs: int | None = None, done: Done = nothing, silent: bool = False
+) -> list[list[Plot]]:
     """Run decks side by side, `jobs` at once (default: one a core); results in the order given.
 
-    The work is ngspice's, in processes of its own, so threads are enough here. `done` is called after each deck.
+    The work is ngspice's, in processes of its own, so threads are enough here. `done` is called after each deck;
+    `silent` as of `run_deck`.
     """
     stop = threading.Event()
 
     def one(deck: Deck) -> list[Plot]:
-        plots = run_deck(deck, stop=stop)
+        plots = run_deck(deck, stop=stop, silent=silent)
         done()
         return plots
 

@@ -62,9 +62,6 @@ class LineAggressor(Aggressor):
 class StripWeights(RfWeights):
     """Weights of a layer under strip-line feed, every position with its own; values and trained [chains, lines]."""
 
-    MAP: ClassVar[str] = "{}"
-    AXES: ClassVar[tuple[str, str]] = ("aggressor tone (0 = lowest)", "victim resonator, by its tone")
-
     usage: Usage
     groups: int  # of the layer
     parallel: bool  # every position has chains of its own
@@ -74,6 +71,9 @@ class StripWeights(RfWeights):
     gain: float  # of the readout
     scale: float  # V/W per unit of weight, before the gain
     failing: int  # chains that do not hold their weights
+
+    MAP: ClassVar[str] = "{}"
+    AXES: ClassVar[tuple[str, str]] = ("aggressor tone (0 = lowest)", "victim resonator, by its tone")
 
     def rms(self, foreign: bool | None = None) -> float:
         """RMS error per weight as part of the largest; only of own (False) or foreign (True) lines."""

@@ -67,7 +67,7 @@ def strip_transient(
     deck = strip_transient_deck(
         circuit, built, reference, currents, (emf, played(f, timing.dt), phases), (timing.dt, stop), device
     )
-    plot = run_deck(deck, timeout=1800)[0]
+    plot = run_deck(deck, timeout=1800, silent=not (powers.any() or currents.any()))[0]
     check_fixed_step(plot, timing.steps)
     volts = plot.columns([f"v(n{n})" for n in circuit.readout]).real
     return hann_mean(plot.axis, volts, timing.window)
@@ -78,7 +78,8 @@ def strip_dc_pass(circuit: StripCircuit, rectified: Array, currents: Array, devi
 
     rectified [resonators] V, p against n; currents [tuning lines] A into the lines. Raises EngineError.
     """
-    plot = run_deck(strip_dc_deck(circuit, rectified, currents, device))[0]
+    silent = not (rectified.any() or currents.any())
+    plot = run_deck(strip_dc_deck(circuit, rectified, currents, device), silent=silent)[0]
     heads = plot.columns([f"v(n{n})" for n in circuit.readout])[0].real
     senses, shares = tuning_senses(circuit)
     sensed = np.stack([plot.columns([f"v(w{m + k})" for m in senses])[0].real for k in (0, 1)], 1)

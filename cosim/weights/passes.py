@@ -105,8 +105,8 @@ def dc_pass(buses: Sequence[BusHardware], rectified: dict[tuple[str, int], Array
         )
         for n, batch in enumerate(batches)
     ]
-    voltages = {}
-    for batch, plots in zip(batches, run_decks(decks), strict=True):
+    voltages, silent = {}, not any(volts.any() for volts in rectified.values())
+    for batch, plots in zip(batches, run_decks(decks, silent=silent), strict=True):
         for n, stack in enumerate(batch):
             value = plots[0].columns([NGSPICE.voltage_of(f"out{n}")])[0, 0].real
             voltages[stack.group, stack.output] = float(value)

@@ -10,13 +10,11 @@ from typing import ClassVar
 
 from resonet.core.parameters import Interface, check, parameter
 from resonet.models.circuit.bus import BusCircuit
-from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.shared_parameters import LINEAR_LAW, quality, resistance
 
 __all__ = ["BiasTee", "CombinerArm", "CombinerOut", "Readout", "Resonator", "ResonatorDc", "TonePort"]
 
-LINEAR = SpinDiode()
 BUS = BusCircuit()
-LINEAR_LAW = "Leroux et al., Phys. Rev. Applied 15, 034067 (2021)"
 PUBLISHED_BAND = "lower edge of the band of the project"
 ENDS = (("p", "one end of the junction"), ("n", "its other end"))
 
@@ -28,8 +26,8 @@ class Resonator:
     SPICE: ClassVar[Interface] = Interface("resonator", (*ENDS, ("x", "precession, 1 V per A of current-like drive")))
 
     f0: float = parameter(1e9, "Hz", 1e3, 1e13, "resonance frequency", PUBLISHED_BAND)
-    q: float = parameter(LINEAR.quality, "", 2.5, 5e4, "quality factor, 1 / (2 alpha)", LINEAR_LAW)
-    r0: float = parameter(LINEAR.resistance, "Ohm", 1e-3, 1e9, "resistance at zero bias", LINEAR_LAW)
+    q: float = quality()
+    r0: float = resistance()
     k: float = parameter(
         -353.55e3,
         "Ohm/A",
@@ -52,7 +50,7 @@ class ResonatorDc:
 
     SPICE: ClassVar[Interface] = Interface("resonator_dc", ENDS)
 
-    r0: float = parameter(LINEAR.resistance, "Ohm", 1e-3, 1e9, "resistance at zero bias", LINEAR_LAW)
+    r0: float = resistance()
     vdc: float = parameter(0.0, "V", -1e3, 1e3, "rectified voltage, p against n", "no RF")
 
     def __post_init__(self) -> None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from resonet.core.parameters import Interface, check, parameter
-from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.shared_parameters import LINEAR_LAW, quality, resistance
 
 __all__ = ["StripResonator", "StripResonatorRf", "StripSegment", "TuningSegment"]
 
-LINEAR = SpinDiode()
-LINEAR_LAW = "Leroux et al., Phys. Rev. Applied 15, 034067 (2021)"
 STUB = "one micrometre of 300 nm by 200 nm of copper"
+JUNCTION = (("p", "one end of the junction"), ("n", "its other end"))
 ENDS = (("a", "near end, against ground"), ("b", "far end, against ground"), ("s", "current from a to b, 1 V per A"))
 
 
@@ -25,8 +24,7 @@ class StripResonator:
     SPICE: ClassVar[Interface] = Interface(
         "strip_resonator",
         (
-            ("p", "one end of the junction"),
-            ("n", "its other end"),
+            *JUNCTION,
             ("d", "drive by lines, 1 V per A of junction current that it stands for; 1 ohm inside"),
             ("t", "relative shift of the resonance, 1 V for 100 %; 1 ohm inside"),
             ("u", "junction current, of the chain and of the lines, 1 V per A"),
@@ -35,8 +33,8 @@ class StripResonator:
     )
 
     f0: float = parameter(1e9, "Hz", 1e3, 1e13, "resonance frequency without shift", "lower edge of the project's band")
-    q: float = parameter(LINEAR.quality, "", 2.5, 5e4, "quality factor, 1 / (2 alpha)", LINEAR_LAW)
-    r0: float = parameter(LINEAR.resistance, "Ohm", 1e-3, 1e9, "resistance at zero bias", LINEAR_LAW)
+    q: float = quality()
+    r0: float = resistance()
     rw: float = parameter(0.0, "Ohm", 0.0, 1e9, "wire of the chain, in series", "no parasitics")
     k: float = parameter(
         -353.55e3, "Ohm/A", -1e12, 1e12, "resistance change per unit of precession, -4 alpha K_SD r0", LINEAR_LAW
@@ -53,8 +51,7 @@ class StripResonatorRf:
     SPICE: ClassVar[Interface] = Interface(
         "strip_resonator_rf",
         (
-            ("p", "one end of the junction"),
-            ("n", "its other end"),
+            *JUNCTION,
             ("d", "drive by lines, 1 V per A of junction current that it stands for; 1 ohm inside"),
             ("u", "junction current, of the chain and of the lines, 1 V per A"),
             ("x", "precession, 1 V per A of current-like drive"),
@@ -62,8 +59,8 @@ class StripResonatorRf:
     )
 
     f0: float = parameter(1e9, "Hz", 1e3, 1e13, "resonance frequency", "lower edge of the project's band")
-    q: float = parameter(LINEAR.quality, "", 2.5, 5e4, "quality factor, 1 / (2 alpha)", LINEAR_LAW)
-    r0: float = parameter(LINEAR.resistance, "Ohm", 1e-3, 1e9, "resistance at zero bias", LINEAR_LAW)
+    q: float = quality()
+    r0: float = resistance()
     rw: float = parameter(0.0, "Ohm", 0.0, 1e9, "wire of the chain, in series", "no parasitics")
 
     def __post_init__(self) -> None:

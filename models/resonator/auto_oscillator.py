@@ -46,6 +46,7 @@ from numpy.typing import ArrayLike
 from resonet.core.parameters import Interface, check, parameter
 from resonet.core.types import Array
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.shared_parameters import LINEAR, LINEAR_LAW, quality, resistance, transduction
 
 __all__ = [
     "AutoOscillator",
@@ -60,8 +61,6 @@ __all__ = [
 
 BOLTZMANN = 1.380649e-23  # J/K
 GYROMAGNETIC = 1.76085963e11  # rad/(s T), of the electron
-LINEAR = SpinDiode()
-LINEAR_LAW = "Leroux et al., Phys. Rev. Applied 15, 034067 (2021)"
 THEORY = "Slavin and Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009)"
 
 
@@ -85,16 +84,9 @@ class AutoOscillator:
     )
 
     f0: float = parameter(1e9, "Hz", 1e3, 1e13, "resonance frequency at rest", "lower edge of the band of the project")
-    q: float = parameter(LINEAR.quality, "", 2.5, 5e4, "quality factor, 1 / (2 alpha)", LINEAR_LAW)
-    r0: float = parameter(LINEAR.resistance, "Ohm", 1e-3, 1e9, "resistance at zero bias", LINEAR_LAW)
-    k: float = parameter(
-        LINEAR.transduction,
-        "Ohm/A",
-        -1e12,
-        1e12,
-        "resistance change per unit of precession, -4 alpha K_SD r0 (sets the sign)",
-        LINEAR_LAW,
-    )
+    q: float = quality()
+    r0: float = resistance()
+    k: float = transduction()
     ith: float = parameter(LINEAR.threshold_current, "A", 1e-9, 1.0, "threshold current", LINEAR_LAW)
     qnl: float = parameter(2.0, "", 0.0, 1e3, "nonlinear damping", THEORY)
     nshift: float = parameter(

@@ -34,12 +34,11 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import Interface, check, parameter
 from resonet.core.types import Array, Complex
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.shared_parameters import LINEAR_LAW, quality, resistance, transduction
 
 __all__ = ["FullResonator", "at_temperature", "impedance", "junction_current", "rectified_voltage", "sensed"]
 
 
-LINEAR = SpinDiode()
-LINEAR_LAW = "Leroux et al., Phys. Rev. Applied 15, 034067 (2021)"
 IDEAL = "ideal contact, as in " + LINEAR_LAW
 ONE_TEMPERATURE = "published simulations are at one temperature"
 
@@ -58,16 +57,9 @@ class FullResonator:
     )
 
     f0: float = parameter(1e9, "Hz", 1e3, 1e13, "resonance frequency", "lower edge of the band of the project")
-    q: float = parameter(LINEAR.quality, "", 2.5, 5e4, "quality factor, 1 / (2 alpha)", LINEAR_LAW)
-    r0: float = parameter(LINEAR.resistance, "Ohm", 1e-3, 1e9, "resistance at zero bias", LINEAR_LAW)
-    k: float = parameter(
-        LINEAR.transduction,
-        "Ohm/A",
-        -1e12,
-        1e12,
-        "resistance change per unit of precession, -4 alpha K_SD r0 (sets the sign)",
-        LINEAR_LAW,
-    )
+    q: float = quality()
+    r0: float = resistance()
+    k: float = transduction()
     psi: float = parameter(
         0.0,
         "rad",

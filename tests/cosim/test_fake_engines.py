@@ -10,6 +10,7 @@ from conftest import complaint
 from resonet.core.errors import EngineError
 from resonet.cosim.feed.store import effective_path, stored_effective_weights
 from resonet.cosim.ngspice.program import engine_identity, find_ngspice
+from resonet.cosim.referee.chain import transient
 from resonet.cosim.weights.engines import linear, ngspice
 from resonet.cosim.weights.witness import power_balance, witness
 from resonet.models.circuit.bus import BusCircuit, bus_currents
@@ -216,3 +217,8 @@ def test_an_engine_sees_neither_home_nor_settings_of_the_user(tmp_path, monkeypa
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))
         assert np.array_equal(run_deck(deck)[0].data, plain)
         assert list((tmp_path / name).iterdir()) == []
+
+
+def test_no_tone_gives_no_voltage_and_that_is_no_lie(small_design):
+    dark, _ = transient(small_design, "conv1", "coupled", np.zeros(3))
+    assert dark.transient == dark.two_pass == 0

@@ -187,7 +187,7 @@ def test_many_decks_keep_their_order():
 def test_a_failure_cancels_the_decks_that_wait(monkeypatch, runs):
     started = []
 
-    def broken(wanted: Deck, stop) -> list:
+    def broken(wanted: Deck, **options) -> list:
         started.append(wanted.name)
         time.sleep(0.1)
         raise EngineError(f"ngspice on {wanted.name}: broken")

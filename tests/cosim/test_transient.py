@@ -99,7 +99,7 @@ def test_a_step_that_did_not_stay_fixed_is_refused(small_design, monkeypatch):
 
     real = module.run_deck
 
-    def half(deck, timeout):
+    def half(deck, timeout, **options):
         plot = real(deck, timeout)[0]
         return [type(plot)(plot.name, plot.variables, plot.data[::2])]
 
