@@ -53,7 +53,7 @@ def hanging(tmp_path) -> dict[str, str]:
     return dict(os.environ, RESONET_NGSPICE=str(program), TMPDIR=str(scratch), OPENBLAS_NUM_THREADS="1")
 
 
-def wait_for(condition, seconds: float = 60) -> None:
+def wait_for(condition, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"
@@ -86,7 +86,7 @@ def test_signals_end_the_engines_and_leave_nothing(copy, hanging, tmp_path, numb
         start_new_session=True,
     )  # fmt: skip
     started = tmp_path / "started"
-    wait_for(lambda: started.is_file() and started.read_text().count("\n") >= (2 if len(words) > 1 else 1))
+    wait_for(lambda: started.is_file() and started.read_text().count("\n") >= 1)
     engines = [int(word) for word in started.read_text().split()]
     assert all(map(alive, engines))
     if len(words) > 1:

@@ -239,8 +239,10 @@ def test_commands_of_buses_say_so_in_one_line(folder, resonet):
         ("sweep", folder, "--over", "device.damping=0.01,0.02"),
     ):
         assert "layer conv1 is on strip lines" in complaint(resonet(*command))
-    assert "--chains: of strip lines only" in complaint(
-        resonet("sneak", folder, "--layer", "dense1", "--feed", "bus", "--chains", 2)
+    told = resonet("sneak", folder, "--layer", "dense1", "--feed", "bus", "--chains", 2)
+    assert told.code == 2
+    assert "--chains: changes nothing here; possible: with --feed stripline" in " ".join(
+        told.err.replace("│", " ").split()
     )
 
 
