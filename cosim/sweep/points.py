@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import platform
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,8 @@ __all__ = ["Outcome", "open_executor", "run_points"]
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 LOOK = 1.0  # s between two looks at whether anybody still computes
+SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # what multiprocessing puts behind the temporary folder
+LONGEST_SOCKET = 103  # bytes of a socket's path: 103 on macOS, 107 on Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,13 @@ def _guarded(work: Callable[[Item], dict[str, Any]], point: Item) -> Outcome:
 
 
 def _context() -> Any:
-    """How processes are made: forked from a server that has imported what a sweep takes, once for all of them."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    """How processes are made: forked from a server that has imported what a sweep takes, once for all of them.
+
+    Where there is no such server, or its socket in the temporary folder would have too long a name, each is started by
+    itself: slower to begin, and the same afterwards.
+    """
+    socket = len(os.fsencode(tempfile.gettempdir())) + SOCKET_NAME
+    if "forkserver" not in multiprocessing.get_all_start_methods() or socket > LONGEST_SOCKET:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["resonet.cosim.sweep.sweep"])

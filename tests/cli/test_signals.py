@@ -77,20 +77,22 @@ def drafts(place: Path) -> list[str]:
         (signal.SIGTERM, ("crosstalk",)),
         (signal.SIGHUP, ("crosstalk",)),
         (signal.SIGKILL, ("crosstalk",)),
-        (signal.SIGINT, ("crosstalk",)),
+        (signal.SIGINT, ("sweep", "--over=device.damping=0.01:0.02:4", "--engine=ngspice", "--jobs=2")),
     ],
 )
 def test_signals_end_the_engines_and_leave_nothing(copy, hanging, tmp_path, number, words):
     process = subprocess.Popen(
         [*COMMAND, words[0], str(copy), *words[1:]], env=hanging, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
     started = tmp_path / "started"
-    wait_for(lambda: started.is_file() and started.read_text().count("\n") >= 1)
+    wait_for(lambda: started.is_file() and started.read_text().count("\n") >= (2 if len(words) > 1 else 1))
     engines = [int(word) for word in started.read_text().split()]
     assert all(map(alive, engines))
-    process.send_signal(number)
+    if len(words) > 1:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
     out, err = process.communicate(timeout=20)
     if number == signal.SIGKILL:
         assert process.returncode == -9

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -441,3 +442,14 @@ def test_a_parameter_file_and_a_model(small_model, resonet, tmp_path):
 )
 def test_requests_that_make_no_sense(built, resonet, arguments, words):
     assert words in complaint(resonet("sweep", built, *arguments, "--jobs", 1))
+
+
+@pytest.mark.slow
+def test_workers_start_whatever_the_length_of_the_temporary_folder(tmp_path, monkeypatch):
+    # A socket's path may have some hundred bytes; multiprocessing puts one into the temporary folder.
+    for length in (10, 120):
+        place = tmp_path / ("t" * length)
+        place.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        with open_executor(2) as (executor, *_):
+            assert executor.submit(pow, 3, 4).result(timeout=60) == 81
