@@ -58,9 +58,10 @@ def compile_command(
         raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
     parameters = read_parameters(design, settings or (), preset)
     known_shape = tuple(shape) if shape else None
-    cnn = read_cnn(model, known_shape)
-    taken = Pixels.parse(pixels, "--pixels") if pixels else cnn.pixels
-    images = read_images(calibration, cnn.input_shape, taken) if calibration else None
+    taken, images = Pixels.parse(pixels, "--pixels") if pixels else None, None
+    if calibration:
+        cnn = read_cnn(model, known_shape)
+        images = read_images(calibration, cnn.input_shape, taken or cnn.pixels)
     ends = (low_high[0], low_high[1]) if low_high else None
     made = compile_cnn(model, parameters, images, known_shape, ends, taken)
     with progress("write decks", 2 * len(made.plan.layers)) as done:

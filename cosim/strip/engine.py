@@ -65,13 +65,6 @@ class StripResponse:
     coherent: Array  # [chains, tones] V/W: most that equal tones of one frequency add or take, over their phases
 
 
-def _incidence(a: Ints, b: Ints, count: int, size: int) -> csc_matrix:
-    """Matrix [size + 1, count] with +1 at a and -1 at b, row 0 ground."""
-    n = np.arange(count)
-    entries = np.concatenate([np.ones(count), -np.ones(count)])
-    return coo_matrix((entries, (np.concatenate([a, b]), np.concatenate([n, n]))), shape=(size + 1, count)).tocsc()
-
-
 def _admittances(circuit: StripCircuit, f: float, resistance: float) -> tuple[Ints, Ints, Complex]:
     """All two-terminal admittances but the ends of the lines: nodes, S."""
     w = 2j * np.pi * f
