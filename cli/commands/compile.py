@@ -46,8 +46,10 @@ def compile_command(
     """
     from resonet.cosim.weights.summary import summarise
     from resonet.netlist.design.design import compile_cnn
+    from resonet.netlist.design.earlier import read_earlier
     from resonet.netlist.design.folder import write_design
     from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.design.replacing import BEFORE
     from resonet.netlist.network.images import read_images
     from resonet.netlist.network.onnx.read import read_cnn
     from resonet.netlist.network.pixels import Pixels
@@ -78,6 +80,7 @@ def compile_command(
                 HELD,
             )
     fills = {row.name: made.fill(row.name) for row in rows}
+    kept = read_earlier(folder, made)
     if as_json:
         layers = [
             row
@@ -85,13 +88,23 @@ def compile_command(
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
-        told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
+        told = {
+            "folder": folder,
+            "decks": decks,
+            "earlier": sorted(kept),
+            "notes": made.cnn.notes,
+            "pixels": str(made.pixels),
+        }
         print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
     say(f"pixels: {made.pixels} ({made.pixels.source})")
     for note in made.cnn.notes:
         say(f"note: {note}")
+    if kept:
+        say(f"note: the next calibration of {', '.join(kept)} begins at the calibrated program of the design before")
+    if (folder / "report" / BEFORE).is_dir():
+        say(f"note: figures of the design before are in {folder / 'report' / BEFORE}")
     for layer, fill in fills.items():
         if 0 < fill < 0.99 * made.plan.options.fill:
             used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"

@@ -3,7 +3,7 @@
 design.toml     every parameter, resolved, and the scales of every layer
 model.onnx      the network it was compiled from
 program.npz     channels, levels and resonance frequencies
-calibrated.npz  resonance frequencies and scales after `resonet calibrate`
+calibrated.npz  resonance frequencies and scales after `resonet calibrate`; earlier.npz those of the design before
 graph.graphml   blocks and nets
 decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`
 results/        what was simulated, each file with the hash of what it was computed from
@@ -33,6 +33,7 @@ from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
 from resonet.netlist.bus.graph import write_graphml
 from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.design.design import Design
+from resonet.netlist.design.earlier import EARLIER, keep_earlier
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
@@ -179,6 +180,7 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
         done()
     with new_file(folder / CALIBRATED, durable=True) as temporary:
         np.savez_compressed(temporary, **arrays)
+    (folder / EARLIER).unlink(missing_ok=True)
     return count
 
 
@@ -220,6 +222,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
             sync_file(draft / name)
         own = [path.relative_to(draft) for path in draft.rglob("*") if path.is_file()]
         if (folder / "design.toml").is_file():
+            keep_earlier(folder, draft, design, load_design)
             carry_over(folder, draft, fingerprint)
             exchange(draft, folder)
         else:
