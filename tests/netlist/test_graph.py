@@ -11,7 +11,7 @@ from resonet.cosim.weights.engines import find_engine
 from resonet.cosim.weights.inference import forward
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import read_parameters
-from resonet.netlist.network.activations.relu import RELU
+from resonet.netlist.network.activations.clamps import RELU
 from resonet.netlist.network.cnn import IMAGE, Addend, Cnn, Synapses, Wiring
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.planning.frequency_plan import plan
