@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from resonet.cli.options import InputShape, Json, Out, ParameterFile, Preset, Settings, unless
+from resonet.cli.options import InputShape, Json, Out, Output, ParameterFile, Preset, Settings, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table
 from resonet.core.validity import warn
@@ -35,6 +35,7 @@ def compile_command(
     preset: Preset = None,
     settings: Settings = None,
     input_shape: InputShape = None,
+    output: Output = None,
     input_range: Annotated[
         str | None,
         typer.Option(help="Pixel range as the network takes it, without --calibration, such as 0,1."),
@@ -63,11 +64,11 @@ def compile_command(
         raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
     parameters = read_parameters(design, settings or (), preset)
     known_shape = tuple(int(n) for n in shape) if shape else None
-    cnn = read_cnn(model, known_shape)
+    cnn = read_cnn(model, known_shape, output)
     taken = Pixels.parse(pixels, "--pixels") if pixels else cnn.pixels
     images = read_images(calibration, cnn.input_shape, taken) if calibration else None
     ends = (low_high[0], low_high[1]) if low_high else None
-    made = compile_cnn(model, parameters, images, known_shape, ends, taken)
+    made = compile_cnn(model, parameters, images, known_shape, ends, taken, output)
     with progress("write decks", 2 * len(made.plan.layers)) as done:
         decks = write_design(made, model, folder, done)
     rows = summarise(made)
