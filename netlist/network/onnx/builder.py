@@ -148,12 +148,15 @@ class Chain:
             in_shape = in_shape if len(sources) == 1 else (sum(self.graph.size(n) for n in sources),)
         self.shape = table.shape
         alone = len(sources) == 1 and index.size == math.prod(in_shape)
-        if alone and (index == np.arange(index.size)).all():
-            self.graph.claim(sources[0])
-            self.graph.release(self.at)
-            self.at = sources[0]
-        else:
+        straight = alone and (index == np.arange(index.size)).all()
+        place = sources[0] if straight else self.graph.same_wires(sources, index)
+        if place is None:
             self.put(Wiring("", source, in_shape, self.shape, index), "wiring", sources)
+            self.graph.keep_wires(self.at)
+        else:
+            self.graph.claim(place)
+            self.graph.release(self.at)
+            self.at = place
         for path in others:
             self.graph.release(path.at)
 

@@ -156,21 +156,22 @@ def _groups(
     users = tensors.users[x]
     begin = bisect_left(users, first)
     left = list(users[begin : begin + 1 + (MOST_NODES if len(users) <= MOST_NODES else 0)])
-    seen = set(left)
+    seen, inside = set(left), {first}  # inside: what takes more than x
     while left:
         node = nodes[number := heappop(left)]
-        inside = [name for name in node.inputs if name in group.values]
         if not (y := _values(node, nodes, group, tensors, start.shape)):
-            if set(inside) == {x}:
-                continue  # another path that begins here
-            return
+            if number in inside:
+                return
+            continue  # another path that begins here
+        group.open.subtract(name for name in node.inputs if name in group.values)
         group.values[node.outputs[0]] = y[0]
-        group.open.subtract(inside)
         group.open[node.outputs[0]] = tensors.uses[node.outputs[0]]
         group.members.append(number)
         if group.closed(node.outputs[0], x):
             yield group, node.outputs[0]
-        for user in tensors.users.get(node.outputs[0], ())[:MOST_NODES]:
+        users = tensors.users.get(node.outputs[0], ())[:MOST_NODES]
+        inside.update(users)
+        for user in users:
             if user not in seen:
                 seen.add(user)
                 heappush(left, user)
@@ -178,7 +179,7 @@ def _groups(
 
 def _values(node: Node, nodes: Sequence[Node], group: _Group, tensors: Tensors, shape: tuple[int, ...]) -> list[Array]:
     """What a node gives at the probes, if it can be of the group; else nothing."""
-    if node.op not in ELEMENTWISE or node.domain or len(group.members) == MOST_NODES:
+    if node.op not in ELEMENTWISE or node.domain or max(len(group.members), len(node.inputs)) >= MOST_NODES:
         return []
     unknown = [name for name in node.inputs if name and name not in group.values and name not in tensors.constants]
     _compute_constants(nodes, unknown, tensors)
@@ -204,10 +205,19 @@ def _recognise(group: _Group, result: str) -> Spelled | None:
         return None
     alike = (y == y[:, :1]).all()
     y = y[:, 0] if alike else y
+    if _is_straight(group.z, y):
+        return None
     best = min(_candidates(group.z, y), key=lambda found: found[0], default=None)
     if best is None or best[0] > CLOSE:
         return None
     return Spelled(best[1], best[2], frozenset(group.members), result)
+
+
+def _is_straight(z: Array, y: Array) -> bool:
+    """Whether a function is a factor and an offset only, which other layers take in."""
+    slope = (y[-1] - y[0]) / (z[-1] - z[0])
+    off = y.T - (y[0] + np.multiply.outer(z - z[0], slope)).T
+    return bool(np.abs(off).max() <= CLOSE * np.abs(y).max())
 
 
 def _candidates(z: Array, y: Array) -> Iterator[tuple[float, Activation, float]]:

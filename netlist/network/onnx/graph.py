@@ -4,12 +4,16 @@ A layer is claimed once by each layer that takes it, and once by each use of an 
 nobody claims any more goes; what is claimed once may still be changed, since only the path that claims it would see it.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from resonet.core.errors import InputError
-from resonet.netlist.network.cnn import IMAGE, Layer, Synapses
+from resonet.core.types import Ints
+from resonet.netlist.network.cnn import IMAGE, Layer, Synapses, Wiring
 from resonet.netlist.network.onnx.file import MAX_ELEMENTS
 
 __all__ = ["Graph"]
@@ -30,6 +34,7 @@ class Graph:
     notes: list[str] = field(default_factory=list)
     made: int = 0  # values of all weights and tables
     names: set[str] = field(default_factory=set)  # of the layers that there are
+    tables: dict[tuple[tuple[int, ...], bytes], int] = field(default_factory=dict)  # numbers of wires
     highest: dict[str, int] = field(default_factory=dict)  # number in the names of a kind
 
     def __getitem__(self, number: int) -> Layer:
@@ -103,6 +108,17 @@ class Graph:
         layer = None if number == IMAGE else self[number]
         return layer if isinstance(layer, Synapses) else None
 
+    def same_wires(self, sources: tuple[int, ...], index: Ints) -> int | None:
+        """Number of wires that there are from these layers with that table."""
+        number = self.tables.get((sources, _digest(index)))
+        return None if number is None or self.slots[number] is None else number
+
+    def keep_wires(self, number: int) -> None:
+        """Let wires be found by `same_wires`."""
+        layer = self[number]
+        assert isinstance(layer, Wiring)
+        self.tables[self.sources[number], _digest(layer.index)] = number
+
     def finished(self, output: int) -> tuple[tuple[Layer, ...], tuple[tuple[int, ...], ...], int]:
         """Layers, sources and output as `Cnn` holds them: without gaps, and without sources where they are a chain."""
         kept = [number for number, layer in enumerate(self.slots) if layer is not None]
@@ -112,3 +128,8 @@ class Graph:
         if last == len(kept) - 1 and all(taken == (n - 1,) for n, taken in enumerate(sources)):
             return self.layers, (), IMAGE
         return self.layers, sources, last
+
+
+def _digest(index: Ints) -> bytes:
+    """What stands for a table."""
+    return hashlib.sha256(np.ascontiguousarray(index).data).digest()

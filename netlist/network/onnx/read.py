@@ -42,7 +42,7 @@ from resonet.netlist.network.onnx.fold import FOLDABLE, fold
 from resonet.netlist.network.onnx.graph import Graph
 from resonet.netlist.network.onnx.heads import select_output
 from resonet.netlist.network.onnx.node import Node, escape
-from resonet.netlist.network.onnx.operators.base import Operator
+from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
 from resonet.netlist.network.pixels import BYTE, Pixels, pixels_of_scale
 
@@ -153,8 +153,10 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | N
             continue
         try:
             _follow_node(model.nodes, number, tensors, graph)
-        except InputError as error:
+        except NotHardware as error:
             raise InputError(tensors.unknown.get(number, f"{node.label}: {error}")) from error
+        except InputError as error:
+            raise InputError(f"{node.label}: {error}") from error
         if one_path and not model.input.is_byte:
             pixels = _first_scale(graph, node) or pixels
     [output] = model.outputs
@@ -171,7 +173,8 @@ def _first_scale(graph: Graph, node: Node) -> Pixels | None:
         return None
     match graph.layers:
         case (Synapses(kind="scale") as scale,):
-            return pixels_of_scale(float(np.median(scale.weight)), float(np.median(scale.bias)), node.label)
+            with np.errstate(all="ignore"):  # of weights that are told to be too large
+                return pixels_of_scale(float(np.median(scale.weight)), float(np.median(scale.bias)), node.label)
     return None
 
 
@@ -303,7 +306,7 @@ def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
     paths = [tensors.paths[node.inputs[i]] for i in dynamic]
     if len(dynamic) > 1 and operator.join is None:
         joining = ", ".join(sorted({name for (_, name), other in operators().items() if other.join}))
-        raise InputError(f"takes {len(dynamic)} tensors that depend on the image; possible there: {joining}")
+        raise NotHardware(f"takes {len(dynamic)} tensors that depend on the image; possible there: {joining}")
     if dynamic != [0] and not operator.any_input:
         raise InputError("has weights that depend on the image; possible: the running tensor as first input only")
     if any(path.is_over for path in paths) and (not operator.neutral or len(dynamic) > 1):
@@ -314,4 +317,4 @@ def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
 
 
 def _unsupported() -> NoReturn:
-    raise InputError(f"is not supported; possible: {possible()}")
+    raise NotHardware(f"is not supported; possible: {possible()}")

@@ -16,13 +16,17 @@ from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
 
-__all__ = ["Handler", "Inputs", "Join", "Operator", "Split", "fitted", "floats", "optional"]
+__all__ = ["Handler", "Inputs", "Join", "NotHardware", "Operator", "Split", "fitted", "floats", "optional"]
 
 Handler = Callable[[Chain, Node, Inputs], None]
 # Of several running tensors: node, their paths by input (None: a constant; the same path where it is the same tensor),
 # constants by input -> the path of the result, in which all end.
 Join = Callable[[Node, Sequence[Chain | None], Inputs], Chain]
 Split = Callable[[Chain, Node, Inputs], Sequence[Ints]]  # index table [*shape] of each output
+
+
+class NotHardware(InputError):
+    """Nothing that hardware could make, unless it is part of a function that is made as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

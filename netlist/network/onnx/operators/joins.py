@@ -10,22 +10,30 @@ from resonet.core.types import Ints
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
-from resonet.netlist.network.onnx.operators.base import Inputs, Join, Operator
+from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator
 from resonet.netlist.network.onnx.sums import add_up
 
 __all__ = ["JOINS", "OPERATORS"]
 
 
 def _sum(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
-    """Add, Sub, Sum of paths and, behind them, constants; of one path taken twice it is a factor."""
+    """Add, Sub, Sum of paths and, behind them, constants; of one taken twice it is a factor."""
     signs = [-1.0 if node.op == "Sub" and place == 1 else 1.0 for place in range(len(paths))]
     terms: list[tuple[Chain, float]] = []
+    places: dict[object, int] = {}
+    ended: set[int] = set()
     for path, sign in zip(paths, signs, strict=True):
-        same = next((n for n, (other, _) in enumerate(terms) if path is other), None)
-        if path is not None and same is None:
+        if path is None:
+            continue
+        same = places.setdefault((path.at, path.shape), len(terms))
+        if same == len(terms):
             terms.append((path, sign))
-        elif same is not None:
-            terms[same] = terms[same][0], terms[same][1] + sign
+            continue
+        other, factor = terms[same]
+        terms[same] = other, factor + sign
+        if path is not other and id(path) not in ended:
+            ended.add(id(path))
+            path.graph.release(path.at)
     if len(terms) > 1:
         chain = add_up(node, terms)
     else:
@@ -95,9 +103,9 @@ def _split(chain: Chain, node: Node, inputs: Inputs) -> list[Ints]:
     given = inputs[1] if len(inputs) > 1 else None
     sizes = [*node.get("split", ())] if given is None else [int(n) for n in given.ravel()[: count + 1]]
     if not sizes:
-        each = -(-size // node.get("num_outputs", count))
-        sizes = [each] * (count - 1) + [size - each * (count - 1)]
-    if len(sizes) != count or min(sizes) < 0 or sum(sizes) != size:
+        each = -(-size // count) if "num_outputs" in node.attributes else size // count
+        sizes = [each] * (count - 1) + [size - each * (count - 1) if "num_outputs" in node.attributes else each]
+    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != size or node.get("num_outputs", count) != count:
         raise InputError(f"splits {size} values into {count} parts of {sizes[:8]}; possible: sizes that add up")
     table = np.arange(math.prod(chain.shape)).reshape(chain.shape)
     return np.split(table, np.cumsum(sizes[:-1]), axis=axis)
@@ -108,7 +116,7 @@ def _one_split(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 
 def _product(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
-    raise InputError(
+    raise NotHardware(
         f"{'divides' if node.op == 'Div' else 'multiplies'} two signals of the network: hardware adds signals, it does "
         "not multiply them; possible: Add, Sub, Sum and Concat of signals, factors that are constant"
     )
