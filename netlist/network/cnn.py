@@ -65,7 +65,7 @@ class Synapses:
 
     name: str  # ours: conv1, dense1, pool1 ...; safe in file names and decks
     source: str  # the node's name in the model file, for messages only
-    kind: Literal["conv", "dense", "average_pool", "scale"]
+    kind: Literal["conv", "dense", "average_pool", "scale", "sum"]
     weight: Array  # [out, in / groups, kernel_h, kernel_w]
     bias: Array  # [out]
     in_shape: Shape  # channels, height, width
@@ -178,6 +178,7 @@ class Cnn:
     pixels: Pixels | None = None  # what it takes, where its own operators say so
     sources: tuple[tuple[int, ...], ...] = ()
     output: int = IMAGE  # IMAGE: the last layer
+    head: str = ""  # name of the file's output that was asked for, where it has several
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:

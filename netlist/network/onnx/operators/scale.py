@@ -6,6 +6,7 @@ from resonet.core.errors import InputError
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fitted, floats
+from resonet.netlist.network.onnx.operators.joins import JOINS
 
 __all__ = ["OPERATORS"]
 
@@ -67,5 +68,5 @@ def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
 OPERATORS = (
     Operator("BatchNormalization", _batch_normalization),
     Operator("Neg", _negative),
-    *(Operator(name, _elementwise, any_input=True) for name in ("Add", "Div", "Mul", "Sub")),
+    *(Operator(name, _elementwise, any_input=True, join=JOINS[name]) for name in ("Add", "Div", "Mul", "Sub")),
 )
