@@ -37,6 +37,7 @@ from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_param
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
 from resonet.netlist.network.cnn import Cnn, fitted_layers
+from resonet.netlist.network.onnx.external import model_bytes
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
@@ -205,7 +206,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
     try:
         (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
-        shutil.copyfile(model, draft / "model.onnx")
+        (draft / "model.onnx").write_bytes(model_bytes(model))
         np.savez_compressed(draft / "program.npz", **_program_arrays(design))
         fingerprint = _fingerprint(design.cnn.sha256, _parameter_tables(design.plan))
         if (folder / "design.toml").is_file() and not force:

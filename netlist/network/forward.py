@@ -4,12 +4,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from resonet.core.types import Array, Done
+from resonet.core.types import Array, Done, Ints
 from resonet.netlist.network.cnn import IMAGE, Cnn, Layer, MaxPool, Synapses, Wiring, apply_wiring, max_pool, patches
 
-__all__ = ["activate", "layer_sums", "propagate", "software_layer"]
+__all__ = ["activate", "classes", "layer_sums", "propagate", "software_layer"]
 
 Weighted = Callable[[Synapses, Array], Array]
+
+
+def classes(logits: Array) -> Ints:
+    """Class of each image [n] from logits [n, outputs]: the largest; of one output alone, 1 where it is above zero."""
+    if logits.shape[1] == 1:
+        return (logits[:, 0] > 0).astype(np.int64)
+    found: Ints = logits.argmax(1)
+    return found
 
 
 def _biased(layer: Synapses, sums: Array) -> Array:

@@ -36,9 +36,14 @@ class Chain:
     made: int = 0  # values of all weights and tables
 
     def image(self) -> Shape:
-        """Give the running shape as channels, height, width."""
+        """Give the running shape as channels, height, width; a signal [channels, length] is an image of height 1."""
+        if len(self.shape) == 2:
+            return self.shape[0], 1, self.shape[1]
         if len(self.shape) != 3:
-            raise InputError(f"needs images [channels, height, width], gets {list(self.shape)}; possible: 2-D layers")
+            raise InputError(
+                f"needs images [channels, height, width] or signals [channels, length], gets {list(self.shape)}; "
+                "possible: layers over one or two axes"
+            )
         return self.shape[0], self.shape[1], self.shape[2]
 
     def reserve(self, values: int) -> None:
@@ -90,7 +95,7 @@ class Chain:
                 padding=windows.padding,
             )
         )
-        self.shape = out
+        self.shape = (out[0], out[2]) if len(self.shape) == 2 else out
 
     def add_wiring(self, node: Node, table: Ints) -> None:
         """Append an index table [*new shape]; tables in a row become one, and one that changes nothing goes."""
@@ -177,6 +182,9 @@ class Chain:
         """Depthwise 1x1 layer; one channel per pixel (`each`) where the factors differ within a channel."""
         shape = self._as_image()
         rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
+        if len(self.shape) == 2 and not all((row == row[:, :1]).all() for row in rows):
+            shape = self.image()  # a signal, whose channels may differ
+            rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
         if each or not all((row == row[:, :1]).all() for row in rows):
             shape = (scale.size, 1, 1)
             rows = [a.reshape(-1, 1) for a in (scale, offset)]
@@ -233,7 +241,13 @@ def _fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
 
     Spares the hardware a layer, and an input that the scale layer would make negative.
     """
-    if scale.kind != "scale" or scale.activation != LINEAR or scale.out_shape != layer.in_shape:
+    if scale.kind != "scale" or scale.activation != LINEAR:
+        return None
+    if scale.out_shape[0] == 1 and math.prod(scale.out_shape) == math.prod(layer.in_shape):
+        channels = layer.in_shape[0]  # one factor for all, whatever shape they have
+        weight, bias = np.repeat(scale.weight, channels, axis=0), np.repeat(scale.bias, channels)
+        scale = replace(scale, weight=weight, bias=bias, out_shape=layer.in_shape)
+    if scale.out_shape != layer.in_shape:
         return None
     if any(layer.padding) and scale.bias.any():
         return None  # padded pixels are zero after the offset, not before

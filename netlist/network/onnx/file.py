@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
 from resonet.netlist.network.activations.oscillator import DOMAIN, OPERATORS
+from resonet.netlist.network.onnx.endings import without_endings
+from resonet.netlist.network.onnx.external import MAX_FILE, embed, parse
 from resonet.netlist.network.onnx.neurons import is_ours
 from resonet.netlist.network.onnx.node import Node, escape
 
@@ -35,7 +37,6 @@ __all__ = [
 
 Array = NDArray[Any]
 
-MAX_FILE = 2**30  # bytes
 MAX_ELEMENTS = 200_000_000  # of one weight, and of everything made from a file in total
 MAX_ACTIVATION = 2**24  # values of one image between two layers
 OLDEST_OPSET = 7
@@ -66,12 +67,14 @@ class OnnxModel:
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     weights: Mapping[str, Array]
+    notes: tuple[str, ...] = ()  # what was left out already
 
 
 def read_onnx(path: Path) -> OnnxModel:
     """Read and check a file; the weights are decoded, the operators are not yet understood."""
     data = _read_bytes(path)
-    model = _parse(data)
+    model = parse(data)
+    data = embed(model, path.parent, len(data)) or data
     graph = model.graph
     if not graph.node:
         raise InputError("is not an ONNX network: it holds no operators")
@@ -79,7 +82,8 @@ def read_onnx(path: Path) -> OnnxModel:
         raise InputError("holds sparse weights; possible: dense weights (save the model without sparse initializers)")
     opset = _opset(model)
     outputs = tuple(value.name for value in graph.output)
-    nodes, needed = _needed([_node(proto) for proto in graph.node], outputs)
+    read, outputs, notes = without_endings([_node(proto) for proto in graph.node], outputs, _ones(graph).__contains__)
+    nodes, needed = _needed(read, outputs)
     _check_functions(nodes, model.functions)
     return OnnxModel(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -87,6 +91,7 @@ def read_onnx(path: Path) -> OnnxModel:
         input=_real_input(graph),
         outputs=outputs,
         nodes=nodes,
+        notes=tuple(notes),
         weights={w.name: _weight(w) for w in graph.initializer if w.name in needed},
     )
 
@@ -109,19 +114,6 @@ def _read_bytes(path: Path) -> bytes:
     if not data:
         raise InputError("is empty; give an .onnx file")
     return data
-
-
-def _parse(data: bytes) -> "onnx.ModelProto":
-    import onnx
-
-    try:
-        model = onnx.ModelProto()
-        model.ParseFromString(data)
-        return model
-    except Exception as error:  # DecodeError of a protobuf package that has no types
-        # The first field of every ONNX file is its version, one byte 0x08.
-        what = "is damaged or cut off" if data[0] == 8 else "is not an ONNX file"
-        raise InputError(f"{what}; possible: a model saved by torch.onnx.export, tf2onnx or onnx.save") from error
 
 
 def _opset(model: "onnx.ModelProto") -> int:
@@ -205,6 +197,19 @@ def _check_functions(nodes: tuple[Node, ...], functions: "Sequence[onnx.Function
             )
 
 
+def _ones(graph: "onnx.GraphProto") -> set[str]:
+    """Names of the weights that are the number 1."""
+    single = [tensor for tensor in graph.initializer if math.prod(tensor.dims) == 1]
+    return {tensor.name for tensor in single if _is_one(tensor)}
+
+
+def _is_one(tensor: "onnx.TensorProto") -> bool:
+    try:
+        return bool((decode_tensor(tensor) == 1).all())
+    except InputError:
+        return False
+
+
 def _weight(tensor: "onnx.TensorProto") -> Array:
     try:
         return decode_tensor(tensor)
@@ -217,7 +222,7 @@ def decode_tensor(tensor: "onnx.TensorProto") -> Array:
     import onnx
 
     if tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data):
-        raise InputError("is kept in another file; possible: one file with all weights (onnx.save of the loaded model)")
+        raise InputError("is kept in another file; possible: weights of the graph and its nodes beside the model")
     if tensor.data_type not in onnx.TensorProto.DataType.values():
         raise InputError(f"has the unknown data type {tensor.data_type}")
     kind = onnx.TensorProto.DataType.Name(tensor.data_type)

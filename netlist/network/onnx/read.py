@@ -60,7 +60,7 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
         sha256=model.sha256,
         input_shape=shape,
         layers=tuple(chain.layers),
-        notes=tuple(chain.notes),
+        notes=(*chain.notes, *model.notes),
         pixels=pixels,
     )
 

@@ -11,8 +11,14 @@ __all__ = ["OPERATORS"]
 
 
 def _batch_normalization(chain: Chain, node: Node, inputs: Inputs) -> None:
-    if node.flag("training_mode") or not node.flag("spatial", True):
-        raise InputError("is in training mode or per pixel; possible: inference with one factor per channel")
+    # Before opset 14 the file says so by outputs for the statistics, before 7 by is_test = 0.
+    if node.flag("training_mode") or any(node.outputs[1:]) or not node.flag("is_test", True):
+        raise InputError(
+            "is in training mode: it normalises each batch by itself; possible: one factor and offset per channel "
+            "(call model.eval() and export again, without training=TrainingMode.TRAINING)"
+        )
+    if not node.flag("spatial", True):
+        raise InputError("has statistics of every pixel; possible: one factor and offset per channel (spatial = 1)")
     if not chain.shape:
         raise InputError("needs channels, gets one number per image")
     scale, bias, mean, variance = (
