@@ -148,6 +148,87 @@ def test_dilated_pools_with_same_padding(tmp_path, op, mode):
     assert pool.padding == ((*less, *more) if mode == "SAME_UPPER" else (*more, *less))
 
 
+@settings(derandomize=True, deadline=None, max_examples=40, database=None)
+@given(
+    image=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 4)),
+    stride=st.tuples(st.integers(1, 4), st.integers(1, 3)),
+    dilation=st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    pads=st.lists(st.integers(0, 2), min_size=4, max_size=4),
+    extra=st.tuples(st.integers(0, 3), st.integers(0, 2)),
+    groups=st.integers(1, 2),
+    relu=st.booleans(),
+)
+def test_random_transposed_convolutions(tmp_path_factory, image, kernel, stride, dilation, pads, extra, groups, relu):
+    extra = [min(e, s - 1) for e, s in zip(extra, stride, strict=True)]
+    full = [
+        s * (n - 1) + e + (k - 1) * d + 1 for s, n, e, k, d in zip(stride, image, extra, kernel, dilation, strict=True)
+    ]
+    pads = [0 if pads[n % 2] + pads[n % 2 + 2] >= full[n % 2] else p for n, p in enumerate(pads)]
+    attributes = {"strides": stride, "dilations": dilation, "pads": pads, "group": groups, "output_padding": extra}
+    ops = [("ConvTranspose", [weights(2 * groups, 3, *kernel), weights(3 * groups)], attributes), *[RELU] * relu]
+    path = save(tmp_path_factory.mktemp("conv") / "m.onnx", (2 * groups, *image), ops)
+    names = kinds(check(path))
+    assert names in (["conv1"], ["conv1", "wiring1"])
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"auto_pad": "SAME_UPPER", "strides": [2, 3]},
+        {"auto_pad": "SAME_LOWER", "strides": [2, 3]},
+        {"auto_pad": "VALID", "strides": [2, 1]},
+        {"auto_pad": "SAME_UPPER", "strides": [5, 4]},
+        {"output_shape": [10, 8], "strides": [2, 2]},
+        {"output_shape": [10, 9], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+        {"output_shape": [9, 10], "strides": [2, 2], "auto_pad": "SAME_LOWER"},
+    ],
+)
+def test_transposed_convolution_sizes(tmp_path, attributes):
+    ops = [("ConvTranspose", [weights(2, 3, 4, 3)], attributes), ("Conv", [weights(2, 3, 3, 3)], {})]
+    check(save(tmp_path / "m.onnx", (2, 5, 4), ops))
+
+
+def test_transposed_convolution_of_a_signal(tmp_path):
+    ops = [
+        ("ConvTranspose", [weights(2, 3, 4), weights(3)], {"strides": [2], "pads": [1, 0], "output_padding": [1]}),
+        ("PRelu", [np.array([[0.1], [0.2], [-0.3]], np.float32)], {}),
+        ("Conv", [weights(2, 3, 3)], {}),
+    ]
+    cnn = check(save(tmp_path / "m.onnx", (2, 9), ops))
+    assert kinds(cnn) == ["conv1", "wiring1", "conv2"]
+    assert cnn.synapses[0].weight.shape == (6, 2, 1, 2)  # half the taps for each of two places
+
+
+@pytest.mark.parametrize("mode", ["asymmetric", "half_pixel", "pytorch_half_pixel"])
+@pytest.mark.parametrize("how", ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"])
+def test_nearest_resizing(tmp_path, mode, how):
+    attributes = {"mode": "nearest", "coordinate_transformation_mode": mode, "nearest_mode": how}
+    for scales in ([1, 1, 2, 3], [1, 1, 0.5, 4], [1, 1, 1 / 3, 0.25]):
+        ops = [("Resize", [None, np.array(scales, np.float32)], attributes), ("Conv", [weights(2, 3, 1, 1)], {})]
+        check(save(tmp_path / "m.onnx", (3, 6, 8), ops, opset=19))
+    ops = [("Resize", [None, None, ints(1, 3, 12, 2)], attributes), ("Conv", [weights(2, 3, 1, 1)], {})]
+    check(save(tmp_path / "s.onnx", (3, 6, 8), ops, opset=19, batch=1), images=1)
+
+
+@pytest.mark.parametrize(
+    ("opset", "op"),
+    [
+        (7, ("Upsample", [], {"scales": [1.0, 1.0, 2.0, 3.0], "mode": "nearest"})),
+        (9, ("Upsample", [np.array([1, 1, 2, 3], np.float32)], {})),
+        (10, ("Resize", [np.array([1, 1, 2, 3], np.float32)], {"mode": "nearest"})),
+        (18, ("Resize", [None, np.array([2, 3], np.float32)], {"mode": "nearest", "axes": [-2, 3]})),
+        (13, ("Resize", [None, np.array([1, 1, 4], np.float32)], {"mode": "nearest"})),
+    ],
+)
+def test_upsampling(tmp_path, opset, op):
+    signal = len(op[1][-1]) == 3 if op[1] else False
+    conv = ("Conv", [weights(2, 3, 2)] if signal else [weights(2, 3, 2, 2)], {})
+    shape = (3, 6) if signal else (3, 4, 5)
+    path = save(tmp_path / "m.onnx", shape, [op, RELU, conv], opset=opset)
+    assert "wiring1" in kinds(check(path))
+
+
 FORBIDDEN = {
     "kernel of another rank": (SIGNAL, [("Conv", [weights(4, 2, 3, 3)], {})], ["Conv '/conv/0'", "2-D", "1-D kernels"]),
     "pool of another rank": (
@@ -164,6 +245,37 @@ FORBIDDEN = {
         IMAGE,
         [("AveragePool", [], {"kernel_shape": [2, 2], "pads": [2, 0, 0, 0]})],
         ["AveragePool '/averagepool/0'", "padding smaller"],
+    ),
+    "transposed convolution of other channels": (
+        IMAGE,
+        [("ConvTranspose", [weights(4, 2, 3, 3)], {})],
+        ["ConvTranspose '/convtranspose/0'", "[4, 2, 3, 3]", "3 channels"],
+    ),
+    "huge strides": (IMAGE, [("ConvTranspose", [weights(3, 2, 3, 3)], {"strides": [10**6, 1]})], ["possible"]),
+    "linear": (
+        IMAGE,
+        [("Resize", [None, np.array([1, 1, 2, 2], np.float32)], {"mode": "linear"})],
+        ["Resize '/resize/0'", "interpolates (linear)", "nearest"],
+    ),
+    "factor that is not whole": (
+        IMAGE,
+        [("Resize", [None, np.array([1, 1, 1.5, 2], np.float32)], {"mode": "nearest"})],
+        ["Resize '/resize/0'", "9 pixels by 1.5", "whole factors"],
+    ),
+    "resized batch": (
+        IMAGE,
+        [("Resize", [None, np.array([2, 1, 1, 2], np.float32)], {"mode": "nearest"})],
+        ["Resize '/resize/0'", "the batch"],
+    ),
+    "corners": (
+        IMAGE,
+        [("Resize", [None, np.array([1, 1, 2, 2], np.float32)], {"coordinate_transformation_mode": "align_corners"})],
+        ["align_corners", "half_pixel"],
+    ),
+    "resized beyond memory": (
+        IMAGE,
+        [("Resize", [None, np.array([1, 1, 1e9, 2], np.float32)], {"mode": "nearest"})],
+        ["Resize '/resize/0'", "1 to"],
     ),
     "maximum over the batch": ((4,), [("ReduceMax", [ints(0)], {})], ["ReduceMax '/reducemax/0'", "not the batch"]),
 }
