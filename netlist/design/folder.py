@@ -87,9 +87,10 @@ def _fingerprint(sha256: str, tables: dict[str, Any]) -> str:
 def _neuron_table(design: Design, number: int) -> dict[str, Any]:
     """What is to be known of a layer's transconductors, if their curve is not straight."""
     name = design.plan.layers[number].layer.name
-    if number == len(design.plan.layers) - 1 or (curve := (neuron := design.neuron(name)).curve) is None:
+    if number == len(design.plan.layers) - 1:
         return {}
-    found: dict[str, Any] = {"neuron_pieces": curve.pieces}
+    neuron = design.neuron(name)
+    found: dict[str, Any] = {"neuron_pieces": neuron.curve.pieces} if neuron.curve else {}
     if neuron.error:
         low, high = design.sums[name]
         found |= {"neuron_error_max": neuron.error.largest, "neuron_error_rms": neuron.error.rms}

@@ -56,7 +56,7 @@ def _outputs(cnn: Cnn, images: Array, weighted: Weighted) -> Array:
     inputs = cnn.inputs
     last_use = {source: number for number, sources in enumerate(inputs) for source in sources}
     last_use[cnn.last] = len(inputs)
-    values = {IMAGE: images}
+    values = {IMAGE: cnn.sent(images)}
     for number, (layer, sources) in enumerate(zip(cnn.layers, inputs, strict=True)):
         taken = [values[source] for source in sources]
         x = taken[0] if len(taken) == 1 else np.concatenate([part.reshape(len(part), -1) for part in taken], axis=1)
@@ -75,7 +75,7 @@ def propagate(
     """Outputs [n, features] of images [n, *input_shape]; `done` is called after each batch of images."""
     outputs = []
     for start in range(0, len(images), batch):
-        x = _outputs(cnn, np.asarray(images[start : start + batch], float), weighted)
+        x = _outputs(cnn, images[start : start + batch], weighted)
         outputs.append(x.reshape(len(x), -1))
         if done:
             done()

@@ -8,6 +8,7 @@ puts in front.
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from resonet.netlist.network.onnx.endings import without_endings
 from resonet.netlist.network.onnx.external import MAX_FILE, embed, parse
 from resonet.netlist.network.onnx.neurons import is_ours
 from resonet.netlist.network.onnx.node import Node, escape
+from resonet.netlist.network.onnx.quantised import without_codes
 
 if TYPE_CHECKING:
     import onnx
@@ -82,7 +84,9 @@ def read_onnx(path: Path) -> OnnxModel:
         raise InputError("holds sparse weights; possible: dense weights (save the model without sparse initializers)")
     opset = _opset(model)
     outputs = tuple(value.name for value in graph.output)
-    read, outputs, notes = without_endings([_node(proto) for proto in graph.node], outputs, _ones(graph).__contains__)
+    numbers = _numbers(graph)
+    read = without_codes([_node(proto) for proto in graph.node], _real_input(graph).name, outputs, numbers.get)
+    read, outputs, notes = without_endings(read, outputs, lambda name: numbers.get(name) == 1)
     nodes, needed = _needed(read, outputs)
     _check_functions(nodes, model.functions)
     return OnnxModel(
@@ -197,17 +201,14 @@ def _check_functions(nodes: tuple[Node, ...], functions: "Sequence[onnx.Function
             )
 
 
-def _ones(graph: "onnx.GraphProto") -> set[str]:
-    """Names of the weights that are the number 1."""
-    single = [tensor for tensor in graph.initializer if math.prod(tensor.dims) == 1]
-    return {tensor.name for tensor in single if _is_one(tensor)}
-
-
-def _is_one(tensor: "onnx.TensorProto") -> bool:
-    try:
-        return bool((decode_tensor(tensor) == 1).all())
-    except InputError:
-        return False
+def _numbers(graph: "onnx.GraphProto") -> dict[str, float]:
+    """Weights of one number each."""
+    found = {}
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) == 1:
+            with suppress(InputError):  # it is named where it is needed
+                found[tensor.name] = float(decode_tensor(tensor).ravel()[0])
+    return found
 
 
 def _weight(tensor: "onnx.TensorProto") -> Array:

@@ -28,8 +28,8 @@ MOVES = frozenset([
 ])
 BROADCASTING = frozenset(["Add", "Div", "Equal", "Max", "Min", "Mod", "Mul", "Pow", "Sub", "Where"])
 FOLDABLE = MOVES | BROADCASTING | frozenset([
-    "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Floor", "Identity", "Neg", "Range", "Reciprocal",
-    "ReduceProd", "Shape", "Size", "Sqrt",
+    "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "DequantizeLinear", "Floor", "Identity", "Neg",
+    "QuantizeLinear", "Range", "Reciprocal", "ReduceProd", "Round", "Shape", "Size", "Sqrt",
 ])
 # fmt: on
 MAX_MADE = 2**24  # values that a node may make from fewer
@@ -105,6 +105,8 @@ def run_node(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
     from onnx.reference import ReferenceEvaluator
 
     _check_attributes(node)
+    if node.op in ("DequantizeLinear", "QuantizeLinear"):
+        opset = max(opset, 19)  # the same there for all that older files may hold, and implemented
     feeds = {f"x{i}": x for i, x in enumerate(inputs) if x is not None}
     names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
     proto = onnx.helper.make_node(node.op, names, ["y"])

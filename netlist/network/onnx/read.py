@@ -30,6 +30,7 @@ from resonet.netlist.network.onnx.file import (
     read_onnx,
 )
 from resonet.netlist.network.onnx.fold import FOLDABLE, fold
+from resonet.netlist.network.onnx.fronts import with_front
 from resonet.netlist.network.onnx.node import Node, escape
 from resonet.netlist.network.onnx.operators.base import Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
@@ -55,7 +56,7 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
     except Exception as error:  # the file is hostile until proven otherwise: no other error may leave
         reason = f"{type(error).__name__}: {_one_line(str(error))}"
         raise InputError(f"{file}: is damaged or not a usable ONNX file ({reason})") from error
-    return Cnn(
+    cnn = Cnn(
         file=_one_line(path.name),
         sha256=model.sha256,
         input_shape=shape,
@@ -63,6 +64,7 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
         notes=(*chain.notes, *model.notes),
         pixels=pixels,
     )
+    return with_front(cnn)
 
 
 def _one_line(text: str, limit: int = 600) -> str:
@@ -133,7 +135,7 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | N
             operator.handle(chain, node, [tensors.constants.get(name) for name in node.inputs])
         except InputError as error:
             raise InputError(f"{node.label}: {error}") from error
-        is_float = is_float or node.op == "Cast"
+        is_float = is_float or node.op in ("Cast", "DequantizeLinear")
         is_over = is_over or operator.last
         pixels = pixels if model.input.is_byte else _first_scale(chain, node) or pixels
         tensors.current = node.outputs[0]
