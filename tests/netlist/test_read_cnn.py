@@ -678,7 +678,7 @@ def future(model):
 
 
 def past(model):
-    model.opset_import[0].version = 6
+    model.opset_import[0].version = 5
 
 
 def other_domain(model):
@@ -726,8 +726,8 @@ FORBIDDEN = {
     "huge weight": (*HALF, huge_weight, ["weight 'w0_0'", "at most 200000000 values"]),
     "weight of another size": (*HALF, wrong_size, ["weight 'w0_0'", "holds 108 values", "needs 135"]),
     "weights of text": (*HALF, text_weight, ["weight 'w0_0'", "STRING", "FLOAT"]),
-    "future opset": (*HALF, future, ["opset 99", "possible: 7 to"]),
-    "old opset": (*HALF, past, ["opset 6", "possible: 7 to"]),
+    "future opset": (*HALF, future, ["opset 99", "possible: 6 to"]),
+    "old opset": (*HALF, past, ["opset 5", "possible: 6 to"]),
     "other domain": (*HALF, other_domain, ["Conv '/conv/0'", r"domain 'com.microsoft\n'", "standard operators"]),
     "two inputs": (*HALF, two_inputs, ["2 inputs ('image', 'mask')", "exactly one"]),
     "input is no tensor": (*HALF, sequence_input, ["input 'image'", "one image tensor"]),

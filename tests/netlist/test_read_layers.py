@@ -229,6 +229,32 @@ def test_upsampling(tmp_path, opset, op):
     assert "wiring1" in kinds(check(path))
 
 
+@pytest.mark.parametrize("old", [True, False], ids=["weights as inputs", "weights alone"])
+def test_opset_6(tmp_path, old):
+    """Broadcasting by attributes; onnxruntime reads such files no longer, so the same network is its own oracle."""
+    rows = [
+        ("Conv", [weights(4, 3, 3, 3)], {"kernel_shape": [3, 3]}),
+        ("Add", [weights(4)], {"axis": 1, "broadcast": 1}),
+        ("BatchNormalization", [weights(4), weights(4), weights(4), weights(4) ** 2], {"is_test": 1}),
+        RELU,
+        ("Mul", [weights(4)], {"axis": 1, "broadcast": 1}),
+        ("Dropout", [], {"is_test": 1}),
+        FLATTEN,
+        ("Gemm", [weights(168, 5), weights(5)], {"broadcast": 1}),
+    ]
+    cnn = read_cnn(save(tmp_path / "6.onnx", IMAGE, rows, opset=6, old=old, batch=1))
+    new = []
+    for op, arrays, attributes in rows:
+        column = [a[:, None, None] for a in arrays] if "axis" in attributes else arrays
+        new.append((op, column, {"kernel_shape": [3, 3]} if op == "Conv" else {}))
+    same = check(save(tmp_path / "17.onnx", IMAGE, new, batch=1), images=1)
+    assert kinds(cnn) == kinds(same) == ["conv1", "dense1"]
+    x = weights(3, *IMAGE).astype(float)
+    np.testing.assert_allclose(forward(cnn, x), forward(same, x), atol=1e-9)
+    rows[2][2]["is_test"] = 0
+    refused(save(tmp_path / "t.onnx", IMAGE, rows, opset=6, old=old, batch=1), "training mode", "model.eval()")
+
+
 FORBIDDEN = {
     "kernel of another rank": (SIGNAL, [("Conv", [weights(4, 2, 3, 3)], {})], ["Conv '/conv/0'", "2-D", "1-D kernels"]),
     "pool of another rank": (

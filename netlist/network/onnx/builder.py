@@ -15,7 +15,7 @@ from resonet.core.types import Array, Ints
 from resonet.netlist.network.activations.base import Activation
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import Layer, MaxPool, Shape, Synapses, Wiring
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMPY_OPSET
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.window import Windows
 
@@ -127,6 +127,10 @@ class Chain:
 
     def add_activation(self, node: Node, activation: Activation) -> None:
         """Give the last weighted layer an activation, if it may have this one, or else add a layer of weights 1."""
+        if node.op == "PRelu" and activation.size > 1 and self.opset < NUMPY_OPSET:
+            raise InputError(
+                f"has several slopes in an old file; possible: one, or a file of opset {NUMPY_OPSET} or later"
+            )
         if activation == LINEAR:
             self.notes.append(f"{node.op} dropped: it changes nothing")
             return

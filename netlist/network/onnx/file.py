@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_ACTIVATION",
     "MAX_ELEMENTS",
+    "NUMPY_OPSET",
     "Array",
     "InputTensor",
     "OnnxModel",
@@ -40,8 +41,9 @@ __all__ = [
 Array = NDArray[Any]
 
 MAX_ELEMENTS = 200_000_000  # of one weight, and of everything made from a file in total
+OLDEST_OPSET = 6
+NUMPY_OPSET = 7  # from here on constants are broadcast as numpy does it
 MAX_ACTIVATION = 2**24  # values of one image between two layers
-OLDEST_OPSET = 7
 NUMERIC = (
     *("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "BOOL"),
     *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),

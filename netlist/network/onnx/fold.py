@@ -7,13 +7,14 @@ chosen here; the size of the result is worked out before it is made.
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, Array, decode_tensor
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, NUMPY_OPSET, Array, decode_tensor
 from resonet.netlist.network.onnx.node import Node
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ def fold(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
         raise InputError(f"computes with constants only; possible there: {', '.join(sorted(FOLDABLE))}")
     if node.op == "Constant":
         return _constant(node)
+    if opset < NUMPY_OPSET and node.op in BROADCASTING:
+        if "axis" in node.attributes:
+            raise InputError(f"aligns constants by an axis; possible: a file of opset {NUMPY_OPSET} or later")
+        node = replace(node, attributes={})  # then they end in the same axis, as numpy has it
     given = sum(x.size for x in inputs if x is not None)
     size = _result_size(node, inputs)
     if size > min(max(MAX_MADE, given), MAX_ELEMENTS):

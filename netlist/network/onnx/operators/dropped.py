@@ -16,7 +16,7 @@ def _identity(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 def _dropout(chain: Chain, node: Node, inputs: Inputs) -> None:
     training = optional(inputs, 2)
-    if training is not None and training.any():
+    if (training is not None and training.any()) or not node.flag("is_test", True):
         raise InputError("is in training mode; possible: inference (export with model.eval())")
     chain.notes.append("Dropout dropped: it does nothing in inference")
 

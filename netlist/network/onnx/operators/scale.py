@@ -4,6 +4,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.file import NUMPY_OPSET, Array
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fitted, floats
 
@@ -41,6 +42,8 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
     if len(inputs) != 2 or constant is None:
         raise InputError("needs two inputs; possible: the running tensor and a constant")
     shape = (1, *chain.shape)
+    if chain.opset < NUMPY_OPSET:
+        constant = _aligned(node, constant, len(shape), inputs[0] is None)
     try:
         fits = np.broadcast_shapes(shape, constant.shape) == shape
     except ValueError:
@@ -64,6 +67,19 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
         chain.add_affine(node, one, -c)
     else:
         chain.add_affine(node, one if node.op == "Add" else -one, c)
+
+
+def _aligned(node: Node, constant: Array, rank: int, is_second: bool) -> Array:
+    """A constant of an old file, whose axes begin at the attribute `axis` of the running tensor, or end where it ends."""
+    if "axis" not in node.attributes or not node.flag("broadcast"):
+        return constant
+    axis = node.get("axis", 0)
+    after = rank - (axis % rank) - constant.ndim
+    if not is_second or not -rank <= axis < rank or after < 0:
+        raise InputError(
+            f"aligns a constant {list(constant.shape)} to axis {axis} of {rank}; possible: what fits there"
+        )
+    return constant.reshape(*constant.shape, *[1] * after)
 
 
 def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
