@@ -234,7 +234,7 @@ def test_rounded_activation():
             Rounded(float(low), float(high), step)
 
 
-@pytest.mark.parametrize("of", [Tanh(), LeakyRelu(np.array([0.1]))], ids=str)
+@pytest.mark.parametrize("of", [Tanh(), LeakyRelu((0.1,))], ids=str)
 def test_rounding_of_other_functions(of):
     law = Rounded(-0.75, 1.0, 0.125).after(of)
     assert law is not None

@@ -248,7 +248,7 @@ def test_opset_6(tmp_path, old):
         column = [a[:, None, None] for a in arrays] if "axis" in attributes else arrays
         new.append((op, column, {"kernel_shape": [3, 3]} if op == "Conv" else {}))
     same = check(save(tmp_path / "17.onnx", IMAGE, new, batch=1), images=1)
-    assert kinds(cnn) == kinds(same) == ["conv1", "dense1"]
+    assert kinds(cnn) == kinds(same) == ["conv1", "scale1", "dense1"]
     x = weights(3, *IMAGE).astype(float)
     np.testing.assert_allclose(forward(cnn, x), forward(same, x), atol=1e-9)
     rows[2][2]["is_test"] = 0

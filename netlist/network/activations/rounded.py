@@ -83,8 +83,7 @@ class Rounded(Activation):
         """The clamp alone, or a transconductor fitted to what is clamped; the rounding is its error."""
         if fit is None:
             raise InputError(f"activation {self}: no range of sums to fit it to; possible: compile again")
-        is_kept = self.of == LINEAR or isinstance(self.of, Smooth)  # others may hold arrays, which no cache takes
-        return _kept(self, fit) if is_kept else _made(self, fit)
+        return _made(self, fit)
 
     def built(self, fit: Fit | None = None) -> Activation:
         """What it is without rounding."""
@@ -138,6 +137,7 @@ class Rounded(Activation):
         return [*nodes, onnx.helper.make_node("Clip", ends, [result], name=name)]
 
 
+@lru_cache(maxsize=256)
 def _made(activation: Rounded, fit: Fit) -> Neuron:
     """Of equal parts of a step, the rounding is off by up to a half and by 1/√12 in the mean."""
     low, high = activation.of.range(fit.low, fit.high)
@@ -149,6 +149,3 @@ def _made(activation: Rounded, fit: Fit) -> Neuron:
     curve, error = fit_curve(activation.clamp, fit.low, fit.high, fit.pieces, kinks)
     both = CurveError(error.largest + rounding.largest, math.hypot(error.rms, rounding.rms))
     return Neuron(curve=curve, error=both)
-
-
-_kept = lru_cache(maxsize=256)(_made)

@@ -70,7 +70,7 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 
 def _aligned(node: Node, constant: Array, rank: int, is_second: bool) -> Array:
-    """A constant of an old file, whose axes begin at the attribute `axis` of the running tensor, or end where it ends."""
+    """A constant of an old file: its axes begin at `axis` of the running tensor, or end where those end."""
     if "axis" not in node.attributes or not node.flag("broadcast"):
         return constant
     axis = node.get("axis", 0)
