@@ -154,3 +154,27 @@ def test_training_mode_is_refused(tmp_path, opset):
     arrays = [numpy_helper.from_array(weights(3) ** 2, name) for name in "abcd"]
     path = save_graph(tmp_path / "m.onnx", (3, 4, 4), nodes, arrays, ["y"], opset=opset)
     refused(path, "BatchNormalization 'norm'", "training mode", "model.eval()")
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        [("Reshape", [ints(-1)], {})],
+        [("Squeeze", [ints(0)], {}), ("Softmax", [], {"axis": 0}), ("Unsqueeze", [ints(0)], {})],
+        [("Reshape", [ints(4)], {}), ("Relu", [], {}), ("MatMul", [weights(4, 3)], {}), ("Add", [weights(3)], {})],
+        [("Squeeze", [ints(0)], {}), ("Reshape", [ints(1, -1)], {}), ("Gemm", [weights(4, 2)], {})],
+        [("Squeeze", [ints(0)], {}), ("ArgMax", [], {"axis": 0, "keepdims": 0})],
+    ],
+)
+def test_a_batch_of_one_may_be_dropped(tmp_path, ending):
+    path = save(tmp_path / "m.onnx", (6,), [GEMM, *ending], batch=1)
+    dropped = [op for op, _, _ in ending if op in ("Softmax", "ArgMax")]
+    if not dropped:
+        check(path, images=1)
+        return
+    rows = [row for row in [GEMM, *ending] if row[0] not in dropped]
+    same = check(save(tmp_path / "s.onnx", (6,), rows, batch=1), images=1)
+    x = weights(3, 6)
+    np.testing.assert_allclose(propagate(read_cnn(path), x), propagate(same, x), atol=1e-9)
+    fixed = save(tmp_path / "f.onnx", (6,), [GEMM, ("Reshape", [ints(-1)], {})], batch=2)
+    refused(fixed, "Reshape '/reshape/1'", "the first axis stays the batch")

@@ -33,6 +33,7 @@ class Chain:
     batch: int  # images per run, fixed by the file (1 if it is open)
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lost: bool = False  # a vector of values, whose batch of one was reshaped away
     made: int = 0  # values of all weights and tables
 
     def image(self) -> Shape:

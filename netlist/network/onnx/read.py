@@ -199,7 +199,9 @@ def _dynamic_inputs(node: Node, tensors: _Tensors) -> list[int]:
     if node.outputs[0] in tensors.constants or node.outputs[0] in tensors.shapes:
         raise InputError(f"gives the tensor '{escape(node.outputs[0])}' a second time")
     if node.domain not in STANDARD and node.domain not in {domain for domain, _ in operators()}:
-        others = [domain for domain in dict.fromkeys(domain for domain, _ in operators()) if domain]
+        others = [
+            domain for domain in dict.fromkeys(domain for domain, _ in operators()) if domain and possible(domain)
+        ]
         listed = ", ".join(f"{possible(domain)} of the domain '{domain}'" for domain in others)
         raise InputError(
             f"is of the domain '{escape(node.domain)}'; possible: standard operators (export without them), {listed}"
@@ -213,6 +215,7 @@ def _constant(node: Node, tensors: _Tensors, chain: Chain) -> None:
     inputs = [tensors.constants.get(i) for i in node.inputs]
     if name in tensors.shapes:
         shape = (chain.batch, *tensors.shapes[name])
+        shape = chain.shape if chain.lost and name == tensors.current else shape
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
     elif node.op not in FOLDABLE and _operator(node) is None:
         _unsupported()

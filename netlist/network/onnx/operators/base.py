@@ -29,6 +29,7 @@ class Operator:
     domain: str = ""  # "" is the standard's
     any_input: bool = False  # the running tensor may be any input, not only the first
     neutral: bool = False  # computes nothing, so that it may stand on integers and behind the end
+    made: bool = False  # stands in no file, only in what is made of one while it is read
     last: bool = False  # nothing that computes may follow it
 
 

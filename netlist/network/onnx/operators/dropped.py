@@ -49,6 +49,7 @@ def _ranking(chain: Chain, node: Node, inputs: Inputs) -> None:
 def _check_axis(chain: Chain, axis: int, and_after: bool, does: str) -> None:
     """Check that an axis (and those after it) holds all outputs of an image."""
     rank = 1 + len(chain.shape)
+    axis = 1 if chain.lost and axis == 0 else axis
     place = axis + rank if axis < 0 else axis
     span = chain.shape[place - 1 : None if and_after else place]
     if not 1 <= place < rank or math.prod(span) != math.prod(chain.shape):

@@ -73,8 +73,8 @@ def _dequantised(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 
 OPERATORS = (
-    Operator("Clamped", _clamped, domain=DOMAIN),
+    Operator("Clamped", _clamped, domain=DOMAIN, made=True),
     Operator("DequantizeLinear", _dequantised, neutral=True),
-    Operator("Rescaled", _rescaled, domain=DOMAIN),
-    Operator("Rounded", _rounded, domain=DOMAIN),
+    Operator("Rescaled", _rescaled, domain=DOMAIN, made=True),
+    Operator("Rounded", _rounded, domain=DOMAIN, made=True),
 )
