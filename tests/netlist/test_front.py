@@ -35,7 +35,7 @@ def test_padding_is_zero_behind_the_normalisation(model):
     assert cnn.front is not None
     np.testing.assert_allclose(cnn.front.gain[:, 0, 0], 1 / STD, rtol=1e-6)
     np.testing.assert_allclose(cnn.front.offset[:, 1, 2], -MEAN / STD, rtol=1e-6)
-    assert "by the sources of the pixels' tones" in cnn.notes[-1]
+    assert "the sources of the pixels' tones" in cnn.notes[-1]
 
 
 def test_channels_last(tmp_path):

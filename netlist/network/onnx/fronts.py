@@ -30,7 +30,9 @@ def with_front(cnn: Cnn) -> Cnn:
     inputs = tuple(
         tuple(number - (number >= place) for number in taken) for n, taken in enumerate(cnn.inputs) if n != place
     )
-    note = f"{scale.name} is done by the sources of the pixels' tones ({scale.source}): gain and offset of a pixel"
+    note = (
+        f"{scale.name} ({scale.source}) is done by the sources of the pixels' tones: they send the number that it makes"
+    )
     return replace(
         cnn,
         layers=(*cnn.layers[:place], *cnn.layers[place + 1 :]),

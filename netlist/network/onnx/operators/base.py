@@ -43,7 +43,8 @@ def floats(inputs: Inputs, i: int, what: str) -> Array:
     array = optional(inputs, i)
     if array is None:
         raise InputError(f"has no constant {what}; possible: weights stored in the file")
-    return array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN; found by the check for finite weights
+        return array.astype(np.float64)
 
 
 def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:
