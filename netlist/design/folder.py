@@ -38,6 +38,7 @@ from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_param
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
 from resonet.netlist.network.cnn import Cnn, fitted_layers
+from resonet.netlist.network.onnx.external import model_bytes
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.planning.powers import check_powers
@@ -87,9 +88,10 @@ def _fingerprint(cnn: Cnn, tables: dict[str, Any]) -> str:
 def _neuron_table(design: Design, number: int) -> dict[str, Any]:
     """What is to be known of a layer's transconductors, if their curve is not straight."""
     name = design.plan.layers[number].layer.name
-    if number == len(design.plan.layers) - 1 or (curve := (neuron := design.neuron(name)).curve) is None:
+    if number == len(design.plan.layers) - 1:
         return {}
-    found: dict[str, Any] = {"neuron_pieces": curve.pieces}
+    neuron = design.neuron(name)
+    found: dict[str, Any] = {"neuron_pieces": neuron.curve.pieces} if neuron.curve else {}
     if neuron.error:
         low, high = design.sums[name]
         found |= {"neuron_error_max": neuron.error.largest, "neuron_error_rms": neuron.error.rms}
@@ -207,7 +209,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
     try:
         (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
-        shutil.copyfile(model, draft / "model.onnx")
+        (draft / "model.onnx").write_bytes(model_bytes(model))
         np.savez_compressed(draft / "program.npz", **_program_arrays(design))
         fingerprint = _fingerprint(design.cnn, _parameter_tables(design.plan))
         if (folder / "design.toml").is_file() and not force:

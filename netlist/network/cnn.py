@@ -15,6 +15,7 @@ import numpy as np
 from resonet.core.types import Array, Ints
 from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
+from resonet.netlist.network.front import Front
 from resonet.netlist.network.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -179,6 +180,12 @@ class Cnn:
     sources: tuple[tuple[int, ...], ...] = ()
     output: int = IMAGE  # IMAGE: the last layer
     head: str = ""  # name of the file's output that was asked for, where it has several
+    front: Front | None = None  # what the sources make of a pixel; None: they send it as it is
+
+    def sent(self, images: Array) -> Array:
+        """What the sources of the pixels' tones send for images [n, *input_shape], same shape."""
+        x = np.asarray(images, float)
+        return x if self.front is None else self.front(x.reshape(len(x), *self.input_shape))
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:

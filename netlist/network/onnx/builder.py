@@ -16,7 +16,7 @@ from resonet.core.types import Array, Ints
 from resonet.netlist.network.activations.base import Activation
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import IMAGE, Layer, MaxPool, Shape, Synapses, Wiring
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, NUMPY_OPSET
 from resonet.netlist.network.onnx.folding import finite, fold_affine, fold_scale
 from resonet.netlist.network.onnx.graph import Graph
 from resonet.netlist.network.onnx.node import Node
@@ -37,6 +37,7 @@ class Chain:
     at: int = IMAGE
     is_float: bool = True
     is_over: bool = False  # behind a Softmax, where nothing is computed any more
+    lost: bool = False  # a vector of values, whose batch of one was reshaped away
 
     @property
     def opset(self) -> int:
@@ -54,9 +55,14 @@ class Chain:
         return self.graph.notes
 
     def image(self) -> Shape:
-        """Give the running shape as channels, height, width."""
+        """Give the running shape as channels, height, width; a signal [channels, length] is an image of height 1."""
+        if len(self.shape) == 2:
+            return self.shape[0], 1, self.shape[1]
         if len(self.shape) != 3:
-            raise InputError(f"needs images [channels, height, width], gets {list(self.shape)}; possible: 2-D layers")
+            raise InputError(
+                f"needs images [channels, height, width] or signals [channels, length], gets {list(self.shape)}; "
+                "possible: layers over one or two axes"
+            )
         return self.shape[0], self.shape[1], self.shape[2]
 
     def put(self, layer: Layer, kind: str, sources: Sequence[int]) -> None:
@@ -109,7 +115,7 @@ class Chain:
             padding=windows.padding,
         )
         self.put(pool, "maxpool", (self.at,))
-        self.shape = out
+        self.shape = (out[0], out[2]) if len(self.shape) == 2 else out
 
     def _falling(self) -> str | None:
         """Name of a weighted layer right before, over wires and pools, whose activation falls somewhere."""
@@ -235,6 +241,10 @@ class Chain:
 
     def add_activation(self, node: Node, activation: Activation) -> None:
         """Give the last weighted layers an activation, if they may have this one, or else add a layer of weights 1."""
+        if node.op == "PRelu" and activation.size > 1 and self.opset < NUMPY_OPSET:
+            raise InputError(
+                f"has several slopes in an old file; possible: one, or a file of opset {NUMPY_OPSET} or later"
+            )
         if activation == LINEAR:
             self.notes.append(f"{node.op} dropped: it changes nothing")
             return
@@ -284,6 +294,9 @@ class Chain:
         """Depthwise 1x1 layer; one channel per pixel (`each`) where the factors differ within a channel."""
         shape = self.as_image()
         rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
+        if len(self.shape) == 2 and not all((row == row[:, :1]).all() for row in rows):
+            shape = self.image()  # a signal, whose channels may differ
+            rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
         if each or not all((row == row[:, :1]).all() for row in rows):
             shape = (scale.size, 1, 1)
             rows = [a.reshape(-1, 1) for a in (scale, offset)]

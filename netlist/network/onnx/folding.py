@@ -1,5 +1,6 @@
 """What folds into the weights of a layer: factors and offsets behind it, and a scale layer before it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,7 +38,13 @@ def fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
 
     Spares the hardware a layer, and an input that the scale layer would make negative.
     """
-    if scale.kind != "scale" or scale.addends or scale.activation != LINEAR or scale.out_shape != layer.in_shape:
+    if scale.kind != "scale" or scale.addends or scale.activation != LINEAR:
+        return None
+    if scale.out_shape[0] == 1 and math.prod(scale.out_shape) == math.prod(layer.in_shape):
+        channels = layer.in_shape[0]  # one factor for all, whatever shape they have
+        weight, bias = np.repeat(scale.weight, channels, axis=0), np.repeat(scale.bias, channels)
+        scale = replace(scale, weight=weight, bias=bias, out_shape=layer.in_shape)
+    if scale.out_shape != layer.in_shape:
         return None
     if any(layer.padding) and scale.bias.any():
         return None  # padded pixels are zero after the offset, not before

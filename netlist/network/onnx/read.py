@@ -39,6 +39,7 @@ from resonet.netlist.network.onnx.file import (
     read_onnx,
 )
 from resonet.netlist.network.onnx.fold import FOLDABLE, fold
+from resonet.netlist.network.onnx.fronts import with_front
 from resonet.netlist.network.onnx.graph import Graph
 from resonet.netlist.network.onnx.heads import select_output
 from resonet.netlist.network.onnx.node import Node, escape
@@ -69,17 +70,18 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
         reason = f"{type(error).__name__}: {_one_line(str(error))}"
         raise InputError(f"{file}: is damaged or not a usable ONNX file ({reason})") from error
     layers, sources, last = chain.graph.finished(chain.at)
-    return Cnn(
+    cnn = Cnn(
         file=_one_line(path.name),
         sha256=model.sha256,
         input_shape=shape,
         layers=layers,
-        notes=tuple(chain.notes),
+        notes=(*chain.notes, *model.notes),
         pixels=pixels,
         sources=sources,
         output=last,
         head=output or "",
     )
+    return with_front(cnn)
 
 
 def _one_line(text: str, limit: int = 600) -> str:
@@ -200,7 +202,7 @@ def _follow_node(nodes: Sequence[Node], number: int, tensors: _Tensors, graph: G
         path = operator.join(node, [paths.get(name) for name in node.inputs], inputs)
     else:
         operator.handle(path, node, inputs)
-    path.is_float = path.is_float or node.op == "Cast"
+    path.is_float = path.is_float or node.op in ("Cast", "DequantizeLinear")
     path.is_over = path.is_over or operator.last
     tensors.give(node.outputs[0], path)
 
@@ -274,7 +276,9 @@ def _dynamic_inputs(node: Node, tensors: _Tensors) -> list[int]:
     if twice:
         raise InputError(f"gives the tensor '{escape(twice[0])}' a second time")
     if node.domain not in STANDARD and node.domain not in {domain for domain, _ in operators()}:
-        others = [domain for domain in dict.fromkeys(domain for domain, _ in operators()) if domain]
+        others = [
+            domain for domain in dict.fromkeys(domain for domain, _ in operators()) if domain and possible(domain)
+        ]
         listed = ", ".join(f"{possible(domain)} of the domain '{domain}'" for domain in others)
         raise InputError(
             f"is of the domain '{escape(node.domain)}'; possible: standard operators (export without them), {listed}"
@@ -287,7 +291,8 @@ def _constant(node: Node, tensors: _Tensors, graph: Graph) -> None:
     name = node.inputs[0] if node.inputs else ""
     inputs = [tensors.constants.get(i) for i in node.inputs]
     if name in tensors.paths:
-        shape = (graph.batch, *tensors.paths[name].shape)
+        path = tensors.paths[name]
+        shape = path.shape if path.lost else (graph.batch, *path.shape)
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
     elif node.op not in FOLDABLE and _operator(node) is None:
         _unsupported()

@@ -38,6 +38,7 @@ class Operator:
     domain: str = ""  # "" is the standard's
     any_input: bool = False  # the running tensor may be any input, not only the first
     neutral: bool = False  # computes nothing, so that it may stand on integers and behind the end
+    made: bool = False  # stands in no file, only in what is made of one while it is read
     last: bool = False  # nothing that computes may follow it
     join: Join | None = None  # where several of its inputs may be running tensors
     split: Split | None = None  # where it has several outputs
@@ -53,7 +54,8 @@ def floats(inputs: Inputs, i: int, what: str) -> Array:
     array = optional(inputs, i)
     if array is None:
         raise InputError(f"has no constant {what}; possible: weights stored in the file")
-    return array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN; found by the check for finite weights
+        return array.astype(np.float64)
 
 
 def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:
