@@ -32,6 +32,7 @@ __all__ = [
     "apply_wiring",
     "built_network",
     "fitted_layers",
+    "inner_layers",
     "max_pool",
     "patches",
     "pool_windows",
@@ -226,9 +227,18 @@ class Cnn:
         return graph
 
 
+def inner_layers(cnn: Cnn) -> tuple[Synapses, ...]:
+    """Weighted layers with neurons behind them: those that another weighted layer takes, over pools and wires."""
+    needed: set[int] = set()
+    for number in reversed(range(len(cnn.layers))):
+        if isinstance(cnn.layers[number], Synapses) or number in needed:
+            needed.update(cnn.inputs[number])
+    return tuple(cnn.layers[n] for n in sorted(needed) if n != IMAGE and isinstance(cnn.layers[n], Synapses))
+
+
 def fitted_layers(cnn: Cnn) -> list[str]:
-    """Layers whose neurons are fitted to their activation: behind the last there are none."""
-    return [layer.name for layer in cnn.synapses[:-1] if not layer.activation.exact]
+    """Layers whose neurons are fitted to their activation: behind those that only the output needs there are none."""
+    return [layer.name for layer in inner_layers(cnn) if not layer.activation.exact]
 
 
 def built_network(cnn: Cnn, fits: Mapping[str, Fit]) -> Cnn:
