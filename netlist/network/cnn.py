@@ -233,7 +233,8 @@ def inner_layers(cnn: Cnn) -> tuple[Synapses, ...]:
     for number in reversed(range(len(cnn.layers))):
         if isinstance(cnn.layers[number], Synapses) or number in needed:
             needed.update(cnn.inputs[number])
-    return tuple(cnn.layers[n] for n in sorted(needed) if n != IMAGE and isinstance(cnn.layers[n], Synapses))
+    taken = (cnn.layers[number] for number in sorted(needed) if number != IMAGE)
+    return tuple(layer for layer in taken if isinstance(layer, Synapses))
 
 
 def fitted_layers(cnn: Cnn) -> list[str]:
