@@ -44,7 +44,7 @@ def compile_command(
 
     Example: resonet compile mnist.onnx -o build --calibration images.npz --set plan.tile=32
     """
-    from resonet.cosim.weights.summary import summarise
+    from resonet.cosim.weights.summary import scales_of_neurons, summarise
     from resonet.netlist.design.design import compile_cnn
     from resonet.netlist.design.folder import write_design
     from resonet.netlist.design.parameters import read_parameters
@@ -78,6 +78,7 @@ def compile_command(
                 HELD,
             )
     fills = {row.name: made.fill(row.name) for row in rows}
+    scales = scales_of_neurons(made)
     if as_json:
         layers = [
             row
@@ -86,12 +87,18 @@ def compile_command(
             for row in summary_json(rows)
         ]
         told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
+        told |= {"neuron_scales": [asdict(one) for one in scales]}
         print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
     say(f"pixels: {made.pixels} ({made.pixels.source})")
     for note in made.cnn.notes:
         say(f"note: {note}")
+    for one in scales:
+        say(
+            f"note: layer {one.layer}: {one.neurons} of its neurons have scales, {one.least:g} ... {one.most:g}: with all "
+            f"of them errors of the weights count {one.gain:.3g} times less at the outputs (plan.scale=layer: none)"
+        )
     for layer, fill in fills.items():
         if 0 < fill < 0.99 * made.plan.options.fill:
             used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"

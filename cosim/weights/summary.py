@@ -8,10 +8,11 @@ import numpy as np
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedKind
+from resonet.netlist.network.neuron_scales import logit_error
 from resonet.netlist.planning.frequency_plan import source_power
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["LayerSummary", "summarise"]
+__all__ = ["LayerSummary", "ScaledNeurons", "scales_of_neurons", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,28 @@ class LayerSummary:
     worst_aggressor_db: float | None = None
     worst_aggressor: str | None = None
     feed: FeedKind = "bus"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledNeurons:
+    """Scales of the neurons of a layer."""
+
+    layer: str
+    neurons: int  # with another one than 1
+    least: float
+    most: float
+    gain: float  # how many times less errors of the weights count at the network's outputs, for those of all layers
+
+
+def scales_of_neurons(design: Design) -> list[ScaledNeurons]:
+    """The layers whose neurons have scales."""
+    if not design.neuron_scales:
+        return []
+    gain = logit_error(design.trained) / logit_error(design.cnn)
+    return [
+        ScaledNeurons(name, int((own != 0).sum()), 2.0 ** int(own.min()), 2.0 ** int(own.max()), gain)
+        for name, own in design.neuron_scales.items()
+    ]
 
 
 def line_power(design: Design) -> float:
