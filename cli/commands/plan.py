@@ -106,7 +106,8 @@ def plan_command(
     else:
         shape = tuple(numbers(input_shape, int, "--input-shape", "1,28,28")) if input_shape else None
         cnn, given = read_cnn(source, shape), read_parameters(design, settings or (), preset)
-    cnn = scaled_network(cnn, find_scales(cnn, given.plan.scale).exponents)
+    scales = find_scales(cnn, given.plan.scale, given.plan.gain_range)
+    cnn = scaled_network(cnn, scales.exponents, scales.raised)
     own = given.device.damping
     sizes = sorted(set(numbers(tiles, int, "--tiles", "16,32", 1, 4096)))
     given_dampings = numbers(damping, float, "--damping", "0.005,0.01", 1e-5, 0.2) if damping else None

@@ -11,13 +11,14 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.npz import array_names, read_array, read_numbers
-from resonet.core.types import Ints
+from resonet.core.types import Array, Ints
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan
 
 __all__ = ["neuron_scale_arrays", "program_archive", "read_neuron_scales", "read_weight_scales"]
 
 NEURON_SCALE = "neuron_scale"  # after the layer's name: exponents of 2, one a neuron
+RAISED = "raised"  # likewise: how much more than the layer's scale says the chains of each neuron hold
 
 
 @contextmanager
@@ -50,19 +51,27 @@ def read_weight_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan
     return scales
 
 
-def neuron_scale_arrays(own: dict[str, Ints]) -> dict[str, Any]:
-    """Scales of neurons, by name in the archive."""
-    return {f"{layer}/{NEURON_SCALE}": exponents for layer, exponents in own.items()}
+def neuron_scale_arrays(cnn: Cnn, own: dict[str, Ints]) -> dict[str, Any]:
+    """Scales of neurons, and how far their chains are raised, by name in the archive."""
+    scales = {f"{layer}/{NEURON_SCALE}": exponents for layer, exponents in own.items()}
+    return scales | {f"{layer.name}/{RAISED}": layer.raised for layer in cnn.synapses if layer.raised is not None}
 
 
-def read_neuron_scales(path: Path, file: zipfile.ZipFile, cnn: Cnn) -> dict[str, Ints]:
-    """Exponents of 2 of the scales of neurons, [channels] by layer, of the layers that have any. Raises InputError."""
-    found, known = {}, set(array_names(file))
+def read_neuron_scales(path: Path, file: zipfile.ZipFile, cnn: Cnn) -> tuple[dict[str, Ints], dict[str, Array]]:
+    """Exponents of 2 of the scales of neurons [channels], and how far their chains are raised [groups, outputs].
+
+    By layer, of the layers that have any. Raises InputError.
+    """
+    scales: dict[str, Ints] = {}
+    raised: dict[str, Array] = {}
+    known = set(array_names(file))
     for layer in cnn.synapses:
-        name = f"{layer.name}/{NEURON_SCALE}"
+        count, name = len(layer.weight), f"{layer.name}/{NEURON_SCALE}"
         if name in known:
-            exponents = read_numbers(file, name, len(layer.weight))
-            if exponents.shape != (len(layer.weight),) or not np.array_equal(exponents, np.round(exponents)):
+            exponents = read_numbers(file, name, count)
+            if exponents.shape != (count,) or not np.array_equal(exponents, np.round(exponents)):
                 raise InputError(f"{path}: layer {layer.name}: unusable scales of neurons; possible: compile again")
-            found[layer.name] = exponents.astype(np.int64)
-    return found
+            scales[layer.name] = exponents.astype(np.int64)
+        if f"{layer.name}/{RAISED}" in known:
+            raised[layer.name] = read_numbers(file, f"{layer.name}/{RAISED}", count)
+    return scales, raised

@@ -128,8 +128,8 @@ def compile_cnn(
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape)
     parameters.feed.check_layers(cnn.synapses)
-    own = find_scales(cnn, parameters.plan.scale).exponents
-    cnn = scaled_network(cnn, own)
+    own = find_scales(cnn, parameters.plan.scale, parameters.plan.gain_range)
+    cnn = scaled_network(cnn, own.exponents, own.raised)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
     check_powers(planned, parameters.neuron.p1db)
@@ -145,4 +145,4 @@ def compile_cnn(
     sums = {name: ranges.sums[name] for name in fitted_layers(cnn)}
     if not np.isfinite([scale.full_scale for scale in ranges.scales.values()] + [*sum(sums.values(), ())]).all():
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    return Design(cnn, parameters, planned, programs(planned), ranges.scales, source, pixels, sums, own)
+    return Design(cnn, parameters, planned, programs(planned), ranges.scales, source, pixels, sums, own.exponents)

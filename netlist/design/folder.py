@@ -53,6 +53,7 @@ from resonet.netlist.spice.deck import Deck
 
 __all__ = ["load_design", "stream_deck", "write_calibrated", "write_deck", "write_decks", "write_design"]
 
+NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3}  # defaults of parameters that older designs do not know
 SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
 
 
@@ -85,8 +86,9 @@ def _parameter_tables(parameters: Parameters) -> dict[str, Any]:
 
 def _fingerprint(sha256: str, tables: dict[str, Any]) -> str:
     """Hash of what a program is made from: the model and every parameter."""
-    if tables["plan"]["scale"] == "auto":  # designs of versions without scales of neurons stay what they were
-        tables = tables | {"plan": {name: value for name, value in tables["plan"].items() if name != "scale"}}
+    # Designs of versions without scales of neurons stay what they were.
+    plain = {name: value for name, value in tables["plan"].items() if NEW_IN_PLAN.get(name) != value}
+    tables = tables | {"plan": plain}
     return hashlib.sha256(json.dumps([sha256, tables], sort_keys=True).encode()).hexdigest()
 
 
@@ -135,10 +137,9 @@ def _tables(design: Design) -> dict[str, Any]:
             "input_full_scale": scale.full_scale,
         } | _neuron_table(design, number)
         if (own := design.neuron_scales.get(layer.name)) is not None:
-            layers[layer.name] |= {
-                "neuron_scale_least": 2.0 ** int(own.min()),
-                "neuron_scale_most": 2.0 ** int(own.max()),
-            }
+            layers[layer.name] |= {"neuron_scales": [2.0 ** int(own.min()), 2.0 ** int(own.max())]}
+        if layer.raised is not None:
+            layers[layer.name] |= {"neuron_gains": [float(1 / layer.raised.max()), 1.0]}
     model = {
         "file": design.cnn.file,
         "sha256": design.cnn.sha256,
@@ -165,7 +166,7 @@ def _program_arrays(design: Design) -> dict[str, Any]:
             }
     for method in COMPILED:
         arrays |= _resonances(design, method)
-    return arrays | neuron_scale_arrays(design.neuron_scales)
+    return arrays | neuron_scale_arrays(design.cnn, design.neuron_scales)
 
 
 def _resonances(design: Design, method: Method) -> dict[str, Any]:
@@ -318,8 +319,8 @@ def load_design(folder: Path) -> Design:
         raise InputError(f"{path}: {error}") from None
     fingerprint = _fingerprint(sha256, _parameter_tables(parameters))
     with program_archive(folder / "program.npz", fingerprint) as file:
-        own = read_neuron_scales(folder / "program.npz", file, cnn)
-        cnn = scaled_network(cnn, own)
+        own, raised = read_neuron_scales(folder / "program.npz", file, cnn)
+        cnn = scaled_network(cnn, own, raised)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     for entry in planned.layers:
         known = numbers.get(entry.layer.name)

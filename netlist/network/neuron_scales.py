@@ -17,16 +17,22 @@ as it is and the error a thousand times as large.
 Scales are powers of two, so that every product and sum of the software keeps its digits. Neurons that are pooled
 together, or that one weight of a later layer takes in turn, share a scale, as do an average pool and what it averages;
 what gives an output of the network, and any activation that is not homogeneous, keeps 1.
+
+Whatever its activation, the chain of a neuron may be `raised`: it holds its weights on the whole range of its
+resonators, as if they were as large as the layer's, and its transconductor (behind the outputs the readout) has so much
+less gain. top is then each neuron's own largest weight. Since transconductors of one layer then differ, by at most
+`gain_range`, that is done only where scales alone do not help as much.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Bools, Ints
-from resonet.netlist.network.cnn import IMAGE, Addend, Cnn, MaxPool, Synapses, Wiring, patches, pool_windows
+from resonet.core.types import Array, Ints
+from resonet.netlist.network.cnn import Addend, Cnn, Synapses
+from resonet.netlist.network.neuron_labels import TONES, LabelledLayer, NeuronLabels, neuron_labels
 
 __all__ = ["HELPS", "SCALES", "NeuronScales", "find_scales", "logit_error", "scaled_network"]
 
@@ -34,7 +40,6 @@ SCALES = ("auto", "neuron", "layer")
 HELPS = 3.0  # times less error at the outputs, by `logit_error`, from which on `auto` gives neurons scales
 SWEEPS = 30  # over the layers, in search of the scales
 MOST = 500  # largest exponent
-NOTHING, TONES = 0, 1  # labels of what no neuron gives: padding, and the image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +47,7 @@ class NeuronScales:
     """Scales of the neurons of a network, and what they are good for."""
 
     exponents: dict[str, Ints]  # by layer, of those with any: [channels] of 2
+    raised: dict[str, Array]  # by layer, of those with any: [groups, outputs], 1 or more
     before: float  # error of the outputs for equal errors of all resonators, any unit
     after: float  # with the scales
 
@@ -51,93 +57,8 @@ class NeuronScales:
         return self.before / self.after if self.after > 0 else 1.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Layer:
-    """A weighted layer with the labels of what it gives and takes; NOTHING or TONES where that is no neuron's."""
-
-    synapses: Synapses
-    outputs: Ints  # [groups, outputs] label of each channel
-    taps: Ints  # [groups, taps] label of what a tap takes, one of those that share a scale
-    there: Bools  # [outputs, taps] where there is a resonator
-
-    def matrix(self, exponents: Ints) -> Array:
-        """Weights [groups, outputs, taps] with scales of 2 to the exponents [labels]."""
-        moved = exponents[self.outputs][:, :, None] - exponents[self.taps][:, None]
-        return np.asarray(np.ldexp(self.synapses.matrix, moved))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Labels:
-    """Which neurons may have a scale, and which share one."""
-
-    layers: tuple[_Layer, ...]
-    shared: Ints  # [labels] class of neurons with one scale
-    fixed: Bools  # [labels] keep 1
-    shown: Ints  # labels of the network's outputs
-
-
-class _Walk:
-    """Follows the output of every neuron through the network."""
-
-    def __init__(self, cnn: Cnn) -> None:
-        self.layers: list[_Layer] = []
-        self.pairs: list[Ints] = []  # [2, pairs] labels that share a scale
-        self.fixed: list[Ints] = [np.array([NOTHING, TONES])]
-        self.count = TONES + 1
-        values: dict[int, Ints] = {IMAGE: np.full(int(np.prod(cnn.input_shape)), TONES)}
-        for number, (layer, sources) in enumerate(zip(cnn.layers, cnn.inputs, strict=True)):
-            x = np.concatenate([values[source] for source in sources])
-            match layer:
-                case Synapses():
-                    values[number] = self._weighted(layer, x)
-                case MaxPool():
-                    windows = pool_windows(np.asarray(x.reshape(1, *layer.in_shape), float), layer)
-                    values[number] = self._tied(windows.reshape(int(np.prod(layer.out_shape)), -1).T)
-                case Wiring():
-                    values[number] = np.where(layer.index < 0, NOTHING, x[layer.index])
-        self.shown = np.unique(values[cnn.last])
-
-    def _tied(self, labels: Array) -> Ints:
-        """One label for each column of such that share a scale, [alike, n]; NOTHING and below are none."""
-        chosen = np.maximum(labels.max(0), NOTHING).astype(np.int64)
-        for row in labels.astype(np.int64):
-            other = (row > NOTHING) & (row != chosen)
-            if other.any():
-                self.pairs.append(np.unique(np.stack([row[other], chosen[other]]), axis=1))
-        return chosen
-
-    def _weighted(self, layer: Synapses, x: Ints) -> Ints:
-        found = patches(np.asarray(x.reshape(1, -1), float), layer)[:, 0].swapaxes(0, 1)  # [positions, groups, taps]
-        taps = self._tied(found.reshape(len(found), -1)).reshape(layer.groups, -1)
-        there = [
-            np.repeat(np.eye(layer.outputs), count // layer.outputs, axis=1) if diagonal else np.ones((1, count))
-            for count, diagonal in layer.blocks
-        ]
-        outputs = self.count + np.arange(len(layer.weight)).reshape(layer.groups, layer.outputs)
-        all_there = np.concatenate([np.broadcast_to(part, (layer.outputs, part.shape[1])) for part in there], axis=1)
-        self.layers.append(_Layer(layer, outputs, taps, all_there > 0))
-        self.count += outputs.size
-        if not layer.activation.homogeneous:
-            self.fixed.append(outputs.ravel())
-        if layer.kind == "average_pool":  # chains that are tied together know no weights
-            both = np.stack(np.broadcast_arrays(taps[:, None, :], outputs[:, :, None])).reshape(2, -1)
-            self.pairs.append(both[:, both[0] > NOTHING])
-        return np.repeat(outputs.ravel(), layer.positions)
-
-    def labels(self) -> _Labels:
-        """What was found."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        one, other = np.concatenate([np.zeros((2, 0), np.int64), *self.pairs], axis=1)
-        graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(self.count, self.count))
-        shared = np.asarray(connected_components(graph, directed=False)[1], np.int64)
-        fixed = np.isin(shared, shared[np.concatenate([*self.fixed, self.shown])])
-        return _Labels(tuple(self.layers), shared, fixed, self.shown[self.shown > TONES])
-
-
-def _error(labels: _Labels, exponents: Ints) -> float:
-    """`logit_error` of the network with scales of 2 to the exponents [labels]."""
+def _error(labels: NeuronLabels, exponents: Ints, raised: Sequence[Array | None]) -> float:
+    """`logit_error` of the network with scales of 2 to the exponents [labels], and chains `raised` by layer."""
     sizes, counts = np.zeros(len(exponents)), np.zeros(len(exponents))
     sizes[TONES] = counts[labels.shown] = 1.0
     squares = [entry.matrix(exponents) ** 2 for entry in labels.layers]
@@ -150,10 +71,10 @@ def _error(labels: _Labels, exponents: Ints) -> float:
             found = np.full_like(found, max(map(abs, layer.activation.range(-most, most))) ** 2)
         sizes[entry.outputs] = found
     error = 0.0
-    for entry, square in reversed(list(zip(labels.layers, squares, strict=True))):
+    for entry, square, gains in reversed(list(zip(labels.layers, squares, raised, strict=True))):
         of_sums = counts[entry.outputs]
         taps = np.einsum("ot,gt->go", entry.there, sizes[entry.taps])
-        error += float(square.max() * (of_sums * taps).sum())
+        error += float(square.max() * (of_sums * taps / (1.0 if gains is None else gains**2)).sum())
         np.add.at(counts, entry.taps, np.einsum("got,go->gt", square, of_sums))
     return float(np.sqrt(error))
 
@@ -163,22 +84,29 @@ def logit_error(cnn: Cnn) -> float:
 
     First order, and all neurons on; for comparison of the same network with other scales.
     """
-    labels = _Walk(cnn).labels()
+    labels = neuron_labels(cnn)
     with np.errstate(all="ignore"):
-        return _error(labels, np.zeros(len(labels.shared), np.int64))
+        own = [entry.synapses.raised for entry in labels.layers]
+        return _error(labels, np.zeros(len(labels.shared), np.int64), own)
 
 
-def _sizes(labels: _Labels, exponents: Ints) -> tuple[Array, Array]:
-    """Largest weight of each class of neurons, and largest of what takes its output, [classes]; 0 for none."""
+def _sizes(labels: NeuronLabels, exponents: Ints, of_neurons: bool) -> tuple[Array, Array]:
+    """Largest weight of each class of neurons, and largest of what takes its output, [classes]; 0 for none.
+
+    The latter, if `of_neurons`, as part of the largest of the neuron that takes it.
+    """
     rows, columns = np.zeros(labels.shared.max() + 1), np.zeros(labels.shared.max() + 1)
     for entry in labels.layers:
         size = np.abs(entry.matrix(exponents))
-        np.maximum.at(rows, labels.shared[entry.outputs], size.max(2))
+        own = size.max(2)
+        np.maximum.at(rows, labels.shared[entry.outputs], own)
+        if of_neurons:
+            size = size / np.where(own > 0, own, 1)[..., None]
         np.maximum.at(columns, labels.shared[entry.taps], size.max(1))
     return rows, columns
 
 
-def _centred(labels: _Labels, exponents: Ints) -> Ints:
+def _centred(labels: NeuronLabels, exponents: Ints) -> Ints:
     """The same with the median of what may be moved together at 0: a factor of a whole layer changes nothing."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -194,46 +122,81 @@ def _centred(labels: _Labels, exponents: Ints) -> Ints:
     return result
 
 
-def _balanced(labels: _Labels) -> tuple[Ints, float]:
-    """Exponents [labels] at which the outputs are least off, and how much.
+def _raised(labels: NeuronLabels, exponents: Ints, most: float) -> list[Array | None]:
+    """How far the chains of each neuron can be raised, at most by `most`, [groups, outputs] by layer."""
+    found: list[Array | None] = []
+    for entry in labels.layers:
+        size = np.abs(entry.matrix(exponents)).max(2)
+        alike = np.zeros(labels.shared.max() + 1)
+        np.maximum.at(alike, labels.shared[entry.outputs], size)
+        own = alike[labels.shared[entry.outputs]]
+        raised = np.minimum(size.max() / np.where(own > 0, own, size.max() or 1.0), most)
+        found.append(raised if (raised > 1).any() else None)
+    return found
 
-    Time and again each neuron's weights and those of its output are made alike.
+
+def _candidates(labels: NeuronLabels, raise_chains: bool) -> Iterator[Ints]:
+    """Exponents [labels] to try: time and again each neuron's weights and those of its output are made alike.
+
+    Where chains are raised anyway, only the latter count, each as part of what its neuron's chain holds.
     """
+    yield np.zeros(len(labels.shared), np.int64)
     scale = np.zeros(labels.shared.max() + 1)
-    free = ~labels.fixed
-    best = np.zeros(len(labels.shared), np.int64)
-    least = _error(labels, best)
     for _ in range(SWEEPS):
-        exponents = np.where(free, np.clip(np.round(scale[labels.shared]), -MOST, MOST), 0).astype(np.int64)
-        rows, columns = _sizes(labels, exponents)
+        rows, columns = _sizes(labels, _rounded(labels, scale), raise_chains)
         live = (rows > 0) & (columns > 0)
-        step = 0.5 * np.log2(np.where(live, columns, 1) / np.where(live, rows, 1))
-        scale += step - (scale - np.round(scale))
-        exponents = np.where(free, np.clip(np.round(scale[labels.shared]), -MOST, MOST), 0).astype(np.int64)
-        exponents = _centred(labels, exponents)
-        error = _error(labels, exponents)
-        if error < least:
-            best, least = exponents, error
-    return best, least
+        step = np.log2(np.where(live, columns, 1)) - (0 if raise_chains else np.log2(np.where(live, rows, 1)))
+        scale = np.round(scale) + (step if raise_chains else 0.5 * step)
+        yield _centred(labels, _rounded(labels, scale))
 
 
-def find_scales(cnn: Cnn, mode: str = "auto") -> NeuronScales:
+def _rounded(labels: NeuronLabels, scale: Array) -> Ints:
+    """Exponents [labels] next to logarithms [classes]."""
+    return np.where(labels.fixed, 0, np.clip(np.round(scale[labels.shared]), -MOST, MOST)).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Scales that were tried."""
+
+    exponents: Ints
+    raised: list[Array | None]
+    error: float
+
+
+def _best(labels: NeuronLabels, raise_chains: bool, most: float) -> _Found:
+    """The candidate with the least error at the outputs."""
+    tried = []
+    for exponents in _candidates(labels, raise_chains):
+        flat: list[Array | None] = [None] * len(labels.layers)
+        raised = _raised(labels, exponents, most) if raise_chains else flat
+        tried.append(_Found(exponents, raised, _error(labels, exponents, raised)))
+    return min(tried, key=lambda found: found.error if np.isfinite(found.error) else np.inf)
+
+
+def find_scales(cnn: Cnn, mode: str = "auto", gain_range: float = 1e3) -> NeuronScales:
     """Scales of a network's neurons.
 
-    `neuron`: those with the least `logit_error`; `auto`: the same where they make it less by the factor HELPS, or else
-    none; `layer`: none.
+    `neuron`: those with the least `logit_error`, all chains raised; `auto`: scales where they make it less by the
+    factor HELPS, or else none, and raised chains where these make what is left less by as much; `layer`: none.
     """
-    labels = _Walk(cnn).labels()
+    labels = neuron_labels(cnn)
     none = np.zeros(len(labels.shared), np.int64)
     with np.errstate(all="ignore"):
-        before = _error(labels, none)
-        if mode == "layer" or not np.isfinite(before):
-            return NeuronScales({}, before, before)
-        found, after = _balanced(labels)
-    if mode == "auto" and not before >= HELPS * after:
-        found, after = none, before
-    given = {entry.synapses.name: found[entry.outputs.ravel()] for entry in labels.layers}
-    return NeuronScales({name: own for name, own in given.items() if own.any()}, before, after)
+        flat = [None] * len(labels.layers)
+        chosen = plain = _Found(none, list(flat), _error(labels, none, flat))
+        if mode != "layer" and np.isfinite(plain.error):
+            scaled, raised = _best(labels, False, gain_range), _best(labels, True, gain_range)
+            if mode == "neuron":
+                chosen = min(scaled, raised, key=lambda found: found.error)
+            elif scaled.error >= HELPS * raised.error:
+                chosen = raised
+            elif plain.error >= HELPS * scaled.error:
+                chosen = scaled
+    names = [entry.synapses.name for entry in labels.layers]
+    own = {name: chosen.exponents[entry.outputs.ravel()] for name, entry in zip(names, labels.layers, strict=True)}
+    more = {name: raised for name, raised in zip(names, chosen.raised, strict=True) if raised is not None}
+    return NeuronScales({name: e for name, e in own.items() if e.any()}, more, plain.error, chosen.error)
 
 
 def _scaled_addend(addend: Addend, factors: Ints, diagonal: bool, layer: Synapses) -> Addend:
@@ -244,7 +207,7 @@ def _scaled_addend(addend: Addend, factors: Ints, diagonal: bool, layer: Synapse
     return replace(addend, weight=np.ldexp(addend.weight, factors.reshape(addend.weight.shape)))
 
 
-def _scaled_layer(entry: _Layer, exponents: Ints) -> Synapses:
+def _scaled_layer(entry: LabelledLayer, exponents: Ints) -> Synapses:
     layer = entry.synapses
     moved = exponents[entry.outputs][:, :, None] - exponents[entry.taps][:, None]
     ends = np.cumsum([count for count, _ in layer.blocks])
@@ -258,14 +221,27 @@ def _scaled_layer(entry: _Layer, exponents: Ints) -> Synapses:
     return replace(layer, weight=weight, bias=bias, addends=addends)
 
 
-def scaled_network(cnn: Cnn, exponents: Mapping[str, Ints]) -> Cnn:
+def _check_raised(labels: NeuronLabels, entry: LabelledLayer, raised: Array) -> None:
+    """InputError unless chains that are pooled are raised alike."""
+    good = raised.shape == entry.outputs.shape and bool(np.all((raised >= 1) & np.isfinite(raised)))
+    if good:
+        classes, common = labels.shared[entry.outputs], np.ones(labels.shared.max() + 1)
+        common[classes] = raised
+        good = np.array_equal(common[classes], raised)
+    if not good:
+        raise InputError(f"layer {entry.synapses.name}: gains of its neurons that it cannot have")
+
+
+def scaled_network(cnn: Cnn, exponents: Mapping[str, Ints], raised: Mapping[str, Array] | None = None) -> Cnn:
     """The network with neurons scaled by 2 to the exponents [channels], by layer; the same outputs, to the last bit.
 
-    Raises InputError where these are not what the network can take.
+    `raised` says how far the chains of some layers' neurons are, [groups, outputs]. Raises InputError where these are
+    not what the network can take.
     """
-    if not exponents:
+    raised = raised or {}
+    if not exponents and not raised and all(layer.raised is None for layer in cnn.synapses):
         return cnn
-    labels = _Walk(cnn).labels()
+    labels = neuron_labels(cnn)
     found = np.zeros(len(labels.shared), np.int64)
     for entry in labels.layers:
         own = exponents.get(entry.synapses.name)
@@ -280,6 +256,11 @@ def scaled_network(cnn: Cnn, exponents: Mapping[str, Ints]) -> Cnn:
     if bad.any():
         name = next(e.synapses.name for e in labels.layers if bad[e.outputs].any())
         raise InputError(f"layer {name}: a neuron has a scale that it cannot have (activation, pool or shared weights)")
-    scaled = {entry.synapses.name: _scaled_layer(entry, found) for entry in labels.layers}
+    scaled = {}
+    for entry in labels.layers:
+        layer, more = _scaled_layer(entry, found), raised.get(entry.synapses.name)
+        if more is not None:
+            _check_raised(labels, entry, more)
+        scaled[layer.name] = replace(layer, raised=more)
     layers = tuple(scaled[layer.name] if isinstance(layer, Synapses) else layer for layer in cnn.layers)
     return replace(cnn, layers=layers)

@@ -40,6 +40,7 @@ class PlanOptions:
     ends: int = parameter(1, "", 1, 4, "spacing of the first and last channel, in spacings of the others")
     assign: int = parameter(0, "", 0, 1, "1: inputs on the channels where their weights fit best; 0: in order")
     scale: str = choice("auto", lambda: SCALES, "one for a layer, one for each neuron, or auto: where that helps")
+    gain_range: float = parameter(1e3, "", 1.0, 1e9, "largest over smallest gain of the transconductors of a layer")
 
     def __post_init__(self) -> None:
         check(self, "plan")
@@ -141,7 +142,7 @@ def _fitted_taps(
     largest = float(np.abs(synapses.matrix).max())
     if not options.assign or largest == 0 or len(tile) == 1:
         return tile
-    weights = synapses.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
+    weights = synapses.held[group][np.ix_(bank, tile)] * (options.fill / largest)
     return tile[assign_taps(weights, grid, device.damping)]
 
 
