@@ -281,7 +281,10 @@ def test_one_head_of_several(tmp_path):
 REFUSED = {
     "gate": ([node("Conv a d -> g0", **SAME), node("Mul a g0 -> s")], "Mul 's': multiplies two signals"),
     "rows": ([node("Concat a a -> s", axis=0)], "Concat 's': works over axis 0 of 4; possible: the axes of the image"),
-    "sizes": ([node("MaxPool a -> m", kernel_shape=[2, 2]), node("Add a m -> s")], "takes [4, 6, 6], [4, 5, 5] together"),
+    "sizes": (
+        [node("MaxPool a -> m", kernel_shape=[2, 2]), node("Add a m -> s")],
+        "takes [4, 6, 6], [4, 5, 5] together",
+    ),
     "ranks": ([node("Flatten a -> f0"), node("Add f0 a -> s")], "takes [144], [4, 6, 6] together; possible: as many"),
     "constant": ([node("Concat a one -> s", axis=1)], "Concat 's': appends constants"),
     "largest of a signal and many numbers": (
