@@ -8,7 +8,7 @@ import typer
 
 from resonet.cli.options import Folder, Jobs, Json, Programs
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
@@ -74,15 +74,22 @@ def accuracy_command(
         shown: dict[str, float] = {"images": first.images, "software": first.software}
         shown |= {f"circuit_{m}": found[m].circuit for m in methods}
         shown |= {f"same_class_{m}": found[m].same_class for m in methods}
+        shown |= {f"logit_rms_{m}": found[m].logit_rms for m in methods}
+        shown |= {f"logit_max_{m}": found[m].logit_max for m in methods}
         shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
         pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
         page = {"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
         print_json(page | {"figures": figures})
         return
-    rows = [("software", percent(first.software), "-")]
-    rows += [(f"circuit, {m}", percent(found[m].circuit), percent(found[m].same_class)) for m in methods]
-    rows += [(f"{m}, diode maxima", percent(made.circuit), percent(made.same_class)) for m, made in pooled.items()]
-    columns = {"network": "left", "accuracy": "right", "same class as software": "right"}
+    rows = [("software", percent(first.software), "-", "-", "-")]
+    for m in methods:
+        one = found[m]
+        logits = (small_percent(one.logit_rms), small_percent(one.logit_max))
+        rows.append((f"circuit, {m}", percent(one.circuit), percent(one.same_class), *logits))
+    for m, made in pooled.items():
+        rows.append((f"{m}, diode maxima", percent(made.circuit), percent(made.same_class), "-", "-"))
+    headings = ("accuracy", "same class\nas software", "logits off\nRMS", "logits off\nlargest")
+    columns = {"network": "left"} | dict.fromkeys(headings, "right")
     print_table(f"{images.file}: {first.images:,} images", columns, rows)
     show_fitted(design)
     print_files("figures", figures)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from resonet.cli.numbers import numbers
-from resonet.cli.options import InputShape, Json, Out, ParameterFile, Preset, Settings, unless
+from resonet.cli.options import InputShape, Json, Out, Output, ParameterFile, Preset, Settings, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table
 from resonet.core.validity import warn
@@ -27,6 +27,7 @@ def compile_command(
     preset: Preset = None,
     settings: Settings = None,
     input_shape: InputShape = None,
+    output: Output = None,
     input_range: Annotated[
         str | None,
         typer.Option(help="Pixel range as the network takes it, without --calibration, such as 0,1."),
@@ -44,7 +45,7 @@ def compile_command(
 
     Example: resonet compile mnist.onnx -o build --calibration images.npz --set plan.tile=32
     """
-    from resonet.cosim.weights.summary import summarise
+    from resonet.cosim.weights.summary import scaled_neurons, summarise
     from resonet.netlist.design.design import compile_cnn
     from resonet.netlist.design.earlier import read_earlier
     from resonet.netlist.design.folder import write_design
@@ -62,10 +63,10 @@ def compile_command(
     known_shape = tuple(shape) if shape else None
     taken, images = Pixels.parse(pixels, "--pixels") if pixels else None, None
     if calibration:
-        cnn = read_cnn(model, known_shape)
+        cnn = read_cnn(model, known_shape, output)
         images = read_images(calibration, cnn.input_shape, taken or cnn.pixels)
     ends = (low_high[0], low_high[1]) if low_high else None
-    made = compile_cnn(model, parameters, images, known_shape, ends, taken)
+    made = compile_cnn(model, parameters, images, known_shape, ends, taken, output)
     with progress("write decks", 2 * len(made.plan.layers)) as done:
         decks = write_design(made, model, folder, done, force)
     rows = summarise(made)
@@ -81,6 +82,7 @@ def compile_command(
             )
     fills = {row.name: made.fill(row.name) for row in rows}
     kept = read_earlier(folder, made)
+    scales, helps = scaled_neurons(made)
     if as_json:
         layers = [
             row
@@ -88,13 +90,9 @@ def compile_command(
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
-        told = {
-            "folder": folder,
-            "decks": decks,
-            "earlier": sorted(kept),
-            "notes": made.cnn.notes,
-            "pixels": str(made.pixels),
-        }
+        told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
+        told |= {"earlier": sorted(kept)}
+        told |= {"neuron_scales": {"layers": [asdict(one) for one in scales], "helps": helps}}
         print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
@@ -105,6 +103,14 @@ def compile_command(
         say(f"note: the next calibration of {', '.join(kept)} begins at the calibrated program of the design before")
     if (folder / "report" / BEFORE).is_dir():
         say(f"note: figures of the design before are in {folder / 'report' / BEFORE}")
+    for one in scales:
+        scaled = f"{one.scaled} neurons have scales of their own, {one.least:g} ... {one.most:g}"
+        raised = (
+            f"chains of {one.raised} are raised, gain of their transconductors down to {one.gain:.3g} of the others'"
+        )
+        say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
+    if scales:
+        say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
     for layer, fill in fills.items():
         if 0 < fill < 0.99 * made.plan.options.fill:
             used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"

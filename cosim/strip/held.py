@@ -76,9 +76,9 @@ class StripWeights(RfWeights):
     MAP: ClassVar[str] = "{}"
     AXES: ClassVar[tuple[str, str]] = ("aggressor tone (0 = lowest)", "victim resonator, by its tone")
 
-    def volts_per_weight(self, design: Design) -> float:
-        """Voltage at a neuron for a tone of 1 W, per unit of a trained weight, V/W: before the readout's gain."""
-        return self.scale / self.gain
+    def volts_per_weight(self, design: Design) -> Array:
+        """Voltage at the neurons for a tone of 1 W, per unit of a trained weight, V/W [channels], before the gain."""
+        return np.full(len(design.plan.layer(self.layer).layer.bias), self.scale / self.gain)
 
     def rms(self, foreign: bool | None = None) -> float:
         """RMS error per weight as part of the largest; only of own (False) or foreign (True) lines."""
@@ -96,6 +96,15 @@ class StripWeights(RfWeights):
         """Deviation of the weights to the lines that chains use, parts of the largest trained one, [weights]."""
         trained, values = self.pairs
         return np.asarray((values - trained) / (np.abs(self.trained).max() or 1.0))
+
+    @property
+    def neuron_errors(self) -> Array:
+        """RMS deviation of each neuron's weights, over all lines, as part of its own largest trained one, [neurons]."""
+        blocks = self.usage.blocks
+        each = ((self.values - self.trained) ** 2).sum(1).reshape(blocks, -1).sum(1)
+        own = np.abs(self.trained).max(1).reshape(blocks, -1).max(1)
+        own = np.where(own > 0, own, own.max() or 1.0)
+        return np.asarray(np.sqrt(each / self.uses.reshape(blocks, -1).sum(1)) / own)
 
     @property
     def pairs(self) -> tuple[Array, Array]:

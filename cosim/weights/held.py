@@ -17,7 +17,15 @@ from resonet.netlist.network.cnn import Cnn, Synapses, patches
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["Aggressor", "HeldWeights", "PositionWeights", "RfWeights", "trained_weights"]
+__all__ = ["Aggressor", "HeldWeights", "NeuronError", "PositionWeights", "RfWeights", "trained_weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronError:
+    """Error of a neuron's weights."""
+
+    neuron: int  # of the layer, counted over its groups
+    rms: float  # as part of its own largest weight
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -41,6 +49,29 @@ class HeldWeights:
     def rms_error(self) -> float:
         """Root mean square of `error`."""
         return float(np.sqrt(np.mean(self.error**2)))
+
+    @property
+    def by_neuron(self) -> tuple[Array, Array]:
+        """Trained weights and deviations of every neuron, [neurons, weights] each; neurons count over the groups."""
+        neurons = self.trained.shape[0] * self.trained.shape[1]
+        return self.trained.reshape(neurons, -1), (self.values - self.trained).reshape(neurons, -1)
+
+    @property
+    def neuron_errors(self) -> Array:
+        """RMS deviation of each neuron's weights as part of its own largest trained one, [neurons].
+
+        Of a neuron without weights, as part of the layer's largest.
+        """
+        trained, off = self.by_neuron
+        own = np.abs(trained).max(1)
+        own = np.where(own > 0, own, own.max() or 1.0)
+        return np.asarray(np.sqrt(np.mean(off**2, axis=1)) / own)
+
+    @property
+    def worst_neuron(self) -> "NeuronError":
+        """The neuron whose weights are furthest off."""
+        errors = self.neuron_errors
+        return NeuronError(int(errors.argmax()), float(errors.max()))
 
     @property
     def pairs(self) -> tuple[Array, Array]:
@@ -94,9 +125,14 @@ class RfWeights(HeldWeights):
     crosstalk: dict[str, Array]  # by bus: [victim, aggressor tone], largest |V| / (P K_SD) over the chains
     worst: Aggressor | None  # None where nobody disturbs
 
-    def volts_per_weight(self, design: Design) -> float:
-        """Voltage at a neuron for a tone of 1 W, per unit of a trained weight, V/W. InputError without the program."""
-        return float(design.program(self.method).layer(self.layer).weight_scale)
+    def volts_per_weight(self, design: Design) -> Array:
+        """Voltage at the neurons for a tone of 1 W, per unit of a trained weight, V/W [channels].
+
+        InputError without the program.
+        """
+        synapses = design.plan.layer(self.layer).layer
+        raised = np.ones(len(synapses.bias)) if synapses.raised is None else synapses.raised.ravel()
+        return np.asarray(design.program(self.method).layer(self.layer).weight_scale * raised)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -105,6 +141,13 @@ class PositionWeights(HeldWeights):
 
     values [groups, positions, outputs, taps]; trained [groups, 1, outputs, taps].
     """
+
+    @property
+    def by_neuron(self) -> tuple[Array, Array]:
+        """Trained weights of every neuron, and their deviations at all positions, [neurons, weights]."""
+        groups, positions, outputs, taps = self.values.shape
+        off = (self.values - self.trained).swapaxes(1, 2).reshape(groups * outputs, positions * taps)
+        return self.trained.reshape(groups * outputs, taps), off
 
     def products(self, carried: Array) -> Array:
         """W a, [groups, n, outputs, positions]."""

@@ -11,7 +11,7 @@ from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.cosim.weights.maxima import DiodePools, PoolError, diode_pools
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses, patches
-from resonet.netlist.network.forward import activate, biased, propagate
+from resonet.netlist.network.forward import activate, biased, classes, propagate
 from resonet.netlist.network.images import ImageSet
 
 __all__ = ["Accuracy", "DiodeAccuracy", "accuracy", "diode_accuracy", "forward", "tone_powers"]
@@ -19,12 +19,14 @@ __all__ = ["Accuracy", "DiodeAccuracy", "accuracy", "diode_accuracy", "forward",
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Share of images whose largest logit is their label."""
+    """Share of images whose class (`classes` of their logits) is their label."""
 
     images: int
     software: float
     circuit: float
     same_class: float  # share of images that circuit and software put in the same class
+    logit_rms: float  # of circuit minus software, as part of the largest logit of the software
+    logit_max: float  # the largest, likewise
     clipped: dict[str, float]  # by layer: share of its inputs beyond what its tones carry, which are cut off
 
 
@@ -83,9 +85,11 @@ def accuracy(
         raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     logits = propagate(design.cnn, data.images, done=done) if software is None else software
     low, high = int(data.labels.min()), int(data.labels.max())
-    if low < 0 or high >= logits.shape[1]:
-        raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {logits.shape[1] - 1}")
-    trained = logits.argmax(1)
+    ranked = design.cnn.ranked
+    last = max((ranked or logits.shape[1]) - 1, 1)  # one output tells two classes apart
+    if low < 0 or high > last:
+        raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {last}")
+    trained = classes(logits, ranked)
     outside: dict[str, list[float]] = {entry.layer.name: [] for entry in design.plan.layers}
 
     def watch(synapses: Synapses, x: Array) -> None:
@@ -93,12 +97,16 @@ def accuracy(
         beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
         outside[synapses.name].append(float(beyond.mean()) * len(x) / len(data.images))
 
-    circuit = forward(design, held, data.images, done, watch).argmax(1)
+    found = forward(design, held, data.images, done, watch)
+    circuit = classes(found, ranked)
+    off = (found - logits) / (float(np.abs(logits).max()) or 1.0)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),
         float(np.mean(circuit == data.labels)),
         float(np.mean(circuit == trained)),
+        float(np.sqrt(np.mean(off**2))),
+        float(np.abs(off).max()),
         {layer: sum(shares) for layer, shares in outside.items()},
     )
 
@@ -113,6 +121,7 @@ def diode_accuracy(
     maxima = diode_pools(design, held)
     if maxima is None:
         return None
-    circuit = forward(design, held, data.images, done, maxima=maxima).argmax(1)
-    same = float(np.mean(circuit == software.argmax(1)))
+    ranked = design.cnn.ranked
+    circuit = classes(forward(design, held, data.images, done, maxima=maxima), ranked)
+    same = float(np.mean(circuit == classes(software, ranked)))
     return DiodeAccuracy(float(np.mean(circuit == data.labels)), same, maxima.errors)

@@ -106,6 +106,11 @@ class Activation(ABC):
         """Whether it never falls, so that a largest value may be taken before or after it."""
 
     @property
+    def homogeneous(self) -> bool:
+        """Whether f(t z) = t f(z) for every t > 0, so that a neuron may have a scale of its own."""
+        return False
+
+    @property
     def at_zero(self) -> float:
         """Output of a sum of zero: where it is zero, zeros may be put in before or after it."""
         return float(self(0.0))
@@ -118,6 +123,11 @@ class Activation(ABC):
     def exact(self) -> bool:
         """Whether hardware makes it exactly; otherwise its neuron needs a fit."""
         return True
+
+    @property
+    def on_pixels(self) -> bool:
+        """Whether pixels before the first layer need no neurons for it: the sources of their tones do it."""
+        return False
 
     @property
     def size(self) -> int:
@@ -138,6 +148,10 @@ class Activation(ABC):
 
     def after(self, before: "Activation") -> "Activation | None":
         """One activation that does what `before` and then this one do; None where there is none."""
+        return None
+
+    def limited(self, low: float, high: float) -> "Activation | None":
+        """One activation that clamps its outputs within low ... high, too; None where there is none."""
         return None
 
     @classmethod

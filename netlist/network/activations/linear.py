@@ -29,8 +29,18 @@ class Linear(Activation):
         return "linear"
 
     @property
+    def homogeneous(self) -> bool:
+        """It is."""
+        return True
+
+    @property
     def rises(self) -> bool:
         """It does."""
+        return True
+
+    @property
+    def on_pixels(self) -> bool:
+        """It does nothing."""
         return True
 
     def range(self, low: float, high: float) -> tuple[float, float]:
