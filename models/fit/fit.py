@@ -34,6 +34,7 @@ from resonet.core.types import Array, Complex
 from resonet.models.fit.least_squares import Basis, Solved, real_rows, scan, solve
 from resonet.models.fit.measured import Curve, read_curve, read_one_port
 from resonet.models.fit.residuals import GAIN, INSIDE, Second, warn_of_structure
+from resonet.models.fit.starts import best_fit, element_starts
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 
 __all__ = ["DeviceFit", "Estimate", "fit_device", "fit_rectification", "fit_touchstone", "one_port", "rectification"]
@@ -302,11 +303,6 @@ def _fit_one_port(f: Array, s11: Complex, z0: float, contact: float, parasitics:
 
     flat = solve(residual, bare, scale, True, file)
     jw = 2j * np.pi * f
-    elements = flat.values
-    # the junction alone, and how much S11 moves with it: 2 z0 / (z + z0)² of the outside, ((z - ..)/Z_j)² of the C
-    outside = z0 * (1 + s11) / (1 - s11) - contact - jw * elements.get("inductance", 0.0)
-    junction = 1 / (1 / outside - jw * elements.get("capacitance", 0.0))
-    weight = np.abs(2 * z0 / (outside + contact + z0) ** 2 * (outside / junction) ** 2)
 
     def basis(at: Array, f0: float, damping: float) -> Complex:
         ones = np.ones(len(at), complex)
@@ -314,11 +310,18 @@ def _fit_one_port(f: Array, s11: Complex, z0: float, contact: float, parasitics:
         # what is left of L and C looks like jω at first order, real ω² at second
         return np.stack(columns + [1j * at / f.mean(), ones * (at / f.mean()) ** 2] * parasitics, 1)
 
-    f0, damping, first = scan(f, junction, basis, weight)
-    start = {"f0": f0, "damping": damping, "bias_swing": float(first[1])} | elements
-    solved = solve(
-        residual, start, scale | {"f0": f0, "damping": damping, "bias_swing": abs(float(first[1])) or 1.0}, True, file
-    )
+    def from_elements(elements: Mapping[str, float]) -> Solved:
+        # the junction alone, and how much S11 moves with it: 2 z0 / (z + z0)² of the outside, ((z - ..)/Z_j)² of the C
+        outside = z0 * (1 + s11) / (1 - s11) - contact - jw * elements.get("inductance", 0.0)
+        junction = 1 / (1 / outside - jw * elements.get("capacitance", 0.0))
+        weight = np.abs(2 * z0 / (outside + contact + z0) ** 2 * (outside / junction) ** 2)
+        f0, damping, first = scan(f, junction, basis, weight)
+        start = {"f0": f0, "damping": damping, "bias_swing": float(first[1])} | dict(elements)
+        sizes = scale | {"f0": f0, "damping": damping, "bias_swing": abs(float(first[1])) or 1.0}
+        return solve(residual, start, sizes, True, file)
+
+    starts = [flat.values, *(element_starts(f, s11, z0, contact, residual, scale) if parasitics else ())]
+    solved = best_fit(s11, starts, from_elements)
     without = float(np.sum(flat.residual**2))
     _resonance_or_refuse(f, solved, without, file)
     units = {"f0": "Hz", "damping": "", "bias_swing": "Ohm", "resistance": "Ohm", "inductance": "H", "capacitance": "F"}

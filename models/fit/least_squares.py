@@ -109,7 +109,7 @@ def solve(
     factors = np.array([scale[name] for name in names])
     free = len(result.residual) - len(names)
     covariance = _covariance(result, names, scaled, scale_noise) * np.outer(factors, factors)
-    if not np.all(np.isfinite(covariance)):
+    if not np.all(np.isfinite(covariance)) or np.any(np.diag(covariance) < 0):
         raise InputError(
             f"{what}: the data do not determine {', '.join(names)}; possible: more points, fixed parasitics"
         )

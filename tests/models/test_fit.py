@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resonet.core.errors import InputError
-from resonet.models.fit.fit import fit_device, fit_rectification, fit_touchstone, one_port, rectification
+from resonet.models.fit.fit import _fit_one_port, fit_device, fit_rectification, fit_touchstone, one_port, rectification
 from resonet.models.fit.measured import read_curve
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
 
@@ -229,3 +229,21 @@ def test_broken_files_are_one_clear_error(tmp_path):
     path.with_suffix(".s2p").write_text("# Hz S RI R 50\n")
     with pytest.raises(InputError, match=r"possible: \.csv"):
         fit_device(path.with_suffix(".s2p"))
+
+
+def test_one_ports_of_any_elements_end_in_the_right_minimum():
+    """Sweeps of random resonators, leads and capacitances: of 60 such, 5 ended in a wrong minimum and 22 in none."""
+    rng, count = np.random.default_rng(20251125), 14
+    for _ in range(count):
+        r, f0, damping = 10 ** rng.uniform(2.0, 3.5), rng.uniform(2e9, 12e9), 10 ** rng.uniform(-2.5, -1.2)
+        swing = 2 * damping * r * rng.choice([-1, 1]) * 10 ** rng.uniform(-1.5, -0.2)
+        lead, across = 10 ** rng.uniform(-11, -9), 10 ** rng.uniform(-15, -12.7)
+        wide = rng.uniform(8, 30) * damping * f0
+        low, high = max(f0 - wide * rng.uniform(0.4, 1), 0.05 * f0), f0 + wide * rng.uniform(0.4, 1)
+        f = np.linspace(low, high, 401)
+        z = one_port(f, f0, damping, swing, r, lead, across)
+        s = (z - 50) / (z + 50) + 1e-3 * (rng.normal(size=401) + 1j * rng.normal(size=401)) / np.sqrt(2)
+        found = _fit_one_port(f, s, 50.0, 0.0, True, "sweep")
+        assert np.sqrt(np.mean(np.abs(found.measured - found.fitted) ** 2)) < 1.1e-3
+        assert abs(found["f0"] - f0) < 6 * found.estimates["f0"].error
+        assert abs(found["damping"] - damping) < 6 * found.estimates["damping"].error
