@@ -221,13 +221,14 @@ def _scaled_layer(entry: LabelledLayer, exponents: Ints) -> Synapses:
     return replace(layer, weight=weight, bias=bias, addends=addends)
 
 
-def _check_raised(labels: NeuronLabels, entry: LabelledLayer, raised: Array) -> None:
-    """InputError unless chains that are pooled are raised alike."""
+def _check_raised(labels: NeuronLabels, entry: LabelledLayer, layer: Synapses, raised: Array) -> None:
+    """InputError unless no chain is raised above the layer's largest weight, and chains that are pooled alike."""
     good = raised.shape == entry.outputs.shape and bool(np.all((raised >= 1) & np.isfinite(raised)))
     if good:
         classes, common = labels.shared[entry.outputs], np.ones(labels.shared.max() + 1)
         common[classes] = raised
-        good = np.array_equal(common[classes], raised)
+        size = np.abs(layer.matrix).max(2)
+        good = np.array_equal(common[classes], raised) and float((size * raised).max()) <= (1 + 1e-9) * size.max()
     if not good:
         raise InputError(f"layer {entry.synapses.name}: gains of its neurons that it cannot have")
 
@@ -260,7 +261,7 @@ def scaled_network(cnn: Cnn, exponents: Mapping[str, Ints], raised: Mapping[str,
     for entry in labels.layers:
         layer, more = _scaled_layer(entry, found), raised.get(entry.synapses.name)
         if more is not None:
-            _check_raised(labels, entry, more)
+            _check_raised(labels, entry, layer, more)
         scaled[layer.name] = replace(layer, raised=more)
     layers = tuple(scaled[layer.name] if isinstance(layer, Synapses) else layer for layer in cnn.layers)
     return replace(cnn, layers=layers)

@@ -205,7 +205,8 @@ def test_a_gain_that_no_transconductor_has_is_said():
     assert (told.code, told.limit) == ("neuron-gain", 100.0)
     assert told.value == pytest.approx(own.max() / own.min(), rel=1e-9)
     with collected() as quiet:
-        check_gains(plan(scaled_network(two_layers(1.0), {}, find_scales(two_layers(1.0), "neuron").raised)))
+        alike = find_scales(two_layers(1.0), "neuron")
+        check_gains(plan(scaled_network(two_layers(1.0), alike.exponents, alike.raised)))
     assert not quiet
 
 
