@@ -15,6 +15,7 @@ import numpy as np
 from resonet.core.types import Array, Ints
 from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
+from resonet.netlist.network.front import Front
 from resonet.netlist.network.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "apply_wiring",
     "built_network",
     "fitted_layers",
+    "inner_layers",
     "max_pool",
     "patches",
     "pool_windows",
@@ -65,7 +67,7 @@ class Synapses:
 
     name: str  # ours: conv1, dense1, pool1 ...; safe in file names and decks
     source: str  # the node's name in the model file, for messages only
-    kind: Literal["conv", "dense", "average_pool", "scale"]
+    kind: Literal["conv", "dense", "average_pool", "scale", "sum"]
     weight: Array  # [out, in / groups, kernel_h, kernel_w]
     bias: Array  # [out]
     in_shape: Shape  # channels, height, width
@@ -184,6 +186,13 @@ class Cnn:
     pixels: Pixels | None = None  # what it takes, where its own operators say so
     sources: tuple[tuple[int, ...], ...] = ()
     output: int = IMAGE  # IMAGE: the last layer
+    head: str = ""  # name of the file's output that was asked for, where it has several
+    front: Front | None = None  # what the sources make of a pixel; None: they send it as it is
+
+    def sent(self, images: Array) -> Array:
+        """What the sources of the pixels' tones send for images [n, *input_shape], same shape."""
+        x = np.asarray(images, float)
+        return x if self.front is None else self.front(x.reshape(len(x), *self.input_shape))
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:
@@ -224,9 +233,19 @@ class Cnn:
         return graph
 
 
+def inner_layers(cnn: Cnn) -> tuple[Synapses, ...]:
+    """Weighted layers with neurons behind them: those that another weighted layer takes, over pools and wires."""
+    needed: set[int] = set()
+    for number in reversed(range(len(cnn.layers))):
+        if isinstance(cnn.layers[number], Synapses) or number in needed:
+            needed.update(cnn.inputs[number])
+    taken = (cnn.layers[number] for number in sorted(needed) if number != IMAGE)
+    return tuple(layer for layer in taken if isinstance(layer, Synapses))
+
+
 def fitted_layers(cnn: Cnn) -> list[str]:
-    """Layers whose neurons are fitted to their activation: behind the last there are none."""
-    return [layer.name for layer in cnn.synapses[:-1] if not layer.activation.exact]
+    """Layers whose neurons are fitted to their activation: behind those that only the output needs there are none."""
+    return [layer.name for layer in inner_layers(cnn) if not layer.activation.exact]
 
 
 def built_network(cnn: Cnn, fits: Mapping[str, Fit]) -> Cnn:

@@ -211,9 +211,10 @@ def test_weights_alike_at_all_positions_are_the_circuit_of_one_copy(small_design
         assert copies[one.layer].rms_error == pytest.approx(one.rms_error, rel=1e-12)
     wanted = forward(small_design, effective, small_images)
     assert forward(small_design, copies, small_images) == pytest.approx(wanted, rel=1e-12)
-    one, other = (accuracy(small_design, held, data) for held in (copies, effective))
-    assert replace(one, logit_rms=0.0, logit_max=0.0) == replace(other, logit_rms=0.0, logit_max=0.0)
-    assert (one.logit_rms, one.logit_max) == pytest.approx((other.logit_rms, other.logit_max), rel=1e-6)
+    by_copies, by_one = accuracy(small_design, copies, data), accuracy(small_design, effective, data)
+    assert by_copies.logit_rms == pytest.approx(by_one.logit_rms, rel=1e-6, abs=1e-15)
+    assert by_copies.logit_max == pytest.approx(by_one.logit_max, rel=1e-6, abs=1e-15)
+    assert replace(by_copies, logit_rms=by_one.logit_rms, logit_max=by_one.logit_max) == by_one
     wrong = {name: replace(one, values=-one.values) for name, one in copies.items()}
     assert accuracy(small_design, wrong, data).circuit != accuracy(small_design, copies, data).circuit
 

@@ -15,6 +15,7 @@ from resonet.netlist.network.activations.registry import activations
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Handler, Inputs, Operator
+from resonet.netlist.network.onnx.operators.joins import JOINS
 
 __all__ = ["TABLE", "operators", "possible"]
 
@@ -36,7 +37,8 @@ def _own() -> Iterator[Operator]:
         yield from getattr(module, "OPERATORS", ())
     for kind in activations():
         for name in kind.OPERATORS:
-            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=name in kind.ANY_INPUT)
+            join = None if kind.DOMAIN else JOINS.get(name)
+            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=name in kind.ANY_INPUT, join=join)
 
 
 def _fit(operator: Any) -> tuple[tuple[str, str], Operator]:
@@ -57,7 +59,9 @@ def operators() -> Mapping[tuple[str, str], Operator]:
 def possible(domain: str | None = None) -> str:
     """Operators for messages: those of a domain, or all."""
     names: dict[str, list[str]] = {}
-    for (its, name), _ in sorted(operators().items()):
+    for (its, name), operator in sorted(operators().items()):
+        if operator.made:
+            continue
         names.setdefault(its, []).append(name)
     if domain is not None:
         return " and ".join(names.get(domain, []))
