@@ -1,5 +1,6 @@
 """Scales of neurons: the same network to the last bit, and less error of its outputs."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -271,12 +272,22 @@ def test_scales_that_cannot_be_are_refused(tmp_path, name, value, what):
         load_design(tmp_path / "design")
 
 
-def test_other_words_are_refused(tmp_path):
+def test_chains_under_strip_lines_are_not_raised(tmp_path):
+    settings = [*SETTINGS, "plan.scale=neuron", "feed.kind=stripline"]
+    first, second = compile_cnn(spread_model(tmp_path), read_parameters(None, settings)).cnn.synapses
+    assert first.raised is None
+    assert second.raised is not None
+
+
+def test_other_words_are_refused_and_older_designs_are_not(tmp_path):
     with pytest.raises(InputError, match=r"plan.scale = 'chip': possible: auto, neuron, layer"):
         read_parameters(None, ["plan.scale=chip"])
     model = tiny_model(tmp_path)
     write_design(compile_cnn(model, read_parameters(None, SETTINGS)), model, tmp_path / "design")
     path = tmp_path / "design" / "design.toml"
-    path.write_text(path.read_text().replace('scale = "auto"', 'scale = "neuron"'))
+    text = path.read_text()
+    path.write_text(re.sub(r"(?m)^(scale|gain_range) = .*\n", "", text))  # as a version without scales wrote it
+    assert load_design(tmp_path / "design").parameters.plan.scale == "auto"
+    path.write_text(text.replace('scale = "auto"', 'scale = "neuron"'))
     with pytest.raises(InputError, match="made from other parameters"):
         load_design(tmp_path / "design")
