@@ -22,15 +22,25 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array
+from resonet.core.types import Array, Bools, Ints
 from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
-from resonet.netlist.cascade.stages import Stage
+from resonet.netlist.cascade.stages import Link, Stage
 from resonet.netlist.design.neuron_options import IDEAL, Kind, NeuronOptions
 from resonet.netlist.network.activations.base import Neuron
 from resonet.netlist.planning.frequency_plan import FrequencyPlan
 from resonet.netlist.programming.methods import Method, Program
 
-__all__ = ["Knees", "Levels", "StageLevels", "activate", "plan_levels", "sums_of", "tone_power", "voltages_of"]
+__all__ = [
+    "Knees",
+    "Levels",
+    "LinkLevels",
+    "StageLevels",
+    "activate",
+    "plan_levels",
+    "sums_of",
+    "tone_power",
+    "voltages_of",
+]
 
 FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
 
@@ -56,24 +66,35 @@ class Knees:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StageLevels:
-    """Levels of one stage: the tones into it, its chains, and its neurons (none behind the logits)."""
+class LinkLevels:
+    """Levels of the oscillators by which a stage feeds a later one, one a tone."""
 
-    paths: TonePaths  # of the tones into the stage
-    unit: float  # V at the neuron's input per unit of the trained network's sum
-    rest: Array  # [chains] V that the offset of the stage's tones puts there at an input of zero
+    link: Link
+    zero: float  # what is added to their outputs, for tones that must not be negative
+    full_scale: float  # of the outputs, `zero` included
     options: NeuronOptions
-    kind: Kind | None = None  # of the neurons; None where the chains are the outputs
+    kind: Kind
+    drive: float  # ξ - 1 per unit of the sum
+    ceiling: float  # output at the clamp, where the activation has one
+    reference: float  # W of the oscillator, into a matched load, that the amplifier turns into p_max
+    gain: Array  # [tones] small-signal voltage gain of the amplifier, matched to matched
+    bias: Array = field(default_factory=_none)  # [tones] A at no voltage, or at the first knee
     gm: float = 0.0  # A/V
-    drive: float = 0.0  # ξ - 1 per unit of the sum
-    bias: Array = field(default_factory=_none)  # [neurons] A at no voltage, or at the first knee
     knees: Knees | None = None  # of transconductors that are not straight; gm is 0 then
-    ceiling: float = np.inf  # output at the clamp, where the activation has one
-    reference: float = 0.0  # W of the oscillator, into a matched load, that the amplifier turns into p_max
-    gain: Array = field(default_factory=_none)  # [neurons] small-signal voltage gain, matched to matched
+
+    @property
+    def neurons(self) -> Ints:
+        """[tones] neuron of the stage behind each."""
+        return self.link.feed.values
+
+    @property
+    def span(self) -> slice:
+        """The tones among those into the later stage."""
+        return slice(self.link.start, self.link.start + len(self.neurons))
 
     def current(self, voltage: Array) -> Array:
-        """Drive currents of the oscillators, A, for voltages at the neurons' inputs [..., neurons]."""
+        """Drive currents of the oscillators, A [..., tones], for voltages at the stage's neurons [..., neurons]."""
+        voltage = voltage[..., self.neurons]
         if self.knees is None:
             return self.bias + self.gm * voltage
         return np.asarray(sum(self.knees.currents(self.bias, voltage)))
@@ -82,7 +103,26 @@ class StageLevels:
         """What the transconductors draw from the supply, A, likewise: they source current, or sink one another's."""
         if self.knees is None:
             return np.maximum(self.current(voltage), 0)
-        return np.asarray(sum(map(np.abs, self.knees.currents(self.bias, voltage))))
+        return np.asarray(sum(map(np.abs, self.knees.currents(self.bias, voltage[..., self.neurons]))))
+
+    def outputs(self, tones: Array) -> Array:
+        """Outputs of the trained network that powers of its tones stand for, units of p_max, [..., tones]."""
+        return tones * self.full_scale - self.zero
+
+    def tones(self, outputs: Array) -> Array:
+        """The inverse of `outputs`."""
+        return (outputs + self.zero) / self.full_scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageLevels:
+    """Levels of one stage: the tones into it, its chains, and what its neurons drive (nothing behind the logits)."""
+
+    paths: TonePaths  # of the tones into the stage
+    unit: float  # V at the neuron's input per unit of the trained network's sum
+    rest: Array  # [chains] V that the offset of the stage's tones puts there at an input of zero
+    options: NeuronOptions
+    links: tuple[LinkLevels, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,12 +185,24 @@ def _reference(
     return float(full_scale * (powers @ powers) / (powers @ outputs))
 
 
-def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, paths: TonePaths, impedance: float) -> Array:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sources:
+    """The sources of some tones."""
+
+    emf: Array  # [tones] V at p_max
+    frequency: Array  # [tones] Hz
+    live: Bools  # [tones] whether any bus needs them
+
+    @classmethod
+    def of(cls, paths: TonePaths, span: slice) -> "_Sources":
+        return cls(paths.source[span], paths.frequency[span], paths.ways[span] > 0)
+
+
+def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, sources: _Sources, impedance: float) -> Array:
     """Gain of every tone's amplifier: `reference` in, half of the source EMF out, compression and pole included."""
-    gain = np.zeros(paths.tones)
-    live = paths.ways > 0
+    gain, live = np.zeros(len(sources.emf)), sources.live
     amplifier = options.amplifier(impedance)
-    out, f = 0.5 * paths.source[live], paths.frequency[live]
+    out, f = 0.5 * sources.emf[live], sources.frequency[live]
     try:
         gain[live] = amplifier.drive_for(out, f) * amplifier.gain / np.sqrt(2 * impedance * reference)
     except InputError as error:
@@ -158,56 +210,64 @@ def _amplifier_gain(layer: str, options: NeuronOptions, reference: float, paths:
     return gain
 
 
-def _trimmed_zero(options: NeuronOptions, paths: TonePaths, impedance: float, part: float) -> Array:
+def _trimmed_zero(options: NeuronOptions, sources: _Sources, impedance: float, part: float) -> Array:
     """Power of the oscillator, part of the reference, at which every tone carries that part of p_max, [tones].
 
     The amplifier compresses a full tone more than that of an offset, which would be too strong by as much.
     """
-    trimmed, live = np.full(paths.tones, part), paths.ways > 0
-    amplifier, out, f = options.amplifier(impedance), 0.5 * paths.source[live], paths.frequency[live]
+    trimmed, live = np.full(len(sources.emf), part), sources.live
+    amplifier, out, f = options.amplifier(impedance), 0.5 * sources.emf[live], sources.frequency[live]
     trimmed[live] = (amplifier.drive_for(np.sqrt(part) * out, f) / amplifier.drive_for(out, f)) ** 2
     return trimmed
 
 
-def _neurons(
+def _link_levels(
     design: ParallelDesign,
     number: int,
     stage_levels: StageLevels,
+    link: Link,
     paths: TonePaths,
     requested: Kind | None,
     targets: Array | None,
-) -> StageLevels:
-    """Levels of a stage with those of its neurons."""
-    stage = design.stages[number]
+) -> LinkLevels:
+    """Levels of the oscillators between two stages; `paths` of the tones into the later one."""
+    stage, which = design.stages[number], link.feed.values
     neuron = stage.activation.neuron(design.design.fit(stage.activation_layer))
     options, kind = _trained_options(neuron, stage_levels.options), _kind(stage, neuron, requested)
-    zero, full_scale = design.scale(number + 1)
+    zero, full_scale = design.zero(link.to, link.feed), design.scale(link.to)[1]
     if trained := neuron.oscillator:
-        drive, zero = trained.drive, 0.0
+        drive, carried = trained.drive, 0.0
     elif np.isfinite(neuron.ceiling):
-        drive = (options.clamp - 1) / max(neuron.ceiling + zero, full_scale)
+        drive, carried = (options.clamp - 1) / max(neuron.ceiling + zero, full_scale), zero
     else:
-        drive = options.headroom * (options.clamp - 1) / full_scale
-    ith = options.threshold_current
+        drive, carried = options.headroom * (options.clamp - 1) / full_scale, zero
+    ith, impedance = options.threshold_current, design.plan.circuit.impedance
     reference = _reference(neuron, kind, options, drive, full_scale, targets)
-    complete = replace(
-        stage_levels,
-        options=options,
-        kind=kind,
-        drive=drive,
-        reference=reference,
-        ceiling=neuron.ceiling,
-        gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.plan.circuit.impedance),
-    )
-    rest, impedance = stage_levels.rest[stage.first], design.plan.circuit.impedance
-    at_zero = full_scale * _trimmed_zero(options, paths, impedance, zero / full_scale) if zero else 0.0
+    sources = _Sources.of(paths, slice(link.start, link.start + len(which)))
+    gain = _amplifier_gain(stage.layer.name, options, reference, sources, impedance)
+    made = LinkLevels(link, zero, full_scale, options, kind, drive, neuron.ceiling, reference, gain)
+    rest, bias = stage_levels.rest[stage.first[which]], stage.bias[which]
+    at_zero = full_scale * _trimmed_zero(options, sources, impedance, carried / full_scale) if carried else 0.0
     if neuron.curve is None:
         gm = drive * ith / stage_levels.unit
-        return replace(complete, gm=gm, bias=ith * (1 + drive * (stage.bias + at_zero)) - gm * rest)
-    slopes = neuron.curve.slopes(stage.neurons) * (drive * ith / stage_levels.unit)
-    volts = (neuron.curve.corners - stage.bias[:, None]) * stage_levels.unit + rest[:, None]
-    first = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(stage.neurons)
-    return replace(complete, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
+        return replace(made, gm=gm, bias=ith * (1 + drive * (bias + at_zero)) - gm * rest)
+    slopes = neuron.curve.slopes(stage.neurons)[which] * (drive * ith / stage_levels.unit)
+    volts = (neuron.curve.corners - bias[:, None]) * stage_levels.unit + rest[:, None]
+    first = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(len(which))
+    return replace(made, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
+
+
+def _rest(design: ParallelDesign, number: int, unit: float, weights: Array) -> Array:
+    """Voltage of every chain of a stage, V [chains], at an input of zero; weights [groups, outputs, taps]."""
+    stage, offset = design.stages[number], design.scale(number)[0]
+    if stage.offsets is not None:
+        weights = weights * stage.offsets[:, None]
+    if offset and any(stage.mixes_kernels(pooling) for pooling in stage.poolings):
+        raise InputError(
+            f"layer {stage.layer.name}: a pool over channels whose inputs carry an offset; possible: within one, or "
+            "behind neurons without negative outputs"
+        )
+    return np.asarray(unit * offset * weights.sum(2).ravel())
 
 
 def plan_levels(
@@ -215,28 +275,28 @@ def plan_levels(
     program: Program,
     options: NeuronOptions | None = None,
     kind: Kind | None = None,
-    sums: Mapping[str, Array] | None = None,
+    weights: Mapping[str, Array] | None = None,
     targets: Sequence[Array] | None = None,
 ) -> Levels:
     """Levels of every stage, for chains at the weight scales of `program` (of the copies, or of sequential hardware).
 
-    `kind`: the neurons of a network that was trained with ReLUs (default the ideal one). `sums`: by layer, the sum of
-    each chain's weights [groups, outputs] as its circuit holds them, for the trim of the offset (default trained ones).
-    `targets`: by stage, outputs of its trained neurons for a batch of images, any shape. Raises InputError where an
+    `kind`: the neurons of a network that was trained with ReLUs (default the ideal one). `weights`: by layer, those of
+    each chain [groups, outputs, taps] as its circuit holds them, for the trim of the offset (default trained ones).
+    `targets`: by stage, outputs of its trained neurons for a batch of images [..., neurons]. Raises InputError where an
     amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
     """
     options, paths = options or NeuronOptions(), all_paths(design)
     p_max = design.plan.options.p_max
     stages = []
     for number, stage in enumerate(design.stages):
-        offset, full_scale = design.scale(number)
-        unit = program.layer(stage.layer.name).weight_scale * p_max / full_scale
-        weight_sums = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
-        stage_levels = StageLevels(paths[number], unit, unit * offset * weight_sums.ravel(), options)
-        if number + 1 < len(design.stages):
-            batch = None if targets is None else np.ravel(targets[number])
-            stage_levels = _neurons(design, number, stage_levels, paths[number + 1], kind, batch)
-        stages.append(stage_levels)
+        unit = program.layer(stage.layer.name).weight_scale * p_max / design.scale(number)[1]
+        held = stage.copies.matrix if weights is None else weights[stage.layer.name]
+        stage_levels = StageLevels(paths[number], unit, _rest(design, number, unit, held), options)
+        links = []
+        for link in design.network.links(number):
+            batch = None if targets is None else np.ravel(targets[number][..., link.feed.values])
+            links.append(_link_levels(design, number, stage_levels, link, paths[link.to], kind, batch))
+        stages.append(replace(stage_levels, links=tuple(links)))
     return Levels(design, program.method, tuple(stages))
 
 
@@ -252,25 +312,23 @@ def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
     return np.asarray((sums - stage.bias) * stage_levels.unit + stage_levels.rest[stage.first])
 
 
-def activate(levels: Levels, number: int, voltage: Array) -> Array:
-    """Power of the tones that a stage's neurons make, in units of p_max, from the voltages at their inputs.
+def activate(levels: Levels, link: LinkLevels, voltage: Array) -> Array:
+    """Power of the tones that oscillators make, in units of p_max, from the voltages at the neurons of their stage.
 
-    voltage [..., neurons] in V, of the pooled chains; the result is what arrives in the resonators of the next stage.
+    voltage [..., neurons] in V, of the pooled chains; the result [..., tones] is what arrives in the resonators of the
+    stage that listens.
     """
-    stage = levels.stages[number]
-    if stage.kind is None:
-        raise InputError(f"stage {number}: no neurons behind the logits")
-    oscillator = stage.options.oscillator(stage.kind, levels.impedance)
-    return tone_power(levels, number, oscillator.power(stage.current(voltage)))
+    oscillator = link.options.oscillator(link.kind, levels.impedance)
+    return tone_power(levels, link, oscillator.power(link.current(voltage)))
 
 
-def tone_power(levels: Levels, number: int, power: Array) -> Array:
-    """Tone power in the next stage's resonators, units of p_max, for the oscillators' powers in W [..., neurons]."""
-    stage, paths = levels.stages[number], levels.stages[number + 1].paths
-    live = paths.ways > 0
-    amplifier = stage.options.amplifier(levels.impedance)
-    driven = np.sqrt(2 * levels.impedance * power[..., live]) * (stage.gain[live] / amplifier.gain)
-    out = amplifier.compressed(driven, paths.frequency[live])
+def tone_power(levels: Levels, link: LinkLevels, power: Array) -> Array:
+    """Tone power in the resonators that listen, units of p_max, for the oscillators' powers in W [..., tones]."""
+    sources = _Sources.of(levels.stages[link.link.to].paths, link.span)
+    live = sources.live
+    amplifier = link.options.amplifier(levels.impedance)
+    driven = np.sqrt(2 * levels.impedance * power[..., live]) * (link.gain[live] / amplifier.gain)
+    out = amplifier.compressed(driven, sources.frequency[live])
     result = np.zeros(power.shape)
-    result[..., live] = (2 * out / paths.source[live]) ** 2
+    result[..., live] = (2 * out / sources.emf[live]) ** 2
     return result
