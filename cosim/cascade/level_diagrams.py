@@ -246,7 +246,7 @@ def _beyond(levels: Levels, number: int, tones: Array, images: Array) -> float:
     pixels = [feed.values for feed in stage.feeds if feed.source == IMAGE]
     made, beyond, count = tones[:, sum(map(len, pixels)) :], 0, 0
     for values in pixels:
-        x = images.reshape(len(images), -1)[:, values]
+        x = levels.parallel.network.cnn.sent(images).reshape(len(images), -1)[:, values]
         x = (x + levels.parallel.scale(number)[0]) / levels.parallel.scale(number)[1]
         beyond, count = beyond + int(((x > LINEAR) | (x < 1 - LINEAR)).sum()), count + x.size
     made = made[:, paths.ways[tones.shape[1] - made.shape[1] :] > 0]

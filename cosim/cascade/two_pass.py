@@ -60,7 +60,7 @@ def stage_weights(stage: Stage, held: HeldWeights) -> Array:
 
 def stage_pixels(design: ParallelDesign, number: int, images: Array) -> Array:
     """Power of the pixels' tones into a stage, units of p_max, [n, tones]; of none where it listens to neurons only."""
-    pixels = np.asarray(images, float).reshape(len(images), -1)
+    pixels = design.network.cnn.sent(images).reshape(len(images), -1)
     values = [feed.values for feed in design.stages[number].feeds if feed.source == IMAGE]
     return design.input_scale(number).carried(pixels[:, values[0]] if values else pixels[:, :0])
 
@@ -117,7 +117,7 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
 
     `outputs` [n, neurons] are those of its activations.
     """
-    pixels, stages = np.asarray(images, float).reshape(len(images), -1), list[StageValues]()
+    pixels, stages = network.cnn.sent(images).reshape(len(images), -1), list[StageValues]()
     for stage in network.stages:
         inputs = [pixels if f.source == IMAGE else stages[f.source].outputs for f in stage.feeds]
         x = np.concatenate([part[:, feed.values] for part, feed in zip(inputs, stage.feeds, strict=True)], axis=1)

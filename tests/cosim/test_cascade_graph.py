@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import RNG
-from graphs import Graph, graph_design, random_graph
+from branches import Graph, graph_design, random_graph
 
 from resonet.core.errors import InputError
 from resonet.cosim.cascade.energy_budget import energy
