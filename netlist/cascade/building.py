@@ -51,7 +51,8 @@ def _is_disjoint_average(before: Synapses, synapses: Synapses) -> bool:
         n == 1 or step >= size for n, step, size in zip(synapses.out_shape[1:], synapses.stride, reach, strict=True)
     )
     plain = synapses.kind == "average_pool" and not any(synapses.padding) and not synapses.addends
-    return plain and before.activation == LINEAR and alone
+    mean = bool(np.allclose(synapses.weight, 1 / synapses.taps, rtol=1e-6, atol=0))  # no factor has been folded in
+    return plain and mean and before.activation == LINEAR and alone
 
 
 class _Builder:

@@ -60,6 +60,8 @@ class _Joiner:
         """[tones, 2] value and channel of each tone into a stage."""
         stage = self.stages[number]
         used = stage.wires >= 0
+        if not used.any():
+            raise InputError(f"layer {stage.layer.name}: zeros are all that it gets; possible: inputs of some kind")
         pairs = np.unique(np.stack([stage.wires[used], stage.colours[used]], axis=1), axis=0)
         pixels = np.arange(len(self.paths[0].members) if (stage.given < self.paths[1].base).any() else 0)
         idle = np.setdiff1d(np.union1d(stage.given, pixels), pairs[:, 0])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import RNG
 from branches import Graph, graph_design, random_graph
+from conftest import RNG
 
 from resonet.core.errors import InputError
 from resonet.cosim.cascade.energy_budget import energy
