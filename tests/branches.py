@@ -10,9 +10,9 @@ from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.activations.base import Activation
 from resonet.netlist.network.activations.clamps import RELU
 from resonet.netlist.network.activations.linear import LINEAR
-from resonet.netlist.network.cnn import IMAGE, Addend, Cnn, Layer, MaxPool, Synapses, Wiring
+from resonet.netlist.network.cnn import IMAGE, Addend, Cnn, Layer, MaxPool, Synapses, Wiring, fitted_layers
 from resonet.netlist.planning.frequency_plan import plan
-from resonet.netlist.planning.scales import calibrated_scales
+from resonet.netlist.planning.scales import calibrated_ranges
 from resonet.netlist.programming.methods import programs
 
 RNG = np.random.default_rng
@@ -131,7 +131,9 @@ def graph_design(cnn: Cnn, images: np.ndarray, settings: tuple[str, ...] = ()) -
     """Design of a network with the tests' parameters."""
     made = read_parameters(None, [*SETTINGS, "neuron.p1db=1 W", *settings])
     planned = plan(cnn, made.device, made.bus, made.plan)
-    return Design(cnn, made, planned, programs(planned), calibrated_scales(cnn, images), "images")
+    ranges = calibrated_ranges(cnn, images)
+    sums = {name: ranges.sums[name] for name in fitted_layers(cnn)}
+    return Design(cnn, made, planned, programs(planned), ranges.scales, "images", sums=sums)
 
 
 def random_graph(seed: int, size: int = 6) -> Cnn:

@@ -5,6 +5,7 @@ stage that listens to it, so a value that a stage needs on two channels is two t
 not need have a tone without a load there, unless another stage takes values of the same kind too.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Bools, Ints
 from resonet.netlist.cascade.stages import SILENT, Feed, ParallelNetwork, Pooling, Stage
-from resonet.netlist.cascade.unrolling import OpenStage, Path, never_negative
+from resonet.netlist.cascade.unrolling import OpenStage, Path, most_offset
 from resonet.netlist.network.cnn import IMAGE, Cnn
 
 __all__ = ["joined"]
@@ -95,10 +96,12 @@ class _Joiner:
                     found.append(Pooling(path.kind, path.members[at]))
         return tuple(found)
 
-    def _is_signed(self, number: int, values: Ints) -> bool:
-        """Whether neurons of a stage may have an output below zero."""
+    def _most_offset(self, source: int, values: Ints) -> float:
+        """Largest offset that the tones of such values may have."""
+        if source == IMAGE:
+            return math.inf
         chains = np.concatenate([self.paths[p].members.max(1) for p in np.unique(self.path_of(values))])
-        return not never_negative(self.stages[number].copies.activation.take(chains))
+        return most_offset(self.stages[source].copies.activation.take(chains))
 
     def stage(self, number: int) -> Stage:
         """A stage with its tones and neurons."""
@@ -106,18 +109,13 @@ class _Joiner:
         source, neuron = self.stage_of(pairs[:, 0]), self.neurons[pairs[:, 0]]
         order = np.lexsort((pairs[:, 1], neuron, source))
         pairs, source, neuron = pairs[order], source[order], neuron[order]
-        sources = np.unique(source).tolist()
-        signed = [s == IMAGE or self._is_signed(s, pairs[source == s, 0]) for s in sources]
         feeds = tuple(
-            Feed(self.number.get(s, IMAGE), neuron[source == s], negative or not any(signed))
-            for s, negative in zip(sources, signed, strict=True)
+            Feed(self.number.get(s, IMAGE), neuron[source == s], self._most_offset(s, pairs[source == s, 0]))
+            for s in np.unique(source).tolist()
         )
-        wires = _numbered(stage, pairs)
-        if not all(feed.offset for feed in feeds):
-            wires = _silenced(stage, wires, np.repeat([f.offset for f in feeds], [len(f.values) for f in feeds]))
-        found = Stage(stage.layer, stage.copies, wires, stage.colours, feeds, self.poolings(number), stage.behind)
-        _check_offsets(found)
-        return found
+        offset = np.repeat([feed.most_offset > 0 for feed in feeds], [len(feed.values) for feed in feeds])
+        wires = _silenced(stage, _numbered(stage, pairs), offset)
+        return Stage(stage.layer, stage.copies, wires, stage.colours, feeds, self.poolings(number), stage.behind)
 
 
 def _numbered(stage: OpenStage, pairs: Ints) -> Ints:
@@ -138,22 +136,6 @@ def _silenced(stage: OpenStage, wires: Ints, offset: Bools) -> Ints:
     carried = np.append(offset, False)[wires] & (wires >= 0)
     kernels = carried.reshape(stage.layer.groups, stage.layer.positions, -1).any(1)
     return np.asarray(np.where((wires < 0) & ~np.repeat(kernels, stage.layer.positions, axis=0), SILENT, wires))
-
-
-def _check_offsets(stage: Stage) -> None:
-    """InputError where a pool holds chains that offsets put at different levels."""
-    offsets = stage.offsets
-    if offsets is None:
-        return
-    for pooling in stage.poolings:
-        groups = pooling.members // stage.copies.outputs
-        own = np.broadcast_to(pooling.members.max(1, keepdims=True) // stage.copies.outputs, groups.shape)
-        groups = np.where(pooling.members < 0, own, groups)
-        if (offsets[groups] != offsets[own]).any():
-            raise InputError(
-                f"layer {stage.layer.name}: a pool over positions of which some get what may be negative and others "
-                "what may not; possible: inputs of one kind at a tap, or no pool"
-            )
 
 
 def joined(cnn: Cnn, paths: Sequence[Path], stages: Sequence[OpenStage], outputs: Ints) -> ParallelNetwork:

@@ -178,8 +178,9 @@ def _reference(
     oscillator, ith = options.oscillator(kind, 50.0), options.threshold_current
     if trained := neuron.oscillator:
         return float(oscillator.power(options.clamp * ith) * full_scale / trained.scale)
-    if kind == IDEAL:
-        return float(oscillator.power((1 + drive * full_scale) * ith))
+    if kind == IDEAL:  # whose power is linear: a full scale that others set may be beyond its own clamp
+        beyond = max(drive * full_scale / (options.clamp - 1), 1.0)
+        return beyond * float(oscillator.power(min(1 + drive * full_scale, options.clamp) * ith))
     outputs = np.linspace(0, full_scale, FIT_POINTS) if targets is None else targets
     powers = oscillator.power((1 + drive * outputs) * ith)
     return float(full_scale * (powers @ powers) / (powers @ outputs))
@@ -238,7 +239,7 @@ def _link_levels(
     if trained := neuron.oscillator:
         drive, carried = trained.drive, 0.0
     elif np.isfinite(neuron.ceiling):
-        drive, carried = (options.clamp - 1) / max(neuron.ceiling + zero, full_scale), zero
+        drive, carried = (options.clamp - 1) / (neuron.ceiling + zero), zero
     else:
         drive, carried = options.headroom * (options.clamp - 1) / full_scale, zero
     ith, impedance = options.threshold_current, design.plan.circuit.impedance
@@ -260,14 +261,14 @@ def _link_levels(
 def _rest(design: ParallelDesign, number: int, unit: float, weights: Array) -> Array:
     """Voltage of every chain of a stage, V [chains], at an input of zero; weights [groups, outputs, taps]."""
     stage, offset = design.stages[number], design.scale(number)[0]
-    if stage.offsets is not None:
-        weights = weights * stage.offsets[:, None]
-    if offset and any(stage.mixes_kernels(pooling) for pooling in stage.poolings):
+    if not offset:
+        return np.zeros(stage.chains)
+    if not stage.pools_alike(offset):
         raise InputError(
-            f"layer {stage.layer.name}: a pool over channels whose inputs carry an offset; possible: within one, or "
-            "behind neurons without negative outputs"
+            f"layer {stage.layer.name}: a pool of chains that the offset of their inputs puts at different levels; "
+            "possible: a pool within a channel, inputs that are nowhere negative"
         )
-    return np.asarray(unit * offset * weights.sum(2).ravel())
+    return np.asarray(unit * offset * (weights * stage.offsets(offset)[:, None]).sum(2).ravel())
 
 
 def plan_levels(

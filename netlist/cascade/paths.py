@@ -61,7 +61,7 @@ class ParallelDesign:
 
     def zero(self, stage: int, feed: Feed) -> float:
         """Offset of the tones of one feed of a stage."""
-        return self.scale(stage)[0] if feed.offset else 0.0
+        return min(self.scale(stage)[0], feed.most_offset)
 
     def padded(self, stage: int, tones: Array) -> Array:
         """Powers of the tones into a stage [n, tones], units of p_max, then those that `SILENT` and -1 stand for."""

@@ -11,6 +11,7 @@ need has a source for each: a neuron's voltage then drives an oscillator for eac
 needs on two channels, as where a layer adds its own input to its sums.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -33,7 +34,7 @@ class Feed:
 
     source: int  # number of the stage whose neurons make them, IMAGE for pixels
     values: Ints  # [tones] which of its neurons, or pixels
-    offset: bool = True  # whether they carry the offset of the stage: not where they are never negative, but others are
+    most_offset: float = math.inf  # of the stage's offset they carry no more: a threshold ends them there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,20 +99,24 @@ class Stage:
         """Name of the layer whose activation that is."""
         return self.behind or self.layer.name
 
-    def mixes_kernels(self, pooling: Pooling) -> bool:
-        """Whether a pool holds chains of several output channels."""
+    def pools_alike(self, offset: float) -> bool:
+        """Whether what an offset of the tones adds to the chains of a pool is the same for all of them."""
         channels = np.arange(len(self.layer.weight)).reshape(self.layer.groups, -1)
         kernels = np.repeat(channels, self.layer.positions, axis=0).ravel()
-        of_first = kernels[pooling.members.max(1)][:, None]
-        return bool(((kernels[pooling.members] != of_first) & (pooling.members >= 0)).any())
+        offsets, outputs = self.offsets(offset), self.copies.outputs
+        for pooling in self.poolings:
+            first = pooling.members.max(1, keepdims=True)
+            members = np.where(pooling.members < 0, first, pooling.members)
+            if (kernels[members] != kernels[first]).any():
+                return False
+            if (offsets[members // outputs] != offsets[first // outputs]).any():
+                return False
+        return True
 
-    @property
-    def offsets(self) -> Array | None:
-        """[groups, taps] 1 where a tap's tone carries the offset of the stage, 0 where not; None where all do."""
-        if all(feed.offset for feed in self.feeds):
-            return None
-        carried = np.concatenate([np.full(len(feed.values), float(feed.offset)) for feed in self.feeds] + [[0.0, 1.0]])
-        return np.asarray(carried[self.wires])
+    def offsets(self, offset: float) -> Array:
+        """[groups, taps] which part of the offset of the stage, above 0, a tap's tone carries."""
+        parts = [np.full(len(feed.values), min(feed.most_offset / offset, 1.0)) for feed in self.feeds]
+        return np.asarray(np.concatenate([*parts, [0.0, 1.0]])[self.wires])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

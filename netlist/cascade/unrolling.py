@@ -1,15 +1,16 @@
 """A weighted layer with every position of its own: copies of its kernels, their inputs, and the channels of these."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from resonet.core.types import Array, Ints
 from resonet.netlist.cascade.stages import Pool
-from resonet.netlist.network.activations.base import Activation
+from resonet.netlist.network.activations.base import PIECES, Activation, Fit
 from resonet.netlist.network.cnn import Addend, Synapses, Wiring, apply_wiring, patches
 
-__all__ = ["OpenStage", "Path", "carry", "colours", "layer_copies", "never_negative", "rewire"]
+__all__ = ["OpenStage", "Path", "carry", "colours", "layer_copies", "most_offset", "never_negative", "rewire"]
 
 LARGE = 1e9  # stands for any sum
 
@@ -44,8 +45,18 @@ class OpenStage:
 
 
 def never_negative(activation: Activation) -> bool:
-    """Whether no output is below zero, in hardware too: by the threshold of the oscillator, or by an exact curve."""
-    return activation.exact and activation.range(-LARGE, LARGE)[0] >= 0
+    """Whether no output is below zero."""
+    return activation.range(-LARGE, LARGE)[0] >= 0
+
+
+def most_offset(activation: Activation) -> float:
+    """Largest offset that the tone of a neuron may have: where the oscillator's threshold ends its outputs, their least.
+
+    Infinite where a transconductor ends them, or nothing does.
+    """
+    low = activation.range(-LARGE, LARGE)[0]
+    ended = low > -LARGE and activation.neuron(Fit(PIECES, -1.0, 1.0)).curve is None
+    return max(-low, 0.0) if ended else math.inf
 
 
 def _at_every_position(weight: Array, synapses: Synapses) -> Array:

@@ -20,8 +20,12 @@ from resonet.netlist.cascade.building import parallel_network
 from resonet.netlist.cascade.deck import Timing, cascade_deck
 from resonet.netlist.cascade.paths import all_paths, parallel_design
 from resonet.netlist.cascade.stages import SILENT
-from resonet.netlist.network.activations.clamps import RELU
+from resonet.netlist.network.activations.clamps import RELU, Clip
+from resonet.netlist.network.activations.leaky_relu import LeakyRelu
 from resonet.netlist.network.activations.linear import LINEAR
+from resonet.netlist.network.activations.oscillator import OscillatorActivation
+from resonet.netlist.network.activations.rounded import Rounded
+from resonet.netlist.network.activations.sigmoid import Sigmoid
 from resonet.netlist.network.cnn import IMAGE, Cnn, MaxPool
 from resonet.netlist.network.forward import propagate
 
@@ -183,7 +187,7 @@ def made():
 def test_only_what_may_be_negative_rides_on_an_offset(made):
     hardware, cnn, images = made
     levels, stages = hardware.levels, hardware.design.stages
-    assert [[feed.offset for feed in stage.feeds] for stage in stages] == [[True], [True], [False, True]]
+    assert [[feed.most_offset for feed in stage.feeds] for stage in stages] == [[np.inf], [0], [0, np.inf]]
     offset, full_scale = hardware.design.scale(2)
     assert offset > 0
     own, joined = levels.stages[0].links
@@ -204,7 +208,7 @@ def test_padding_carries_an_offset_only_where_it_stands_in_for_one():
     graph.dense(graph.flat(graph.maximum(graph.conv(relu, 1, skip=signed, activation=RELU), 2, 1)), 2)
     cnn, images = graph.cnn(), RNG(1).uniform(-1, 1, (8, 1, 3, 3))
     _, number, stage = stage_of(cnn, "conv2")
-    assert [feed.offset for feed in stage.feeds] == [False, True]
+    assert [feed.most_offset for feed in stage.feeds] == [0, np.inf]
     assert (stage.wires[:, :9] == SILENT).sum() == 4 * 5 + 4 * 3
     assert not (stage.wires == -1).any()
     made = parallel_hardware(graph_design(cnn, images))
@@ -215,6 +219,38 @@ def test_padding_carries_an_offset_only_where_it_stands_in_for_one():
     worst = levels.options.maximum().width * np.log(4) / levels.unit  # of a diode maximum of four, upwards
     assert error.min() > -1e-5 * np.abs(wanted).max()
     assert error.max() <= worst * (1 + 1e-9)
+
+
+LAWS = {
+    "relu": (RELU, 0.0),
+    "clip 0 ... 0.4": (Clip(0.0, 0.4), 0.0),
+    "clip -0.1 ... 0.4": (Clip(-0.1, 0.4), 0.1),
+    "clip 0.1 ... 0.4": (Clip(0.1, 0.4), np.inf),
+    "leaky": (LeakyRelu((0.1,)), np.inf),
+    "sigmoid": (Sigmoid(), np.inf),
+    "rounded": (Rounded(0.0, 0.75, 0.05), 0.0),
+    "oscillator": (OscillatorActivation("three_terminal", drive=1.3, scale=0.8), 0.0),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_every_law_shares_a_destination_with_signed_sums(name):
+    """A threshold ends outputs where a tone has no power; what a transconductor ends may have any offset."""
+    law, most = LAWS[name]
+    graph = Graph((3, 1, 1), RNG(7))
+    graph.dense(graph.flat(graph.dense(IMAGE, 4, law), graph.dense(IMAGE, 4, LINEAR)), 3)
+    images = RNG(2).uniform(-2, 2, (40, 3, 1, 1))
+    design = graph_design(graph.cnn(), images)
+    made = parallel_hardware(design)
+    assert [feed.most_offset for feed in made.design.stages[-1].feeds] == [most, np.inf]
+    offset = made.design.scale(2)[0]
+    first, second = (levels.links[0] for levels in made.levels.stages[:2])
+    assert (first.zero, second.zero) == (min(most, offset), offset)
+    sums = trained_stages(made.design.network, images)[0].sums
+    assert min(offset, -sums.min()) > 0.2
+    wanted, run = propagate(design.built, images), cascade(made.levels, made.held, images)
+    assert run.stages[0].outputs == pytest.approx(design.built.synapses[0].activation(sums), abs=1e-3)
+    assert run.logits == pytest.approx(wanted, abs=1e-3 * np.abs(wanted).max())
 
 
 def test_envelopes_of_a_graph_settle_to_the_two_passes(made):
