@@ -22,7 +22,7 @@ LOOKS = {"largest": (COUPLED, "o-"), "median": (CALIBRATED, "s-"), "smallest": (
 
 
 def _points(tone: ToneLevel, made: bool) -> tuple[list[str], list[float]]:
-    """Names and powers, dBm, of what a tone passes; of a pixel among tones that neurons have `made` from its source on."""
+    """Names and powers, dBm, of what a tone passes; of a pixel among tones `made` by neurons from its source on."""
     names = ["source", "splitter", "bus", "resonator"]
     powers = [tone.source, tone.splitter, tone.bus, tone.resonator]
     if made:

@@ -78,11 +78,12 @@ class Answer:
     sums: tuple[Array, ...]  # by stage [neurons] weighted sums plus bias
     logits: Array  # [classes]
     seconds: float = 0.0  # wall time, 0 for the software
+    ranked: int | None = None  # how many of the logits tell the class, from the first on; None for all
 
     @property
     def predicted(self) -> int:
         """Class by `classes` of the logits."""
-        return int(classes(self.logits.reshape(1, -1))[0])
+        return int(classes(self.logits.reshape(1, -1), self.ranked)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +197,14 @@ def _two_pass(hardware: Hardware, image: Array) -> Answer:
     start = time.perf_counter()
     run = cascade(hardware.levels, hardware.held, image[None])
     seconds = time.perf_counter() - start
-    return Answer(tuple(stage.sums[0] for stage in run.stages), run.logits[0], seconds)
+    return Answer(tuple(stage.sums[0] for stage in run.stages), run.logits[0], seconds, hardware.cnn.ranked)
 
 
 def _envelope(hardware: Hardware, image: Array, stop: float, step: float, done: Done) -> tuple[Answer, EnvelopeRun]:
     start = time.perf_counter()
     run = envelope(hardware.levels, image, stop, step, done=done)
     seconds = time.perf_counter() - start
-    return Answer(tuple(trace.sums[-1] for trace in run.stages), run.logits[-1], seconds), run
+    return Answer(tuple(trace.sums[-1] for trace in run.stages), run.logits[-1], seconds, hardware.cnn.ranked), run
 
 
 def _transient(
@@ -213,7 +214,7 @@ def _transient(
     window = min(options.window, timing.stop / 3)
     start = time.perf_counter()
     run = run_cascade(hardware.levels, image, timing, window, name, folder)
-    return Answer(run.settled, run.logits, time.perf_counter() - start), run
+    return Answer(run.settled, run.logits, time.perf_counter() - start, hardware.cnn.ranked), run
 
 
 def run_image(
@@ -253,6 +254,6 @@ def run_image(
         done()
     settled = tuple(settling(levels, traces)) if traces else ()
     drawn = energy(levels, traces, image, _settled(network, settled)) if traces else None
-    software = Answer(sums, network.logits(sums))
+    software = Answer(sums, network.logits(sums), ranked=hardware.cnn.ranked)
     shown = np.array(scales, float)
     return ImageRun(hardware, image, software, answers, shown, stop, step, traces, transient, settled, drawn)

@@ -89,7 +89,7 @@ def _sums(levels: Levels, s: int, plot: Plot) -> Array:
     volts = plot.columns([f"v({one.node})" for one in nodes]).real
     for n, one in enumerate(nodes):
         if one.link is not None:
-            volts[:, n] = (volts[:, n] / one.link.options.resistance - one.link.bias[one.tone]) / one.link.gm
+            volts[:, n] = (volts[:, n] / one.link.options.resistance - one.link.bias[one.tone]) / one.link.gm[one.tone]
     return sums_of(levels, s, volts)
 
 

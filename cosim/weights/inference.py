@@ -24,6 +24,8 @@ class Accuracy:
     software: float
     circuit: float
     same_class: float  # share of images that circuit and software put in the same class
+    logit_rms: float  # of circuit minus software, as part of the largest logit of the software
+    logit_max: float  # the largest, likewise
     clipped: dict[str, float]  # by layer: share of its inputs beyond what its tones carry, which are cut off
 
 
@@ -67,10 +69,11 @@ def accuracy(
         raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     logits = propagate(design.cnn, data.images, done=done) if software is None else software
     low, high = int(data.labels.min()), int(data.labels.max())
-    last = max(logits.shape[1] - 1, 1)  # one output tells two classes apart
+    ranked = design.cnn.ranked
+    last = max((ranked or logits.shape[1]) - 1, 1)  # one output tells two classes apart
     if low < 0 or high > last:
         raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {last}")
-    trained = classes(logits)
+    trained = classes(logits, ranked)
     outside: dict[str, list[float]] = {entry.layer.name: [] for entry in design.plan.layers}
 
     def watch(synapses: Synapses, x: Array) -> None:
@@ -78,11 +81,15 @@ def accuracy(
         beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
         outside[synapses.name].append(float(beyond.mean()) * len(x) / len(data.images))
 
-    circuit = classes(forward(design, held, data.images, done, watch))
+    found = forward(design, held, data.images, done, watch)
+    circuit = classes(found, ranked)
+    off = (found - logits) / (float(np.abs(logits).max()) or 1.0)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),
         float(np.mean(circuit == data.labels)),
         float(np.mean(circuit == trained)),
+        float(np.sqrt(np.mean(off**2))),
+        float(np.abs(off).max()),
         {layer: sum(shares) for layer, shares in outside.items()},
     )

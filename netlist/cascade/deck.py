@@ -221,7 +221,7 @@ def _transconductor(levels: Levels, s: int, link: LinkLevels, t: int, dialect: D
     instance, at = dialect.format_instance, f"v{s}_{link.neurons[t]}"
     filtered, drive, *_ = _ends(levels, s, link, t)
     if link.knees is None:
-        gm = link.options.transconductor(link.gm, float(link.bias[t]))
+        gm = link.options.transconductor(float(link.gm[t]), float(link.bias[t]))
         return [instance(f"x{drive}", (at, drive), "transconductor", _values(gm))]
     knees = link.knees
     lines = [

@@ -79,8 +79,8 @@ class LinkLevels:
     reference: float  # W of the oscillator, into a matched load, that the amplifier turns into p_max
     gain: Array  # [tones] small-signal voltage gain of the amplifier, matched to matched
     bias: Array = field(default_factory=_none)  # [tones] A at no voltage, or at the first knee
-    gm: float = 0.0  # A/V
-    knees: Knees | None = None  # of transconductors that are not straight; gm is 0 then
+    gm: Array = field(default_factory=_none)  # [tones] A/V
+    knees: Knees | None = None  # of transconductors that are not straight; there is no gm then
 
     @property
     def neurons(self) -> Ints:
@@ -119,7 +119,7 @@ class StageLevels:
     """Levels of one stage: the tones into it, its chains, and what its neurons drive (nothing behind the logits)."""
 
     paths: TonePaths  # of the tones into the stage
-    unit: float  # V at the neuron's input per unit of the trained network's sum
+    unit: Array  # [chains] V at the neuron's input per unit of the trained network's sum; pooled chains have the same
     rest: Array  # [chains] V that the offset of the stage's tones puts there at an input of zero
     options: NeuronOptions
     links: tuple[LinkLevels, ...] = ()
@@ -247,18 +247,31 @@ def _link_levels(
     sources = _Sources.of(paths, slice(link.start, link.start + len(which)))
     gain = _amplifier_gain(stage.layer.name, options, reference, sources, impedance)
     made = LinkLevels(link, zero, full_scale, options, kind, drive, neuron.ceiling, reference, gain)
-    rest, bias = stage_levels.rest[stage.first[which]], stage.bias[which]
+    first, bias = stage.first[which], stage.bias[which]
+    rest, unit = stage_levels.rest[first], stage_levels.unit[first]
     at_zero = full_scale * _trimmed_zero(options, sources, impedance, carried / full_scale) if carried else 0.0
     if neuron.curve is None:
-        gm = drive * ith / stage_levels.unit
+        gm = drive * ith / unit
         return replace(made, gm=gm, bias=ith * (1 + drive * (bias + at_zero)) - gm * rest)
-    slopes = neuron.curve.slopes(stage.neurons)[which] * (drive * ith / stage_levels.unit)
-    volts = (neuron.curve.corners - bias[:, None]) * stage_levels.unit + rest[:, None]
-    first = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(len(which))
-    return replace(made, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
+    slopes = neuron.curve.slopes(stage.neurons)[which] * (drive * ith / unit)[:, None]
+    volts = (neuron.curve.corners - bias[:, None]) * unit[:, None] + rest[:, None]
+    current = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(len(which))
+    return replace(made, bias=current, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
 
 
-def _rest(design: ParallelDesign, number: int, unit: float, weights: Array) -> Array:
+def _unit(design: ParallelDesign, number: int, weight_scale: float) -> Array:
+    """Voltage of every chain of a stage per unit of its sum, V [chains]."""
+    stage, raised = design.stages[number], design.stages[number].copies.raised
+    unit = weight_scale * design.plan.options.p_max / design.scale(number)[1]
+    found = unit * (np.ones(stage.chains) if raised is None else raised.ravel())
+    if any((found[pooling.filled] != found[pooling.filled[:, :1]]).any() for pooling in stage.poolings):
+        raise InputError(
+            f"layer {stage.layer.name}: a pool of neurons that have scales of their own; possible: plan.scale = layer"
+        )
+    return found
+
+
+def _rest(design: ParallelDesign, number: int, unit: Array, weights: Array) -> Array:
     """Voltage of every chain of a stage, V [chains], at an input of zero; weights [groups, outputs, taps]."""
     stage, offset = design.stages[number], design.scale(number)[0]
     if not offset:
@@ -287,10 +300,9 @@ def plan_levels(
     amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
     """
     options, paths = options or NeuronOptions(), all_paths(design)
-    p_max = design.plan.options.p_max
     stages = []
     for number, stage in enumerate(design.stages):
-        unit = program.layer(stage.layer.name).weight_scale * p_max / design.scale(number)[1]
+        unit = _unit(design, number, program.layer(stage.layer.name).weight_scale)
         held = stage.copies.matrix if weights is None else weights[stage.layer.name]
         stage_levels = StageLevels(paths[number], unit, _rest(design, number, unit, held), options)
         links = []
@@ -304,13 +316,13 @@ def plan_levels(
 def sums_of(levels: Levels, number: int, voltage: Array) -> Array:
     """Weighted sums plus bias of the trained network that voltages at a stage's neurons [..., neurons] stand for."""
     stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((voltage - stage_levels.rest[stage.first]) / stage_levels.unit + stage.bias)
+    return np.asarray((voltage - stage_levels.rest[stage.first]) / stage_levels.unit[stage.first] + stage.bias)
 
 
 def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
     """The inverse of `sums_of`, V."""
     stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((sums - stage.bias) * stage_levels.unit + stage_levels.rest[stage.first])
+    return np.asarray((sums - stage.bias) * stage_levels.unit[stage.first] + stage_levels.rest[stage.first])
 
 
 def activate(levels: Levels, link: LinkLevels, voltage: Array) -> Array:

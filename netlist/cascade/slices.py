@@ -47,6 +47,7 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
     crop = Wiring("crop1", first.source, first.in_shape, grid.shape, grid.ravel())
     first = replace(
         first,
+        raised=None if first.raised is None else first.raised[:, :keep],
         weight=first.weight[:keep],
         bias=first.bias[:keep],
         in_shape=(channels, pixels[0], pixels[1]),
@@ -54,6 +55,7 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
     )
     second = replace(
         second,
+        raised=None if second.raised is None else second.raised[:, :outputs],
         weight=second.weight[:outputs, :keep],
         bias=second.bias[:outputs],
         in_shape=first.out_shape,
@@ -61,4 +63,4 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
         activation=LINEAR,
     )
     notes = (*cnn.notes, "a slice of two convolutions")
-    return replace(cnn, layers=(crop, first, second), notes=notes, sources=(), output=IMAGE)
+    return replace(cnn, layers=(crop, first, second), notes=notes, sources=(), output=IMAGE, heads=())

@@ -44,6 +44,11 @@ class Pooling:
     kind: Pool
     members: Ints  # [neurons, pooled] chains whose DC voltages a neuron pools, -1 where none (padding)
 
+    @property
+    def filled(self) -> Ints:
+        """The same with one of the neuron's other chains where there is none."""
+        return np.where(self.members < 0, self.members.max(1, keepdims=True), self.members)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
@@ -105,8 +110,7 @@ class Stage:
         kernels = np.repeat(channels, self.layer.positions, axis=0).ravel()
         offsets, outputs = self.offsets(offset), self.copies.outputs
         for pooling in self.poolings:
-            first = pooling.members.max(1, keepdims=True)
-            members = np.where(pooling.members < 0, first, pooling.members)
+            members, first = pooling.filled, pooling.filled[:, :1]
             if (kernels[members] != kernels[first]).any():
                 return False
             if (offsets[members // outputs] != offsets[first // outputs]).any():

@@ -50,7 +50,7 @@ def never_negative(activation: Activation) -> bool:
 
 
 def most_offset(activation: Activation) -> float:
-    """Largest offset that the tone of a neuron may have: where the oscillator's threshold ends its outputs, their least.
+    """Largest offset that a neuron's tone may have: minus the least output, where the oscillator's threshold ends them.
 
     Infinite where a transconductor ends them, or nothing does.
     """
@@ -90,6 +90,7 @@ def layer_copies(synapses: Synapses) -> Synapses:
         dilation=(1, 1),
         padding=(0, 0, 0, 0),
         groups=copies,
+        raised=None if synapses.raised is None else np.repeat(synapses.raised, synapses.positions, axis=0),
         activation=synapses.activation.take(channel),
         addends=tuple(_addend_copies(addend, synapses, copies) for addend in synapses.addends),
     )

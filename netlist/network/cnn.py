@@ -32,6 +32,7 @@ __all__ = [
     "apply_wiring",
     "built_network",
     "fitted_layers",
+    "inner_layers",
     "max_pool",
     "patches",
     "pool_windows",
@@ -77,6 +78,12 @@ class Synapses:
     groups: int = 1
     activation: Activation = LINEAR
     addends: tuple[Addend, ...] = ()  # of its inputs behind the first
+    raised: Array | None = None  # [groups, outputs] how much more than the layer's scale says its chains hold; None: 1
+
+    @property
+    def held(self) -> Array:
+        """Weights as its chains hold them, [groups, outputs per group, taps] in units of the layer's scale."""
+        return self.matrix if self.raised is None else self.matrix * self.raised[..., None]
 
     @property
     def matrix(self) -> Array:
@@ -180,12 +187,18 @@ class Cnn:
     sources: tuple[tuple[int, ...], ...] = ()
     output: int = IMAGE  # IMAGE: the last layer
     head: str = ""  # name of the file's output that was asked for, where it has several
+    heads: tuple[tuple[str, int], ...] = ()  # names and numbers of values of the outputs, where there are several
     front: Front | None = None  # what the sources make of a pixel; None: they send it as it is
 
     def sent(self, images: Array) -> Array:
         """What the sources of the pixels' tones send for images [n, *input_shape], same shape."""
         x = np.asarray(images, float)
         return x if self.front is None else self.front(x.reshape(len(x), *self.input_shape))
+
+    @property
+    def ranked(self) -> int | None:
+        """How many of the outputs, from the first on, tell the class of an image; None for all of them."""
+        return self.heads[0][1] if self.heads else None
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:
@@ -226,9 +239,19 @@ class Cnn:
         return graph
 
 
+def inner_layers(cnn: Cnn) -> tuple[Synapses, ...]:
+    """Weighted layers with neurons behind them: those that another weighted layer takes, over pools and wires."""
+    needed: set[int] = set()
+    for number in reversed(range(len(cnn.layers))):
+        if isinstance(cnn.layers[number], Synapses) or number in needed:
+            needed.update(cnn.inputs[number])
+    taken = (cnn.layers[number] for number in sorted(needed) if number != IMAGE)
+    return tuple(layer for layer in taken if isinstance(layer, Synapses))
+
+
 def fitted_layers(cnn: Cnn) -> list[str]:
-    """Layers whose neurons are fitted to their activation: behind the last there are none."""
-    return [layer.name for layer in cnn.synapses[:-1] if not layer.activation.exact]
+    """Layers whose neurons are fitted to their activation: behind those that only the output needs there are none."""
+    return [layer.name for layer in inner_layers(cnn) if not layer.activation.exact]
 
 
 def built_network(cnn: Cnn, fits: Mapping[str, Fit]) -> Cnn:

@@ -216,7 +216,7 @@ def test_padding_carries_an_offset_only_where_it_stands_in_for_one():
     assert levels.rest == pytest.approx(np.full(9, levels.unit * made.design.scale(number)[0]), rel=1e-6)  # weight 1
     wanted = trained_stages(made.design.network, images)[number].sums
     error = cascade(made.levels, made.held, images).stages[number].sums - wanted
-    worst = levels.options.maximum().width * np.log(4) / levels.unit  # of a diode maximum of four, upwards
+    worst = levels.options.maximum().width * np.log(4) / levels.unit.min()  # of a diode maximum of four, upwards
     assert error.min() > -1e-5 * np.abs(wanted).max()
     assert error.max() <= worst * (1 + 1e-9)
 

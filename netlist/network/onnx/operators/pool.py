@@ -14,7 +14,7 @@ from resonet.netlist.network.onnx.operators.base import Inputs, Operator, option
 from resonet.netlist.network.onnx.operators.conv import seen
 from resonet.netlist.network.onnx.window import Windows, read_kernel, read_windows
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "whole_image"]
 
 
 def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...], counts: Ints | None = None) -> None:
@@ -25,7 +25,7 @@ def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...]
     """
     channels, height, width = chain.image()
     kinds, which = (np.ones(1), None) if counts is None else np.unique(counts, return_inverse=True)
-    chain.graph.reserve(channels * len(kinds) * math.prod(windows.kernel))
+    chain.reserve(channels * len(kinds) * math.prod(windows.kernel))
     weight: Array = np.tile(1 / kinds, channels)[:, None, None, None]
     layer = Synapses(
         name="",
@@ -59,7 +59,10 @@ def _average_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
     shape = seen(chain, (image[0], *windows.out))
     counts = np.outer(rows, columns)
     whole = [taps == kernel for taps, kernel in zip((rows, columns), windows.kernel, strict=True)]
-    alone = all((of_axis | (taps == 1)).all() for of_axis, taps in zip(whole, (rows, columns), strict=True))
+    alone = all(
+        of_axis.all() or (apart == 1 and (of_axis | (taps == 1)).all())
+        for of_axis, taps, apart in zip(whole, (rows, columns), windows.dilation, strict=True)
+    )
     if alone and (counts != counts[0, 0]).any():
         windows, counts = _repeat_edges(chain, node, windows), np.full_like(counts, math.prod(windows.kernel))
     _add_mean(chain, node, windows, shape, counts)
@@ -68,7 +71,8 @@ def _average_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
 def _repeat_edges(chain: Chain, node: Node, windows: Windows) -> Windows:
     """The windows over an image that wires have made larger by what lies at its edges.
 
-    Where a window counts all of its taps or one only, that one in every tap has the mean of the window, too.
+    Where a window counts all of its taps or one only, that one in every tap has the mean of the window, too (without
+    dilation it is the pixel at the edge).
     """
     channels, *image = chain.image()
     places = []
@@ -83,7 +87,8 @@ def _repeat_edges(chain: Chain, node: Node, windows: Windows) -> Windows:
     return replace(windows, padding=(0, 0, 0, 0))
 
 
-def _whole_image(image: tuple[int, int]) -> Windows:
+def whole_image(image: tuple[int, int]) -> Windows:
+    """One window over all of an image [height, width]."""
     return Windows(
         kernel=image,
         stride=(1, 1),
@@ -97,7 +102,7 @@ def _whole_image(image: tuple[int, int]) -> Windows:
 
 def _pool_all(chain: Chain, node: Node, shape: tuple[int, ...]) -> None:
     """Pool each channel of the running image to one value."""
-    windows = _whole_image(chain.image()[1:])
+    windows = whole_image(chain.image()[1:])
     if node.op in ("GlobalMaxPool", "ReduceMax"):
         chain.add_max_pool(node, windows)
         chain.shape = shape
