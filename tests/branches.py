@@ -88,15 +88,15 @@ class Graph:
         )  # fmt: skip
         return self._add(made, source)
 
-    def maximum(self, source: int, size: int = 2, stride: int | None = None, pad: int = 0) -> int:
+    def maximum(self, source: int, size: int | tuple[int, int] = 2, stride: int | None = None, pad: int = 0) -> int:
         """A maximum."""
         channels, *shape = self.shape_of(source)
-        stride = stride or size
-        out = [(n + 2 * pad - size) // stride + 1 for n in shape]
+        kernel = (size, size) if isinstance(size, int) else size
+        strides = kernel if stride is None else (stride, stride)
+        out = [(n + 2 * pad - k) // step + 1 for n, k, step in zip(shape, kernel, strides, strict=True)]
         made = MaxPool(
-            f"max{len(self.layers)}", "", (channels, *shape), (channels, *out), (size, size), (stride, stride),
-            padding=(pad,) * 4,
-        )  # fmt: skip
+            f"max{len(self.layers)}", "", (channels, *shape), (channels, *out), kernel, strides, padding=(pad,) * 4
+        )
         return self._add(made, source)
 
     def wires(self, index: np.ndarray, out_shape: tuple[int, ...], *sources: int) -> int:

@@ -213,7 +213,7 @@ def _layer(
     device, paths = design.plan.device, stage_levels.paths
     live = paths.tone >= 0
     largest = float((per_part[live] * parts[number].max(0)[paths.tone[live]]).max())
-    trimmed = voltages - stage_levels.rest[stage.first]
+    trimmed = voltages - stage_levels.rest
     driven = _driven(levels, number, voltages, parts)
     return LayerLevels(
         stage.layer.name,

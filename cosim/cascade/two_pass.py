@@ -108,7 +108,9 @@ def _pooled(levels: Levels, number: int, pooling: Pooling, voltages: Array) -> A
         case "max":
             # What the zero of the tones adds differs from chain to chain only where padding does not count: it is
             # trimmed.
-            inputs = np.where(pooling.members < 0, -np.inf, voltages[..., pooling.members])
+            trim = levels.stages[number].trim
+            trimmed = voltages if trim is None else voltages - trim
+            inputs = np.where(pooling.members < 0, -np.inf, trimmed[..., pooling.members])
             return np.asarray(levels.stages[number].options.maximum().maximum(inputs, -1))
 
 

@@ -151,7 +151,7 @@ def _pool(levels: Levels, s: int, dialect: Dialect) -> list[str]:
     """Diode maxima of a stage."""
     stage, lines, instance = levels.parallel.stages[s], list[str](), dialect.format_instance
     diodes, tops, n = levels.stages[s].options.maximum(), _top(stage, s), count()
-    low_pass, arm = _values(levels.stages[s].options.transconductor(1.0)), _values(diodes.arm)
+    options, trim, arm = levels.stages[s].options, levels.stages[s].trim, _values(diodes.arm)
     for pooling in stage.poolings:
         for members, number in zip(pooling.members, n, strict=False):
             if pooling.kind != "max":
@@ -159,6 +159,7 @@ def _pool(levels: Levels, s: int, dialect: Dialect) -> list[str]:
             live = members[members >= 0]
             for i, chain in enumerate(live):  # behind a low-pass: a diode would take the peak of what RF is left
                 at = f"l{s}_{number}_{i}"
+                low_pass = _values(options.transconductor(1.0, 0.0 if trim is None else -float(trim[chain])))
                 lines.append(instance(f"x{at}", (tops[chain], at), "transconductor", low_pass))
                 lines.append(dialect.format_element(f"r{at}", (at, "0"), "1"))
                 lines.append(instance(f"xm{s}_{number}_{i}", (at, f"w{s}_{number}"), "diode_max_arm", arm))

@@ -120,8 +120,9 @@ class StageLevels:
 
     paths: TonePaths  # of the tones into the stage
     unit: Array  # [chains] V at the neuron's input per unit of the trained network's sum; pooled chains have the same
-    rest: Array  # [chains] V that the offset of the stage's tones puts there at an input of zero
+    rest: Array  # [neurons] V that the offset of the stage's tones puts there at an input of zero
     options: NeuronOptions
+    trim: Array | None = None  # [chains] V that the arms of maxima take off; None: nothing
     links: tuple[LinkLevels, ...] = ()
 
 
@@ -248,7 +249,7 @@ def _link_levels(
     gain = _amplifier_gain(stage.layer.name, options, reference, sources, impedance)
     made = LinkLevels(link, zero, full_scale, options, kind, drive, neuron.ceiling, reference, gain)
     first, bias = stage.first[which], stage.bias[which]
-    rest, unit = stage_levels.rest[first], stage_levels.unit[first]
+    rest, unit = stage_levels.rest[which], stage_levels.unit[first]
     at_zero = full_scale * _trimmed_zero(options, sources, impedance, carried / full_scale) if carried else 0.0
     if neuron.curve is None:
         gm = drive * ith / unit
@@ -271,17 +272,19 @@ def _unit(design: ParallelDesign, number: int, weight_scale: float) -> Array:
     return found
 
 
-def _rest(design: ParallelDesign, number: int, unit: Array, weights: Array) -> Array:
-    """Voltage of every chain of a stage, V [chains], at an input of zero; weights [groups, outputs, taps]."""
+def _rest(design: ParallelDesign, number: int, unit: Array, weights: Array) -> tuple[Array, Array | None]:
+    """`rest` and `trim` of a stage; weights [groups, outputs, taps].
+
+    Where the offset puts the chains of a maximum at different levels, its arms take that off before they compare.
+    """
     stage, offset = design.stages[number], design.scale(number)[0]
     if not offset:
-        return np.zeros(stage.chains)
-    if not stage.pools_alike(offset):
-        raise InputError(
-            f"layer {stage.layer.name}: a pool of chains that the offset of their inputs puts at different levels; "
-            "possible: a pool within a channel, inputs that are nowhere negative"
-        )
-    return np.asarray(unit * offset * (weights * stage.offsets(offset)[:, None]).sum(2).ravel())
+        return np.zeros(stage.neurons), None
+    chains = unit * offset * (weights * stage.offsets(offset)[:, None]).sum(2).ravel()
+    if stage.pools_alike(offset):
+        return chains[stage.first], None
+    kinds = {"none": chains, "average": chains, "max": np.zeros(stage.chains)}
+    return np.concatenate([kinds[pooling.kind][pooling.filled].mean(1) for pooling in stage.poolings]), chains
 
 
 def plan_levels(
@@ -304,7 +307,8 @@ def plan_levels(
     for number, stage in enumerate(design.stages):
         unit = _unit(design, number, program.layer(stage.layer.name).weight_scale)
         held = stage.copies.matrix if weights is None else weights[stage.layer.name]
-        stage_levels = StageLevels(paths[number], unit, _rest(design, number, unit, held), options)
+        rest, trim = _rest(design, number, unit, held)
+        stage_levels = StageLevels(paths[number], unit, rest, options, trim)
         links = []
         for link in design.network.links(number):
             batch = None if targets is None else np.ravel(targets[number][..., link.feed.values])
@@ -316,13 +320,13 @@ def plan_levels(
 def sums_of(levels: Levels, number: int, voltage: Array) -> Array:
     """Weighted sums plus bias of the trained network that voltages at a stage's neurons [..., neurons] stand for."""
     stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((voltage - stage_levels.rest[stage.first]) / stage_levels.unit[stage.first] + stage.bias)
+    return np.asarray((voltage - stage_levels.rest) / stage_levels.unit[stage.first] + stage.bias)
 
 
 def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
     """The inverse of `sums_of`, V."""
     stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((sums - stage.bias) * stage_levels.unit[stage.first] + stage_levels.rest[stage.first])
+    return np.asarray((sums - stage.bias) * stage_levels.unit[stage.first] + stage_levels.rest)
 
 
 def activate(levels: Levels, link: LinkLevels, voltage: Array) -> Array:

@@ -105,7 +105,7 @@ class Stage:
         return self.behind or self.layer.name
 
     def pools_alike(self, offset: float) -> bool:
-        """Whether what an offset of the tones adds to the chains of a pool is the same for all of them."""
+        """Whether an offset of the tones adds the same to all chains of each pool."""
         channels = np.arange(len(self.layer.weight)).reshape(self.layer.groups, -1)
         kernels = np.repeat(channels, self.layer.positions, axis=0).ravel()
         offsets, outputs = self.offsets(offset), self.copies.outputs

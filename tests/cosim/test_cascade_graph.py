@@ -213,7 +213,8 @@ def test_padding_carries_an_offset_only_where_it_stands_in_for_one():
     assert not (stage.wires == -1).any()
     made = parallel_hardware(graph_design(cnn, images))
     levels = made.levels.stages[number]
-    assert levels.rest == pytest.approx(np.full(9, levels.unit * made.design.scale(number)[0]), rel=1e-6)  # weight 1
+    assert levels.rest == pytest.approx(levels.unit[:4] * made.design.scale(number)[0], rel=1e-6)  # weight 1
+    assert levels.trim is None
     wanted = trained_stages(made.design.network, images)[number].sums
     error = cascade(made.levels, made.held, images).stages[number].sums - wanted
     worst = levels.options.maximum().width * np.log(4) / levels.unit.min()  # of a diode maximum of four, upwards
@@ -251,6 +252,38 @@ def test_every_law_shares_a_destination_with_signed_sums(name):
     wanted, run = propagate(design.built, images), cascade(made.levels, made.held, images)
     assert run.stages[0].outputs == pytest.approx(design.built.synapses[0].activation(sums), abs=1e-3)
     assert run.logits == pytest.approx(wanted, abs=1e-3 * np.abs(wanted).max())
+
+
+def greatest() -> tuple[Cnn, np.ndarray]:
+    """The larger of what is never negative and a signed sum, beside the sums themselves."""
+    graph = Graph((2, 1, 1), RNG(9))
+    both = graph.flat(graph.dense(IMAGE, 2, RELU), graph.dense(IMAGE, 2, LINEAR))
+    relay = graph.conv(both, 4, 1, groups=4, activation=LINEAR)
+    graph.layers[relay] = replace(graph.layers[relay], weight=np.ones((4, 1, 1, 1)), bias=np.zeros(4))
+    largest = graph.maximum(graph.wires([0, 2, 1, 3], (2, 1, 2), relay), (1, 2))
+    graph.dense(graph.flat(largest, relay), 2)
+    return graph.cnn(), RNG(2).uniform(-2, 2, (20, 2, 1, 1))
+
+
+def test_arms_of_a_maximum_take_off_what_offsets_put_there():
+    cnn, images = greatest()
+    made = parallel_hardware(graph_design(cnn, images, ("neuron.pool_gain=1e6",)))
+    stage, levels = made.design.stages[2], made.levels.stages[2]
+    offset = made.design.scale(2)[0]
+    assert levels.trim == pytest.approx(levels.unit * [0, 0, offset, offset], rel=1e-6)
+    assert levels.rest == pytest.approx(levels.unit[0] * np.array([0, 0, offset, offset, 0, 0]), rel=1e-6, abs=1e-18)
+    assert [pooling.kind for pooling in stage.poolings] == ["none", "max"]
+    wanted = propagate(cnn, images)
+    assert cascade(made.levels, made.held, images).logits == pytest.approx(wanted, abs=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.slow
+def test_they_do_so_in_ngspice():
+    cnn, images = greatest()
+    made = parallel_hardware(graph_design(cnn, images))
+    found = run_cascade(made.levels, images[1], cascade_timing(made.levels, 300e-9), 80e-9)
+    wanted = cascade(made.levels, made.held, images)
+    assert found.logits == pytest.approx(wanted.logits[1], abs=5e-3 * np.abs(wanted.logits).max())
 
 
 def test_envelopes_of_a_graph_settle_to_the_two_passes(made):
