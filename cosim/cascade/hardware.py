@@ -7,7 +7,8 @@ from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.two_pass import stage_weights, trained_stages
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import linear
-from resonet.netlist.cascade.levels import Levels, plan_levels
+from resonet.netlist.cascade.level_planning import plan_levels
+from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import IDEAL, Kind

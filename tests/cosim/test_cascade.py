@@ -20,7 +20,7 @@ from resonet.cosim.weights.engines import linear
 from resonet.models.circuit.noise import chain_noise, chain_resistance
 from resonet.models.resonator.complete import FullResonator
 from resonet.netlist.cascade.deck import Timing, cascade_deck
-from resonet.netlist.cascade.levels import plan_levels
+from resonet.netlist.cascade.level_planning import plan_levels
 from resonet.netlist.cascade.paths import parallel_design
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
