@@ -26,7 +26,7 @@ def _points(tone: ToneLevel, made: bool) -> tuple[list[str], list[float]]:
     names = ["source", "splitter", "bus", "resonator"]
     powers = [tone.source, tone.splitter, tone.bus, tone.resonator]
     if made:
-        names = ["oscillator", "amplifier" if tone.neuron else "source", *names[1:]]
+        names = ["oscillator", "amplifier", *names[1:]]
         powers = [tone.neuron.oscillator, tone.neuron.amplifier, *powers[1:]] if tone.neuron else [np.nan, *powers]
     return names, [dbm(power) for power in powers]
 
@@ -52,6 +52,8 @@ def _level_panel(axes: Axes, tones: list[ToneLevel], levels: LayerLevels, p_max:
                 color=colour,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
             )
+    if 0 < len(neurons) < len(tones):
+        names[1] = "source"
     last = len(names) - 1
     axes.hlines(dbm(p_max), last - 0.35, last + 0.35, color=INK, linewidth=1.2, label="p_max")
     axes.hlines(

@@ -63,7 +63,9 @@ class _Joiner:
         used = stage.wires >= 0
         if not used.any():
             raise InputError(f"layer {stage.layer.name}: zeros are all that it gets; possible: inputs of some kind")
-        pairs = np.unique(np.stack([stage.wires[used], stage.colours[used]], axis=1), axis=0)
+        channels = stage.layer.taps
+        keys = np.unique(stage.wires[used] * channels + stage.colours[used])
+        pairs = np.stack([keys // channels, keys % channels], axis=1)
         pixels = np.arange(len(self.paths[0].members) if (stage.given < self.paths[1].base).any() else 0)
         idle = np.setdiff1d(np.union1d(stage.given, pixels), pairs[:, 0])
         idle = idle[(self.takers[self.path_of(idle)] == 1) & np.isin(self.stage_of(idle), [IMAGE, *self.live])]

@@ -353,6 +353,9 @@ def test_pixels_that_several_stages_need_have_a_source_for_each():
     assert tones.shape == (5, 27)
     wanted = propagate(cnn, images)
     assert cascade(made.levels, made.held, images).logits == pytest.approx(wanted, abs=5e-4 * np.abs(wanted).max())
+    sources = [tone.neuron is None for tone in level_diagram(made, images).tones]
+    assert sources[:6] == [True] * 6
+    assert True in sources[6:]
     text = cascade_deck(made.levels, tones[0], Timing(1e-11, 1e-9), "x").text
     assert text.count(" tone_port ") == 27
     assert text.count(" amplifier ") == 13
