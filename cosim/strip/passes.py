@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex, Ints
-from resonet.cosim.strip.engine import StripEngine, readout_gains
+from resonet.cosim.strip.direct import readout_gains
+from resonet.cosim.strip.engine import StripEngine
 from resonet.cosim.strip.ngspice import ngspice_phasors
 from resonet.cosim.strip.tree_solver import swept_currents
 from resonet.models.line.lines import RlgcLine

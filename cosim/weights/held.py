@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from resonet.core.types import Array
+from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Cnn, Synapses, patches
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import Method
@@ -123,6 +124,10 @@ class RfWeights(HeldWeights):
     method: Method  # of the program
     crosstalk: dict[str, Array]  # by bus: [victim, aggressor tone], largest |V| / (P K_SD) over the chains
     worst: Aggressor | None  # None where nobody disturbs
+
+    def volts_per_weight(self, design: Design) -> float:
+        """Voltage at a neuron for a tone of 1 W, per unit of a trained weight, V/W. InputError without the program."""
+        return float(design.program(self.method).layer(self.layer).weight_scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
