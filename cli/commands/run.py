@@ -251,8 +251,8 @@ def run_command(
         slowest = max(stage.sums for stage in run.settling)
         text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
         warn("unsettled", text, slowest, SETTLED * run.stop, "s")
-    stages = hardware.levels.stages
-    warn_maxima(hardware.levels, [a * s.unit for a, s in zip(run.full_scales.tolist(), stages, strict=True)])
+    units = [float(stage.unit.max()) for stage in hardware.levels.stages]
+    warn_maxima(hardware.levels, (run.full_scales * units).tolist())
     figures = _figures(run, folder, name)
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None

@@ -76,9 +76,9 @@ class StripWeights(RfWeights):
     MAP: ClassVar[str] = "{}"
     AXES: ClassVar[tuple[str, str]] = ("aggressor tone (0 = lowest)", "victim resonator, by its tone")
 
-    def volts_per_weight(self, design: Design) -> float:
-        """Voltage at a neuron for a tone of 1 W, per unit of a trained weight, V/W: before the readout's gain."""
-        return self.scale / self.gain
+    def volts_per_weight(self, design: Design) -> Array:
+        """Voltage at the neurons for a tone of 1 W, per unit of a trained weight, V/W [channels], before the gain."""
+        return np.full(len(design.plan.layer(self.layer).layer.bias), self.scale / self.gain)
 
     def rms(self, foreign: bool | None = None) -> float:
         """RMS error per weight as part of the largest; only of own (False) or foreign (True) lines."""

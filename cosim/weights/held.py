@@ -125,9 +125,14 @@ class RfWeights(HeldWeights):
     crosstalk: dict[str, Array]  # by bus: [victim, aggressor tone], largest |V| / (P K_SD) over the chains
     worst: Aggressor | None  # None where nobody disturbs
 
-    def volts_per_weight(self, design: Design) -> float:
-        """Voltage at a neuron for a tone of 1 W, per unit of a trained weight, V/W. InputError without the program."""
-        return float(design.program(self.method).layer(self.layer).weight_scale)
+    def volts_per_weight(self, design: Design) -> Array:
+        """Voltage at the neurons for a tone of 1 W, per unit of a trained weight, V/W [channels].
+
+        InputError without the program.
+        """
+        synapses = design.plan.layer(self.layer).layer
+        raised = np.ones(len(synapses.bias)) if synapses.raised is None else synapses.raised.ravel()
+        return np.asarray(design.program(self.method).layer(self.layer).weight_scale * raised)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

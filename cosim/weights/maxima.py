@@ -125,12 +125,13 @@ def pooled_voltages(cnn: Cnn) -> dict[str, tuple[PooledVoltages, ...]]:
 class DiodePools:
     """Max pools of a batch that goes through the hardware, by diode maxima; and how far those are off."""
 
-    def __init__(self, cnn: Cnn, diode: DiodeMaximum, units: Mapping[str, float]) -> None:
+    def __init__(self, cnn: Cnn, diode: DiodeMaximum, units: Mapping[str, Array]) -> None:
+        """`units`: V per unit of a sum, by layer, [channels]."""
         self.diode, self.units, self.pooled = diode, units, pooled_voltages(cnn)
         self._number = {layer.name: number for number, layer in enumerate(cnn.layers)}
         self._places = {part.place for parts in self.pooled.values() for part in parts}
         self._sums: dict[int, Array] = {}
-        self._found: dict[tuple[str, str], list[float]] = {}  # full scale, sum of squares, count, largest, inputs
+        self._found: dict[tuple[str, str], list[float]] = {}  # V: full scale, squares, count, largest; inputs
 
     def keep(self, synapses: Synapses, sums: Array) -> None:
         """Remember weighted sums plus bias [n, *out_shape] of a layer whose chains are pooled."""
@@ -144,9 +145,11 @@ class DiodePools:
         volts = np.full(out.shape, np.nan)
         for part in self.pooled[pool.name]:
             inputs = np.where(part.members < 0, -np.inf, self._sums[part.place][:, part.members])
-            unit = self.units[part.behind.name]
-            sums = self.diode.maximum(inputs * unit) / unit
-            self._note(pool, part, inputs, sums - inputs.max(-1))
+            unit = self.units[part.behind.name][part.channel]
+            volts_in = inputs * unit[:, None]
+            volts_out = self.diode.maximum(volts_in)
+            self._note(pool, part, volts_in, volts_out - volts_in.max(-1))
+            sums = volts_out / unit
             volts[:, part.outputs] = sums
             out[:, part.outputs] = part.behind.activation.take(part.channel)(sums)
         number = self._number[pool.name]
@@ -168,8 +171,7 @@ class DiodePools:
         errors = []
         for (pool, layer), (scale, squares, count, largest, inputs) in self._found.items():
             bound, rms, of = self.diode.width * np.log(inputs), np.sqrt(squares / max(count, 1)), scale or np.inf
-            full = scale * self.units[layer]
-            errors.append(PoolError(pool, layer, int(inputs), float(bound), full, float(rms / of), largest / of))
+            errors.append(PoolError(pool, layer, int(inputs), float(bound), scale, float(rms / of), largest / of))
         return tuple(errors)
 
 
