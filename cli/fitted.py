@@ -18,9 +18,9 @@ def fitted(design: "Design") -> list[dict[str, Any]]:
     found = []
     for entry in design.plan.layers[:-1]:
         neuron = design.neuron(entry.layer.name)
-        if neuron.curve is not None:
+        if neuron.curve is not None or neuron.error is not None:
             off = (neuron.error.largest, neuron.error.rms) if neuron.error else (0.0, 0.0)
-            pieces = {"pieces": neuron.curve.pieces, "error_max": off[0], "error_rms": off[1]}
+            pieces = {"pieces": neuron.curve.pieces if neuron.curve else 1, "error_max": off[0], "error_rms": off[1]}
             found.append({"layer": entry.layer.name, "activation": str(entry.layer.activation)} | pieces)
     return found
 

@@ -25,6 +25,7 @@ __all__ = [
     "Layers",
     "Neurons",
     "Out",
+    "Output",
     "ParameterFile",
     "Preset",
     "Programs",
@@ -53,6 +54,9 @@ Settings = Annotated[list[str] | None, typer.Option("--set", help='One parameter
 Out = Annotated[Path, typer.Option("-o", "--out", help="Design folder to write.")]
 InputShape = Annotated[
     str | None, typer.Option(help="Shape of one image where the file leaves it open, such as 1,28,28.")
+]
+Output = Annotated[
+    str | None, typer.Option("--output", help="Output of the model that the network ends in, where it has several.")
 ]
 Chosen = Annotated[
     Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How the resonators are programmed.")

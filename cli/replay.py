@@ -87,12 +87,15 @@ def _outputs(arguments: Sequence[str], place: Path) -> Iterator[Path]:
 
 
 def _file_hashes(arguments: Sequence[str], place: Path) -> dict[str, str]:
+    from resonet.netlist.network.onnx.external import data_files
+
     found: dict[str, str] = {}
     for path in _inputs(arguments, place):
         if path.is_file():
             files = [path, path.parent / "model.onnx"] if path.name == "design.toml" else [path]
         else:
             files = [path / name for name in DESIGN]
+        files += [file for model in files if model.suffix != ".npz" and model.is_file() for file in data_files(model)]
         found |= {str(file): file_hash(file) for file in files if file.is_file()}
     return found
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from resonet.cli.numbers import numbers
-from resonet.cli.options import InputShape, Json, Out, ParameterFile, Preset, Settings, unless
+from resonet.cli.options import InputShape, Json, Out, Output, ParameterFile, Preset, Settings, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table
 from resonet.core.validity import warn
@@ -27,6 +27,7 @@ def compile_command(
     preset: Preset = None,
     settings: Settings = None,
     input_shape: InputShape = None,
+    output: Output = None,
     input_range: Annotated[
         str | None,
         typer.Option(help="Pixel range as the network takes it, without --calibration, such as 0,1."),
@@ -60,10 +61,10 @@ def compile_command(
     known_shape = tuple(shape) if shape else None
     taken, images = Pixels.parse(pixels, "--pixels") if pixels else None, None
     if calibration:
-        cnn = read_cnn(model, known_shape)
+        cnn = read_cnn(model, known_shape, output)
         images = read_images(calibration, cnn.input_shape, taken or cnn.pixels)
     ends = (low_high[0], low_high[1]) if low_high else None
-    made = compile_cnn(model, parameters, images, known_shape, ends, taken)
+    made = compile_cnn(model, parameters, images, known_shape, ends, taken, output)
     with progress("write decks", 2 * len(made.plan.layers)) as done:
         decks = write_design(made, model, folder, done, force)
     rows = summarise(made)

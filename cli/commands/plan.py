@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resonet.cli.numbers import numbers
-from resonet.cli.options import InputShape, Json, Layers, ParameterFile, Preset, Settings, when
+from resonet.cli.options import InputShape, Json, Layers, Output, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
 from resonet.core.errors import InputError
@@ -87,6 +87,7 @@ def plan_command(
     preset: Annotated[Preset, NETWORK] = None,
     settings: Settings = None,
     input_shape: Annotated[InputShape, NETWORK] = None,
+    output: Annotated[Output, NETWORK] = None,
     as_json: Json = False,
 ) -> None:
     """Channels per bus and damping against weight error, range and power; what to compile with.
@@ -104,7 +105,7 @@ def plan_command(
         cnn, given = load_design(source).cnn, read_parameters(source / "design.toml", settings or ())
     else:
         shape = tuple(numbers(input_shape, int, "--input-shape", "1,28,28")) if input_shape else None
-        cnn, given = read_cnn(source, shape), read_parameters(design, settings or (), preset)
+        cnn, given = read_cnn(source, shape, output), read_parameters(design, settings or (), preset)
     own = given.device.damping
     sizes = sorted(set(numbers(tiles, int, "--tiles", "16,32", 1, 4096)))
     given_dampings = numbers(damping, float, "--damping", "0.005,0.01", 1e-5, 0.2) if damping else None

@@ -27,6 +27,7 @@ from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import Kind
 from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.network.forward import classes
 from resonet.netlist.programming.methods import Method
 
 __all__ = [
@@ -78,8 +79,8 @@ class Answer:
 
     @property
     def predicted(self) -> int:
-        """Class of the largest logit."""
-        return int(self.logits.argmax())
+        """Class by `classes` of the logits."""
+        return int(classes(self.logits.reshape(1, -1))[0])
 
 
 @dataclass(frozen=True, slots=True)

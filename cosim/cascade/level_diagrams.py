@@ -225,7 +225,7 @@ def _beyond(levels: Levels, number: int, tones: Array, images: Array) -> float:
     if number:
         return float((tones[:, levels.stages[number].paths.ways > 0] > LINEAR).mean())
     offset, full_scale = levels.parallel.scale(0)
-    x = (images + offset) / full_scale
+    x = (levels.parallel.network.cnn.sent(images) + offset) / full_scale
     return float(((x > LINEAR) | (x < 1 - LINEAR)).mean())
 
 

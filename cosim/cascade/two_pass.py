@@ -57,7 +57,7 @@ def stage_weights(stage: Stage, held: HeldWeights) -> Array:
 
 def pixel_tones(design: ParallelDesign, images: Array) -> Array:
     """Power of the pixels' tones, units of p_max, [n, pixels]."""
-    return design.input_scale(0).carried(np.asarray(images, float).reshape(len(images), -1))
+    return design.input_scale(0).carried(design.network.cnn.sent(images).reshape(len(images), -1))
 
 
 def pool(levels: Levels, number: int, voltages: Array) -> Array:
@@ -74,7 +74,7 @@ def pool(levels: Levels, number: int, voltages: Array) -> Array:
 
 def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues, ...]:
     """What the trained network does with images [n, *input_shape], in the order of the hardware's neurons."""
-    x, stages = np.asarray(images, float).reshape(len(images), -1), list[StageValues]()
+    x, stages = network.cnn.sent(images).reshape(len(images), -1), list[StageValues]()
     for stage in network.stages:
         chains = _chains(stage, stage.copies.matrix, np.concatenate([x, np.zeros((len(x), 1))], axis=1))
         pooled = np.where(stage.members < 0, -np.inf, chains[:, stage.members])

@@ -12,6 +12,7 @@ from resonet.cosim.crossbar.crossbar import CrossbarProgram, CrossbarWeights, cr
 from resonet.cosim.weights.inference import forward
 from resonet.models.circuit.crossbar import CrossbarArray, Unselected
 from resonet.netlist.design.design import Design
+from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 
 __all__ = [
@@ -87,7 +88,7 @@ def crossbar_point(
     share = None
     if images is not None:
         logits = forward(design, noisy(known[key], array.read_noise), images.images)
-        share = float(np.mean(logits.argmax(1) == images.labels))
+        share = float(np.mean(classes(logits) == images.labels))
     return CrossbarPoint(axis, value, (program, array.unselected), known[key], share)
 
 

@@ -34,6 +34,7 @@ from resonet.netlist.design.folder import load_design
 from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.network.onnx.external import data_files
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan, source_power
 from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.programming.methods import COMPILED, METHODS, LayerProgram, Method, Program, programs
@@ -92,6 +93,7 @@ def _files(sweep: Sweep) -> dict[str, str]:
     source = Path(sweep.source)
     inputs = [source / "design.toml", source / "model.onnx"] if source.is_dir() else [source]
     inputs += [Path(name) for name in (sweep.data, sweep.model, sweep.calibration) if name is not None]
+    inputs += [] if sweep.model is None else data_files(Path(sweep.model))
     try:
         return {path.name: file_hash(path) for path in inputs}
     except OSError as error:

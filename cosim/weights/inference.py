@@ -10,7 +10,7 @@ from resonet.core.types import Array, Done
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses, patches
-from resonet.netlist.network.forward import activate, propagate
+from resonet.netlist.network.forward import activate, classes, propagate
 from resonet.netlist.network.images import ImageSet
 
 __all__ = ["Accuracy", "accuracy", "forward", "tone_powers"]
@@ -18,7 +18,7 @@ __all__ = ["Accuracy", "accuracy", "forward", "tone_powers"]
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Share of images whose largest logit is their label."""
+    """Share of images whose class (`classes` of their logits) is their label."""
 
     images: int
     software: float
@@ -67,9 +67,10 @@ def accuracy(
         raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     logits = propagate(design.cnn, data.images, done=done) if software is None else software
     low, high = int(data.labels.min()), int(data.labels.max())
-    if low < 0 or high >= logits.shape[1]:
-        raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {logits.shape[1] - 1}")
-    trained = logits.argmax(1)
+    last = max(logits.shape[1] - 1, 1)  # one output tells two classes apart
+    if low < 0 or high > last:
+        raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {last}")
+    trained = classes(logits)
     outside: dict[str, list[float]] = {entry.layer.name: [] for entry in design.plan.layers}
 
     def watch(synapses: Synapses, x: Array) -> None:
@@ -77,7 +78,7 @@ def accuracy(
         beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
         outside[synapses.name].append(float(beyond.mean()) * len(x) / len(data.images))
 
-    circuit = forward(design, held, data.images, done, watch).argmax(1)
+    circuit = classes(forward(design, held, data.images, done, watch))
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),

@@ -110,15 +110,17 @@ def compile_cnn(
     input_shape: tuple[int, ...] | None = None,
     input_range: tuple[float, float] | None = None,
     pixels: Pixels | None = None,
+    output: str | None = None,
 ) -> Design:
     """Read a trained CNN and design its hardware: channels, tone levels, resonance frequencies, input scales.
 
     With a calibration batch the input scales are those that the batch needs; without, a bound that holds for any image
     with pixels in `input_range` (default: what `pixels` may become). `pixels` is what the network takes; default: what
-    the calibration images were brought to, or else what the network's own operators say. Raises InputError.
+    the calibration images were brought to, or else what the network's own operators say. `output` names one of the
+    file's outputs, where it has several. Raises InputError.
     """
     parameters = parameters or read_parameters()
-    cnn = read_cnn(model, input_shape)
+    cnn = read_cnn(model, input_shape, output)
     parameters.feed.check_layers(cnn.synapses)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")

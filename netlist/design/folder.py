@@ -33,12 +33,13 @@ from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
 from resonet.netlist.bus.graph import write_graphml
 from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.design.design import Design
+from resonet.netlist.design.model_table import printable, stored_output, stored_pixels
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
 from resonet.netlist.network.cnn import Cnn, fitted_layers
+from resonet.netlist.network.onnx.external import model_bytes
 from resonet.netlist.network.onnx.read import read_cnn
-from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale
@@ -78,17 +79,19 @@ def _parameter_tables(plan: FrequencyPlan) -> dict[str, Any]:
     return {name: table_from_record(record) for name, record in zip(SECTIONS, records, strict=True)}
 
 
-def _fingerprint(sha256: str, tables: dict[str, Any]) -> str:
-    """Hash of what a program is made from: the model and every parameter."""
-    return hashlib.sha256(json.dumps([sha256, tables], sort_keys=True).encode()).hexdigest()
+def _fingerprint(cnn: Cnn, tables: dict[str, Any]) -> str:
+    """Hash of what a program is made from: the model, which output of it, and every parameter."""
+    made_from = [cnn.sha256, tables] + [cnn.head] * bool(cnn.head)
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
 def _neuron_table(design: Design, number: int) -> dict[str, Any]:
     """What is to be known of a layer's transconductors, if their curve is not straight."""
     name = design.plan.layers[number].layer.name
-    if number == len(design.plan.layers) - 1 or (curve := (neuron := design.neuron(name)).curve) is None:
+    if number == len(design.plan.layers) - 1:
         return {}
-    found: dict[str, Any] = {"neuron_pieces": curve.pieces}
+    neuron = design.neuron(name)
+    found: dict[str, Any] = {"neuron_pieces": neuron.curve.pieces} if neuron.curve else {}
     if neuron.error:
         low, high = design.sums[name]
         found |= {"neuron_error_max": neuron.error.largest, "neuron_error_rms": neuron.error.rms}
@@ -136,13 +139,14 @@ def _tables(design: Design) -> dict[str, Any]:
         "pixels_from": design.pixels.source,
         "pixels_guessed": design.pixels.guessed,
         "notes": list(design.cnn.notes),
+        **({"output": design.cnn.head} if design.cnn.head else {}),
     }
     unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
     return {"model": model, **_parameter_tables(design.plan), **unprogrammed, "layers": layers}
 
 
 def _program_arrays(design: Design) -> dict[str, Any]:
-    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn.sha256, _parameter_tables(design.plan)))}
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn, _parameter_tables(design.plan)))}
     for entry in design.plan.layers:
         for bus in entry.buses:
             arrays |= {
@@ -169,7 +173,7 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
 
     `done` is called after each layer.
     """
-    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn.sha256, _parameter_tables(design.plan)))}
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn, _parameter_tables(design.plan)))}
     arrays |= _resonances(design, "calibrated")
     for entry in design.program("calibrated").layers:
         arrays[f"{entry.layer}/calibrated/weight_scale"] = np.array(entry.weight_scale)
@@ -205,9 +209,9 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
     try:
         (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
-        shutil.copyfile(model, draft / "model.onnx")
+        (draft / "model.onnx").write_bytes(model_bytes(model))
         np.savez_compressed(draft / "program.npz", **_program_arrays(design))
-        fingerprint = _fingerprint(design.cnn.sha256, _parameter_tables(design.plan))
+        fingerprint = _fingerprint(design.cnn, _parameter_tables(design.plan))
         if (folder / "design.toml").is_file() and not force:
             refuse_loss(folder, draft, fingerprint)
         write_graphml(design.graph("coupled"), draft / "graph.graphml")
@@ -291,20 +295,6 @@ def _load_programs(
     return programs
 
 
-def _printable(text: object) -> str:
-    """Text without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in str(text)[:200])
-
-
-def _read_pixels(path: Path, model: dict[str, Any]) -> Pixels:
-    """What the network takes its pixels to be; designs of versions that did not say so took 0 ... 1."""
-    try:
-        pixels = Pixels.parse(str(model.get("pixels", UNIT)), _printable(model.get("pixels_from", "")))
-    except InputError as error:
-        raise InputError(f"{path}: [model] {error}") from None
-    return replace(pixels, guessed=model.get("pixels_guessed") is True)
-
-
 def load_design(folder: Path) -> Design:
     """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
     path = folder / "design.toml"
@@ -315,15 +305,15 @@ def load_design(folder: Path) -> Design:
     parameters = read_parameters(path)
     try:
         sha256, shape = tables["model"]["sha256"], tuple(plain_number(n, int) for n in tables["model"]["input_shape"])
-        source, name = (_printable(tables["model"][key]) for key in ("input_scales_from", "file"))
+        source, name = (printable(tables["model"][key]) for key in ("input_scales_from", "file"))
         numbers = {
             layer: tuple(plain_number(table[key]) for key in ("weight_scale", "input_offset", "input_full_scale"))
             for layer, table in tables["layers"].items()
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: incomplete ({error}); possible: compile again") from None
-    pixels = _read_pixels(path, tables["model"])
-    cnn = read_cnn(folder / "model.onnx", shape)
+    pixels = stored_pixels(path, tables["model"])
+    cnn = read_cnn(folder / "model.onnx", shape, stored_output(path, tables["model"]))
     if cnn.sha256 != sha256:
         raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
     try:
@@ -338,7 +328,7 @@ def load_design(folder: Path) -> Design:
                 f"{path}: layers.{entry.layer.name}: scales missing or impossible; possible: compile again"
             )
     check_powers(planned, parameters.neuron.p1db)
-    fingerprint = _fingerprint(sha256, _parameter_tables(planned))
+    fingerprint = _fingerprint(cnn, _parameter_tables(planned))
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     warn_of_edits(folder)

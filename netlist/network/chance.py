@@ -8,7 +8,7 @@ import numpy as np
 from resonet.core.types import Array, Ints
 from resonet.core.validity import warn
 from resonet.netlist.network.cnn import Cnn
-from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.forward import classes, propagate
 from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.network.pixels import Pixels
 
@@ -29,7 +29,7 @@ def chance(labels: Ints) -> float:
 
 
 def _accuracy(cnn: Cnn, images: Array, data: ImageSet) -> float:
-    return float((propagate(cnn, images[:TRIED]).argmax(1) == data.labels[:TRIED]).mean())
+    return float((classes(propagate(cnn, images[:TRIED])) == data.labels[:TRIED]).mean())
 
 
 def check_chance(cnn: Cnn, path: Path, data: ImageSet, logits: Array) -> dict[str, float]:
@@ -38,7 +38,7 @@ def check_chance(cnn: Cnn, path: Path, data: ImageSet, logits: Array) -> dict[st
     `data` is what was read of the file `path`, `logits` [n, classes] the network's. Returns the accuracy on the first
     TRIED images by pixels, where others were tried; empty where there is nothing to say.
     """
-    right = logits.argmax(1) == data.labels
+    right = classes(logits) == data.labels
     limit = chance(data.labels)
     if len(np.unique(data.labels)) < 2 or float(right.mean()) > max(limit, 0.8):
         return {}

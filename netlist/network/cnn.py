@@ -15,6 +15,7 @@ import numpy as np
 from resonet.core.types import Array, Ints
 from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
+from resonet.netlist.network.front import Front
 from resonet.netlist.network.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Synapses:
 
     name: str  # ours: conv1, dense1, pool1 ...; safe in file names and decks
     source: str  # the node's name in the model file, for messages only
-    kind: Literal["conv", "dense", "average_pool", "scale"]
+    kind: Literal["conv", "dense", "average_pool", "scale", "sum"]
     weight: Array  # [out, in / groups, kernel_h, kernel_w]
     bias: Array  # [out]
     in_shape: Shape  # channels, height, width
@@ -178,6 +179,13 @@ class Cnn:
     pixels: Pixels | None = None  # what it takes, where its own operators say so
     sources: tuple[tuple[int, ...], ...] = ()
     output: int = IMAGE  # IMAGE: the last layer
+    head: str = ""  # name of the file's output that was asked for, where it has several
+    front: Front | None = None  # what the sources make of a pixel; None: they send it as it is
+
+    def sent(self, images: Array) -> Array:
+        """What the sources of the pixels' tones send for images [n, *input_shape], same shape."""
+        x = np.asarray(images, float)
+        return x if self.front is None else self.front(x.reshape(len(x), *self.input_shape))
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:

@@ -4,12 +4,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from resonet.core.types import Array, Done
+from resonet.core.types import Array, Done, Ints
 from resonet.netlist.network.cnn import IMAGE, Cnn, Layer, MaxPool, Synapses, Wiring, apply_wiring, max_pool, patches
 
-__all__ = ["activate", "layer_sums", "propagate", "software_layer"]
+__all__ = ["activate", "classes", "layer_sums", "propagate", "software_layer"]
 
 Weighted = Callable[[Synapses, Array], Array]
+
+
+def classes(logits: Array) -> Ints:
+    """Class of each image [n] from logits [n, outputs]: the largest; of one output alone, 1 where it is above zero."""
+    if logits.shape[1] == 1:
+        return (logits[:, 0] > 0).astype(np.int64)
+    found: Ints = logits.argmax(1)
+    return found
 
 
 def _biased(layer: Synapses, sums: Array) -> Array:
@@ -48,7 +56,7 @@ def _outputs(cnn: Cnn, images: Array, weighted: Weighted) -> Array:
     inputs = cnn.inputs
     last_use = {source: number for number, sources in enumerate(inputs) for source in sources}
     last_use[cnn.last] = len(inputs)
-    values = {IMAGE: images}
+    values = {IMAGE: cnn.sent(images)}
     for number, (layer, sources) in enumerate(zip(cnn.layers, inputs, strict=True)):
         taken = [values[source] for source in sources]
         x = taken[0] if len(taken) == 1 else np.concatenate([part.reshape(len(part), -1) for part in taken], axis=1)
@@ -67,7 +75,7 @@ def propagate(
     """Outputs [n, features] of images [n, *input_shape]; `done` is called after each batch of images."""
     outputs = []
     for start in range(0, len(images), batch):
-        x = _outputs(cnn, np.asarray(images[start : start + batch], float), weighted)
+        x = _outputs(cnn, images[start : start + batch], weighted)
         outputs.append(x.reshape(len(x), -1))
         if done:
             done()

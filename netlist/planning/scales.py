@@ -85,7 +85,7 @@ def bounded_ranges(cnn: Cnn, low: float = 0.0, high: float = 1.0, pieces: int = 
     if not -np.inf < low < high < np.inf:
         raise InputError(f"input range {low:g} ... {high:g}: possible: two finite numbers, the lower one first")
     found, fitted = Ranges({}, {}), fitted_layers(cnn)
-    ranges = {IMAGE: (low, high)}
+    ranges = {IMAGE: (low, high) if cnn.front is None else cnn.front.range(low, high)}
     for number, (layer, sources) in enumerate(zip(cnn.layers, cnn.inputs, strict=True)):
         taken = [ranges[source] for source in sources]
         # Padding and pooling may bring in zeros.

@@ -120,6 +120,11 @@ class Activation(ABC):
         return True
 
     @property
+    def on_pixels(self) -> bool:
+        """Whether pixels before the first layer need no neurons for it: the sources of their tones do it."""
+        return False
+
+    @property
     def size(self) -> int:
         """For how many neurons it holds parameters; 1 where one law is for all."""
         return 1
@@ -138,6 +143,10 @@ class Activation(ABC):
 
     def after(self, before: "Activation") -> "Activation | None":
         """One activation that does what `before` and then this one do; None where there is none."""
+        return None
+
+    def limited(self, low: float, high: float) -> "Activation | None":
+        """One activation that clamps its outputs within low ... high, too; None where there is none."""
         return None
 
     @classmethod

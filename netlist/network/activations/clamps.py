@@ -163,6 +163,8 @@ def _both(before: Activation, low: float, high: float) -> Activation | None:
     if least >= low and largest <= high:
         return before
     clamp = before if isinstance(before, Clip) else Clip(0.0, math.inf) if before == RELU else None
-    if clamp is None or clamp.high <= low or clamp.low >= high:
+    if clamp is None:
+        return before.limited(low, high)
+    if clamp.high <= low or clamp.low >= high:
         return None
     return clamped(max(clamp.low, low), min(clamp.high, high))

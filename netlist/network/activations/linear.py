@@ -33,6 +33,11 @@ class Linear(Activation):
         """It does."""
         return True
 
+    @property
+    def on_pixels(self) -> bool:
+        """It does nothing."""
+        return True
+
     def range(self, low: float, high: float) -> tuple[float, float]:
         """The same."""
         return low, high

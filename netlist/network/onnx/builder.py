@@ -1,12 +1,13 @@
-"""The chain of layers while it grows, operator by operator, and what can be folded into the layers before.
+"""The layers while they grow, operator by operator, and what can be folded into the layers before.
 
-An elementwise `scale * x + offset` disappears into the weighted layer before it if only wires lie between. An
+An elementwise `scale * x + offset` disappears into the weighted layers before it if only wires lie between. An
 activation moves back over wires (but for wires that add zeros, where its output at zero is not zero), and over maximum
-pools if it never falls.
+pools if it never falls. Both only where no other path needs the layers on the way.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,38 +15,63 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
 from resonet.netlist.network.activations.base import Activation
 from resonet.netlist.network.activations.linear import LINEAR
-from resonet.netlist.network.cnn import Layer, MaxPool, Shape, Synapses, Wiring
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS
+from resonet.netlist.network.cnn import IMAGE, Layer, MaxPool, Shape, Synapses, Wiring
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, NUMPY_OPSET
+from resonet.netlist.network.onnx.folding import finite, fold_affine, fold_scale
+from resonet.netlist.network.onnx.graph import Graph
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.window import Windows
 
 __all__ = ["Chain"]
 
-MAX_LAYERS = 5000  # of hardware, not of nodes: what looks back over them stays cheap
-
 
 @dataclass(slots=True)
 class Chain:
-    """Layers so far; `shape` is what the last operator gives for one image, without the batch (ONNX's view of it)."""
+    """A path through the layers, and where it stands: on the layer `at`, which it claims once (IMAGE: on the image).
 
+    `shape` is what the last operator gives for one image, without the batch (ONNX's view of it).
+    """
+
+    graph: Graph
     shape: tuple[int, ...]
-    opset: int
-    batch: int  # images per run, fixed by the file (1 if it is open)
-    layers: list[Layer] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    made: int = 0  # values of all weights and tables
+    at: int = IMAGE
+    is_float: bool = True
+    is_over: bool = False  # behind a Softmax, where nothing is computed any more
+    lost: bool = False  # a vector of values, whose batch of one was reshaped away
+
+    @property
+    def opset(self) -> int:
+        """Version of the standard operators."""
+        return self.graph.opset
+
+    @property
+    def batch(self) -> int:
+        """Images per run, fixed by the file (1 if it is open)."""
+        return self.graph.batch
+
+    @property
+    def notes(self) -> list[str]:
+        """What was folded or dropped, one line each."""
+        return self.graph.notes
 
     def image(self) -> Shape:
-        """Give the running shape as channels, height, width."""
+        """Give the running shape as channels, height, width; a signal [channels, length] is an image of height 1."""
+        if len(self.shape) == 2:
+            return self.shape[0], 1, self.shape[1]
         if len(self.shape) != 3:
-            raise InputError(f"needs images [channels, height, width], gets {list(self.shape)}; possible: 2-D layers")
+            raise InputError(
+                f"needs images [channels, height, width] or signals [channels, length], gets {list(self.shape)}; "
+                "possible: layers over one or two axes"
+            )
         return self.shape[0], self.shape[1], self.shape[2]
 
-    def reserve(self, values: int) -> None:
-        """Count the values that a layer will hold, before they are allocated."""
-        self.made += values
-        if self.made > MAX_ELEMENTS:
-            raise InputError(f"brings the network above the possible {MAX_ELEMENTS} weights and table entries")
+    def put(self, layer: Layer, kind: str, sources: Sequence[int]) -> None:
+        """Append a layer that takes `sources`, and stand on it instead."""
+        for source in sources:
+            self.graph.claim(source)
+        self.graph.release(self.at)
+        self.at = self.graph.append(layer, kind, sources)
+        self.graph.claim(self.at)
 
     def add_synapses(
         self, layer: Synapses, shape: tuple[int, ...] | None = None, windows: Windows | None = None
@@ -54,129 +80,223 @@ class Chain:
 
         The layer gets its name here, and its own copy of weight and bias, which may come as views that hold less.
         """
-        self._check_shape(layer.out_shape)
-        self.reserve(layer.weight.size)
+        self.check_shape(layer.out_shape)
+        self.graph.reserve(layer.weight.size)
         if windows is not None:
             layer = replace(layer, stride=windows.stride, dilation=windows.dilation, padding=windows.padding)
-        folded = _fold_scale(self.layers[-1], layer) if self.layers and isinstance(self.layers[-1], Synapses) else None
+        scale, source = self.graph.synapses(self.at), self.at
+        folded = None if scale is None else fold_scale(scale, layer)
         if folded is not None:
-            layer = folded
-            scale = self.layers.pop()
-        name = self._name("pool" if layer.kind == "average_pool" else layer.kind)
-        layer = replace(layer, name=name, weight=np.array(layer.weight, order="C"), bias=np.array(layer.bias))
-        self.layers.append(_finite(layer))
-        if folded is not None:
-            self.notes.append(f"{scale.name} folded into {layer.name}")
+            layer, [source] = folded, self.graph.sources[self.at]
+        layer = finite(replace(layer, weight=np.array(layer.weight, order="C"), bias=np.array(layer.bias)))
+        self.put(layer, "pool" if layer.kind == "average_pool" else layer.kind, (source,))
+        if folded is not None and scale is not None:
+            self.notes.append(f"{scale.name} folded into {self.graph[self.at].name}")
         self.shape = layer.out_shape if shape is None else shape
 
     def add_max_pool(self, node: Node, windows: Windows) -> None:
         """Append a maximum pool; behind an activation that falls somewhere it needs chains of its own to pool."""
         image = self.image()
-        if any(not layer.activation.rises for layer in self.synapses[-1:]) and not isinstance(self.layers[-1], MaxPool):
-            name, size = self.synapses[-1].name, math.prod(self.shape)
+        if falling := self._falling():
+            size = math.prod(self.shape)
             self._add_scale(node, np.ones(size), np.zeros(size))
-            self.notes.append(f"{self.layers[-1].name} added: the maximum of {name} is taken behind its neurons")
+            name = self.graph[self.at].name
+            self.notes.append(f"{name} added: the maximum of {falling} is taken behind its neurons")
         out = (image[0], *windows.out)
-        self._check_shape(out)
-        self.layers.append(
-            MaxPool(
-                name=self._name("maxpool"),
-                source=node.source,
-                in_shape=image,
-                out_shape=out,
-                kernel=windows.kernel,
-                stride=windows.stride,
-                dilation=windows.dilation,
-                padding=windows.padding,
-            )
+        self.check_shape(out)
+        pool = MaxPool(
+            name="",
+            source=node.source,
+            in_shape=image,
+            out_shape=out,
+            kernel=windows.kernel,
+            stride=windows.stride,
+            dilation=windows.dilation,
+            padding=windows.padding,
         )
-        self.shape = out
+        self.put(pool, "maxpool", (self.at,))
+        self.shape = (out[0], out[2]) if len(self.shape) == 2 else out
 
-    def add_wiring(self, node: Node, table: Ints) -> None:
-        """Append an index table [*new shape]; tables in a row become one, and one that changes nothing goes."""
-        self._check_shape(table.shape)
-        self.reserve(table.size)
-        index, in_shape, source = table.ravel(), self.shape, node.source
-        self.shape = table.shape
-        if self.layers and isinstance(last := self.layers[-1], Wiring):
-            self.layers.pop()
+    def _falling(self) -> str | None:
+        """Name of a weighted layer right before, over wires and pools, whose activation falls somewhere."""
+        if self.at == IMAGE or isinstance(self.graph[self.at], MaxPool):
+            return None
+        left, seen = [self.at], {IMAGE, self.at}
+        while left:
+            layer = self.graph[number := left.pop()]
+            if isinstance(layer, Synapses):
+                if not layer.activation.rises:
+                    return layer.name
+                continue
+            left += [source for source in self.graph.sources[number] if source not in seen]
+            seen.update(self.graph.sources[number])
+        return None
+
+    def add_wiring(self, node: Node, table: Ints, others: Sequence["Chain"] = ()) -> None:
+        """Append an index table [*new shape] over this path's values, and behind these those of others, which end here.
+
+        Tables in a row become one, and one that changes nothing goes.
+        """
+        self.check_shape(table.shape)
+        self.graph.reserve(table.size)
+        index, paths = table.ravel(), [self, *others]
+        before = [path.wires() for path in paths]
+        in_shape, source, sources = self.shape, node.source, tuple(path.at for path in paths)
+        if not others and (last := before[0]):
             index = np.where(index < 0, -1, last.index[np.maximum(index, 0)])
-            in_shape, source = last.in_shape, last.source
-        if index.size != math.prod(in_shape) or (index != np.arange(index.size)).any():
-            self.layers.append(Wiring(self._name("wiring"), source, in_shape, self.shape, index))
+            in_shape, source, sources = last.in_shape, last.source, self.graph.sources[self.at]
+        elif others:
+            sources = tuple(n for path in paths for n in (self.graph.sources[path.at] if path.wires() else (path.at,)))
+            index = np.where(index < 0, -1, self._joined(paths)[np.maximum(index, 0)])
+        if len(sources) > 1:
+            index, sources = self._used(index, sources)
+            in_shape = self.graph.shape(sources[0])
+            in_shape = in_shape if len(sources) == 1 else (sum(self.graph.size(n) for n in sources),)
+        self.shape = table.shape
+        alone = len(sources) == 1 and index.size == math.prod(in_shape)
+        straight = alone and (index == np.arange(index.size)).all()
+        place = sources[0] if straight else self.graph.same_wires(sources, index)
+        if place is None:
+            self.put(Wiring("", source, in_shape, self.shape, index), "wiring", sources)
+            self.graph.keep_wires(self.at)
+        else:
+            self.graph.claim(place)
+            self.graph.release(self.at)
+            self.at = place
+        for path in others:
+            self.graph.release(path.at)
+
+    def wires(self) -> Wiring | None:
+        """The wires that it stands on, if it does."""
+        layer = None if self.at == IMAGE else self.graph[self.at]
+        return layer if isinstance(layer, Wiring) else None
+
+    def _joined(self, paths: Sequence["Chain"]) -> Ints:
+        """Index of the values of several paths, one behind the other, in those of the layers before their wires."""
+        parts, start = [], 0
+        for path in paths:
+            wires = path.wires()
+            index = np.arange(self.graph.size(path.at)) if wires is None else wires.index
+            parts.append(np.where(index < 0, -1, index + start))
+            sources = (path.at,) if wires is None else self.graph.sources[path.at]
+            start += sum(self.graph.size(number) for number in sources)
+        return np.concatenate(parts)
+
+    def _used(self, index: Ints, sources: tuple[int, ...]) -> tuple[Ints, tuple[int, ...]]:
+        """Leave out sources that an index over all of them does not use, and those that are there already."""
+        ends = np.cumsum([self.graph.size(number) for number in sources])
+        owner = np.searchsorted(ends, index, side="right")
+        used = np.unique(owner[index >= 0]).tolist() or [0]
+        kept = tuple(dict.fromkeys(sources[n] for n in used))
+        begins = dict(zip(kept, np.cumsum([0, *(self.graph.size(number) for number in kept)]), strict=False))
+        shift = np.zeros(len(sources), int)
+        for n in used:
+            shift[n] = begins[sources[n]] - (ends[n] - self.graph.size(sources[n]))
+        return np.where(index < 0, -1, index + shift[owner.clip(max=len(sources) - 1)]), kept
 
     def add_affine(self, node: Node, scale: Array, offset: Array) -> None:
-        """Apply `scale * x + offset` (both broadcast to the running shape): in the layer before, or as a new one."""
+        """Apply `scale * x + offset` (both broadcast to the running shape): in the layers before, or as a new one."""
         scale, offset = (np.broadcast_to(a, self.shape).ravel() for a in (scale, offset))
-        wiring = self.layers[-1] if self.layers and isinstance(self.layers[-1], Wiring) else None
-        place = len(self.layers) - (1 if wiring is None else 2)
-        before = self.layers[place] if place >= 0 else None
-        if isinstance(before, Synapses) and before.activation == LINEAR:
-            index = np.arange(scale.size) if wiring is None else wiring.index
-            folded = _fold_affine(before, index, scale, offset)
-            if folded is not None:
-                self.layers[place] = _finite(folded)
-                self.notes.append(f"{node.op} folded into {before.name}")
+        folded: dict[int, Synapses] = {}
+        for number, index in self._feeding(offset):
+            before = self.graph.synapses(number)
+            layer = None
+            if before is not None and before.activation == LINEAR and self.graph.alone(number):
+                layer = fold_affine(before, index, scale, offset)
+            if layer is None:
+                break
+            folded[number] = finite(layer)
+        else:
+            for number, layer in folded.items():
+                self.graph.slots[number] = layer
+                self.notes.append(f"{node.op} folded into {layer.name}")
+            if folded:
                 return
         self._add_scale(node, scale, offset)
 
+    def _feeding(self, offset: Array) -> list[tuple[int, Ints]]:
+        """Layers right before, over wires that this path alone needs, each with the index of its values or -1.
+
+        Nothing where the wires add zeros which an offset would have to change.
+        """
+        wires = self.wires()
+        if wires is None:
+            return [(self.at, np.arange(offset.size))]
+        if not self.graph.alone(self.at) or (offset[wires.index < 0] != 0).any():
+            return []
+        return [*self._parts(self.at, wires)]
+
+    def _parts(self, number: int, wires: Wiring) -> list[tuple[int, Ints]]:
+        """Sources of wires, each with the index of its own values, -1 for those of others."""
+        sources = self.graph.sources[number]
+        if len(sources) == 1:
+            return [(sources[0], wires.index)]
+        ends = np.cumsum([self.graph.size(source) for source in sources])
+        found = []
+        for source, end in zip(sources, ends, strict=True):
+            begin = end - self.graph.size(source)
+            own = (wires.index >= begin) & (wires.index < end)
+            found.append((source, np.where(own, wires.index - begin, -1)))
+        return found
+
     def add_activation(self, node: Node, activation: Activation) -> None:
-        """Give the last weighted layer an activation, if it may have this one, or else add a layer of weights 1."""
+        """Give the last weighted layers an activation, if they may have this one, or else add a layer of weights 1."""
+        if node.op == "PRelu" and activation.size > 1 and self.opset < NUMPY_OPSET:
+            raise InputError(
+                f"has several slopes in an old file; possible: one, or a file of opset {NUMPY_OPSET} or later"
+            )
         if activation == LINEAR:
             self.notes.append(f"{node.op} dropped: it changes nothing")
             return
+        takers = self._takers(activation)
+        if not takers:
+            size = math.prod(self.shape)
+            self._add_scale(node, np.ones(size), np.zeros(size), activation.size > 1)
+            takers = {self.at: (activation, activation)}
+        for number, (own, both) in takers.items():
+            layer = self.graph.synapses(number)
+            assert layer is not None
+            if both == layer.activation:
+                why = "already ends in one" if both == own else activation.IDLE
+                self.notes.append(f"{node.op} dropped: {layer.name} {why}")
+            self.graph.slots[number] = layer.with_activation(both)
+
+    def _takers(self, activation: Activation) -> dict[int, tuple[Activation, Activation]]:
+        """Weighted layers that an activation moves back to, with what they get and end in; none where one may not."""
         where = np.arange(math.prod(self.shape)) if activation.size > 1 else None  # values that its neurons have
-        for place in reversed(range(len(self.layers))):
-            layer = self.layers[place]
+        found: dict[int, tuple[Activation, Activation]] = {}
+        left, seen = [(self.at, where, True)], {self.at}
+        while left:
+            number, where, ours = left.pop()  # ours: no other path needs what lies between
+            layer = None if number == IMAGE else self.graph[number]
+            ours = ours and self.graph.alone(number)
+            before: list[tuple[int, Ints | None]]
             if isinstance(layer, Synapses):
-                if self._give(node, place, layer, activation, where):
-                    return
-                break
-            if isinstance(layer, MaxPool) and not (activation.rises and where is None):
-                break
-            if isinstance(layer, Wiring):
-                if (layer.index < 0).any() and activation.at_zero != 0:
-                    break
-                where = None if where is None else layer.index[where]
-        self._add_neurons(node, activation)
-
-    def _give(self, node: Node, place: int, layer: Synapses, activation: Activation, where: Ints | None) -> bool:
-        """Give a layer the activation of its values `where`, behind the one it has; whether that can be."""
-        if where is not None:
-            wired = where >= 0
-            neurons = np.full(layer.weight.shape[0], -1)
-            channel, own = where[wired] // layer.positions, np.flatnonzero(wired)
-            neurons[channel] = own
-            laws = activation.take(own), activation.take(neurons[channel])
-            if laws[0] != laws[1]:
-                return False  # one channel would need two
-            activation = activation.take(np.where(neurons < 0, own[0], neurons))
-        both = activation if layer.activation == LINEAR else activation.after(layer.activation)
-        if both is None:
-            return False
-        if both == layer.activation:
-            why = "already ends in one" if both == activation else activation.IDLE
-            self.notes.append(f"{node.op} dropped: {layer.name} {why}")
-        self.layers[place] = layer.with_activation(both)
-        return True
-
-    @property
-    def synapses(self) -> list[Synapses]:
-        """The weighted layers so far."""
-        return [layer for layer in self.layers if isinstance(layer, Synapses)]
-
-    def _add_neurons(self, node: Node, activation: Activation) -> None:
-        """Layer of weights 1 that ends in the activation; with a channel for each value where it has as many."""
-        size = math.prod(self.shape)
-        self._add_scale(node, np.ones(size), np.zeros(size), activation.size > 1)
-        last = self.layers[-1]
-        assert isinstance(last, Synapses)
-        self.layers[-1] = last.with_activation(activation)
+                both = _given(layer, activation, where)
+                if both is None or not (ours or both[1] == layer.activation):
+                    return {}
+                found[number], before = both, []
+            elif isinstance(layer, MaxPool) and activation.rises and where is None:
+                before = [(source, None) for source in self.graph.sources[number]]
+            elif isinstance(layer, Wiring) and not ((layer.index < 0).any() and activation.at_zero != 0):
+                if where is None:
+                    before = [(source, None) for source in self.graph.sources[number]]
+                else:
+                    parts = self._parts(number, layer)
+                    before = [(source, np.where(where < 0, -1, index[where])) for source, index in parts]
+            else:
+                return {}
+            left += [(source, index, ours) for source, index in before if source not in seen]
+            seen.update(source for source, _ in before)
+        return found
 
     def _add_scale(self, node: Node, scale: Array, offset: Array, each: bool = False) -> None:
         """Depthwise 1x1 layer; one channel per pixel (`each`) where the factors differ within a channel."""
-        shape = self._as_image()
+        shape = self.as_image()
         rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
+        if len(self.shape) == 2 and not all((row == row[:, :1]).all() for row in rows):
+            shape = self.image()  # a signal, whose channels may differ
+            rows = [a.reshape(shape[0], -1) for a in (scale, offset)]
         if each or not all((row == row[:, :1]).all() for row in rows):
             shape = (scale.size, 1, 1)
             rows = [a.reshape(-1, 1) for a in (scale, offset)]
@@ -194,7 +314,7 @@ class Chain:
             shape=self.shape,
         )
 
-    def _as_image(self) -> Shape:
+    def as_image(self) -> Shape:
         """Give the running shape as channels, height, width; a vector is all channels, a plane is one."""
         if len(self.shape) == 3:
             return self.image()
@@ -202,56 +322,21 @@ class Chain:
             return 1, self.shape[0], self.shape[1]
         return math.prod(self.shape), 1, 1
 
-    def _check_shape(self, shape: tuple[int, ...]) -> None:
-        if not 0 < math.prod(shape) <= MAX_ACTIVATION:
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse sizes that are not possible between two layers."""
+        if not 1 <= math.prod(shape) <= MAX_ACTIVATION:
             raise InputError(f"gives {list(shape)}; possible: 1 to {MAX_ACTIVATION} values of one image")
 
-    def _name(self, kind: str) -> str:
-        """Our name of the next layer of a kind: names from the file never leave it."""
-        if len(self.layers) >= MAX_LAYERS:
-            raise InputError(f"brings the network above the possible {MAX_LAYERS} layers")
-        same = (layer.name for layer in reversed(self.layers) if layer.name.rstrip("0123456789") == kind)
-        return f"{kind}{1 + int(next(same, kind).removeprefix(kind) or 0)}"  # the last one has the highest number
 
-
-def _fold_affine(layer: Synapses, index: Ints, scale: Array, offset: Array) -> Synapses | None:
-    """Take `scale * x + offset` after wires `index` into the layer; None if one channel needs two values."""
-    if (offset[index < 0] != 0).any():
-        return None  # a zero from padding would have to become the offset
-    wired = index >= 0
-    channel = index[wired] // layer.positions
-    factor = _per_channel(scale[wired], channel, np.ones(len(layer.bias)))
-    shift = _per_channel(offset[wired], channel, np.zeros(len(layer.bias)))
-    if factor is None or shift is None:
-        return None
-    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
-        return replace(layer, weight=layer.weight * factor[:, None, None, None], bias=layer.bias * factor + shift)
-
-
-def _fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
-    """Take a scale layer into the weighted layer after it; None where that is not the same.
-
-    Spares the hardware a layer, and an input that the scale layer would make negative.
-    """
-    if scale.kind != "scale" or scale.activation != LINEAR or scale.out_shape != layer.in_shape:
-        return None
-    if any(layer.padding) and scale.bias.any():
-        return None  # padded pixels are zero after the offset, not before
-    outputs, inputs = layer.weight.shape[:2]
-    channel = (np.arange(outputs) // (outputs // layer.groups))[:, None] * inputs + np.arange(inputs)
-    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
-        weight = layer.weight * scale.weight[:, 0, 0, 0][channel][:, :, None, None]
-        bias = layer.bias + (layer.weight.sum((2, 3)) * scale.bias[channel]).sum(1)
-    return replace(layer, weight=weight, bias=bias)
-
-
-def _per_channel(values: Array, channel: Ints, out: Array) -> Array | None:
-    """One value per channel of `out`, or None if two elements of one channel differ."""
-    out[channel] = values
-    return out if (out[channel] == values).all() else None
-
-
-def _finite(layer: Synapses) -> Synapses:
-    if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
-        raise InputError("has weights that are NaN or infinite; possible: finite weights")
-    return layer
+def _given(layer: Synapses, activation: Activation, where: Ints | None) -> tuple[Activation, Activation] | None:
+    """What a layer gets of an activation of its values `where`, and what it then ends in; None if that cannot be."""
+    if where is not None:
+        wired = where >= 0
+        neurons = np.full(layer.weight.shape[0], -1)
+        channel, own = where[wired] // layer.positions, np.flatnonzero(wired)
+        neurons[channel] = own
+        if activation.take(own) != activation.take(neurons[channel]):
+            return None  # one channel would need two
+        activation = activation.take(np.where(neurons < 0, own[0], neurons))
+    both = activation if layer.activation == LINEAR else activation.after(layer.activation)
+    return None if both is None else (activation, both)

@@ -6,9 +6,11 @@ it. A factor at the end is let through: it folds into the next layer.
 """
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from resonet.netlist.network.onnx.file import MAX_ACTIVATION, Array
 from resonet.netlist.network.onnx.fold import run_node
 from resonet.netlist.network.onnx.node import Node
 
-__all__ = ["ELEMENTWISE", "Spelled", "Tensors", "spelled_activation", "uses_of"]
+__all__ = ["ELEMENTWISE", "Spelled", "Tensors", "UnknownFunction", "spelled_activation", "users_of", "uses_of"]
 
 # fmt: off
 ELEMENTWISE = frozenset([
@@ -56,6 +58,8 @@ class Tensors:
     constants: Mapping[str, Array]
     compute: Callable[[int], None]  # computes the node of that number, which depends on no image
     uses: Mapping[str, int]  # by how many nodes and outputs a tensor is needed
+    users: Mapping[str, Sequence[int]]  # numbers of the nodes that take a tensor
+    makers: Mapping[str, int]  # number of the node that gives a tensor
     opset: int
 
 
@@ -68,9 +72,9 @@ class _Group:
     open: Counter[str] = field(default_factory=Counter)  # uses that are still to come
     members: list[int] = field(default_factory=list)
 
-    def closed(self, result: str) -> bool:
-        """Whether nothing but `result` is needed by what follows."""
-        return all(name == result for name, left in self.open.items() if left > 0)
+    def closed(self, result: str, x: str) -> bool:
+        """Whether nothing but `result` is needed by what follows; x, in which it begins, may be."""
+        return all(name in (result, x) for name, left in self.open.items() if left > 0)
 
 
 def uses_of(nodes: Sequence[Node], outputs: Sequence[str]) -> Counter[str]:
@@ -78,35 +82,64 @@ def uses_of(nodes: Sequence[Node], outputs: Sequence[str]) -> Counter[str]:
     return Counter([*(name for node in nodes if node.op not in ("Shape", "Size") for name in node.inputs), *outputs])
 
 
+def users_of(nodes: Sequence[Node]) -> dict[str, list[int]]:
+    """Numbers of the nodes that take each tensor, but for those that ask for its shape only."""
+    users: dict[str, list[int]] = {}
+    for number, node in enumerate(nodes):
+        for name in dict.fromkeys(node.inputs if node.op not in ("Shape", "Size") else ()):
+            users.setdefault(name, []).append(number)
+    return users
+
+
 def spelled_activation(nodes: Sequence[Node], first: int, x: str, tensors: Tensors) -> Spelled | None:
     """The activation that the nodes from number `first` on make of the tensor `x`; None where they make no function.
 
-    The first group that is an activation without a factor wins, or else the first that is one with a factor. Raises
-    InputError where they make a function that we do not know.
+    Where all uses of x are among them, the first group that is an activation without a factor wins, or else the first
+    that is one with a factor; where x has others beside, the largest without a factor. Raises UnknownFunction where
+    they make one that we do not know.
     """
     found: Spelled | None = None
-    operators: list[str] = []
-    _compute_constants(nodes, first, tensors)
+    part: Spelled | None = None  # beside which x is used
+    unknown: list[int] = []
     for shape in dict.fromkeys([(1,) * len(tensors.shape), tensors.shape]):
         for group, result in _groups(nodes, first, x, tensors, shape):
-            operators = [nodes[number].op for number in group.members]
             spelled = _recognise(group, result)
-            if spelled and (spelled.factor == 1 or found is None):
-                found = spelled
-            if found and found.factor == 1:
-                return found
-    if found is None and len(operators) > 1:
+            if group.open[x] > 0:
+                part = spelled if spelled and (spelled.factor == 1 or part is None) else part
+                continue
+            if spelled and spelled.factor == 1:
+                return spelled
+            found, unknown = found or spelled, list(group.members)
+        if part and len(part.nodes) > 1 and not found:
+            return part
+    if found:
+        return found
+    if len(unknown) > 1:
+        operators = ", ".join(dict.fromkeys(nodes[number].op for number in unknown))
         known = ", ".join(sorted({kind.__name__ for kind in activations() if kind.OPERATORS and not kind.DOMAIN}))
-        raise InputError(f"begins a function of {', '.join(dict.fromkeys(operators))} that is none of: {known}")
-    return found
+        raise UnknownFunction(f"begins a function of {operators} that is none of: {known}", unknown)
+    return part
 
 
-def _compute_constants(nodes: Sequence[Node], first: int, tensors: Tensors) -> None:
-    """Compute what lies among the nodes of a group and depends on no image."""
-    for number in range(first, min(len(nodes), first + 2 * MOST_NODES)):
-        node = nodes[number]
-        known = all(name in tensors.constants for name in node.inputs if name)
-        if known and node.outputs and node.outputs[0] not in tensors.constants:
+class UnknownFunction(InputError):
+    """A group of elementwise nodes, by number, that is no activation."""
+
+    def __init__(self, text: str, nodes: Sequence[int]) -> None:
+        super().__init__(text)
+        self.nodes = tuple(nodes)
+
+
+def _compute_constants(nodes: Sequence[Node], names: Sequence[str], tensors: Tensors) -> None:
+    """Compute tensors that depend on no image; those that do stay unknown."""
+    left, wanted = list(names), set[int]()
+    while left and len(wanted) < 2 * MOST_NODES:
+        name = left.pop()
+        number = tensors.makers.get(name) if name and name not in tensors.constants else None
+        if number is not None and number not in wanted:
+            wanted.add(number)
+            left += nodes[number].inputs
+    for number in sorted(wanted):
+        if all(not name or name in tensors.constants for name in nodes[number].inputs):
             tensors.compute(number)
 
 
@@ -120,27 +153,44 @@ def _groups(
         return
     start = np.broadcast_to(z.reshape(-1, *[1] * len(shape)), (len(z), *shape))
     group = _Group(z, {x: start}, Counter({x: tensors.uses[x]}))
-    for number in range(first, len(nodes)):
-        node = nodes[number]
-        inside = [name for name in node.inputs if name in group.values]
-        if not inside:
-            continue
-        known = all(not name or name in group.values or name in tensors.constants for name in node.inputs)
-        if not known or node.op not in ELEMENTWISE or node.domain or len(group.members) == MOST_NODES:
-            return
-        inputs = [_wide(group.values.get(name, tensors.constants.get(name))) if name else None for name in node.inputs]
-        try:
-            y = _wide(run_node(node, tensors.opset, inputs))
-        except InputError:
-            return
-        if y is None or y.shape != start.shape:
-            return
-        group.values[node.outputs[0]] = y
-        group.open.subtract(inside)
+    users = tensors.users[x]
+    begin = bisect_left(users, first)
+    left = list(users[begin : begin + 1 + (MOST_NODES if len(users) <= MOST_NODES else 0)])
+    seen, inside = set(left), {first}  # inside: what takes more than x
+    while left:
+        node = nodes[number := heappop(left)]
+        if not (y := _values(node, nodes, group, tensors, start.shape)):
+            if number in inside:
+                return
+            continue  # another path that begins here
+        group.open.subtract(name for name in node.inputs if name in group.values)
+        group.values[node.outputs[0]] = y[0]
         group.open[node.outputs[0]] = tensors.uses[node.outputs[0]]
         group.members.append(number)
-        if group.closed(node.outputs[0]):
+        if group.closed(node.outputs[0], x):
             yield group, node.outputs[0]
+        users = tensors.users.get(node.outputs[0], ())[:MOST_NODES]
+        inside.update(users)
+        for user in users:
+            if user not in seen:
+                seen.add(user)
+                heappush(left, user)
+
+
+def _values(node: Node, nodes: Sequence[Node], group: _Group, tensors: Tensors, shape: tuple[int, ...]) -> list[Array]:
+    """What a node gives at the probes, if it can be of the group; else nothing."""
+    if node.op not in ELEMENTWISE or node.domain or max(len(group.members), len(node.inputs)) >= MOST_NODES:
+        return []
+    unknown = [name for name in node.inputs if name and name not in group.values and name not in tensors.constants]
+    _compute_constants(nodes, unknown, tensors)
+    if any(name not in tensors.constants for name in unknown):
+        return []
+    inputs = [_wide(group.values.get(name, tensors.constants.get(name))) if name else None for name in node.inputs]
+    try:
+        y = _wide(run_node(node, tensors.opset, inputs))
+    except InputError:
+        return []
+    return [] if y is None or y.shape != shape else [y]
 
 
 def _wide(array: Array | None) -> Array | None:
@@ -155,10 +205,19 @@ def _recognise(group: _Group, result: str) -> Spelled | None:
         return None
     alike = (y == y[:, :1]).all()
     y = y[:, 0] if alike else y
+    if _is_straight(group.z, y):
+        return None
     best = min(_candidates(group.z, y), key=lambda found: found[0], default=None)
     if best is None or best[0] > CLOSE:
         return None
     return Spelled(best[1], best[2], frozenset(group.members), result)
+
+
+def _is_straight(z: Array, y: Array) -> bool:
+    """Whether a function is a factor and an offset only, which other layers take in."""
+    slope = (y[-1] - y[0]) / (z[-1] - z[0])
+    off = y.T - (y[0] + np.multiply.outer(z - z[0], slope)).T
+    return bool(np.abs(off).max() <= CLOSE * np.abs(y).max())
 
 
 def _candidates(z: Array, y: Array) -> Iterator[tuple[float, Activation, float]]:

@@ -8,6 +8,7 @@ puts in front.
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,11 @@ from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
 from resonet.netlist.network.activations.oscillator import DOMAIN, OPERATORS
+from resonet.netlist.network.onnx.endings import without_endings
+from resonet.netlist.network.onnx.external import MAX_FILE, embed, parse
 from resonet.netlist.network.onnx.neurons import is_ours
 from resonet.netlist.network.onnx.node import Node, escape
+from resonet.netlist.network.onnx.quantised import without_codes
 
 if TYPE_CHECKING:
     import onnx
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_ACTIVATION",
     "MAX_ELEMENTS",
+    "NUMPY_OPSET",
     "Array",
     "InputTensor",
     "OnnxModel",
@@ -35,10 +40,10 @@ __all__ = [
 
 Array = NDArray[Any]
 
-MAX_FILE = 2**30  # bytes
 MAX_ELEMENTS = 200_000_000  # of one weight, and of everything made from a file in total
+OLDEST_OPSET = 6
+NUMPY_OPSET = 7  # from here on constants are broadcast as numpy does it
 MAX_ACTIVATION = 2**24  # values of one image between two layers
-OLDEST_OPSET = 7
 NUMERIC = (
     *("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "BOOL"),
     *("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
@@ -66,12 +71,14 @@ class OnnxModel:
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     weights: Mapping[str, Array]
+    notes: tuple[str, ...] = ()  # what was left out already
 
 
 def read_onnx(path: Path) -> OnnxModel:
     """Read and check a file; the weights are decoded, the operators are not yet understood."""
     data = _read_bytes(path)
-    model = _parse(data)
+    model = parse(data)
+    data = embed(model, path.parent, len(data)) or data
     graph = model.graph
     if not graph.node:
         raise InputError("is not an ONNX network: it holds no operators")
@@ -79,7 +86,10 @@ def read_onnx(path: Path) -> OnnxModel:
         raise InputError("holds sparse weights; possible: dense weights (save the model without sparse initializers)")
     opset = _opset(model)
     outputs = tuple(value.name for value in graph.output)
-    nodes, needed = _needed([_node(proto) for proto in graph.node], outputs)
+    numbers = _numbers(graph)
+    read = without_codes([_node(proto) for proto in graph.node], _real_input(graph).name, outputs, numbers.get)
+    read, outputs, notes = without_endings(read, outputs, lambda name: numbers.get(name) == 1)
+    nodes, needed = _needed(read, outputs)
     _check_functions(nodes, model.functions)
     return OnnxModel(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -87,6 +97,7 @@ def read_onnx(path: Path) -> OnnxModel:
         input=_real_input(graph),
         outputs=outputs,
         nodes=nodes,
+        notes=tuple(notes),
         weights={w.name: _weight(w) for w in graph.initializer if w.name in needed},
     )
 
@@ -109,19 +120,6 @@ def _read_bytes(path: Path) -> bytes:
     if not data:
         raise InputError("is empty; give an .onnx file")
     return data
-
-
-def _parse(data: bytes) -> "onnx.ModelProto":
-    import onnx
-
-    try:
-        model = onnx.ModelProto()
-        model.ParseFromString(data)
-        return model
-    except Exception as error:  # DecodeError of a protobuf package that has no types
-        # The first field of every ONNX file is its version, one byte 0x08.
-        what = "is damaged or cut off" if data[0] == 8 else "is not an ONNX file"
-        raise InputError(f"{what}; possible: a model saved by torch.onnx.export, tf2onnx or onnx.save") from error
 
 
 def _opset(model: "onnx.ModelProto") -> int:
@@ -205,6 +203,16 @@ def _check_functions(nodes: tuple[Node, ...], functions: "Sequence[onnx.Function
             )
 
 
+def _numbers(graph: "onnx.GraphProto") -> dict[str, float]:
+    """Weights of one number each."""
+    found = {}
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) == 1:
+            with suppress(InputError):  # it is named where it is needed
+                found[tensor.name] = float(decode_tensor(tensor).ravel()[0])
+    return found
+
+
 def _weight(tensor: "onnx.TensorProto") -> Array:
     try:
         return decode_tensor(tensor)
@@ -217,7 +225,7 @@ def decode_tensor(tensor: "onnx.TensorProto") -> Array:
     import onnx
 
     if tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data):
-        raise InputError("is kept in another file; possible: one file with all weights (onnx.save of the loaded model)")
+        raise InputError("is kept in another file; possible: weights of the graph and its nodes beside the model")
     if tensor.data_type not in onnx.TensorProto.DataType.values():
         raise InputError(f"has the unknown data type {tensor.data_type}")
     kind = onnx.TensorProto.DataType.Name(tensor.data_type)

@@ -7,19 +7,20 @@ chosen here; the size of the result is worked out before it is made.
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.errors import InputError
-from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, Array, decode_tensor
+from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, NUMPY_OPSET, Array, decode_tensor
 from resonet.netlist.network.onnx.node import Node
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["FOLDABLE", "MOVES", "fold", "move", "run_node"]
+__all__ = ["FOLDABLE", "MOVES", "BatchError", "fold", "move", "move_one", "run_node"]
 
 # fmt: off
 MOVES = frozenset([
@@ -28,10 +29,16 @@ MOVES = frozenset([
 ])
 BROADCASTING = frozenset(["Add", "Div", "Equal", "Max", "Min", "Mod", "Mul", "Pow", "Sub", "Where"])
 FOLDABLE = MOVES | BROADCASTING | frozenset([
-    "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Floor", "Identity", "Neg", "Range", "Reciprocal",
-    "ReduceProd", "Shape", "Size", "Sqrt",
+    "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "DequantizeLinear", "Floor", "Identity", "Neg",
+    "QuantizeLinear", "Range", "Reciprocal", "ReduceProd", "Round", "Shape", "Size", "Sqrt",
 ])
 # fmt: on
+
+
+class BatchError(InputError):
+    """The first axis does not stay the batch."""
+
+
 MAX_MADE = 2**24  # values that a node may make from fewer
 MAX_ALL_IMAGES = 4 * MAX_ACTIVATION  # values of a batch, where the file fixes the batch
 
@@ -42,6 +49,10 @@ def fold(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
         raise InputError(f"computes with constants only; possible there: {', '.join(sorted(FOLDABLE))}")
     if node.op == "Constant":
         return _constant(node)
+    if opset < NUMPY_OPSET and node.op in BROADCASTING:
+        if "axis" in node.attributes:
+            raise InputError(f"aligns constants by an axis; possible: a file of opset {NUMPY_OPSET} or later")
+        node = replace(node, attributes={})  # then they end in the same axis, as numpy has it
     given = sum(x.size for x in inputs if x is not None)
     size = _result_size(node, inputs)
     if size > min(max(MAX_MADE, given), MAX_ELEMENTS):
@@ -68,13 +79,30 @@ def move(node: Node, opset: int, shape: tuple[int, ...], batch: int, rest: Seque
         raise InputError(f"would make {made} values of {batch} images; possible: at most {MAX_ACTIVATION} of one")
     moved = run_node(node, opset, inputs)
     if moved.ndim == 0 or moved.shape[0] != batch or moved.size == 0:
-        raise InputError(f"makes {list(moved.shape)} of {list(tags.shape)}; possible: the first axis stays the batch")
+        raise BatchError(f"makes {list(moved.shape)} of {list(tags.shape)}; possible: the first axis stays the batch")
     tables = moved.astype(np.int64).reshape(batch, -1) - 1
     offsets = np.arange(batch)[:, None] * size
     tables = np.where(tables < 0, -1, tables - offsets)
     if tables.max() >= size or tables.min() < -1 or (tables != tables[0]).any():
         raise InputError("mixes the images of a batch; possible: the first axis stays the batch")
     table: Array = tables[0].reshape(moved.shape[1:])
+    return table
+
+
+def move_one(node: Node, opset: int, shape: tuple[int, ...], rest: Sequence[Array | None], is_lost: bool) -> Array:
+    """Index table of a node that takes the batch of one away, or (`is_lost`) works on what has none any more.
+
+    The table has a first axis of 1 where the result has a batch again; else it is a vector. Raises InputError.
+    """
+    size = math.prod(shape)
+    tags = np.arange(1, size + 1, dtype=np.float64).reshape(shape if is_lost else (1, *shape))
+    made = _result_size(node, [tags, *rest])
+    if made > MAX_ACTIVATION:
+        raise InputError(f"would make {made} values of an image; possible: at most {MAX_ACTIVATION}")
+    moved = run_node(node, opset, [tags, *rest])
+    if not (moved.ndim == 1 or (moved.ndim > 1 and moved.shape[0] == 1)) or moved.size == 0:
+        raise InputError(f"makes {list(moved.shape)} of {list(tags.shape)}; possible: the first axis stays the batch")
+    table: Array = moved.astype(np.int64) - 1
     return table
 
 
@@ -105,6 +133,8 @@ def run_node(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
     from onnx.reference import ReferenceEvaluator
 
     _check_attributes(node)
+    if node.op in ("DequantizeLinear", "QuantizeLinear"):
+        opset = max(opset, 19)  # the same there for all that older files may hold, and implemented
     feeds = {f"x{i}": x for i, x in enumerate(inputs) if x is not None}
     names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
     proto = onnx.helper.make_node(node.op, names, ["y"])

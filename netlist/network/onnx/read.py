@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import NoReturn
@@ -18,9 +18,18 @@ from typing import NoReturn
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.types import Ints
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.onnx.builder import Chain
-from resonet.netlist.network.onnx.elementwise import ELEMENTWISE, Spelled, Tensors, spelled_activation, uses_of
+from resonet.netlist.network.onnx.elementwise import (
+    ELEMENTWISE,
+    Spelled,
+    Tensors,
+    UnknownFunction,
+    spelled_activation,
+    users_of,
+    uses_of,
+)
 from resonet.netlist.network.onnx.file import (
     MAX_ACTIVATION,
     MAX_ELEMENTS,
@@ -30,39 +39,49 @@ from resonet.netlist.network.onnx.file import (
     read_onnx,
 )
 from resonet.netlist.network.onnx.fold import FOLDABLE, fold
+from resonet.netlist.network.onnx.fronts import with_front
+from resonet.netlist.network.onnx.graph import Graph
+from resonet.netlist.network.onnx.heads import select_output
 from resonet.netlist.network.onnx.node import Node, escape
-from resonet.netlist.network.onnx.operators.base import Operator
+from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
 from resonet.netlist.network.pixels import BYTE, Pixels, pixels_of_scale
 
 __all__ = ["read_cnn"]
 
 
-def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = None) -> Cnn:
+def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = None, output: str | None = None) -> Cnn:
     """Layers of the network in an ONNX file.
 
     `input_shape` is one image without the batch, (channels, height, width) or (features,); it fills in the sizes that
-    the file leaves open. Anything that cannot be read or built in hardware is an `InputError` of one line.
+    the file leaves open. Of a file with several outputs, `output` names the one to read; what only the others need is
+    left out. Anything that cannot be read or built in hardware is an `InputError` of one line.
     """
     path = Path(path)
     file = _one_line(str(path))
     try:
         model = read_onnx(path)
         shape = _image_shape(model.input, input_shape)
+        model = select_output(model, output)
         chain, pixels = _follow(model, shape)
     except InputError as error:
         raise InputError(f"{file}: {_one_line(str(error))}") from error
     except Exception as error:  # the file is hostile until proven otherwise: no other error may leave
         reason = f"{type(error).__name__}: {_one_line(str(error))}"
         raise InputError(f"{file}: is damaged or not a usable ONNX file ({reason})") from error
-    return Cnn(
+    layers, sources, last = chain.graph.finished(chain.at)
+    cnn = Cnn(
         file=_one_line(path.name),
         sha256=model.sha256,
         input_shape=shape,
-        layers=tuple(chain.layers),
-        notes=tuple(chain.notes),
+        layers=layers,
+        notes=(*chain.notes, *model.notes),
         pixels=pixels,
+        sources=sources,
+        output=last,
+        head=output or "",
     )
+    return with_front(cnn)
 
 
 def _one_line(text: str, limit: int = 600) -> str:
@@ -99,87 +118,143 @@ def _image_shape(tensor: InputTensor, given: tuple[int, ...] | None) -> tuple[in
 class _Tensors:
     """What is known of the tensors while the operators are followed, by ONNX name."""
 
-    current: str  # the running tensor, made by the last operator of the chain
-    shapes: dict[str, tuple[int, ...]]  # of every tensor that depends on the image, without the batch
+    paths: dict[str, Chain]  # of every tensor that depends on the image
     constants: dict[str, Array]
-    makers: dict[str, Node] = field(default_factory=dict)
+    uses: Counter[str]  # by how many nodes and outputs each is needed
+    users: dict[str, list[int]]  # numbers of the nodes that take each
+    makers: dict[str, int]  # number of the node that gives each
     folded: int = 0  # values of all computed constants
     done: set[int] = field(default_factory=set)  # numbers of nodes that are followed before their turn
-    uses: Counter[str] = field(default_factory=Counter)  # by how many nodes and outputs each is needed
+    unknown: dict[int, str] = field(default_factory=dict)  # why nodes belong to a function that is not known
+
+    def take(self, name: str, times: int = 1) -> Chain:
+        """A path that goes on from a tensor, for so many of its uses."""
+        path = replace(self.paths[name])
+        path.graph.release(path.at, times - 1)
+        return path
+
+    def give(self, name: str, path: Chain) -> None:
+        """A tensor that stands where a path has come to; its claim becomes one for each use."""
+        uses = self.uses[name]
+        self.paths[name] = replace(path)
+        path.graph.claim(path.at, uses)
+        path.graph.release(path.at)
 
 
 def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | None]:
-    """Chain of layers from the input to the output, and what its first operators say of the pixels."""
+    """Path from the input to the output, and what its first operators say of the pixels."""
     batch = (model.input.shape or (None,))[0] or 1
-    chain = Chain(shape=shape, opset=model.opset, batch=batch)
-    tensors = _Tensors(model.input.name, {model.input.name: shape}, dict(model.weights))
-    tensors.uses = uses_of(model.nodes, model.outputs)
-    is_float, is_over = model.input.is_float, False
+    graph = Graph(shape, model.opset, batch)
+    makers = {name: number for number, node in enumerate(model.nodes) for name in node.outputs if name}
+    tensors = _Tensors({}, dict(model.weights), uses_of(model.nodes, model.outputs), users_of(model.nodes), makers)
+    tensors.give(model.input.name, Chain(graph, shape, is_float=model.input.is_float))
     pixels = Pixels(top=BYTE, source="the input is UINT8") if model.input.is_byte else None
+    one_path = tensors.uses[model.input.name] == 1
     for number, node in enumerate(model.nodes):
         if number in tensors.done:
             continue
         try:
-            dynamic = _dynamic_inputs(node, tensors)
-            if not dynamic or node.op in ("Shape", "Size"):
-                _constant(node, tensors, chain)
-                continue
-            if _may_be_spelled(node, dynamic, tensors) and is_float and not is_over:
-                spelled = _spelled(model.nodes, number, tensors, chain)
-                if spelled:
-                    _follow_spelled(node, spelled, tensors, chain)
-                    continue
-            operator = _check_step(node, dynamic, tensors, is_float, is_over)
-            operator.handle(chain, node, [tensors.constants.get(name) for name in node.inputs])
+            _follow_node(model.nodes, number, tensors, graph)
+        except NotHardware as error:
+            raise InputError(tensors.unknown.get(number, f"{node.label}: {error}")) from error
         except InputError as error:
             raise InputError(f"{node.label}: {error}") from error
-        is_float = is_float or node.op == "Cast"
-        is_over = is_over or operator.last
-        pixels = pixels if model.input.is_byte else _first_scale(chain, node) or pixels
-        tensors.current = node.outputs[0]
-        tensors.shapes[tensors.current] = chain.shape
-        tensors.makers[tensors.current] = node
-    _check_outputs(model, tensors)
-    if not chain.synapses:
+        if one_path and not model.input.is_byte:
+            pixels = _first_scale(graph, node) or pixels
+    [output] = model.outputs
+    if output not in tensors.paths:
+        raise InputError(f"output '{escape(output)}' does not depend on the image; possible: one that does")
+    if not any(isinstance(layer, Synapses) for layer in graph.layers):
         raise InputError("holds no weighted layer; possible: Conv, Gemm, MatMul, average pools")
-    return chain, pixels
+    return tensors.paths[output], pixels
 
 
-def _first_scale(chain: Chain, node: Node) -> Pixels | None:
+def _first_scale(graph: Graph, node: Node) -> Pixels | None:
     """Pixels that a network takes which begins by multiplying them; None where this is no such beginning."""
-    match chain.layers:
-        case [Synapses(kind="scale") as scale]:
-            return pixels_of_scale(float(np.median(scale.weight)), float(np.median(scale.bias)), node.label)
+    if len(graph.names) != 1:
+        return None
+    match graph.layers:
+        case (Synapses(kind="scale") as scale,):
+            with np.errstate(all="ignore"):  # of weights that are told to be too large
+                return pixels_of_scale(float(np.median(scale.weight)), float(np.median(scale.bias)), node.label)
     return None
+
+
+def _follow_node(nodes: Sequence[Node], number: int, tensors: _Tensors, graph: Graph) -> None:
+    """Take the paths of one node, or of the activation that it begins, to its outputs."""
+    node = nodes[number]
+    dynamic = _dynamic_inputs(node, tensors)
+    if not dynamic or node.op in ("Shape", "Size"):
+        _constant(node, tensors, graph)
+        return
+    if _may_be_spelled(node, dynamic, tensors) and (spelled := _spelled(nodes, number, tensors)):
+        _follow_spelled(node, nodes, spelled, tensors)
+        return
+    operator = _check_step(node, dynamic, tensors)
+    counts = Counter(node.inputs[i] for i in dynamic)
+    paths = {name: tensors.take(name, times) for name, times in counts.items()}
+    inputs = [tensors.constants.get(name) for name in node.inputs]
+    path = paths[node.inputs[dynamic[0]]]
+    if operator.split is not None:
+        _follow_split(node, path, operator.split(path, node, inputs), tensors)
+        return
+    if operator.join is not None and len(dynamic) > 1:
+        path = operator.join(node, [paths.get(name) for name in node.inputs], inputs)
+    else:
+        operator.handle(path, node, inputs)
+    path.is_float = path.is_float or node.op in ("Cast", "DequantizeLinear")
+    path.is_over = path.is_over or operator.last
+    tensors.give(node.outputs[0], path)
+
+
+def _follow_split(node: Node, path: Chain, tables: Sequence[Ints], tensors: _Tensors) -> None:
+    """A path for each output that is needed."""
+    for name, table in zip(node.outputs, tables, strict=True):
+        if not name or not tensors.uses[name]:
+            continue
+        part = replace(path)
+        path.graph.claim(path.at)
+        part.add_wiring(node, table)
+        tensors.give(name, part)
+    path.graph.release(path.at)
 
 
 def _may_be_spelled(node: Node, dynamic: list[int], tensors: _Tensors) -> bool:
     """Whether a node may be the first of an activation that is written as several."""
-    alone = all(node.inputs[i] == tensors.current for i in dynamic) and node.domain in STANDARD
-    return alone and node.op in ELEMENTWISE and (tensors.uses[tensors.current] > 1 or _operator(node) is None)
+    x = node.inputs[dynamic[0]]
+    alone = all(node.inputs[i] == x for i in dynamic) and node.domain in STANDARD
+    able = tensors.paths[x].is_float and not tensors.paths[x].is_over
+    return alone and able and node.op in ELEMENTWISE and (tensors.uses[x] > 1 or _operator(node) is None)
 
 
-def _spelled(nodes: Sequence[Node], number: int, tensors: _Tensors, chain: Chain) -> Spelled | None:
+def _spelled(nodes: Sequence[Node], number: int, tensors: _Tensors) -> Spelled | None:
     """The activation that is written as several nodes from number `number` on."""
+    x = next(name for name in nodes[number].inputs if name in tensors.paths)
+    path = tensors.paths[x]
 
     def compute(at: int) -> None:
         with suppress(InputError):  # it is met again in its turn, and then named
-            _constant(nodes[at], tensors, chain)
+            _constant(nodes[at], tensors, path.graph)
             tensors.done.add(at)
 
-    seen = Tensors(chain.shape, tensors.constants, compute, tensors.uses, chain.opset)
-    return spelled_activation(nodes, number, tensors.current, seen)
+    known = (tensors.constants, compute, tensors.uses, tensors.users, tensors.makers)
+    try:
+        return spelled_activation(nodes, number, x, Tensors(path.shape, *known, path.opset))
+    except UnknownFunction as error:  # its nodes may still be what hardware adds up
+        for member in error.nodes:
+            tensors.unknown.setdefault(member, f"{nodes[number].label}: {error}")
+        return None
 
 
-def _follow_spelled(node: Node, spelled: Spelled, tensors: _Tensors, chain: Chain) -> None:
+def _follow_spelled(node: Node, nodes: Sequence[Node], spelled: Spelled, tensors: _Tensors) -> None:
     """Take all nodes of an activation at once."""
-    chain.add_activation(node, spelled.activation)
+    x = next(name for name in node.inputs if name in tensors.paths)
+    path = tensors.take(x, sum(nodes[number].inputs.count(x) for number in spelled.nodes))
+    path.add_activation(node, spelled.activation)
     if spelled.factor != 1:
-        chain.add_affine(node, np.array(spelled.factor), np.zeros(()))
+        path.add_affine(node, np.array(spelled.factor), np.zeros(()))
     tensors.done |= spelled.nodes
-    tensors.current = spelled.result
-    tensors.shapes[spelled.result] = chain.shape
-    tensors.makers[spelled.result] = node
+    tensors.give(spelled.result, path)
 
 
 def _operator(node: Node) -> Operator | None:
@@ -190,64 +265,61 @@ def _operator(node: Node) -> Operator | None:
 def _dynamic_inputs(node: Node, tensors: _Tensors) -> list[int]:
     """Which inputs depend on the image; all inputs and outputs are checked to be sound."""
     for name in filter(None, node.inputs):
-        if name not in tensors.constants and name not in tensors.shapes:
+        if name not in tensors.constants and name not in tensors.paths:
             raise InputError(f"uses a tensor '{escape(name)}' that no operator before it gives")
-    if not node.outputs or not node.outputs[0]:
+    operator = _operator(node)
+    if not (operator and operator.split) and not (node.outputs and node.outputs[0]):
         raise InputError("is needed for an output other than its first; possible: operators with one output")
-    if node.outputs[0] in tensors.constants or node.outputs[0] in tensors.shapes:
-        raise InputError(f"gives the tensor '{escape(node.outputs[0])}' a second time")
+    given = [name for name in node.outputs if name] if operator and operator.split else node.outputs[:1]
+    twice = [name for n, name in enumerate(given) if name in tensors.constants or name in tensors.paths]
+    twice += [name for name, times in Counter(given).items() if times > 1]
+    if twice:
+        raise InputError(f"gives the tensor '{escape(twice[0])}' a second time")
     if node.domain not in STANDARD and node.domain not in {domain for domain, _ in operators()}:
-        others = [domain for domain in dict.fromkeys(domain for domain, _ in operators()) if domain]
+        others = [
+            domain for domain in dict.fromkeys(domain for domain, _ in operators()) if domain and possible(domain)
+        ]
         listed = ", ".join(f"{possible(domain)} of the domain '{domain}'" for domain in others)
         raise InputError(
             f"is of the domain '{escape(node.domain)}'; possible: standard operators (export without them), {listed}"
         )
-    return [i for i, name in enumerate(node.inputs) if name in tensors.shapes]
+    return [i for i, name in enumerate(node.inputs) if name in tensors.paths]
 
 
-def _constant(node: Node, tensors: _Tensors, chain: Chain) -> None:
-    """Compute a node without the image; the shape of a running tensor is known, whatever branch it is on."""
+def _constant(node: Node, tensors: _Tensors, graph: Graph) -> None:
+    """Compute a node without the image; the shape of a running tensor is known, whatever path it is on."""
     name = node.inputs[0] if node.inputs else ""
     inputs = [tensors.constants.get(i) for i in node.inputs]
-    if name in tensors.shapes:
-        shape = (chain.batch, *tensors.shapes[name])
+    if name in tensors.paths:
+        path = tensors.paths[name]
+        shape = path.shape if path.lost else (graph.batch, *path.shape)
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
     elif node.op not in FOLDABLE and _operator(node) is None:
         _unsupported()
-    result = fold(node, chain.opset, inputs)
+    result = fold(node, graph.opset, inputs)
     tensors.folded += result.size
     if tensors.folded > MAX_ELEMENTS:
         raise InputError(f"brings the computed constants above the possible {MAX_ELEMENTS} values")
     tensors.constants[node.outputs[0]] = result
 
 
-def _check_step(node: Node, dynamic: list[int], tensors: _Tensors, is_float: bool, is_over: bool) -> Operator:
-    """Check that this operator may follow on the running tensor."""
-    if len(dynamic) > 1 or node.inputs[dynamic[0]] != tensors.current:
-        raise InputError("uses a branch of the network; possible: a straight chain, each layer used by the next only")
+def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
+    """Check that this operator may follow on its running tensors."""
     operator = _operator(node)
     if operator is None:
         _unsupported()
+    paths = [tensors.paths[node.inputs[i]] for i in dynamic]
+    if len(dynamic) > 1 and operator.join is None:
+        joining = ", ".join(sorted({name for (_, name), other in operators().items() if other.join}))
+        raise NotHardware(f"takes {len(dynamic)} tensors that depend on the image; possible there: {joining}")
     if dynamic != [0] and not operator.any_input:
         raise InputError("has weights that depend on the image; possible: the running tensor as first input only")
-    if is_over and not operator.neutral:
+    if any(path.is_over for path in paths) and (not operator.neutral or len(dynamic) > 1):
         raise InputError("comes after a Softmax; possible: a Softmax at the end only")
-    if not is_float and not operator.neutral:
+    if not operator.neutral and not all(path.is_float for path in paths):
         raise InputError("computes with integers; possible: floating point, or a Cast of the input before")
     return operator
 
 
 def _unsupported() -> NoReturn:
-    raise InputError(f"is not supported; possible: {possible()}")
-
-
-def _check_outputs(model: OnnxModel, tensors: _Tensors) -> None:
-    """Check that the last tensor is the only output."""
-    for name in model.outputs:
-        if name == tensors.current:
-            continue
-        if name in tensors.makers:
-            raise InputError(f"{tensors.makers[name].label}: is an output and a branch; possible: the last layer only")
-        raise InputError(f"output '{escape(name)}' does not depend on the image; possible: one output, the last layer")
-    if not model.outputs:
-        raise InputError("has no output; possible: one output, the last layer")
+    raise NotHardware(f"is not supported; possible: {possible()}")

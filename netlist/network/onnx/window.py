@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.types import Ints
 from resonet.netlist.network.cnn import Pair, Sides
 from resonet.netlist.network.onnx.file import MAX_ACTIVATION
 from resonet.netlist.network.onnx.node import Node
 
-__all__ = ["Windows", "read_windows"]
+__all__ = ["Windows", "read_kernel", "read_pads", "read_pair", "read_windows"]
+
+AXES = {1: "length", 2: "height, width"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,18 @@ class Windows:
     dilation: Pair
     padding: Sides  # top, left, bottom, right
     out: Pair
-    grown: bool  # ceil_mode added windows that would not be there without it
+    image: Pair
+    counted: Sides  # of the padding, what a mean may count: not what ceil_mode added
+
+    def weighed(self) -> tuple[Ints, Ints]:
+        """How many taps a mean counts, down and across, of each window: those in the image and its counted padding."""
+        found = []
+        for axis in (0, 1):
+            tap = np.arange(self.kernel[axis]) * self.dilation[axis]
+            at = np.arange(self.out[axis])[:, None] * self.stride[axis] - self.padding[axis] + tap
+            before, after = self.counted[axis], self.counted[axis + 2]
+            found.append(((at >= -before) & (at < self.image[axis] + after)).sum(1))
+        return found[0], found[1]
 
     def all_touch(self, image: Pair) -> bool:
         """Tell whether every window holds at least one pixel of the image (none lies in the padding alone)."""
@@ -34,23 +48,40 @@ class Windows:
         )
 
 
-def read_windows(node: Node, image: Pair, kernel: Pair) -> Windows:
-    """Windows of the node's attributes over an image [height, width]."""
-    stride = _pair(node, "strides")
-    dilation = _pair(node, "dilations")
+def read_pair(node: Node, name: str, axes: int, default: int = 1) -> Pair:
+    """Attribute with a number for each of 2 axes, or of 1: that of a signal, which is an image of height 1."""
+    values = node.get(name, ()) or (default,) * axes
+    if len(values) != axes:
+        raise InputError(f"has {len(values)} {name}; possible: {axes} ({AXES[axes]})")
+    return (default, values[0]) if axes == 1 else (values[0], values[1])
+
+
+def read_pads(node: Node, axes: int) -> Sides:
+    """Padding top, left, bottom, right; of a signal left and right only."""
+    pads = node.get("pads", ()) or (0,) * (2 * axes)
+    if len(pads) != 2 * axes or min(pads) < 0:
+        sides = "begin, end" if axes == 1 else "top, left, bottom, right"
+        raise InputError(f"has pads that do not fit; possible: {2 * axes} of zero or more ({sides})")
+    return (0, pads[0], 0, pads[1]) if axes == 1 else (pads[0], pads[1], pads[2], pads[3])
+
+
+def read_windows(node: Node, image: Pair, kernel: Pair, axes: int = 2) -> Windows:
+    """Windows of the node's attributes over an image [height, width]; of 1 axis: over a signal [1, length]."""
+    stride = read_pair(node, "strides", axes)
+    dilation = read_pair(node, "dilations", axes)
     if min(*kernel, *stride, *dilation) < 1:
         raise InputError(f"has kernel {kernel}, strides {stride}, dilations {dilation}; possible: 1 or more")
     reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
-    begin, end = _padding(node, image, reach, stride)
+    begin, end = _padding(node, image, reach, stride, axes)
+    counted = (begin[0], begin[1], end[0], end[1])
     ceil = node.flag("ceil_mode")
-    floor_out, out = [], []
+    out = []
     for size, r, s, before, after in zip(image, reach, stride, begin, end, strict=True):
         if size + before + after < r:
             raise InputError(
                 f"its window reaches over {reach} pixels, the padded image has fewer; {image} before padding"
             )
-        floor_out.append((size + before + after - r) // s + 1)
-        out.append(_ceil_windows(size, r, s, before, after) if ceil else floor_out[-1])
+        out.append(_ceil_windows(size, r, s, before, after) if ceil else (size + before + after - r) // s + 1)
     # ceil_mode lets the last window hang over: there the image is padded up to its end.
     end = [
         max(after, (n - 1) * s + r - size - before)
@@ -64,18 +95,19 @@ def read_windows(node: Node, image: Pair, kernel: Pair) -> Windows:
         dilation=dilation,
         padding=(begin[0], begin[1], end[0], end[1]),
         out=(out[0], out[1]),
-        grown=out != floor_out,
+        image=image,
+        counted=counted,
     )
 
 
-def _pair(node: Node, name: str) -> Pair:
-    values = node.get(name, ()) or (1, 1)
-    if len(values) != 2:
-        raise InputError(f"has {len(values)} {name}; possible: 2 (height, width)")
-    return values[0], values[1]
+def read_kernel(node: Node, axes: int) -> Pair:
+    """Kernel of a pool over 2 axes, or 1."""
+    if not node.get("kernel_shape", ()):
+        raise InputError(f"has no kernel_shape; possible: {axes} ({AXES[axes]})")
+    return read_pair(node, "kernel_shape", axes)
 
 
-def _padding(node: Node, image: Pair, reach: tuple[int, ...], stride: Pair) -> tuple[list[int], list[int]]:
+def _padding(node: Node, image: Pair, reach: tuple[int, ...], stride: Pair, axes: int) -> tuple[list[int], list[int]]:
     """Get the padding before (top, left) and after (bottom, right), from `pads` or worked out for `auto_pad`."""
     mode = node.get("auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
@@ -88,9 +120,7 @@ def _padding(node: Node, image: Pair, reach: tuple[int, ...], stride: Pair) -> t
         return [0, 0], [0, 0]
     if mode not in ("NOTSET", ""):
         raise InputError("has an unknown auto_pad; possible: NOTSET, SAME_UPPER, SAME_LOWER, VALID")
-    pads = node.get("pads", ()) or (0, 0, 0, 0)
-    if len(pads) != 4 or min(pads) < 0:
-        raise InputError("has pads that do not fit; possible: 4 of zero or more (top, left, bottom, right)")
+    pads = read_pads(node, axes)
     return list(pads[:2]), list(pads[2:])
 
 

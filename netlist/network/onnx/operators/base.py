@@ -4,20 +4,29 @@ A handler gets the chain, the node and the node's inputs as arrays; None stands 
 first input, but for the elementwise operators) and for optional inputs that are left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.types import Ints
 from resonet.netlist.network.activations.base import Inputs
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
 
-__all__ = ["Handler", "Inputs", "Operator", "fitted", "floats", "optional"]
+__all__ = ["Handler", "Inputs", "Join", "NotHardware", "Operator", "Split", "fitted", "floats", "optional"]
 
 Handler = Callable[[Chain, Node, Inputs], None]
+# Of several running tensors: node, their paths by input (None: a constant; the same path where it is the same tensor),
+# constants by input -> the path of the result, in which all end.
+Join = Callable[[Node, Sequence[Chain | None], Inputs], Chain]
+Split = Callable[[Chain, Node, Inputs], Sequence[Ints]]  # index table [*shape] of each output
+
+
+class NotHardware(InputError):
+    """Nothing that hardware could make, unless it is part of a function that is made as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,10 @@ class Operator:
     domain: str = ""  # "" is the standard's
     any_input: bool = False  # the running tensor may be any input, not only the first
     neutral: bool = False  # computes nothing, so that it may stand on integers and behind the end
+    made: bool = False  # stands in no file, only in what is made of one while it is read
     last: bool = False  # nothing that computes may follow it
+    join: Join | None = None  # where several of its inputs may be running tensors
+    split: Split | None = None  # where it has several outputs
 
 
 def optional(inputs: Inputs, i: int) -> Array | None:
@@ -42,7 +54,8 @@ def floats(inputs: Inputs, i: int, what: str) -> Array:
     array = optional(inputs, i)
     if array is None:
         raise InputError(f"has no constant {what}; possible: weights stored in the file")
-    return array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN; found by the check for finite weights
+        return array.astype(np.float64)
 
 
 def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:

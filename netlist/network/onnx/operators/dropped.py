@@ -16,7 +16,7 @@ def _identity(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 def _dropout(chain: Chain, node: Node, inputs: Inputs) -> None:
     training = optional(inputs, 2)
-    if training is not None and training.any():
+    if (training is not None and training.any()) or not node.flag("is_test", True):
         raise InputError("is in training mode; possible: inference (export with model.eval())")
     chain.notes.append("Dropout dropped: it does nothing in inference")
 
@@ -31,19 +31,35 @@ def _cast(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 def _softmax(chain: Chain, node: Node, inputs: Inputs) -> None:
     """Drop it where it normalises over all outputs of an image, so that their order stays."""
-    rank = 1 + len(chain.shape)
-    axis = node.get("axis", -1 if chain.opset >= 13 else 1)
-    axis = axis + rank if axis < 0 else axis
     # Before opset 13 the axis and all after it are normalised together.
-    span = chain.shape[axis - 1 : axis if chain.opset >= 13 else None]
-    if not 1 <= axis < rank or math.prod(span) != math.prod(chain.shape):
-        raise InputError(f"normalises {[1, *chain.shape]} over axis {axis}; possible: over all outputs of an image")
+    _check_axis(chain, node.get("axis", -1 if chain.opset >= 13 else 1), chain.opset < 13, "normalises")
     chain.notes.append(f"{node.op} dropped: it does not change the ranking")
+
+
+def _ranking(chain: Chain, node: Node, inputs: Inputs) -> None:
+    """Drop what gives the number of the largest output: it is the class of the outputs themselves."""
+    if node.op == "ArgMax" and node.flag("select_last_index"):
+        raise InputError("takes the last of equal outputs; possible: the first (select_last_index = 0)")
+    if node.op == "TopK" and not node.flag("largest", True):
+        raise InputError("takes the smallest outputs; possible: the largest (largest = 1)")
+    _check_axis(chain, node.get("axis", 0 if node.op == "ArgMax" else -1), False, "ranks")
+    chain.notes.append(f"{node.op} dropped: the class is the number of the largest output")
+
+
+def _check_axis(chain: Chain, axis: int, and_after: bool, does: str) -> None:
+    """Check that an axis (and those after it) holds all outputs of an image."""
+    rank = 1 + len(chain.shape)
+    axis = 1 if chain.lost and axis == 0 else axis
+    place = axis + rank if axis < 0 else axis
+    span = chain.shape[place - 1 : None if and_after else place]
+    if not 1 <= place < rank or math.prod(span) != math.prod(chain.shape):
+        raise InputError(f"{does} {[1, *chain.shape]} over axis {axis}; possible: over all outputs of an image")
 
 
 OPERATORS = (
     Operator("Cast", _cast, neutral=True),
     Operator("Dropout", _dropout, neutral=True),
     Operator("Identity", _identity, neutral=True),
+    *(Operator(name, _ranking, neutral=True, last=True) for name in ("ArgMax", "TopK")),
     *(Operator(name, _softmax, last=True) for name in ("LogSoftmax", "Softmax")),
 )

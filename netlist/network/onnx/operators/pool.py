@@ -1,67 +1,117 @@
-"""Pools: means are depthwise equal weights, maxima are a layer of their own."""
+"""Pools: means are depthwise weights, maxima are a layer of their own."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Operator, optional
-from resonet.netlist.network.onnx.window import Windows, read_windows
+from resonet.netlist.network.onnx.operators.conv import seen
+from resonet.netlist.network.onnx.window import Windows, read_kernel, read_windows
 
 __all__ = ["OPERATORS"]
 
 
-def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...] | None = None) -> None:
-    """Append the mean over windows of the running image as depthwise equal weights."""
+def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...], counts: Ints | None = None) -> None:
+    """Append sums over windows of the running image, each divided by its count [out_h, out_w].
+
+    Windows of another count have other weights: each count gets chains of its own, as many a channel as there are
+    counts, and wires take of each window the one that it needs.
+    """
     channels, height, width = chain.image()
-    area = math.prod(windows.kernel)
+    kinds, which = (np.ones(1), None) if counts is None else np.unique(counts, return_inverse=True)
+    chain.graph.reserve(channels * len(kinds) * math.prod(windows.kernel))
+    weight: Array = np.tile(1 / kinds, channels)[:, None, None, None]
     layer = Synapses(
         name="",
         source=node.source,
         kind="average_pool",
-        weight=np.broadcast_to(1 / area, (channels, 1, *windows.kernel)),
-        bias=np.zeros(channels),
+        weight=np.broadcast_to(weight, (len(weight), 1, *windows.kernel)),
+        bias=np.zeros(len(weight)),
         in_shape=(channels, height, width),
-        out_shape=(channels, *windows.out),
+        out_shape=(len(weight), *windows.out),
         groups=channels,
     )
-    chain.add_synapses(layer, shape=shape, windows=windows)
-
-
-def _kernel(node: Node) -> tuple[int, int]:
-    kernel = node.get("kernel_shape", ())
-    if len(kernel) != 2:
-        raise InputError(f"has kernel_shape {list(kernel)}; possible: two numbers (height, width)")
-    return kernel[0], kernel[1]
+    chain.add_synapses(layer, shape=layer.out_shape, windows=windows)
+    if which is not None and len(kinds) > 1:
+        size = math.prod(windows.out)
+        place = which.reshape(-1) * size + np.arange(size)
+        table = np.arange(channels)[:, None] * (len(kinds) * size) + place
+        chain.add_wiring(node, table.reshape(channels, *windows.out))
+        chain.notes.append(f"{node.op} has windows of {len(kinds)} sizes at its edges: a chain for each of them")
+    chain.shape = shape
 
 
 def _average_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
-    windows = read_windows(node, chain.image()[1:], _kernel(node))
-    if windows.grown:
-        raise InputError(
-            "has ceil_mode with windows that hang over the edge; possible: ceil_mode = 0, or sizes that fit"
-        )
-    if any(windows.padding) and not node.flag("count_include_pad"):
-        raise InputError(
-            "averages without its padding, so that edge windows have other weights; possible: no padding, or "
-            "count_include_pad = 1"
-        )
-    _add_mean(chain, node, windows)
+    axes = len(chain.shape) - 1
+    image = chain.image()
+    windows = read_windows(node, image[1:], read_kernel(node, axes), axes)
+    if not node.flag("count_include_pad"):
+        windows = replace(windows, counted=(0, 0, 0, 0))
+    rows, columns = windows.weighed()
+    if not (rows.all() and columns.all()):
+        raise InputError("has windows that lie in the padding alone; possible: padding smaller than the kernel")
+    shape = seen(chain, (image[0], *windows.out))
+    counts = np.outer(rows, columns)
+    whole = [taps == kernel for taps, kernel in zip((rows, columns), windows.kernel, strict=True)]
+    alone = all((of_axis | (taps == 1)).all() for of_axis, taps in zip(whole, (rows, columns), strict=True))
+    if alone and (counts != counts[0, 0]).any():
+        windows, counts = _repeat_edges(chain, node, windows), np.full_like(counts, math.prod(windows.kernel))
+    _add_mean(chain, node, windows, shape, counts)
+
+
+def _repeat_edges(chain: Chain, node: Node, windows: Windows) -> Windows:
+    """The windows over an image that wires have made larger by what lies at its edges.
+
+    Where a window counts all of its taps or one only, that one in every tap has the mean of the window, too.
+    """
+    channels, *image = chain.image()
+    places = []
+    for axis, size in enumerate(image):
+        before, after, low, high = (sides[n] for sides in (windows.padding, windows.counted) for n in (axis, axis + 2))
+        at = np.arange(-before, size + after).clip(-low, size - 1 + high)
+        places.append(np.where((at >= 0) & (at < size), at, -1))
+    rows, columns = places
+    table = np.arange(channels)[:, None, None] * math.prod(image) + rows[:, None] * image[1] + columns
+    table[:, (rows[:, None] < 0) | (columns < 0)] = -1
+    chain.add_wiring(node, table)
+    return replace(windows, padding=(0, 0, 0, 0))
 
 
 def _whole_image(image: tuple[int, int]) -> Windows:
-    return Windows(kernel=image, stride=(1, 1), dilation=(1, 1), padding=(0, 0, 0, 0), out=(1, 1), grown=False)
+    return Windows(
+        kernel=image,
+        stride=(1, 1),
+        dilation=(1, 1),
+        padding=(0, 0, 0, 0),
+        out=(1, 1),
+        image=image,
+        counted=(0, 0, 0, 0),
+    )
 
 
-def _global_average_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
-    _add_mean(chain, node, _whole_image(chain.image()[1:]))
+def _pool_all(chain: Chain, node: Node, shape: tuple[int, ...]) -> None:
+    """Pool each channel of the running image to one value."""
+    windows = _whole_image(chain.image()[1:])
+    if node.op in ("GlobalMaxPool", "ReduceMax"):
+        chain.add_max_pool(node, windows)
+        chain.shape = shape
+    else:
+        count = 1 if node.op == "ReduceSum" else math.prod(windows.kernel)
+        _add_mean(chain, node, windows, shape, np.full((1, 1), count))
 
 
-def _reduce_mean(chain: Chain, node: Node, inputs: Inputs) -> None:
-    """Mean over any axes but the batch: wires bring the kept axes to the front, then it is a global average."""
+def _global_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
+    _pool_all(chain, node, seen(chain, (chain.image()[0], 1, 1)))
+
+
+def _reduce(chain: Chain, node: Node, inputs: Inputs) -> None:
+    """Pool any axes but the batch: wires bring the kept axes to the front, then it is a pool of all that is left."""
     given = optional(inputs, 1)
     axes = node.get("axes", ()) if given is None else tuple(int(a) for a in given.ravel()[:8])
     if not axes and node.flag("noop_with_empty_axes"):
@@ -69,9 +119,7 @@ def _reduce_mean(chain: Chain, node: Node, inputs: Inputs) -> None:
     rank = 1 + len(chain.shape)
     reduced = sorted({axis % rank for axis in axes if -rank <= axis < rank})
     if len(reduced) != len(axes) or not reduced or reduced[0] == 0:
-        raise InputError(
-            f"averages over the axes {list(axes)}; possible: the axes of the image, not the batch (axis 0)"
-        )
+        raise InputError(f"pools the axes {list(axes)}; possible: the axes of the image, not the batch (axis 0)")
     shape = chain.shape
     kept = [axis for axis in range(1, rank) if axis not in reduced]
     table = np.arange(math.prod(shape)).reshape(shape).transpose([axis - 1 for axis in kept + reduced])
@@ -79,12 +127,13 @@ def _reduce_mean(chain: Chain, node: Node, inputs: Inputs) -> None:
     chain.add_wiring(node, table.reshape(math.prod(table.shape[: len(kept)]), math.prod(rows), columns))
     keep = node.flag("keepdims", True)
     left = tuple(1 if axis in reduced else shape[axis - 1] for axis in range(1, rank) if keep or axis in kept)
-    _add_mean(chain, node, _whole_image(chain.image()[1:]), shape=left)
+    _pool_all(chain, node, left)
 
 
 def _max_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
+    axes = len(chain.shape) - 1
     image = chain.image()[1:]
-    windows = read_windows(node, image, _kernel(node))
+    windows = read_windows(node, image, read_kernel(node, axes), axes)
     if not windows.all_touch(image):
         raise InputError("has windows that lie in the padding alone; possible: padding smaller than the kernel")
     chain.add_max_pool(node, windows)
@@ -92,7 +141,7 @@ def _max_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 OPERATORS = (
     Operator("AveragePool", _average_pool),
-    Operator("GlobalAveragePool", _global_average_pool),
+    *(Operator(name, _global_pool) for name in ("GlobalAveragePool", "GlobalMaxPool")),
     Operator("MaxPool", _max_pool),
-    Operator("ReduceMean", _reduce_mean),
+    *(Operator(name, _reduce) for name in ("ReduceMax", "ReduceMean", "ReduceSum")),
 )

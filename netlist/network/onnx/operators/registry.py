@@ -57,7 +57,9 @@ def operators() -> Mapping[tuple[str, str], Operator]:
 def possible(domain: str | None = None) -> str:
     """Operators for messages: those of a domain, or all."""
     names: dict[str, list[str]] = {}
-    for (its, name), _ in sorted(operators().items()):
+    for (its, name), operator in sorted(operators().items()):
+        if operator.made:
+            continue
         names.setdefault(its, []).append(name)
     if domain is not None:
         return " and ".join(names.get(domain, []))

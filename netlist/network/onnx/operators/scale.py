@@ -4,15 +4,23 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.file import NUMPY_OPSET, Array
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fitted, floats
+from resonet.netlist.network.onnx.operators.joins import JOINS
 
 __all__ = ["OPERATORS"]
 
 
 def _batch_normalization(chain: Chain, node: Node, inputs: Inputs) -> None:
-    if node.flag("training_mode") or not node.flag("spatial", True):
-        raise InputError("is in training mode or per pixel; possible: inference with one factor per channel")
+    # Before opset 14 the file says so by outputs for the statistics, before 7 by is_test = 0.
+    if node.flag("training_mode") or any(node.outputs[1:]) or not node.flag("is_test", True):
+        raise InputError(
+            "is in training mode: it normalises each batch by itself; possible: one factor and offset per channel "
+            "(call model.eval() and export again, without training=TrainingMode.TRAINING)"
+        )
+    if not node.flag("spatial", True):
+        raise InputError("has statistics of every pixel; possible: one factor and offset per channel (spatial = 1)")
     if not chain.shape:
         raise InputError("needs channels, gets one number per image")
     scale, bias, mean, variance = (
@@ -35,6 +43,8 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
     if len(inputs) != 2 or constant is None:
         raise InputError("needs two inputs; possible: the running tensor and a constant")
     shape = (1, *chain.shape)
+    if chain.opset < NUMPY_OPSET:
+        constant = _aligned(node, constant, len(shape), inputs[0] is None)
     try:
         fits = np.broadcast_shapes(shape, constant.shape) == shape
     except ValueError:
@@ -60,6 +70,19 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
         chain.add_affine(node, one if node.op == "Add" else -one, c)
 
 
+def _aligned(node: Node, constant: Array, rank: int, is_second: bool) -> Array:
+    """A constant of an old file: its axes begin at `axis` of the running tensor, or end where those end."""
+    if "axis" not in node.attributes or not node.flag("broadcast"):
+        return constant
+    axis = node.get("axis", 0)
+    after = rank - (axis % rank) - constant.ndim
+    if not is_second or not -rank <= axis < rank or after < 0:
+        raise InputError(
+            f"aligns a constant {list(constant.shape)} to axis {axis} of {rank}; possible: what fits there"
+        )
+    return constant.reshape(*constant.shape, *[1] * after)
+
+
 def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
     chain.add_affine(node, -np.ones(()), np.zeros(()))
 
@@ -67,5 +90,5 @@ def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
 OPERATORS = (
     Operator("BatchNormalization", _batch_normalization),
     Operator("Neg", _negative),
-    *(Operator(name, _elementwise, any_input=True) for name in ("Add", "Div", "Mul", "Sub")),
+    *(Operator(name, _elementwise, any_input=True, join=JOINS[name]) for name in ("Add", "Div", "Mul", "Sub")),
 )

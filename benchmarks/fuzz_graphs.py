@@ -1,0 +1,42 @@
+"""Random networks with branches, read by resonet and run by onnxruntime: equal, or refused with a node's name.
+
+    python benchmarks/fuzz_graphs.py --cases 3000 [--from 0]
+
+Convolutions (groups, dilation, padding, strides), pools, activations in one node or spelled in several, sums, splits,
+concatenations, channels-last blocks, several outputs, nodes in any order. Exit status 1 if one was read differently.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fuzz"))
+
+from graphs import check
+
+
+def main() -> None:
+    """Check all cases, print the counts, then every fault."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=3000)
+    parser.add_argument("--from", type=int, default=0, dest="first", help="number of the first case")
+    given = parser.parse_args()
+    start, counts, faults = time.perf_counter(), Counter[str](), []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(given.first, given.first + given.cases):
+            kind, detail = check(seed, Path(folder) / "graph.onnx")
+            counts[kind] += 1
+            if kind not in ("equal", "refused"):
+                faults.append(f"graph {seed}: {kind}: {detail}")
+    print(", ".join(f"{count} {kind}" for kind, count in counts.items()), f"({time.perf_counter() - start:.0f} s)")
+    print("\n".join(faults) if faults else "no faults")
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()

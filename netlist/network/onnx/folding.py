@@ -1,0 +1,70 @@
+"""What folds into the weights of a layer: factors and offsets behind it, and a scale layer before it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Ints
+from resonet.netlist.network.activations.linear import LINEAR
+from resonet.netlist.network.cnn import Synapses
+
+__all__ = ["finite", "fold_affine", "fold_scale", "scaled"]
+
+
+def scaled(layer: Synapses, factor: Array, shift: Array | float) -> Synapses:
+    """The layer with its outputs times `factor` [out] plus `shift`, before its activation."""
+    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
+        addends = tuple(replace(a, weight=a.weight * factor[:, None, None, None]) for a in layer.addends)
+        weight, bias = layer.weight * factor[:, None, None, None], layer.bias * factor + shift
+    return replace(layer, weight=weight, bias=bias, addends=addends)
+
+
+def fold_affine(layer: Synapses, index: Ints, scale: Array, offset: Array) -> Synapses | None:
+    """Take `scale * x + offset` after wires `index` (-1: not of this layer) into it; None if a channel needs two."""
+    wired = index >= 0
+    channel = index[wired] // layer.positions
+    factor = _per_channel(scale[wired], channel, np.ones(len(layer.bias)))
+    shift = _per_channel(offset[wired], channel, np.zeros(len(layer.bias)))
+    if factor is None or shift is None:
+        return None
+    return scaled(layer, factor, shift)
+
+
+def fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
+    """Take a scale layer into the weighted layer after it; None where that is not the same.
+
+    Spares the hardware a layer, and an input that the scale layer would make negative.
+    """
+    if scale.kind != "scale" or scale.addends or scale.activation != LINEAR:
+        return None
+    if scale.out_shape[0] == 1 and math.prod(scale.out_shape) == math.prod(layer.in_shape):
+        channels = layer.in_shape[0]  # one factor for all, whatever shape they have
+        weight, bias = np.repeat(scale.weight, channels, axis=0), np.repeat(scale.bias, channels)
+        scale = replace(scale, weight=weight, bias=bias, out_shape=layer.in_shape)
+    if scale.out_shape != layer.in_shape:
+        return None
+    if any(layer.padding) and scale.bias.any():
+        return None  # padded pixels are zero after the offset, not before
+    outputs, inputs = layer.weight.shape[:2]
+    channel = (np.arange(outputs) // (outputs // layer.groups))[:, None] * inputs + np.arange(inputs)
+    with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
+        weight = layer.weight * scale.weight[:, 0, 0, 0][channel][:, :, None, None]
+        bias = layer.bias + (layer.weight.sum((2, 3)) * scale.bias[channel]).sum(1)
+    return replace(layer, weight=weight, bias=bias)
+
+
+def _per_channel(values: Array, channel: Ints, out: Array) -> Array | None:
+    """One value per channel of `out`, or None if two elements of one channel differ."""
+    out[channel] = values
+    return out if (out[channel] == values).all() else None
+
+
+def finite(layer: Synapses) -> Synapses:
+    """Raise InputError where weights are not finite."""
+    arrays: Sequence[Array] = (layer.weight, layer.bias, *(addend.weight for addend in layer.addends))
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InputError("has weights that are NaN or infinite; possible: finite weights")
+    return layer

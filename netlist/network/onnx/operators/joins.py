@@ -1,0 +1,139 @@
+"""What joins several paths, or ends in several: sums, concatenations, splits."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Ints
+from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.file import Array
+from resonet.netlist.network.onnx.node import Node
+from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator
+from resonet.netlist.network.onnx.sums import add_up
+
+__all__ = ["JOINS", "OPERATORS"]
+
+
+def _sum(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
+    """Add, Sub, Sum of paths and, behind them, constants; of one taken twice it is a factor."""
+    signs = [-1.0 if node.op == "Sub" and place == 1 else 1.0 for place in range(len(paths))]
+    terms: list[tuple[Chain, float]] = []
+    places: dict[object, int] = {}
+    ended: set[int] = set()
+    for path, sign in zip(paths, signs, strict=True):
+        if path is None:
+            continue
+        same = places.setdefault((path.at, path.shape), len(terms))
+        if same == len(terms):
+            terms.append((path, sign))
+            continue
+        other, factor = terms[same]
+        terms[same] = other, factor + sign
+        if path is not other and id(path) not in ended:
+            ended.add(id(path))
+            path.graph.release(path.at)
+    if len(terms) > 1:
+        chain = add_up(node, terms)
+    else:
+        [(chain, factor)] = terms
+        if factor != 1:
+            chain.add_affine(node, np.array(factor), np.zeros(()))
+    shape = (1, *chain.shape)
+    for constant in (x for x in inputs if x is not None):
+        try:
+            fits = np.broadcast_shapes(shape, constant.shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise InputError(
+                f"adds a constant {list(constant.shape)} to {list(shape)}; possible: a constant per channel or pixel"
+            )
+        chain.add_affine(node, np.ones(()), np.broadcast_to(constant.astype(np.float64), shape)[0])
+    return chain
+
+
+def _axis(node: Node, shape: tuple[int, ...], default: int | None = None) -> int:
+    """Axis of the attribute, in a shape without the batch."""
+    if default is None and "axis" not in node.attributes:
+        raise InputError("has no axis; possible: an axis of the image")
+    axis, rank = node.get("axis", default or 0), 1 + len(shape)
+    if not -rank <= axis < rank or axis % rank == 0:
+        raise InputError(f"works over axis {axis} of {rank}; possible: the axes of the image, not the batch (axis 0)")
+    return axis % rank - 1
+
+
+def _concat(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
+    """Lists of tones one behind the other; constants may be zero only."""
+    first = next(path for path in paths if path is not None)
+    axis = _axis(node, first.shape)
+    shapes = [path.shape if path else _zeros(inputs[n], first) for n, path in enumerate(paths)]
+    fit = {(*shape[:axis], 0, *shape[axis + 1 :]) if len(shape) == len(first.shape) else () for shape in shapes}
+    if len(fit) > 1:
+        raise InputError(f"joins {', '.join(str(list(s)) for s in shapes)} along axis {axis + 1}; possible: equal rest")
+    first.check_shape((sum(math.prod(shape) for shape in shapes),))
+    parts: list[Ints] = []
+    taken: list[Chain] = []
+    starts: dict[int, int] = {}
+    start = 0
+    for path, shape in zip(paths, shapes, strict=True):
+        if path is None:
+            parts.append(np.full(shape, -1))
+            continue
+        if id(path) not in starts:
+            starts[id(path)], start = start, start + math.prod(shape)
+            taken.append(path)
+        parts.append(starts[id(path)] + np.arange(math.prod(shape)).reshape(shape))
+    first.add_wiring(node, np.concatenate(parts, axis=axis), taken[1:])
+    return first
+
+
+def _zeros(constant: Array | None, chain: Chain) -> tuple[int, ...]:
+    """Shape of a constant without the batch, if it holds zeros only."""
+    if constant is None or constant.ndim == 0 or constant.shape[0] != chain.batch or constant.any():
+        raise InputError("appends constants to what depends on the image; possible: zeros, one for each image")
+    return constant.shape[1:]
+
+
+def _split(chain: Chain, node: Node, inputs: Inputs) -> list[Ints]:
+    """Index table of each output."""
+    axis = _axis(node, chain.shape, 0)
+    size, count = chain.shape[axis], len(node.outputs)
+    given = inputs[1] if len(inputs) > 1 else None
+    sizes = [*node.get("split", ())] if given is None else [int(n) for n in given.ravel()[: count + 1]]
+    if not sizes:
+        each = -(-size // count) if "num_outputs" in node.attributes else size // count
+        sizes = [each] * (count - 1) + [size - each * (count - 1) if "num_outputs" in node.attributes else each]
+    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != size or node.get("num_outputs", count) != count:
+        raise InputError(f"splits {size} values into {count} parts of {sizes[:8]}; possible: sizes that add up")
+    table = np.arange(math.prod(chain.shape)).reshape(chain.shape)
+    return np.split(table, np.cumsum(sizes[:-1]), axis=axis)
+
+
+def _one_split(chain: Chain, node: Node, inputs: Inputs) -> None:
+    chain.add_wiring(node, _split(chain, node, inputs)[0])
+
+
+def _product(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
+    raise NotHardware(
+        f"{'divides' if node.op == 'Div' else 'multiplies'} two signals of the network: hardware adds signals, it does "
+        "not multiply them; possible: Add, Sub, Sum and Concat of signals, factors that are constant"
+    )
+
+
+def _one_sum(chain: Chain, node: Node, inputs: Inputs) -> None:
+    _sum(node, [chain, *[None] * (len(inputs) - 1)], inputs)
+
+
+def _one_concat(chain: Chain, node: Node, inputs: Inputs) -> None:
+    at = next((n for n, name in enumerate(inputs) if name is None), 0)
+    _concat(node, [chain if n == at else None for n in range(len(inputs))], inputs)
+
+
+JOINS: dict[str, Join] = {"Add": _sum, "Concat": _concat, "Div": _product, "Mul": _product, "Sub": _sum, "Sum": _sum}
+OPERATORS = (
+    Operator("Concat", _one_concat, any_input=True, neutral=True, join=_concat),
+    Operator("Split", _one_split, neutral=True, split=_split),
+    Operator("Sum", _one_sum, any_input=True, join=_sum),
+)
