@@ -70,7 +70,10 @@ class MobileNet(nn.Module):
 
 
 class SignalNet(nn.Module):
-    """Convolutions along time over in-phase and quadrature samples, each with pooling, then the mean over time."""
+    """Convolutions along time over in-phase and quadrature, each with pooling, then the mean over time.
+
+    It takes codes of an offset-binary converter / 255, and centres them.
+    """
 
     def __init__(self, classes: int = 8, width: int = 16) -> None:
         super().__init__()
@@ -89,4 +92,4 @@ class SignalNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [n, classes] of signals [n, 2, samples]."""
-        return self.dense(self.layers(x).mean(2))
+        return self.dense(self.layers((x - 0.5) * 4).mean(2))

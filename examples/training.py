@@ -15,7 +15,7 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f'training needs {error.name}, which is not installed: pip install "resonet[train]"') from error
 
-__all__ = ["Recipe", "accuracy", "export", "fit", "flipped", "logits", "shifted"]
+__all__ = ["Recipe", "accuracy", "export", "fit", "flipped", "logits", "restore", "shifted", "unchanged"]
 
 Augment = Callable[[Tensor], Tensor]
 CHECKED = 512  # images on which torch and onnxruntime are compared
@@ -47,6 +47,11 @@ def shifted(images: Tensor, reach: int = 2) -> Tensor:
 def flipped(images: Tensor) -> Tensor:
     """Every second image, at random, seen in a mirror."""
     return torch.where(torch.rand(len(images), 1, 1, 1) < 0.5, images.flip(-1), images)
+
+
+def unchanged(signals: Tensor) -> Tensor:
+    """For what is not augmented."""
+    return signals
 
 
 def fit(net: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe, augment: Augment, kept: Path) -> None:
