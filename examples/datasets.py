@@ -39,7 +39,9 @@ def read_idx_pair(folder: Path, part: str) -> Labelled:
     images = _read_idx(folder, f"{stem}-images-idx3-ubyte", 3)
     labels = _read_idx(folder, f"{stem}-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
-        raise InputError(f"{folder}: {len(images)} images of {stem}, but {len(labels)} labels; possible: as many of both")
+        raise InputError(
+            f"{folder}: {len(images)} images of {stem}, but {len(labels)} labels; possible: as many of both"
+        )
     return Labelled(images[:, None], _classes(labels, folder))
 
 

@@ -45,7 +45,10 @@ def main() -> None:
     classes = torch.from_numpy(labels.astype(np.int64))
     training.fit(net, signals, classes, recipe, training.unchanged, path.with_suffix(".kept.npz"))
     training.export(net, signals, path, "signal")
-    for name, count, seed in (("test", TEST_RECORDS, TEST_SEED), ("calibration", CALIBRATION_RECORDS, CALIBRATION_SEED)):
+    for name, count, seed in (
+        ("test", TEST_RECORDS, TEST_SEED),
+        ("calibration", CALIBRATION_RECORDS, CALIBRATION_SEED),
+    ):
         codes, labels = records(count, seed)
         np.savez_compressed(args.out / f"signals_{name}.npz", images=codes, labels=labels)
         print(f"{name}: accuracy {training.accuracy(path, codes.astype(np.float32) / 255, labels):.4f}")
