@@ -15,13 +15,15 @@ def fitted(design: "Design") -> list[dict[str, Any]]:
 
     Errors are parts of the range of outputs; 0 where the activation itself is of straight pieces.
     """
+    from resonet.netlist.network.cnn import inner_layers
+
     found = []
-    for entry in design.plan.layers[:-1]:
-        neuron = design.neuron(entry.layer.name)
+    for layer in inner_layers(design.cnn):
+        neuron = design.neuron(layer.name)
         if neuron.curve is not None or neuron.error is not None:
             off = (neuron.error.largest, neuron.error.rms) if neuron.error else (0.0, 0.0)
             pieces = {"pieces": neuron.curve.pieces if neuron.curve else 1, "error_max": off[0], "error_rms": off[1]}
-            found.append({"layer": entry.layer.name, "activation": str(entry.layer.activation)} | pieces)
+            found.append({"layer": layer.name, "activation": str(layer.activation)} | pieces)
     return found
 
 

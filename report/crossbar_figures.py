@@ -62,24 +62,24 @@ def _error_tick(y: float, _: object) -> str:
 
 
 def _errors(axes: Axes, points: Sequence[CrossbarPoint], axis: Axis, chains: Mapping[str, float]) -> None:
+    axes.set_yscale("log")  # and the limits before what is drawn: of equal numbers there are none
+    axes.set_ylim(80 * LEAST_SHOWN, 30)
     _curves(axes, points, axis, error=True)
     for program, level in chains.items():
         axes.axhline(100 * max(level, LEAST_SHOWN), color=CHAINS[program][1], linestyle="--", label=CHAINS[program][0])
-    axes.set_yscale("log")
-    axes.set_ylim(80 * LEAST_SHOWN, 30)
     axes.yaxis.set_major_formatter(FuncFormatter(_error_tick))
 
 
 def _accuracy(axes: Axes, points: Sequence[CrossbarPoint], axis: Axis, chains: Mapping[str, float]) -> None:
     """Accuracy on the logarithmic scale of what is missing to 100 %, best on top."""
+    missed = [1 - share for share in chains.values()] + [1 - (p.accuracy or 0.0) for p in points]
+    axes.set_yscale("log")
+    axes.set_ylim(110, 70 * max(min(missed), LEAST_MISSED))
     _curves(axes, points, axis, error=False)
     for program, share in chains.items():
         label, colour = CHAINS.get(program, ("trained network, software", INK))
         style = "--" if program in CHAINS else "-"
         axes.axhline(100 * max(1 - share, LEAST_MISSED), color=colour, linestyle=style, linewidth=1.2, label=label)
-    axes.set_yscale("log")
-    missed = [1 - share for share in chains.values()] + [1 - (p.accuracy or 0.0) for p in points]
-    axes.set_ylim(110, 70 * max(min(missed), LEAST_MISSED))
     ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100) if t > 80 * max(min(missed), LEAST_MISSED)]
     axes.set_yticks(ticks, [f"{100 - t:g}" for t in ticks])
     axes.yaxis.set_minor_locator(NullLocator())

@@ -37,7 +37,7 @@ from resonet.netlist.design.model_table import printable, stored_output, stored_
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
-from resonet.netlist.network.cnn import Cnn, fitted_layers
+from resonet.netlist.network.cnn import Cnn, fitted_layers, inner_layers
 from resonet.netlist.network.onnx.external import model_bytes
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
@@ -85,11 +85,8 @@ def _fingerprint(cnn: Cnn, tables: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
-def _neuron_table(design: Design, number: int) -> dict[str, Any]:
-    """What is to be known of a layer's transconductors, if their curve is not straight."""
-    name = design.plan.layers[number].layer.name
-    if number == len(design.plan.layers) - 1:
-        return {}
+def _neuron_table(design: Design, name: str) -> dict[str, Any]:
+    """What is to be known of the transconductors of a layer with neurons, if their curve is not straight."""
     neuron = design.neuron(name)
     found: dict[str, Any] = {"neuron_pieces": neuron.curve.pieces} if neuron.curve else {}
     if neuron.error:
@@ -115,7 +112,7 @@ def _sums(path: Path, tables: Any, cnn: Cnn) -> dict[str, tuple[float, float]]:
 
 def _tables(design: Design) -> dict[str, Any]:
     """The content of design.toml."""
-    layers = {}
+    layers, inner = {}, {layer.name for layer in inner_layers(design.cnn)}
     for number, entry in enumerate(design.plan.layers):
         layer, scale = entry.layer, design.scales[entry.layer.name]
         layers[layer.name] = {
@@ -129,7 +126,7 @@ def _tables(design: Design) -> dict[str, Any]:
             "weight_scale": design.programs["coupled"].layers[number].weight_scale,
             "input_offset": scale.offset,
             "input_full_scale": scale.full_scale,
-        } | _neuron_table(design, number)
+        } | (_neuron_table(design, layer.name) if layer.name in inner else {})
     model = {
         "file": design.cnn.file,
         "sha256": design.cnn.sha256,

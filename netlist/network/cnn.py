@@ -32,6 +32,7 @@ __all__ = [
     "apply_wiring",
     "built_network",
     "fitted_layers",
+    "inner_layers",
     "layer_parts",
     "max_pool",
     "patches",
@@ -229,9 +230,19 @@ class Cnn:
         return graph
 
 
+def inner_layers(cnn: Cnn) -> tuple[Synapses, ...]:
+    """Weighted layers with neurons behind them: those that another weighted layer takes, over pools and wires."""
+    needed: set[int] = set()
+    for number in reversed(range(len(cnn.layers))):
+        if isinstance(cnn.layers[number], Synapses) or number in needed:
+            needed.update(cnn.inputs[number])
+    taken = (cnn.layers[number] for number in sorted(needed) if number != IMAGE)
+    return tuple(layer for layer in taken if isinstance(layer, Synapses))
+
+
 def fitted_layers(cnn: Cnn) -> list[str]:
-    """Layers whose neurons are fitted to their activation: behind the last there are none."""
-    return [layer.name for layer in cnn.synapses[:-1] if not layer.activation.exact]
+    """Layers whose neurons are fitted to their activation: behind those that only the output needs there are none."""
+    return [layer.name for layer in inner_layers(cnn) if not layer.activation.exact]
 
 
 def built_network(cnn: Cnn, fits: Mapping[str, Fit]) -> Cnn:

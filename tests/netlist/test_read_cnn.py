@@ -322,13 +322,13 @@ CASES = {
         IMAGE,
         17,
         [("MaxPool", [], {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1]}), CONV],
-        ["maxpool1", "conv1"],
+        ["scale1", "maxpool1", "conv1"],
     ),
     "max pool ceil": (
         IMAGE,
         17,
         [("MaxPool", [], {"kernel_shape": [2, 3], "strides": [2, 2], "ceil_mode": 1}), CONV],
-        ["maxpool1", "conv1"],
+        ["scale1", "maxpool1", "conv1"],
     ),
     "max pool ceil padded": (
         (2, 5, 5),
@@ -337,19 +337,19 @@ CASES = {
             ("MaxPool", [], {"kernel_shape": [3, 2], "strides": [3, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1}),
             ("Conv", [weights(1, 2, 1, 1)], {}),
         ],
-        ["maxpool1", "conv1"],
+        ["scale1", "maxpool1", "conv1"],
     ),
     "max pool dilated": (
         IMAGE,
         17,
         [("MaxPool", [], {"kernel_shape": [2, 3], "dilations": [3, 2], "ceil_mode": 1, "strides": [2, 3]}), CONV],
-        ["maxpool1", "conv1"],
+        ["scale1", "maxpool1", "conv1"],
     ),
     "max pool auto_pad": (
         IMAGE,
         17,
         [("MaxPool", [], {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "SAME_LOWER"}), CONV],
-        ["maxpool1", "conv1"],
+        ["scale1", "maxpool1", "conv1"],
     ),
     "reshape transpose": (
         (60,),
@@ -636,7 +636,8 @@ def test_random_max_pools(tmp_path_factory, image, kernel, stride, pads, ceil):
     pads = [min(p, k - 1) for p, k in zip(pads, kernel * 2, strict=True)]
     attributes = {"kernel_shape": kernel, "strides": stride, "pads": pads, "ceil_mode": int(ceil)}
     ops = [("MaxPool", [], attributes), ("Conv", [weights(2, 2, 1, 1)], {})]
-    assert kinds(check(save(tmp_path_factory.mktemp("pool") / "m.onnx", (2, *image), ops))) == ["maxpool1", "conv1"]
+    cnn = check(save(tmp_path_factory.mktemp("pool") / "m.onnx", (2, *image), ops))
+    assert kinds(cnn) == ["scale1", "maxpool1", "conv1"]
 
 
 def refused(path, *words, input_shape=None):
@@ -966,10 +967,13 @@ def test_ten_thousand_nodes_that_are_no_layers(tmp_path, op, attributes, more):
 
 def test_thousands_of_layers_are_refused(tmp_path):
     names = ["x", *(f"t{n}" for n in range(6000))]
-    nodes = [helper.make_node("MaxPool", [a], [b], kernel_shape=[1, 1]) for a, b in itertools.pairwise(names)]
+    nodes = [
+        helper.make_node("MaxPool", [a], [b], kernel_shape=[2, 2], auto_pad="SAME_UPPER")
+        for a, b in itertools.pairwise(names)
+    ]
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 2, 2])]
     outputs = [helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, None)]
     graph = helper.make_graph(nodes, "net", inputs, outputs)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "n.onnx")
-    with pytest.raises(InputError, match=r"MaxPool 't5000': brings the network above the possible 5000 layers"):
+    with pytest.raises(InputError, match=r"MaxPool 't4999': brings the network above the possible 5000 layers"):
         read_cnn(tmp_path / "n.onnx")

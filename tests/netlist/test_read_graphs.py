@@ -209,6 +209,37 @@ def test_a_spelled_activation_beside_another_path(tmp_path):
     assert str(cnn.synapses[1].activation).lower().startswith("si")
 
 
+BRANCH = [node("Conv a d -> d0", **SAME), node("Tanh d0 -> d1")]
+MAXIMA = {
+    "two signals": ([*BRANCH, node("Max a d1 -> s")], ["conv1", "conv2", "wiring1", "scale1", "maxpool1"]),
+    "the smallest of three and a number": (
+        [*BRANCH, node("Conv a e -> e0", **SAME), node("Min a half d1 e0 -> s")],
+        ["conv1", "conv2", "conv3", "wiring1", "scale1", "maxpool1", "scale2"],
+    ),
+    "one twice": ([node("Max a a -> s")], ["conv1"]),
+    "a window over two layers": (
+        [*BRANCH, node("Concat a d1 -> t", axis=2), node("MaxPool t -> s", kernel_shape=[2, 1], strides=[2, 1])],
+        ["conv1", "conv2", "wiring1", "scale1", "maxpool1"],
+    ),
+    "windows in one layer each": (
+        [*BRANCH, node("Concat a d1 -> t", axis=1), node("MaxPool t -> s", kernel_shape=[2, 1], strides=[2, 1])],
+        ["conv1", "conv2", "wiring1", "maxpool1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MAXIMA)
+def test_maxima_of_several_layers(tmp_path, name):
+    """What is not chains of one layer gets chains of its own, of one resonator each, before the maximum circuit."""
+    nodes, layers = MAXIMA[name]
+    cnn = read(tmp_path, *FIRST, *nodes, *LAST, half=np.float64([0.3]))
+    assert [layer.name for layer in cnn.layers[:-1]] == layers
+    for layer, taken in zip(cnn.layers, cnn.inputs, strict=True):
+        if layer.name == "maxpool1":
+            before = [cnn.layers[n] for n in taken]
+            assert all(isinstance(one, Wiring) or one.kind == "scale" for one in before)
+
+
 HEADS = [
     *FIRST,
     *SUMS["residual"][0],
@@ -250,10 +281,13 @@ def test_one_head_of_several(tmp_path):
 REFUSED = {
     "gate": ([node("Conv a d -> g0", **SAME), node("Mul a g0 -> s")], "Mul 's': multiplies two signals"),
     "rows": ([node("Concat a a -> s", axis=0)], "Concat 's': works over axis 0 of 4; possible: the axes of the image"),
-    "sizes": ([node("MaxPool a -> m", kernel_shape=[2, 2]), node("Add a m -> s")], "adds up [4, 6, 6], [4, 5, 5]"),
-    "ranks": ([node("Flatten a -> f0"), node("Add f0 a -> s")], "adds up [144], [4, 6, 6]; possible: as many"),
+    "sizes": ([node("MaxPool a -> m", kernel_shape=[2, 2]), node("Add a m -> s")], "takes [4, 6, 6], [4, 5, 5] together"),
+    "ranks": ([node("Flatten a -> f0"), node("Add f0 a -> s")], "takes [144], [4, 6, 6] together; possible: as many"),
     "constant": ([node("Concat a one -> s", axis=1)], "Concat 's': appends constants"),
-    "largest of two": ([node("Conv a d -> d0", **SAME), node("Max a d0 -> s")], "Max 's': takes 2 tensors"),
+    "largest of a signal and many numbers": (
+        [node("Conv a d -> d0", **SAME), node("Max a d0 one -> s")],
+        "compares with a constant [1, 4, 6, 6]; possible: one number",
+    ),
     "after its end": ([node("Softmax a -> q", axis=1), node("Concat q q -> s", axis=1)], "Softmax 'q': normalises"),
     "parts": ([node("Split a -> s r u", axis=1, num_outputs=3)], "Split 's': splits 4 values into 3 parts"),
 }  # fmt: skip

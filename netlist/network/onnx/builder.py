@@ -17,7 +17,7 @@ from resonet.netlist.network.activations.base import Activation
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import IMAGE, Layer, MaxPool, Shape, Synapses, Wiring
 from resonet.netlist.network.onnx.file import MAX_ACTIVATION, NUMPY_OPSET
-from resonet.netlist.network.onnx.folding import finite, fold_affine, fold_scale
+from resonet.netlist.network.onnx.folding import finite, fold_affine, fold_scale, with_values
 from resonet.netlist.network.onnx.graph import Graph
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.window import Windows
@@ -95,13 +95,13 @@ class Chain:
         self.shape = layer.out_shape if shape is None else shape
 
     def add_max_pool(self, node: Node, windows: Windows) -> None:
-        """Append a maximum pool; behind an activation that falls somewhere it needs chains of its own to pool."""
+        """Append a maximum pool; what has no chains to pool before its neurons, or not of one kind, gets chains."""
         image = self.image()
-        if falling := self._falling():
+        if why := self._unpoolable(image[0]):
             size = math.prod(self.shape)
             self._add_scale(node, np.ones(size), np.zeros(size))
             name = self.graph[self.at].name
-            self.notes.append(f"{name} added: the maximum of {falling} is taken behind its neurons")
+            self.notes.append(f"{name} added: {why}")
         out = (image[0], *windows.out)
         self.check_shape(out)
         pool = MaxPool(
@@ -117,19 +117,31 @@ class Chain:
         self.put(pool, "maxpool", (self.at,))
         self.shape = (out[0], out[2]) if len(self.shape) == 2 else out
 
-    def _falling(self) -> str | None:
-        """Name of a weighted layer right before, over wires and pools, whose activation falls somewhere."""
-        if self.at == IMAGE or isinstance(self.graph[self.at], MaxPool):
-            return None
-        left, seen = [self.at], {IMAGE, self.at}
+    def _unpoolable(self, channels: int) -> str | None:
+        """Why maximum circuits cannot stand right behind the chains of the layers before, over wires; None if they can.
+
+        Behind another pool they can.
+        """
+        roots: dict[int, Ints] = {}  # values of each layer before, by place in the running tensor
+        left = [(self.at, np.arange(math.prod(self.shape)))]
         while left:
-            layer = self.graph[number := left.pop()]
-            if isinstance(layer, Synapses):
-                if not layer.activation.rises:
-                    return layer.name
-                continue
-            left += [source for source in self.graph.sources[number] if source not in seen]
-            seen.update(self.graph.sources[number])
+            number, where = left.pop()
+            layer = None if number == IMAGE else self.graph[number]
+            if isinstance(layer, Wiring):
+                parts = self._parts(number, layer)
+                left += [(source, np.where(where < 0, -1, index[where])) for source, index in parts]
+            elif (where >= 0).any():
+                roots[number] = np.maximum(where, roots.get(number, where))
+        for number in roots:
+            layer = self.graph.synapses(number)
+            if number == IMAGE:
+                return "the maximum of the image itself is taken behind chains of one resonator a pixel"
+            if layer is not None and not layer.activation.rises:
+                return f"the maximum of {layer.name} is taken behind its neurons"
+        owners = np.stack([where >= 0 for where in roots.values()]).reshape(len(roots), channels, -1)
+        if (owners.any(2).sum(0) > 1).any():
+            names = " and ".join(self.graph[number].name for number in roots)
+            return f"a maximum over {names} is taken behind their neurons"
         return None
 
     def add_wiring(self, node: Node, table: Ints, others: Sequence["Chain"] = ()) -> None:
@@ -272,7 +284,7 @@ class Chain:
             ours = ours and self.graph.alone(number)
             before: list[tuple[int, Ints | None]]
             if isinstance(layer, Synapses):
-                both = _given(layer, activation, where)
+                both = with_values(layer, activation, where)
                 if both is None or not (ours or both[1] == layer.activation):
                     return {}
                 found[number], before = both, []
@@ -326,17 +338,3 @@ class Chain:
         """Refuse sizes that are not possible between two layers."""
         if not 1 <= math.prod(shape) <= MAX_ACTIVATION:
             raise InputError(f"gives {list(shape)}; possible: 1 to {MAX_ACTIVATION} values of one image")
-
-
-def _given(layer: Synapses, activation: Activation, where: Ints | None) -> tuple[Activation, Activation] | None:
-    """What a layer gets of an activation of its values `where`, and what it then ends in; None if that cannot be."""
-    if where is not None:
-        wired = where >= 0
-        neurons = np.full(layer.weight.shape[0], -1)
-        channel, own = where[wired] // layer.positions, np.flatnonzero(wired)
-        neurons[channel] = own
-        if activation.take(own) != activation.take(neurons[channel]):
-            return None  # one channel would need two
-        activation = activation.take(np.where(neurons < 0, own[0], neurons))
-    both = activation if layer.activation == LINEAR else activation.after(layer.activation)
-    return None if both is None else (activation, both)

@@ -1,4 +1,4 @@
-"""What folds into the weights of a layer: factors and offsets behind it, and a scale layer before it."""
+"""What folds into a layer: factors and offsets behind it, a scale layer before it, an activation of its values."""
 
 import math
 from collections.abc import Sequence
@@ -8,10 +8,11 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
+from resonet.netlist.network.activations.base import Activation
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import Synapses
 
-__all__ = ["finite", "fold_affine", "fold_scale", "scaled"]
+__all__ = ["finite", "fold_affine", "fold_scale", "scaled", "with_values"]
 
 
 def scaled(layer: Synapses, factor: Array, shift: Array | float) -> Synapses:
@@ -68,3 +69,17 @@ def finite(layer: Synapses) -> Synapses:
     if not all(np.isfinite(array).all() for array in arrays):
         raise InputError("has weights that are NaN or infinite; possible: finite weights")
     return layer
+
+
+def with_values(layer: Synapses, activation: Activation, where: Ints | None) -> tuple[Activation, Activation] | None:
+    """What a layer gets of an activation of its values `where`, and what it then ends in; None if that cannot be."""
+    if where is not None:
+        wired = where >= 0
+        neurons = np.full(layer.weight.shape[0], -1)
+        channel, own = where[wired] // layer.positions, np.flatnonzero(wired)
+        neurons[channel] = own
+        if activation.take(own) != activation.take(neurons[channel]):
+            return None  # one channel would need two
+        activation = activation.take(np.where(neurons < 0, own[0], neurons))
+    both = activation if layer.activation == LINEAR else activation.after(layer.activation)
+    return None if both is None else (activation, both)

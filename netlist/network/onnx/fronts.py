@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from resonet.core.types import Array, Ints
-from resonet.netlist.network.cnn import IMAGE, Cnn, Layer, Synapses, Wiring
+from resonet.netlist.network.cnn import IMAGE, Cnn, Layer, MaxPool, Synapses, Wiring
 from resonet.netlist.network.front import Front
 
 __all__ = ["with_front"]
@@ -16,7 +16,8 @@ def with_front(cnn: Cnn) -> Cnn:
     wires = cnn.layers[0] if cnn.layers and isinstance(cnn.layers[0], Wiring) else None
     place = 0 if wires is None else 1
     scale = _scale(cnn.layers[place : place + 1])
-    if scale is None or len(cnn.synapses) == 1 or cnn.last == place or not _only(cnn, place):
+    alone = scale is None or len(cnn.synapses) == 1 or cnn.last == place or not _only(cnn, place)
+    if scale is None or alone or _is_pooled(cnn, place):
         return cnn
     factors = [np.repeat(a, scale.positions) for a in (scale.weight[:, 0, 0, 0], scale.bias)]
     if wires is not None:
@@ -55,6 +56,19 @@ def _only(cnn: Cnn, place: int) -> bool:
     """Whether the layer `place` is the only one that takes what is before it, and all before it is a chain."""
     users = [n for n, taken in enumerate(cnn.inputs) if any(source < place for source in taken)]
     return users == list(range(place + 1))
+
+
+def _is_pooled(cnn: Cnn, place: int) -> bool:
+    """Whether a maximum is taken of what the layer `place` gives, over wires: then it needs the layer's chains."""
+    behind = {place}
+    for number, (layer, taken) in enumerate(zip(cnn.layers, cnn.inputs, strict=True)):
+        if behind.isdisjoint(taken):
+            continue
+        if isinstance(layer, MaxPool):
+            return True
+        if isinstance(layer, Wiring):
+            behind.add(number)
+    return False
 
 
 def _before(values: Array, index: Ints, size: int, own: float) -> Array | None:

@@ -199,7 +199,9 @@ def _follow_node(nodes: Sequence[Node], number: int, tensors: _Tensors, graph: G
         _follow_split(node, path, operator.split(path, node, inputs), tensors)
         return
     if operator.join is not None and len(dynamic) > 1:
+        lost = all(each.lost for each in paths.values())
         path = operator.join(node, [paths.get(name) for name in node.inputs], inputs)
+        path.lost = lost
     else:
         operator.handle(path, node, inputs)
     path.is_float = path.is_float or node.op in ("Cast", "DequantizeLinear")

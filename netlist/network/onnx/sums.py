@@ -18,7 +18,7 @@ from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.folding import finite, scaled
 from resonet.netlist.network.onnx.node import Node
 
-__all__ = ["add_up"]
+__all__ = ["add_up", "spread"]
 
 Term = tuple[Chain, float]  # a path and its factor
 Part = tuple[int, Addend]  # what a layer takes, and how
@@ -27,7 +27,7 @@ Part = tuple[int, Addend]  # what a layer takes, and how
 def add_up(node: Node, terms: Sequence[Term]) -> Chain:
     """The path of a sum of several, which end in it. Raises InputError where their shapes do not fit together."""
     paths = [path for path, _ in terms]
-    _spread(node, paths)
+    spread(node, paths)
     wires = _common_wires(paths)
     if wires is not None:
         back = np.argsort(wires.index).reshape(wires.in_shape)
@@ -39,16 +39,16 @@ def add_up(node: Node, terms: Sequence[Term]) -> Chain:
     return result
 
 
-def _spread(node: Node, paths: Sequence[Chain]) -> None:
+def spread(node: Node, paths: Sequence[Chain]) -> None:
     """Bring all paths to one shape by wires: what is as large as one pixel or channel is given to all of them."""
     shapes = [path.shape for path in paths]
     listed = ", ".join(str(list(shape)) for shape in shapes)
     if len({len(shape) for shape in shapes}) > 1:
-        raise InputError(f"adds up {listed}; possible: as many axes everywhere")
+        raise InputError(f"takes {listed} together; possible: as many axes everywhere")
     try:
         shape = np.broadcast_shapes(*shapes)
     except ValueError as error:
-        raise InputError(f"adds up {listed}; possible: shapes that fit together") from error
+        raise InputError(f"takes {listed} together; possible: shapes that fit together") from error
     paths[0].check_shape(shape)
     for path in paths:
         if path.shape != shape:

@@ -7,11 +7,13 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Ints
+from resonet.netlist.network.activations.clamps import clamped
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator
-from resonet.netlist.network.onnx.sums import add_up
+from resonet.netlist.network.onnx.operators.pool import whole_image
+from resonet.netlist.network.onnx.sums import add_up, spread
 
 __all__ = ["JOINS", "OPERATORS"]
 
@@ -54,11 +56,13 @@ def _sum(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
     return chain
 
 
-def _axis(node: Node, shape: tuple[int, ...], default: int | None = None) -> int:
+def _axis(node: Node, chain: Chain, default: int | None = None) -> int:
     """Axis of the attribute, in a shape without the batch."""
     if default is None and "axis" not in node.attributes:
         raise InputError("has no axis; possible: an axis of the image")
-    axis, rank = node.get("axis", default or 0), 1 + len(shape)
+    axis, rank = node.get("axis", default or 0), 1 + len(chain.shape)
+    if chain.lost and axis in (0, -1):
+        return 0
     if not -rank <= axis < rank or axis % rank == 0:
         raise InputError(f"works over axis {axis} of {rank}; possible: the axes of the image, not the batch (axis 0)")
     return axis % rank - 1
@@ -67,8 +71,10 @@ def _axis(node: Node, shape: tuple[int, ...], default: int | None = None) -> int
 def _concat(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
     """Lists of tones one behind the other; constants may be zero only."""
     first = next(path for path in paths if path is not None)
-    axis = _axis(node, first.shape)
+    axis = _axis(node, first)
     shapes = [path.shape if path else _zeros(inputs[n], first) for n, path in enumerate(paths)]
+    if len({path.lost for path in paths if path}) > 1:
+        raise InputError("joins what has a batch to what has none any more; possible: both with a batch of one")
     fit = {(*shape[:axis], 0, *shape[axis + 1 :]) if len(shape) == len(first.shape) else () for shape in shapes}
     if len(fit) > 1:
         raise InputError(f"joins {', '.join(str(list(s)) for s in shapes)} along axis {axis + 1}; possible: equal rest")
@@ -98,7 +104,7 @@ def _zeros(constant: Array | None, chain: Chain) -> tuple[int, ...]:
 
 def _split(chain: Chain, node: Node, inputs: Inputs) -> list[Ints]:
     """Index table of each output."""
-    axis = _axis(node, chain.shape, 0)
+    axis = _axis(node, chain, 0)
     size, count = chain.shape[axis], len(node.outputs)
     given = inputs[1] if len(inputs) > 1 else None
     sizes = [*node.get("split", ())] if given is None else [int(n) for n in given.ravel()[: count + 1]]
@@ -115,10 +121,32 @@ def _one_split(chain: Chain, node: Node, inputs: Inputs) -> None:
     chain.add_wiring(node, _split(chain, node, inputs)[0])
 
 
+def _extreme(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
+    """Max, Min of paths: maximum circuits behind chains, of negative values for a minimum; constants are clamps."""
+    given = {id(path): path for path in paths if path is not None}
+    taken = list(given.values())
+    spread(node, taken)
+    chain, shape, size = taken[0], taken[0].shape, math.prod(taken[0].shape)
+    if len(taken) > 1:
+        chain.add_wiring(node, np.arange(len(taken) * size).reshape(len(taken), size).T[:, :, None], taken[1:])
+        if node.op == "Min":
+            chain.add_affine(node, -np.ones(()), np.zeros(()))
+        chain.add_max_pool(node, whole_image((len(taken), 1)))
+        if node.op == "Min":
+            chain.add_affine(node, -np.ones(()), np.zeros(()))
+        chain.shape = shape
+    for constant in (x for x in inputs if x is not None):
+        if constant.size != 1:
+            raise InputError(f"compares with a constant {list(constant.shape)}; possible: one number beside signals")
+        limit = float(constant.ravel()[0])
+        chain.add_activation(node, clamped(limit, math.inf) if node.op == "Max" else clamped(-math.inf, limit))
+    return chain
+
+
 def _product(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
     raise NotHardware(
         f"{'divides' if node.op == 'Div' else 'multiplies'} two signals of the network: hardware adds signals, it does "
-        "not multiply them; possible: Add, Sub, Sum and Concat of signals, factors that are constant"
+        "not multiply them; possible: Add, Sub, Sum, Max, Min and Concat of signals, factors that are constant"
     )
 
 
@@ -131,7 +159,10 @@ def _one_concat(chain: Chain, node: Node, inputs: Inputs) -> None:
     _concat(node, [chain if n == at else None for n in range(len(inputs))], inputs)
 
 
-JOINS: dict[str, Join] = {"Add": _sum, "Concat": _concat, "Div": _product, "Mul": _product, "Sub": _sum, "Sum": _sum}
+JOINS: dict[str, Join] = {
+    **{"Add": _sum, "Concat": _concat, "Div": _product, "Max": _extreme, "Min": _extreme},
+    **{"Mul": _product, "Sub": _sum, "Sum": _sum},
+}
 OPERATORS = (
     Operator("Concat", _one_concat, any_input=True, neutral=True, join=_concat),
     Operator("Split", _one_split, neutral=True, split=_split),

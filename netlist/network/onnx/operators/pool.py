@@ -14,7 +14,7 @@ from resonet.netlist.network.onnx.operators.base import Inputs, Operator, option
 from resonet.netlist.network.onnx.operators.conv import seen
 from resonet.netlist.network.onnx.window import Windows, read_kernel, read_windows
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "whole_image"]
 
 
 def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...], counts: Ints | None = None) -> None:
@@ -83,7 +83,8 @@ def _repeat_edges(chain: Chain, node: Node, windows: Windows) -> Windows:
     return replace(windows, padding=(0, 0, 0, 0))
 
 
-def _whole_image(image: tuple[int, int]) -> Windows:
+def whole_image(image: tuple[int, int]) -> Windows:
+    """One window over all of an image [height, width]."""
     return Windows(
         kernel=image,
         stride=(1, 1),
@@ -97,7 +98,7 @@ def _whole_image(image: tuple[int, int]) -> Windows:
 
 def _pool_all(chain: Chain, node: Node, shape: tuple[int, ...]) -> None:
     """Pool each channel of the running image to one value."""
-    windows = _whole_image(chain.image()[1:])
+    windows = whole_image(chain.image()[1:])
     if node.op in ("GlobalMaxPool", "ReduceMax"):
         chain.add_max_pool(node, windows)
         chain.shape = shape

@@ -15,6 +15,7 @@ from resonet.netlist.network.activations.registry import activations
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Handler, Inputs, Operator
+from resonet.netlist.network.onnx.operators.joins import JOINS
 
 __all__ = ["TABLE", "operators", "possible"]
 
@@ -36,7 +37,8 @@ def _own() -> Iterator[Operator]:
         yield from getattr(module, "OPERATORS", ())
     for kind in activations():
         for name in kind.OPERATORS:
-            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=name in kind.ANY_INPUT)
+            join = None if kind.DOMAIN else JOINS.get(name)
+            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=name in kind.ANY_INPUT, join=join)
 
 
 def _fit(operator: Any) -> tuple[tuple[str, str], Operator]:
