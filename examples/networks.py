@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet of 6 blocks + 2 layers for small images (He et al., arXiv:1512.03385, section 4.2); 3 blocks: ResNet-20."""
+    """ResNet of 6 blocks + 2 layers for small images (He et al., arXiv:1512.03385, 4.2); of 3 blocks: ResNet-20."""
 
     def __init__(self, channels: int = 1, classes: int = 10, width: int = 16, blocks: int = 3) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class ResNet(nn.Module):
 
 
 class MobileNet(nn.Module):
-    """Depthwise 3x3 and pointwise convolutions with ReLU6 between (Howard et al., arXiv:1704.04861, table 1, smaller)."""
+    """Depthwise 3x3 and pointwise convolutions, ReLU6 between (Howard et al., arXiv:1704.04861, table 1, smaller)."""
 
     def __init__(self, channels: int = 1, classes: int = 10, width: int = 16) -> None:
         super().__init__()

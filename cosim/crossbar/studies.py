@@ -88,7 +88,7 @@ def crossbar_point(
     share = None
     if images is not None:
         logits = forward(design, noisy(known[key], array.read_noise), images.images)
-        share = float(np.mean(classes(logits) == images.labels))
+        share = float(np.mean(classes(logits, design.cnn.ranked) == images.labels))
     return CrossbarPoint(axis, value, (program, array.unselected), known[key], share)
 
 

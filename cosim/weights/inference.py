@@ -67,10 +67,11 @@ def accuracy(
         raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     logits = propagate(design.cnn, data.images, done=done) if software is None else software
     low, high = int(data.labels.min()), int(data.labels.max())
-    last = max(logits.shape[1] - 1, 1)  # one output tells two classes apart
+    ranked = design.cnn.ranked
+    last = max((ranked or logits.shape[1]) - 1, 1)  # one output tells two classes apart
     if low < 0 or high > last:
         raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {last}")
-    trained = classes(logits)
+    trained = classes(logits, ranked)
     outside: dict[str, list[float]] = {entry.layer.name: [] for entry in design.plan.layers}
 
     def watch(synapses: Synapses, x: Array) -> None:
@@ -78,7 +79,7 @@ def accuracy(
         beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
         outside[synapses.name].append(float(beyond.mean()) * len(x) / len(data.images))
 
-    circuit = classes(forward(design, held, data.images, done, watch))
+    circuit = classes(forward(design, held, data.images, done, watch), ranked)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),

@@ -29,7 +29,7 @@ def chance(labels: Ints) -> float:
 
 
 def _accuracy(cnn: Cnn, images: Array, data: ImageSet) -> float:
-    return float((classes(propagate(cnn, images[:TRIED])) == data.labels[:TRIED]).mean())
+    return float((classes(propagate(cnn, images[:TRIED]), cnn.ranked) == data.labels[:TRIED]).mean())
 
 
 def check_chance(cnn: Cnn, path: Path, data: ImageSet, logits: Array) -> dict[str, float]:
@@ -38,7 +38,7 @@ def check_chance(cnn: Cnn, path: Path, data: ImageSet, logits: Array) -> dict[st
     `data` is what was read of the file `path`, `logits` [n, classes] the network's. Returns the accuracy on the first
     TRIED images by pixels, where others were tried; empty where there is nothing to say.
     """
-    right = classes(logits) == data.labels
+    right = classes(logits, cnn.ranked) == data.labels
     limit = chance(data.labels)
     if len(np.unique(data.labels)) < 2 or float(right.mean()) > max(limit, 0.8):
         return {}

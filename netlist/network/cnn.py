@@ -184,12 +184,18 @@ class Cnn:
     sources: tuple[tuple[int, ...], ...] = ()
     output: int = IMAGE  # IMAGE: the last layer
     head: str = ""  # name of the file's output that was asked for, where it has several
+    heads: tuple[tuple[str, int], ...] = ()  # names and numbers of values of the outputs, where there are several
     front: Front | None = None  # what the sources make of a pixel; None: they send it as it is
 
     def sent(self, images: Array) -> Array:
         """What the sources of the pixels' tones send for images [n, *input_shape], same shape."""
         x = np.asarray(images, float)
         return x if self.front is None else self.front(x.reshape(len(x), *self.input_shape))
+
+    @property
+    def ranked(self) -> int | None:
+        """How many of the outputs, from the first on, tell the class of an image; None for all of them."""
+        return self.heads[0][1] if self.heads else None
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:

@@ -23,8 +23,12 @@ __all__ = ["activate", "classes", "layer_sums", "propagate", "software_layer"]
 Weighted = Callable[[Synapses, Array], Array]
 
 
-def classes(logits: Array) -> Ints:
-    """Class of each image [n] from logits [n, outputs]: the largest; of one output alone, 1 where it is above zero."""
+def classes(logits: Array, ranked: int | None = None) -> Ints:
+    """Class of each image [n] from logits [n, outputs]: the largest; of one output alone, 1 where it is above zero.
+
+    `ranked` of them count, from the first on (`Cnn.ranked`).
+    """
+    logits = logits[:, :ranked]
     if logits.shape[1] == 1:
         return (logits[:, 0] > 0).astype(np.int64)
     found: Ints = logits.argmax(1)

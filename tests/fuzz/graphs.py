@@ -26,6 +26,7 @@ class Builder:
     nodes: list = field(default_factory=list)
     weights: list = field(default_factory=list)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    padded: dict[str, list[int]] = field(default_factory=dict)  # pads that the text of ONNX gives nodes with auto_pad
 
     def constant(self, array):
         name = f"w{len(self.weights)}"
@@ -47,18 +48,30 @@ class Builder:
         return self.rng.normal(0, 1, shape)
 
 
+def same_pads(mode, sizes, reach, stride):
+    """Padding of auto_pad, top left bottom right: as many windows as strides fit, of the dilated kernel."""
+    total = [max((-(-n // s) - 1) * s + r - n, 0) for n, r, s in zip(sizes, reach, stride, strict=True)]
+    less, more = [n // 2 for n in total], [n - n // 2 for n in total]
+    return [*less, *more] if mode == "SAME_UPPER" else [*more, *less]
+
+
 def window(b, shape, kernels=(1, 2, 3), dilated=True):
-    """Attributes of a window over an image, and the sizes that it gives."""
+    """Attributes of a window over an image, the sizes that it gives, and its pads."""
     kernel = [min(int(b.one_of(*kernels)), n) for n in shape[1:]]
     stride = [int(b.one_of(1, 1, 2)) for _ in kernel]
     dilation = [
-        2 if dilated and b.rng.random() < 0.2 and 2 * k - 1 <= n else 1 for k, n in zip(kernel, shape[1:], strict=True)
+        2 if dilated and b.rng.random() < 0.25 and 2 * k - 1 <= n else 1 for k, n in zip(kernel, shape[1:], strict=True)
     ]
-    pads = [int(b.rng.integers(0, k)) for k in kernel * 2] if b.rng.random() < 0.6 else [0, 0, 0, 0]
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    mode = b.one_of("pads", "pads", "pads", "none", "SAME_UPPER", "SAME_LOWER", "VALID")
+    attributes = {"kernel_shape": kernel, "strides": stride}
+    attributes |= {"dilations": dilation} if max(dilation) > 1 else {}
+    pads = [int(b.rng.integers(0, k)) for k in kernel * 2] if mode == "pads" else [0, 0, 0, 0]
+    if mode.startswith("SAME"):
+        pads = same_pads(mode, shape[1:], reach, stride)
+    attributes |= {"pads": pads} if mode in ("pads", "none") else {"auto_pad": mode}
     sizes = [(n + pads[i] + pads[i + 2] - reach[i]) // stride[i] + 1 for i, n in enumerate(shape[1:])]
-    attributes = {"kernel_shape": kernel, "strides": stride, "pads": pads}
-    return attributes | ({"dilations": dilation} if max(dilation) > 1 else {}), sizes
+    return attributes, sizes, pads
 
 
 def conv(b, x, keep=False):
@@ -67,16 +80,20 @@ def conv(b, x, keep=False):
     channels = shape[0]
     groups = int(b.one_of(1, 1, *(g for g in (2, channels) if channels % g == 0)))
     out = channels if keep else groups * int(b.rng.integers(1, max(2, 7 // groups)))
+    pads = []
     if keep:
         attributes, sizes = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, shape[1:]
         if b.rng.random() < 0.3:
             attributes = {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER"}
     else:
-        attributes, sizes = window(b, shape)
+        attributes, sizes, pads = window(b, shape)
     kernel = attributes["kernel_shape"]
     weight = b.normal(out, channels // groups, *kernel) / math.sqrt(channels // groups * math.prod(kernel))
     inputs = [x, b.constant(weight)] + ([b.constant(0.2 * b.normal(out))] if b.rng.random() < 0.7 else [])
-    return b.add("Conv", inputs, (out, *sizes), group=groups, **attributes)
+    name = b.add("Conv", inputs, (out, *sizes), group=groups, **attributes)
+    if pads and "auto_pad" in attributes:
+        b.padded[b.nodes[-1].name] = pads
+    return name
 
 
 def norm(b, x):
@@ -104,10 +121,39 @@ def activation(b, x):
 def pool(b, x):
     shape = b.shapes[x]
     if b.rng.random() < 0.2:
-        return b.add("GlobalAveragePool", [x], (shape[0], 1, 1))
+        return b.add(b.one_of("GlobalAveragePool", "GlobalMaxPool"), [x], (shape[0], 1, 1))
     op = b.one_of("MaxPool", "AveragePool")
-    attributes, sizes = window(b, shape, (2, 2, 3), dilated=op == "MaxPool")
-    return b.add(op, [x], (shape[0], *sizes), **attributes, **({"count_include_pad": 1} if op == "AveragePool" else {}))
+    attributes, sizes, pads = window(b, shape, (2, 2, 3))
+    if op == "AveragePool":
+        attributes["count_include_pad"] = int(b.rng.integers(2))
+    name = b.add(op, [x], (shape[0], *sizes), **attributes)
+    if "auto_pad" in attributes:
+        b.padded[b.nodes[-1].name] = pads
+    return name
+
+
+def largest(b, x):
+    """The largest or smallest of x, another signal and perhaps a number."""
+    shape = b.shapes[x]
+    other = b.one_of(*[name for name, known in b.shapes.items() if known == shape], conv(b, x, keep=True))
+    number = [b.constant(np.float64([b.rng.normal()]))] if b.rng.random() < 0.3 else []
+    return b.add(b.one_of("Max", "Min"), [x, other, *number], shape)
+
+
+def larger(b, x):
+    """Upsampling: nearest, or a transposed convolution."""
+    shape = b.shapes[x]
+    if max(shape[1:]) > 6:
+        return x
+    if b.rng.random() < 0.5:
+        scales = b.constant(np.float64([1, 1, 2, 2]))
+        nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return b.add("Resize", [x, "", scales], (shape[0], 2 * shape[1], 2 * shape[2]), **nearest)
+    groups = int(b.one_of(1, shape[0]))
+    weight = b.normal(shape[0], 1 if groups > 1 else 2, 3, 3) / 3
+    sizes = [2 * (n - 1) + 3 - 1 for n in shape[1:]]
+    attributes = {"strides": [2, 2], "pads": [1, 0, 0, 1], "group": groups}
+    return b.add("ConvTranspose", [x, b.constant(weight)], (weight.shape[1] * groups, *sizes), **attributes)
 
 
 def constants(b, x):
@@ -207,16 +253,24 @@ STEPS = (
     joined,
     split,
     nhwc,
+    largest,
+    larger,
 )
 
 
-def random_model(seed: int) -> tuple[onnx.ModelProto, tuple[int, ...], list[str]]:
-    """A model with branches, the shape of its image, and its outputs."""
+def random_model(seed: int) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[int, ...], list[str]]:
+    """A model with branches, the same with auto_pad spelled out, the shape of its image, and its outputs.
+
+    onnxruntime pads dilated pools otherwise than the text of ONNX says, and refuses dilated convolutions.
+    """
     rng = np.random.default_rng(seed)
     b = Builder(rng)
     image = (int(rng.integers(1, 4)), int(rng.integers(4, 8)), int(rng.integers(4, 8)))
     b.shapes["image"] = image
     recent = ["image"]
+    if rng.random() < 0.25:  # channels last, as Keras has them
+        b.shapes["image"] = image = (*image[1:], image[0])
+        recent = [b.add("Transpose", ["image"], (image[2], *image[:2]), perm=[0, 3, 1, 2])]
     for _ in range(int(rng.integers(4, 14))):
         x = recent[-1] if rng.random() < 0.7 else b.one_of(*recent)
         made = b.one_of(*STEPS)(b, x)
@@ -243,12 +297,25 @@ def random_model(seed: int) -> tuple[onnx.ModelProto, tuple[int, ...], list[str]
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         b.weights,
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), image, outputs
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    return model, spelled_out(model, b.padded), image, outputs
+
+
+def spelled_out(model, padded):
+    """The model with pads in place of auto_pad in the nodes of these names."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for node in copy.graph.node:
+        if node.name in padded:
+            kept = [attribute for attribute in node.attribute if attribute.name not in ("auto_pad", "pads")]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute("pads", padded[node.name])])
+    return copy
 
 
 def shuffled(b):
     """The nodes in another order that is as good."""
-    left, known, nodes = list(b.nodes), {"image", *(w.name for w in b.weights)}, []
+    left, known, nodes = list(b.nodes), {"", "image", *(w.name for w in b.weights)}, []
     while left:
         ready = [n for n, node in enumerate(left) if known.issuperset(node.input)]
         node = left.pop(ready[0] if b.rng.random() < 0.6 else int(b.one_of(*ready)))
@@ -259,26 +326,27 @@ def shuffled(b):
 
 def check(seed: int, place) -> tuple[str, str]:
     """What comes of a case: "equal", "refused" (with the words), or else a fault."""
-    model, image, outputs = random_model(seed)
+    model, reference, image, outputs = random_model(seed)
     place.write_bytes(model.SerializeToString())
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
-    session = onnxruntime.InferenceSession(place.read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(reference.SerializeToString(), options, providers=["CPUExecutionProvider"])
     images = np.random.default_rng(seed).uniform(0, 1, (2, *image)).astype(np.float32)
-    for output in outputs:
-        rows = [session.run([output], {"image": images[n : n + 1]})[0].ravel() for n in range(2)]
-        wanted = np.array(rows, float)
+    answers = [session.run(outputs, {"image": images[n : n + 1]}) for n in range(2)]
+    rows = {name: np.array([answer[n].ravel() for answer in answers], float) for n, name in enumerate(outputs)}
+    wanted = {name: rows[name] for name in outputs} if len(outputs) > 1 else {}
+    for output, values in (wanted | {None: np.hstack([*rows.values()])}).items():
         try:
-            cnn = read_cnn(place, output=output if len(outputs) > 1 else None)
+            cnn = read_cnn(place, output=output)
         except InputError as error:
             named = re.search(rf"^{re.escape(str(place))}: \w+ 'n\d+': ", str(error))
             if not named and "holds no weighted layer" not in str(error):
                 return "refused without a node", str(error)
             return "refused", str(error)
         found = propagate(cnn, images)
-        if found.shape != wanted.shape:
-            return "another shape", f"{found.shape}, not {wanted.shape}"
-        off, largest = np.abs(found - wanted).max(), np.abs(wanted).max()
+        if found.shape != values.shape:
+            return "another shape", f"{found.shape}, not {values.shape}"
+        off, largest = np.abs(found - values).max(), np.abs(values).max()
         if not off <= CLOSE * largest:
             return "different", f"{off:.2g} of {largest:.2g}"
     return "equal", f"{len(cnn.layers)} layers"

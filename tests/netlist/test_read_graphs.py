@@ -1,6 +1,7 @@
 """Networks with branches out of ONNX files: what becomes of sums, concatenations, splits and heads."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from conftest import RNG, complaint, save_model
@@ -9,11 +10,12 @@ from onnx import TensorProto, helper
 from resonet.core.errors import InputError
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import find_engine
-from resonet.cosim.weights.inference import forward
+from resonet.cosim.weights.inference import accuracy, forward
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.network.cnn import IMAGE, Synapses, Wiring
 from resonet.netlist.network.forward import propagate, software_layer
+from resonet.netlist.network.images import ImageSet
 from resonet.netlist.network.onnx.read import read_cnn
 
 SHAPE = (3, 6, 6)
@@ -250,8 +252,6 @@ HEADS = [
 
 
 def heads(tmp_path):
-    import onnx
-
     path = save_model(tmp_path / "heads.onnx", HEADS, WEIGHTS, SHAPE, "y")
     model = onnx.load(path)
     model.graph.output.append(helper.make_tensor_value_info("z\n", TensorProto.FLOAT, None))
@@ -261,8 +261,6 @@ def heads(tmp_path):
 
 def test_one_head_of_several(tmp_path):
     path = heads(tmp_path)
-    with pytest.raises(InputError, match=r"has 2 outputs; possible: one of them, by --output NAME: 'y', 'z\\n'"):
-        read_cnn(path)
     with pytest.raises(InputError, match=r"has no output 'q'; possible: 'y', 'z\\n'"):
         read_cnn(path, output="q")
     short = read_cnn(path, output="z\n")
@@ -278,10 +276,43 @@ def test_one_head_of_several(tmp_path):
         load_design(tmp_path / "design")
 
 
+def test_all_heads_lie_one_behind_the_other(tmp_path):
+    path = heads(tmp_path)
+    cnn, images = read_cnn(path), rng.uniform(0, 1, (20, *SHAPE))
+    assert cnn.heads == (("y", 3), ("z\n", 4))
+    assert cnn.notes[-1] == "2 outputs one behind the other: 'y' (3), 'z\\n' (4); the class is that of the first"
+    alone = [propagate(read_cnn(path, output=name), images) for name, _ in cnn.heads]
+    np.testing.assert_allclose(propagate(cnn, images), np.hstack(alone), rtol=1e-12)
+    design = compile_cnn(path)
+    write_design(design, path, tmp_path / "design")
+    again = load_design(tmp_path / "design")
+    assert again.cnn.heads == cnn.heads
+    held = {
+        name: effective_weights(again, name, "coupled", engine=find_engine("linear"))
+        for name in ("conv1", "conv2", "dense1")
+    }
+    # Labels are those of the first output, whatever the second one says.
+    found = accuracy(again, held, ImageSet("x.npz", images, alone[0].argmax(1)))
+    assert (found.software, found.circuit > 0.8) == (1, True)
+    with pytest.raises(InputError, match=r"labels 0 \.\.\. 3; possible: 0 \.\.\. 2"):
+        accuracy(again, held, ImageSet("x.npz", images, np.arange(20) % 4))
+
+
+def test_a_refusal_names_the_outputs_that_may_do(tmp_path):
+    gate = [node("Conv a d -> g0", **SAME), node("Mul a g0 -> z")]
+    path = save_model(tmp_path / "m.onnx", [*FIRST, node("Identity a -> s"), *LAST, *gate], WEIGHTS, SHAPE, "y")
+    model = onnx.load(path)
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+    onnx.save(model, path)
+    with pytest.raises(InputError, match=r"Mul 'z': multiplies .*; or one output alone, by --output NAME: 'y', 'z'$"):
+        read_cnn(path)
+    assert len(read_cnn(path, output="y").layers) == 2
+
+
 REFUSED = {
     "gate": ([node("Conv a d -> g0", **SAME), node("Mul a g0 -> s")], "Mul 's': multiplies two signals"),
     "rows": ([node("Concat a a -> s", axis=0)], "Concat 's': works over axis 0 of 4; possible: the axes of the image"),
-    "sizes": ([node("MaxPool a -> m", kernel_shape=[2, 2]), node("Add a m -> s")], "takes [4, 6, 6], [4, 5, 5] together"),
+    "sizes": ([node("MaxPool a -> m", kernel_shape=[2, 2]), node("Add a m -> s")], "[4, 6, 6], [4, 5, 5] together"),
     "ranks": ([node("Flatten a -> f0"), node("Add f0 a -> s")], "takes [144], [4, 6, 6] together; possible: as many"),
     "constant": ([node("Concat a one -> s", axis=1)], "Concat 's': appends constants"),
     "largest of a signal and many numbers": (

@@ -118,18 +118,19 @@ def reference(path, images=2):
     return cnn
 
 
-@settings(derandomize=True, deadline=None, max_examples=30, database=None)
+@settings(derandomize=True, deadline=None, max_examples=40, database=None)
 @given(
-    image=st.tuples(st.integers(4, 9), st.integers(4, 9)),
+    image=st.tuples(st.integers(7, 9), st.integers(7, 9)),
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
     pads=st.lists(st.integers(0, 3), min_size=4, max_size=4),
     ceil=st.booleans(),
     padding=st.booleans(),
 )
-def test_random_average_pools(tmp_path_factory, image, kernel, stride, pads, ceil, padding):
+def test_random_average_pools(tmp_path_factory, image, kernel, stride, dilation, pads, ceil, padding):
     pads = [min(p, k - 1) for p, k in zip(pads, kernel * 2, strict=True)]
-    attributes = {"kernel_shape": kernel, "strides": stride, "pads": pads}
+    attributes = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "pads": pads}
     attributes |= {"ceil_mode": int(ceil), "count_include_pad": int(padding)}
     ops = [("AveragePool", [], attributes), ("Conv", [weights(2, 2, 1, 1)], {})]
     check(save(tmp_path_factory.mktemp("pool") / "m.onnx", (2, *image), ops, opset=19))

@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,7 @@ class OnnxModel:
     nodes: tuple[Node, ...]
     weights: Mapping[str, Array]
     notes: tuple[str, ...] = ()  # what was left out already
+    same: Mapping[str, str] = field(default_factory=dict)  # outputs that rank as another one of `outputs` does
 
 
 def read_onnx(path: Path) -> OnnxModel:
@@ -93,7 +94,7 @@ def decode_onnx(data: bytes, folder: Path | None = None) -> OnnxModel:
     if len(graph.sparse_initializer):
         raise InputError("holds sparse weights; possible: dense weights (save the model without sparse initializers)")
     opset = _opset(model)
-    outputs = tuple(value.name for value in graph.output)
+    named = outputs = tuple(value.name for value in graph.output)
     numbers = _numbers(graph)
     read = without_codes([_node(proto) for proto in graph.node], _real_input(graph).name, outputs, numbers.get)
     read, outputs, notes = without_endings(read, outputs, lambda name: numbers.get(name) == 1)
@@ -106,6 +107,7 @@ def decode_onnx(data: bytes, folder: Path | None = None) -> OnnxModel:
         outputs=outputs,
         nodes=nodes,
         notes=tuple(notes),
+        same={name: outputs[0] for name in named if name not in outputs},
         weights={w.name: _weight(w) for w in graph.initializer if w.name in needed},
     )
 

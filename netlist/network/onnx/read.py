@@ -42,7 +42,7 @@ from resonet.netlist.network.onnx.file import (
 from resonet.netlist.network.onnx.fold import FOLDABLE, fold
 from resonet.netlist.network.onnx.fronts import with_front
 from resonet.netlist.network.onnx.graph import Graph
-from resonet.netlist.network.onnx.heads import select_output
+from resonet.netlist.network.onnx.heads import listed, select_output, side_by_side
 from resonet.netlist.network.onnx.node import Node, escape
 from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
@@ -56,7 +56,8 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
 
     `input_shape` is one image without the batch, (channels, height, width) or (features,); it fills in the sizes that
     the file leaves open. Of a file with several outputs, `output` names the one to read; what only the others need is
-    left out. Anything that cannot be read or built in hardware is an `InputError` of one line.
+    left out. Without it they all are the network's, one behind the other (`Cnn.heads`). Anything that cannot be read or
+    built in hardware is an `InputError` of one line.
     """
     path = Path(path)
     return _read(lambda: read_onnx(path), str(path), path.name, input_shape, output)
@@ -71,13 +72,18 @@ def _read(
     load: Callable[[], OnnxModel], where: str, name: str, input_shape: tuple[int, ...] | None, output: str | None
 ) -> Cnn:
     file = _one_line(where)
+    model = None
     try:
         model = load()
         shape = _image_shape(model.input, input_shape)
         model = select_output(model, output)
-        chain, pixels = _follow(model, shape)
+        chains, pixels = _follow(model, shape)
+        heads = tuple((name, math.prod(chain.shape)) for name, chain in chains.items())
+        chain = side_by_side(chains)
     except InputError as error:
-        raise InputError(f"{file}: {_one_line(str(error))}") from error
+        several = model is not None and output is None and len(model.outputs) > 1
+        others = f"; or one output alone, by --output NAME: {listed(model.outputs)}" if model and several else ""
+        raise InputError(f"{file}: {_one_line(str(error))}{others}") from error
     except Exception as error:  # the file is hostile until proven otherwise: no other error may leave
         reason = f"{type(error).__name__}: {_one_line(str(error))}"
         raise InputError(f"{file}: is damaged or not a usable ONNX file ({reason})") from error
@@ -92,6 +98,7 @@ def _read(
         sources=sources,
         output=last,
         head=output or "",
+        heads=heads if len(heads) > 1 else (),
     )
     return with_front(cnn)
 
@@ -153,8 +160,8 @@ class _Tensors:
         path.graph.release(path.at)
 
 
-def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | None]:
-    """Path from the input to the output, and what its first operators say of the pixels."""
+def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[dict[str, Chain], Pixels | None]:
+    """Paths from the input to the outputs, by name, and what the first operators say of the pixels."""
     batch = (model.input.shape or (None,))[0] or 1
     graph = Graph(shape, model.opset, batch)
     makers = {name: number for number, node in enumerate(model.nodes) for name in node.outputs if name}
@@ -173,12 +180,12 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[Chain, Pixels | N
             raise InputError(f"{node.label}: {error}") from error
         if one_path and not model.input.is_byte:
             pixels = _first_scale(graph, node) or pixels
-    [output] = model.outputs
-    if output not in tensors.paths:
-        raise InputError(f"output '{escape(output)}' does not depend on the image; possible: one that does")
+    for output in model.outputs:
+        if output not in tensors.paths:
+            raise InputError(f"output '{escape(output)}' does not depend on the image; possible: one that does")
     if not any(isinstance(layer, Synapses) for layer in graph.layers):
         raise InputError("holds no weighted layer; possible: Conv, Gemm, MatMul, average pools")
-    return tensors.paths[output], pixels
+    return {output: tensors.paths[output] for output in model.outputs}, pixels
 
 
 def _first_scale(graph: Graph, node: Node) -> Pixels | None:

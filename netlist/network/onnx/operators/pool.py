@@ -59,7 +59,10 @@ def _average_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
     shape = seen(chain, (image[0], *windows.out))
     counts = np.outer(rows, columns)
     whole = [taps == kernel for taps, kernel in zip((rows, columns), windows.kernel, strict=True)]
-    alone = all((of_axis | (taps == 1)).all() for of_axis, taps in zip(whole, (rows, columns), strict=True))
+    alone = all(
+        of_axis.all() or (apart == 1 and (of_axis | (taps == 1)).all())
+        for of_axis, taps, apart in zip(whole, (rows, columns), windows.dilation, strict=True)
+    )
     if alone and (counts != counts[0, 0]).any():
         windows, counts = _repeat_edges(chain, node, windows), np.full_like(counts, math.prod(windows.kernel))
     _add_mean(chain, node, windows, shape, counts)
@@ -68,7 +71,8 @@ def _average_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
 def _repeat_edges(chain: Chain, node: Node, windows: Windows) -> Windows:
     """The windows over an image that wires have made larger by what lies at its edges.
 
-    Where a window counts all of its taps or one only, that one in every tap has the mean of the window, too.
+    Where a window counts all of its taps or one only, that one in every tap has the mean of the window, too (without
+    dilation it is the pixel at the edge).
     """
     channels, *image = chain.image()
     places = []
