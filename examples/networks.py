@@ -1,6 +1,6 @@
 """The networks of the training scripts as torch modules: a residual, a depthwise and a one-dimensional one."""
 
-from torch import Tensor, nn
+from resonet.examples.training import Tensor, nn
 
 __all__ = ["MobileNet", "ResNet", "SignalNet"]
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from resonet.examples.datasets import Labelled
+
 try:
+    import onnx
     import onnxruntime
     import torch
     from torch import Tensor, nn
@@ -15,7 +18,19 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f'training needs {error.name}, which is not installed: pip install "resonet[train]"') from error
 
-__all__ = ["Recipe", "accuracy", "export", "fit", "flipped", "logits", "restore", "shifted", "unchanged"]
+__all__ = [
+    "Recipe",
+    "accuracy",
+    "export",
+    "fit",
+    "fit_images",
+    "flipped",
+    "logits",
+    "restore",
+    "shifted",
+    "unchanged",
+    "write_images",
+]
 
 Augment = Callable[[Tensor], Tensor]
 CHECKED = 512  # images on which torch and onnxruntime are compared
@@ -85,6 +100,30 @@ def fit(net: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe, augment:
     restore(net, kept)
 
 
+def fit_images(
+    net: nn.Module, images: np.ndarray, labels: np.ndarray, recipe: Recipe, path: Path, reach: int = 2
+) -> None:
+    """Train on 8-bit images [n, channels, height, width], shifted and seen in a mirror, and write the ONNX file."""
+    net = net.to(memory_format=torch.channels_last)
+    pixels = torch.from_numpy(images.astype(np.float32) / 255)
+
+    def augment(batch: Tensor) -> Tensor:
+        return shifted(flipped(batch), reach).contiguous(memory_format=torch.channels_last)
+
+    fit(net, pixels, torch.from_numpy(labels.astype(np.int64)), recipe, augment, path.with_suffix(".kept.npz"))
+    export(net, pixels, path)
+
+
+def write_images(folder: Path, name: str, train: Labelled, test: Labelled, calibration: int, seed: int) -> None:
+    """Test images, and as many training images for calibration, 8-bit: `name`_test.npz, `name`_calibration.npz."""
+    pick = np.random.default_rng(seed).choice(len(train.images), calibration, replace=False)
+    for what, images, labels in (
+        ("test", test.images, test.labels),
+        ("calibration", train.images[pick], train.labels[pick]),
+    ):
+        np.savez_compressed(folder / f"{name}_{what}.npz", images=images, labels=labels.astype(np.uint8))
+
+
 def restore(net: nn.Module, kept: Path) -> None:
     """Give `net` the weights that `fit` kept."""
     with np.load(kept, allow_pickle=False) as arrays:
@@ -111,12 +150,21 @@ def export(net: nn.Module, images: Tensor, path: Path, name: str = "image") -> N
         verbose=False,
     )
     assert program is not None
-    program.save(path, external_data=False)
+    onnx.save(_bare(program.model_proto), path)
     with torch.no_grad():
         wanted = net(images[:CHECKED]).numpy()
     worst = np.abs(logits(path, images[:CHECKED].numpy()) - wanted).max() / np.abs(wanted).max()
     if not worst < TOLERANCE:
         raise SystemExit(f"{path}: onnxruntime and torch differ by {worst:.1e} of the largest logit")
+
+
+def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model without what the exporter notes beside the network: files and lines of the machine that it ran on."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return model
 
 
 def logits(path: Path, images: np.ndarray) -> np.ndarray:

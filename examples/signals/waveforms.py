@@ -3,7 +3,8 @@
 A record is 128 samples of in-phase and quadrature, four samples a symbol. On its way it meets, in this order:
 
     pulses        root raised cosine, roll-off 0.35 (PSK, QAM); Gaussian, BT 0.35, index 0.5 (GFSK); a band-limited
-                  random message (AM with carrier and both side bands, depth 0.8; FM, deviation 0.08 of the sampling rate)
+                  random message (AM with carrier and both side bands, depth 0.8; FM, deviation 0.08 of the sampling
+                  rate)
     timing        any start within a symbol, to a quarter of a sample
     fading        Rician: a direct path and eight scattered rays, Doppler up to 0.002 of the sampling rate, 6 to 20 dB
                   between them; one echo, 10 to 20 dB down, 1 to 4 samples late
