@@ -73,7 +73,7 @@ def _software_off(cnn: Cnn, images: Array, wanted: list[Array]) -> float:
 
 
 def _fits(design: Design) -> list[tuple[float, float]]:
-    """Of every layer whose neurons are fitted: the error that is reported, and that which is found, parts of the range."""
+    """Error that is reported and error that is found, parts of the range, of every layer with fitted neurons."""
     found = []
     for layer in design.cnn.synapses:
         fit = design.fit(layer.name)
