@@ -88,12 +88,16 @@ def _fits(design: Design) -> list[tuple[float, float]]:
 
 
 def _circuit(design: Design, images: Array) -> tuple[float, float]:
-    """Circuit against what hardware makes of the network, and that against the network itself, of the largest output."""
+    """Circuit against what hardware makes of the network, and that against the network, of the largest output."""
     held = {
         entry.layer.name: effective_weights(design, entry.layer.name, "calibrated", engine=linear)
         for entry in design.plan.layers
     }
-    circuit, built, software = forward(design, held, images), propagate(design.built, images), propagate(design.cnn, images)
+    circuit, built, software = (
+        forward(design, held, images),
+        propagate(design.built, images),
+        propagate(design.cnn, images),
+    )
     largest = float(np.abs(software).max())
     return float(np.abs(circuit - built).max()) / largest, float(np.abs(built - software).max()) / largest
 
@@ -130,7 +134,9 @@ def claims(quick: bool) -> None:
         show(f"{path.name}: software against onnxruntime", f"{off:.1e}", f"<= {SOFTWARE:g}", off <= SOFTWARE)
         design = compile_cnn(path, calibration=ImageSet(path.name, images, np.empty(0, np.int64)))
         apart, fitted = _circuit(calibrate(design).design, images)
-        show("  calibrated circuit against what its neurons compute", f"{apart:.1e}", f"<= {CIRCUIT:g}", apart <= CIRCUIT)
+        show(
+            "  calibrated circuit against what its neurons compute", f"{apart:.1e}", f"<= {CIRCUIT:g}", apart <= CIRCUIT
+        )
         fits = _fits(design)
         if not fits:
             show("  that against the network itself", f"{fitted:.1e}", f"<= {CIRCUIT:g}", fitted <= CIRCUIT)

@@ -1,4 +1,4 @@
-"""Part of show_networks.py: the shipped networks: accuracy of the circuit, ngspice on some of their buses, time, memory."""
+"""Part of show_networks.py: the shipped networks: accuracy of the circuit, ngspice on some buses, time, memory."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear, ngspice
 from resonet.netlist.design.folder import load_design
 
-__all__ = ["claims"]
+__all__ = ["claims", "run"]
 
 SAMPLE = ("conv1", "conv3", "conv8", "dense1")  # layers of ResNet-20 whose buses ngspice runs; conv3 ends a block
 QUICK_SAMPLE = ("conv1", "dense1")
@@ -33,7 +33,7 @@ class _Child:
     memory: float  # GiB, at most
 
 
-def _run(*arguments: object) -> _Child:
+def run(*arguments: object) -> _Child:
     """One `resonet` command in a process of its own."""
     start = time.monotonic()
     command = [sys.executable, "-m", "resonet.cli.start", *map(str, arguments)]
@@ -50,9 +50,9 @@ def _run(*arguments: object) -> _Child:
 def _measured(model: Path, calibration: Path, test: Path, build: Path) -> tuple[dict[str, float], list[_Child]]:
     """Accuracies of a network and of its calibrated circuit, and the commands that gave them."""
     children = [
-        _run("compile", model, "--calibration", calibration, "-o", build, "--force"),
-        _run("calibrate", build),
-        _run("accuracy", build, "--data", test, "--engine", "linear", "--program", "calibrated", "--json"),
+        run("compile", model, "--calibration", calibration, "-o", build, "--force"),
+        run("calibrate", build),
+        run("accuracy", build, "--data", test, "--engine", "linear", "--program", "calibrated", "--json"),
     ]
     return json.loads(children[-1].out)["accuracy"], children
 
@@ -84,7 +84,12 @@ def _residual(full: Path | None, folder: Path, quick: bool) -> None:
     _same("ResNet-20", found, 0.1)
     parts = ", ".join(f"{child.seconds:.0f}" for child in children)
     memory = max(child.memory for child in children)
-    show(f"ResNet-20: compile, calibrate, accuracy ({parts} s)", f"{seconds:.0f} s", f"<= {SECONDS} s", seconds <= SECONDS)
+    show(
+        f"ResNet-20: compile, calibrate, accuracy ({parts} s)",
+        f"{seconds:.0f} s",
+        f"<= {SECONDS} s",
+        seconds <= SECONDS,
+    )
     show("ResNet-20: largest memory of the three", f"{memory:.2f} GiB", f"<= {MEMORY:g} GiB", memory <= MEMORY)
     buses, off = _ngspice_off(build, QUICK_SAMPLE if quick else SAMPLE)
     show(f"ResNet-20: ngspice against the linear engine, {buses} buses", f"{off:.1e}", "<= 1e-09", off <= 1e-9)
