@@ -37,6 +37,18 @@ def test_digits(neurons):
     assert getattr(conv.activation, "kind", str(conv.activation)) == neurons
 
 
+def test_residual_digits():
+    path = DIGITS / "digits_residual.onnx"
+    cnn, data = read_cnn(path), read_images(DIGITS / "digits_test.npz", (1, 8, 8))
+    assert [(layer.name, layer.series, [a.diagonal for a in layer.addends]) for layer in cnn.synapses] == [
+        ("conv1", 9, []), ("conv2", 9, []), ("conv3", 5, [True]), ("dense1", 36, []),
+    ]  # fmt: skip
+    assert sum(len(layer.weight) * layer.series * layer.positions for layer in cnn.synapses) == 1188
+    wanted = logits(path, data.images)
+    assert np.abs(propagate(cnn, data.images) - wanted).max() < 1e-6 * np.abs(wanted).max()
+    assert np.mean(wanted.argmax(1) == data.labels) > 0.95
+
+
 @pytest.mark.parametrize("neurons", NEURONS[1:])
 def test_digits_leave_room_below_the_clamp(neurons):
     cnn = read_cnn(DIGITS / f"digits_{neurons}.onnx")
