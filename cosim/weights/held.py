@@ -13,7 +13,7 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.netlist.design.design import Design
-from resonet.netlist.network.cnn import Cnn, Synapses, patches
+from resonet.netlist.network.cnn import Cnn, Synapses, layer_parts, patches
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import Method
 
@@ -80,7 +80,7 @@ class HeldWeights:
 
     def carried(self, synapses: Synapses, x: Array, scale: InputScale) -> Array:
         """What the inputs carry, parts of the largest, for a batch [n, *in_shape]: [groups, n, positions, taps]."""
-        return scale.carried(patches(x, synapses))
+        return patches(scale.carried(x), synapses, float(scale.carried(np.zeros(()))))
 
     def products(self, carried: Array) -> Array:
         """W a, [groups, n, outputs, positions]."""
@@ -92,10 +92,13 @@ class HeldWeights:
 
     def sums(self, synapses: Synapses, x: Array, scale: InputScale) -> Array:
         """What the neurons get for a batch [n, *in_shape], in trained units: [groups, n, outputs, positions]."""
-        answers = self.answers(self.carried(synapses, x, scale))
-        if scale.offset:
-            answers = answers - self.products(self.carried(synapses, np.zeros((1, *synapses.in_shape)), scale))
-        return np.asarray(scale.full_scale * answers)
+        found = []
+        for part in layer_parts(synapses, x):
+            answers = self.answers(self.carried(synapses, part, scale))
+            if scale.offset:
+                answers = answers - self.products(self.carried(synapses, np.zeros_like(x[:1]), scale))
+            found.append(scale.full_scale * answers)
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
