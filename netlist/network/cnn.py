@@ -94,6 +94,15 @@ class Synapses:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
     @property
+    def resonator_weights(self) -> Array:
+        """Weights that have resonators, [neurons * series], neuron by neuron: `matrix` without zeros off diagonals."""
+        kept = [np.ones((self.outputs, count), bool) for count, _ in self.blocks]
+        for mask, (count, diagonal) in zip(kept, self.blocks, strict=True):
+            if diagonal:
+                mask[:] = np.repeat(np.eye(self.outputs, dtype=bool), count // self.outputs, axis=1)
+        return np.asarray(self.matrix[:, np.concatenate(kept, axis=1)].reshape(-1))
+
+    @property
     def outputs(self) -> int:
         """Outputs of a group."""
         return int(self.weight.shape[0]) // self.groups
