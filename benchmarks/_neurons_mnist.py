@@ -57,7 +57,7 @@ def _noise(name: str, hardware: Hardware, images: Array, labels: NDArray[np.int6
     levels, rng = hardware.levels, np.random.default_rng(0)
     quiet = cascade(levels, hardware.held, images[:500])
     for n, stage in enumerate(hardware.design.stages):
-        part = chain_noise_voltage(levels, n) / levels.stages[n].unit / np.abs(quiet.stages[n].sums).max()
+        part = chain_noise_voltage(levels, n) / levels.stages[n].unit.min() / np.abs(quiet.stages[n].sums).max()
         info(f"{name}, {stage.layer.name}: noise of a neuron's input, of the largest sum", f"{part:.2%}")
     classes = cascade(levels, hardware.held, images, noise=rng).logits.argmax(1)
     info(f"{name}: accuracy with noise", f"{np.mean(classes == labels):.2%}")

@@ -195,10 +195,15 @@ def summary_table(title: str, rows: "Iterable[LayerSummary]") -> None:
         columns |= dict.fromkeys(("buses", "positions", "source power"), "right")
         more = [[str(row.buses or row.feed), f"{row.positions:,}", f"{row.source_dbm:.1f} dBm"] for row in rows]
     else:
-        columns |= dict.fromkeys([*(f"RMS\n{method}" for method in shown), "worst\naggressor"], "right")
+        ends = ("worst\nneuron", "its\nnumber", "worst\naggressor")
+        columns |= dict.fromkeys([*(f"RMS\n{method}" for method in shown), *ends], "right")
+        last = next(reversed(shown))
+        neurons = [getattr(row, f"neuron_error_{last}") for row in rows]
+        numbers = ["-" if row.worst_neuron is None else str(row.worst_neuron) for row in rows]
         worst = ["-" if row.worst_aggressor_db is None else f"{row.worst_aggressor_db:.1f} dB" for row in rows]
         more = [
-            [*(small_percent(e) for e in found), level] for *found, level in zip(*shown.values(), worst, strict=True)
+            [*(small_percent(e) for e in found), number, level]
+            for *found, number, level in zip(*shown.values(), neurons, numbers, worst, strict=True)
         ]
     print_table(title, columns, (left + right for left, right in zip(cells, more, strict=True)))
 

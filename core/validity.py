@@ -25,6 +25,7 @@ CODES = {
     "unused-parameter": "a given parameter changes nothing in this command",
     "edited-deck": "a deck or library of the design folder is not as it was written",
     "damaged-result": "a stored result was damaged or edited, and is computed anew",
+    "neuron-gain": "neurons of a layer differ more than their transconductors can",
     "source-power": "a tone source must deliver more than sources of its kind do",
     "chance-accuracy": "the trained network itself guesses on these images",
     "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",

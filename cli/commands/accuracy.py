@@ -7,7 +7,7 @@ import typer
 
 from resonet.cli.options import Folder, Jobs, Json, Programs
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
@@ -63,11 +63,17 @@ def accuracy_command(
         shown: dict[str, float] = {"images": first.images, "software": first.software}
         shown |= {f"circuit_{m}": found[m].circuit for m in methods}
         shown |= {f"same_class_{m}": found[m].same_class for m in methods}
+        shown |= {f"logit_rms_{m}": found[m].logit_rms for m in methods}
+        shown |= {f"logit_max_{m}": found[m].logit_max for m in methods}
         print_json({"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "figures": figures})
         return
-    rows = [("software", percent(first.software), "-")]
-    rows += [(f"circuit, {m}", percent(found[m].circuit), percent(found[m].same_class)) for m in methods]
-    columns = {"network": "left", "accuracy": "right", "same class as software": "right"}
+    rows = [("software", percent(first.software), "-", "-", "-")]
+    for m in methods:
+        one = found[m]
+        logits = (small_percent(one.logit_rms), small_percent(one.logit_max))
+        rows.append((f"circuit, {m}", percent(one.circuit), percent(one.same_class), *logits))
+    headings = ("accuracy", "same class\nas software", "logits off\nRMS", "logits off\nlargest")
+    columns = {"network": "left"} | dict.fromkeys(headings, "right")
     print_table(f"{images.file}: {first.images:,} images", columns, rows)
     show_fitted(design)
     print_files("figures", figures)

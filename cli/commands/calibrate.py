@@ -27,14 +27,15 @@ def _row(result: "LayerCalibration") -> dict[str, Any]:
         "failures": [asdict(failure) for failure in result.failures],
         "remedies": [asdict(remedy) for remedy in result.remedies],
     }
-    keys = ("passes", "fill", "rms_before", "rms_after", "worst_after", "chains", "failing")
+    keys = ("passes", "fill", "rms_before", "rms_after", "worst_after", "worst_neuron", "chains", "failing")
     return table | {key: getattr(result, key) for key in keys}
 
 
 def _show(found: "Calibration", title: str, start: "Method") -> None:
     before = "before" if start == "calibrated" else start
     columns = {"layer": "left"} | dict.fromkeys(
-        (f"RMS\n{before}", "RMS\ncalibrated", "worst\nweight", "passes", "of\nrange", "chains\noff"), "right"
+        (f"RMS\n{before}", "RMS\ncalibrated", "worst\nweight", "of\nneuron", "passes", "of\nrange", "chains\noff"),
+        "right",
     )
     rows = [
         (
@@ -42,6 +43,7 @@ def _show(found: "Calibration", title: str, start: "Method") -> None:
             small_percent(one.rms_before),
             small_percent(one.rms_after),
             small_percent(one.worst_after),
+            str(one.worst_neuron),
             str(one.passes),
             f"{100 * one.fill:.0f} %",
             f"{one.failing} of {one.chains}",
@@ -60,7 +62,8 @@ def _complain(found: "Calibration") -> bool:
         worst = one.failures[0]
         warning(
             f"warning: layer {one.layer}: {one.failing} chains are off, the worst (bus {worst.bus}, chain "
-            f"{worst.chain}) by {small_percent(worst.residual)} of the largest weight: {one.status.value}"
+            f"{worst.chain}) by {small_percent(worst.residual)} of the largest weight of its neuron, {worst.neuron}: "
+            f"{one.status.value}"
         )
         for remedy in one.remedies:
             warning(f"  {remedy.text} ({remedy.setting} = {remedy.value:.4g})")
@@ -80,7 +83,9 @@ def calibrate_command(
     branches: Annotated[
         Literal["near", "both"], typer.Option("--branches", help="Also detunings beyond the peak, where they help.")
     ] = "near",
-    tolerance: Annotated[float, typer.Option(help="Largest error left, as part of the largest weight.")] = 1e-6,
+    tolerance: Annotated[
+        float, typer.Option(help="Largest error left, as part of its neuron's largest weight.")
+    ] = 1e-6,
     passes: Annotated[int, typer.Option(help="Most measurements after the first.")] = 6,
     jobs: Annotated[
         int | None,

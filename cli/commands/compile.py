@@ -45,7 +45,7 @@ def compile_command(
 
     Example: resonet compile mnist.onnx -o build --calibration images.npz --set plan.tile=32
     """
-    from resonet.cosim.weights.summary import summarise
+    from resonet.cosim.weights.summary import scaled_neurons, summarise
     from resonet.netlist.design.design import compile_cnn
     from resonet.netlist.design.folder import write_design
     from resonet.netlist.design.parameters import read_parameters
@@ -79,6 +79,7 @@ def compile_command(
                 HELD,
             )
     fills = {row.name: made.fill(row.name) for row in rows}
+    scales, helps = scaled_neurons(made)
     if as_json:
         layers = [
             row
@@ -87,12 +88,21 @@ def compile_command(
             for row in summary_json(rows)
         ]
         told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
+        told |= {"neuron_scales": {"layers": [asdict(one) for one in scales], "helps": helps}}
         print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
     say(f"pixels: {made.pixels} ({made.pixels.source})")
     for note in made.cnn.notes:
         say(f"note: {note}")
+    for one in scales:
+        scaled = f"{one.scaled} neurons have scales of their own, {one.least:g} ... {one.most:g}"
+        raised = (
+            f"chains of {one.raised} are raised, gain of their transconductors down to {one.gain:.3g} of the others'"
+        )
+        say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
+    if scales:
+        say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
     for layer, fill in fills.items():
         if 0 < fill < 0.99 * made.plan.options.fill:
             used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"

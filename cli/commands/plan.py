@@ -97,15 +97,18 @@ def plan_command(
     from resonet.cosim.calibration.planner import advise, random_weights, trade_off
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.network.neuron_scales import find_scales, scaled_network
     from resonet.netlist.network.onnx.read import read_cnn
     from resonet.report.plan_figures import plan_figure
     from resonet.report.style import save
 
     if source.is_dir():
-        cnn, given = load_design(source).cnn, read_parameters(source / "design.toml", settings or ())
+        cnn, given = load_design(source).trained, read_parameters(source / "design.toml", settings or ())
     else:
         shape = tuple(numbers(input_shape, int, "--input-shape", "1,28,28")) if input_shape else None
         cnn, given = read_cnn(source, shape, output), read_parameters(design, settings or (), preset)
+    scales = find_scales(cnn, given.plan.scale, given.plan.gain_range)
+    cnn = scaled_network(cnn, scales.exponents, scales.raised)
     own = given.device.damping
     sizes = sorted(set(numbers(tiles, int, "--tiles", "16,32", 1, 4096)))
     given_dampings = numbers(damping, float, "--damping", "0.005,0.01", 1e-5, 0.2) if damping else None

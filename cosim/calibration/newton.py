@@ -19,7 +19,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Bools, Done, nothing
+from resonet.core.types import Array, Done, nothing
+from resonet.cosim.calibration.chain_state import BusState, Limits, bus_states, merged
 from resonet.cosim.weights.engines import Engine, Response, layer_response, linear
 from resonet.models.resonator.chain import BRANCHES, Branches, chain_response, solve_chains
 from resonet.models.resonator.linear import SpinDiode, resonance_for_detuning
@@ -32,6 +33,7 @@ from resonet.netlist.programming.methods import (
     bus_weights,
     largest_fill,
     layer_unit,
+    own_scale,
     solver_chains,
 )
 from resonet.netlist.programming.remedy import Remedy, remedies
@@ -69,7 +71,7 @@ class Status(Enum):
 class CalibrationOptions:
     """How far a calibration goes."""
 
-    tolerance: float = parameter(1e-6, "", 1e-12, 0.5, "largest residual, as part of the layer's largest weight")
+    tolerance: float = parameter(1e-6, "", 1e-12, 0.5, "largest residual, as part of its neuron's largest weight")
     passes: int = parameter(6, "", 1, 1000, "most measurements after the first")
     fill: float = parameter(
         0.0, "", 0.0, 0.98, "largest weight as part of a resonator's range; 0: what fits, plan.fill at most"
@@ -88,12 +90,13 @@ class Failure:
 
     bus: str
     chain: int  # position on its bus
-    residual: float  # largest deviation, as part of the layer's largest weight
+    neuron: int  # of the layer, counted over its groups
+    residual: float  # largest deviation, as part of its neuron's largest weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerCalibration:
-    """Result for a layer; errors as part of the layer's largest weight."""
+    """Result for a layer; RMS errors as part of the layer's largest weight, others of their neuron's."""
 
     program: LayerProgram
     status: Status
@@ -102,6 +105,7 @@ class LayerCalibration:
     rms_before: float
     rms_after: float
     worst_after: float
+    worst_neuron: int  # where that is
     chains: int  # of all buses: a neuron cut into tiles counts once a tile
     failing: int  # chains beyond the tolerance
     failures: tuple[Failure, ...]  # the worst of them
@@ -121,85 +125,51 @@ class Calibration:
     layers: tuple[LayerCalibration, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _State:
-    """A bus on the way: the best detunings so far, what was measured there, and how far the next step may go."""
-
-    target: Array  # [chains, K] units of K_SD
-    detuning: Array  # [chains, K]
-    response: Response
-    fraction: Array  # [chains] of the way to the model's answer that is taken at once
-    reachable: Bools  # [chains] whether the model could hold the weights at the last try
-
-    @property
-    def squares(self) -> Array:
-        """Squared error of every chain."""
-        return np.asarray(((self.response.values - self.target) ** 2).sum(1))
-
-    @property
-    def worst(self) -> Array:
-        """Largest error of every chain."""
-        return np.asarray(np.abs(self.response.values - self.target).max(1))
-
-
 def _f_res(entry: LayerPlan, detuning: Sequence[Array], device: SpinDiode) -> tuple[Array, ...]:
     return tuple(
         resonance_for_detuning(bus.frequencies, u, device.damping) for bus, u in zip(entry.buses, detuning, strict=True)
     )
 
 
-def _states(
-    plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: float, responses: Sequence[Response]
-) -> list[_State]:
-    """State of every bus at given resonance frequencies; `unit` is K_SD per unit of trained weight."""
-    states = []
-    for bus, f, response in zip(entry.buses, f_res, responses, strict=True):
-        detuning = (bus.frequencies / f - 1) / plan.device.damping
-        chains = len(bus.outputs)
-        target = bus_weights(entry, bus) * unit
-        states.append(_State(target, detuning, response, np.ones(chains), np.ones(chains, bool)))
-    return states
+def _proposal(
+    state: BusState, bus: Bus, device: SpinDiode, branches: Branches, limits: Limits, first: bool
+) -> BusState:
+    """The state with the detunings at which the model, corrected by what it misses, answers with the target.
 
-
-def _proposal(state: _State, bus: Bus, device: SpinDiode, branches: Branches, tolerance: float) -> _State:
-    """The state with the detunings at which the model, corrected by what it misses, answers with the target."""
+    The `first` time to what is asked of the layer's largest neuron, which settles nearly all of the others too.
+    """
+    asked = limits.of(state)
+    tolerance = limits.tolerance * limits.top if first else float(asked.min())
     chains = solver_chains(bus, device, state.response.profile)
     model, _ = chain_response(state.detuning, chains)
     goal = state.target - (state.response.values - model)
     solved, worst = solve_chains(goal, chains, state.detuning, branches, 0.01 * tolerance)
     moved = state.detuning + state.fraction[:, None] * (solved - state.detuning)
-    return replace(state, detuning=moved, reachable=worst <= tolerance)
-
-
-def _merge(old: _State, new: _State) -> _State:
-    """Chains that got better, as they are now; the others as they were, with half the step."""
-    better = new.squares < old.squares
-    response = Response(
-        np.where(better[:, None], new.response.values, old.response.values),
-        np.where(better[:, None, None], new.response.profile, old.response.profile),
-    )
-    detuning = np.where(better[:, None], new.detuning, old.detuning)
-    fraction = np.where(better, np.minimum(1, 2 * old.fraction), 0.5 * old.fraction)
-    return _State(old.target, detuning, response, fraction, new.reachable)
+    return replace(state, detuning=moved, reachable=worst <= np.maximum(asked, 0.01 * tolerance))
 
 
 def _descend(
-    plan: FrequencyPlan, entry: LayerPlan, states: list[_State], engine: Engine, options: CalibrationOptions, top: float
-) -> tuple[list[_State], int]:
+    plan: FrequencyPlan,
+    entry: LayerPlan,
+    states: list[BusState],
+    engine: Engine,
+    options: CalibrationOptions,
+    top: float,
+) -> tuple[list[BusState], int]:
     """Passes until every chain holds its weights or none gets better; the states then, and how many passes."""
-    tolerance = options.tolerance * top
+    limits = Limits(options.tolerance, top)
     for taken in range(options.passes):
-        open_chains = np.concatenate([state.worst > tolerance for state in states])
+        open_chains = np.concatenate([state.beyond(limits) for state in states])
         if not open_chains.any():
             return states, taken
         before = np.concatenate([state.squares for state in states])
         proposals = [
-            _proposal(state, bus, plan.device, options.branches, tolerance)
+            _proposal(state, bus, plan.device, options.branches, limits, taken == 0)
             for state, bus in zip(states, entry.buses, strict=True)
         ]
         responses = layer_response(plan, entry, _f_res(entry, [p.detuning for p in proposals], plan.device), engine)
         states = [
-            _merge(old, replace(new, response=response))
+            merged(old, replace(new, response=response))
             for old, new, response in zip(states, proposals, responses, strict=True)
         ]
         reachable = np.concatenate([state.reachable for state in states])
@@ -212,24 +182,35 @@ def _descend(
 def _rms(entry: LayerPlan, responses: Sequence[Response], unit: float) -> float:
     """RMS weight error of a layer as part of its largest weight."""
     squares = sum(
-        float(((r.values / unit - bus_weights(entry, bus)) ** 2).sum())
+        float((((r.values / unit - bus_weights(entry, bus)) / own_scale(entry, bus)) ** 2).sum())
         for bus, r in zip(entry.buses, responses, strict=True)
     )
     return float(np.sqrt(squares / entry.layer.matrix.size)) / (float(np.abs(entry.layer.matrix).max()) or 1.0)
 
 
-def _failures(entry: LayerPlan, states: Sequence[_State], tolerance: float, top: float) -> tuple[int, list[Failure]]:
-    """How many chains are beyond the tolerance, and the worst of them."""
+def _failures(entry: LayerPlan, states: Sequence[BusState], limits: Limits) -> tuple[int, list[Failure]]:
+    """How many chains do not hold their weights, and the worst of them."""
     failures = [
-        Failure(bus.name, int(j), float(state.worst[j]) / top)
+        Failure(bus.name, int(j), _neuron(entry, bus, int(j)), float(state.worst[j] / state.full[j]))
         for bus, state in zip(entry.buses, states, strict=True)
-        for j in np.flatnonzero(state.worst > tolerance)
+        for j in np.flatnonzero(state.beyond(limits))
     ]
     return len(failures), sorted(failures, key=lambda failure: -failure.residual)[:MOST_FAILURES]
 
 
-def _status(states: Sequence[_State], tolerance: float) -> Status:
-    beyond = [state.worst > tolerance for state in states]
+def _neuron(entry: LayerPlan, bus: Bus, chain: int) -> int:
+    return bus.group * entry.layer.outputs + int(bus.outputs[chain])
+
+
+def _worst(entry: LayerPlan, states: Sequence[BusState]) -> tuple[float, int]:
+    """Largest error of a chain as part of its neuron's largest weight, and which neuron that is."""
+    parts = [state.worst / state.full for state in states]
+    bus, part = max(zip(entry.buses, parts, strict=True), key=lambda of_bus: float(of_bus[1].max()))
+    return float(part.max()), _neuron(entry, bus, int(part.argmax()))
+
+
+def _status(states: Sequence[BusState], limits: Limits) -> Status:
+    beyond = [state.beyond(limits) for state in states]
     if not any(b.any() for b in beyond):
         return Status.CONVERGED
     if any((b & ~state.reachable).any() for b, state in zip(beyond, states, strict=True)):
@@ -268,27 +249,27 @@ def calibrate_layer(
     fill = options.fill or largest_fill(entry, device, most, [r.profile for r in first]) or most
     unit = layer_unit(entry, fill)
     top = unit * largest or 1.0
-    states, passes = _descend(plan, entry, _states(plan, entry, start.f_res, unit, first), engine, options, top)
+    states, passes = _descend(plan, entry, bus_states(plan, entry, start.f_res, unit, first), engine, options, top)
     responses = [state.response for state in states]
     f_res = _f_res(entry, [state.detuning for state in states], device)
     if _rms(entry, responses, unit) > rms_before:
         unit, f_res = start.weight_scale / device.sensitivity, start.f_res
         fill, top = unit * largest, unit * largest or 1.0
-        states = _states(plan, entry, f_res, unit, first)
-        states = [replace(state, reachable=state.worst <= options.tolerance * top) for state in states]
-    tolerance = options.tolerance * top
-    worst = max(float(state.worst.max()) for state in states) / top
-    count, failures = _failures(entry, states, tolerance, top)
-    status = _status(states, tolerance)
+        states = bus_states(plan, entry, f_res, unit, first)
+        states = [replace(state, reachable=~state.beyond(Limits(options.tolerance, top))) for state in states]
+    limits = Limits(options.tolerance, top)
+    residual = max(float(state.worst.max()) for state in states) / top
+    count, failures = _failures(entry, states, limits)
+    status = _status(states, limits)
     out_of_range = failures if status is Status.OUT_OF_RANGE else ()
     return LayerCalibration(
-        LayerProgram(entry.layer.name, unit * device.sensitivity, f_res, worst),
+        LayerProgram(entry.layer.name, unit * device.sensitivity, f_res, residual),
         status,
         passes,
         fill,
         rms_before,
         _rms(entry, [state.response for state in states], unit),
-        worst,
+        *_worst(entry, states),
         sum(len(bus.outputs) for bus in entry.buses),
         count,
         tuple(failures),

@@ -19,7 +19,7 @@ from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, plan, source_power
 from resonet.netlist.planning.powers import check_source_power, check_tone_power
 from resonet.netlist.planning.second_order import Products, clear_band
-from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, program
+from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, own_scale, program
 from resonet.netlist.programming.remedy import Remedy, bus_profile, remedies
 
 __all__ = ["Advice", "PlanPoint", "advise", "random_weights", "trade_off"]
@@ -65,7 +65,9 @@ def random_weights(cnn: Cnn, seed: int = 0) -> Cnn:
     """The network with uniform random weights, the hardest that a layer may ask for."""
     rng = np.random.default_rng(seed)
     layers = tuple(
-        replace(entry, weight=rng.uniform(-1, 1, entry.weight.shape)) if isinstance(entry, Synapses) else entry
+        replace(entry, weight=rng.uniform(-1, 1, entry.weight.shape), raised=None)
+        if isinstance(entry, Synapses)
+        else entry
         for entry in cnn.layers
     )
     return replace(cnn, layers=layers)
@@ -95,7 +97,8 @@ def _rms(planned: FrequencyPlan, entry: LayerPlan, programmed: LayerProgram) -> 
     responses = layer_response(planned, entry, programmed.f_res, linear)
     unit = programmed.weight_scale / planned.device.sensitivity
     errors = [
-        (r.values / unit - bus_weights(entry, bus)).ravel() for bus, r in zip(entry.buses, responses, strict=True)
+        ((r.values / unit - bus_weights(entry, bus)) / own_scale(entry, bus)).ravel()
+        for bus, r in zip(entry.buses, responses, strict=True)
     ]
     largest = float(np.abs(entry.layer.matrix).max()) or 1.0
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2))) / largest

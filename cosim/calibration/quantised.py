@@ -28,7 +28,7 @@ from resonet.netlist.programming.dac import (
     quantise,
     state_levels,
 )
-from resonet.netlist.programming.methods import LayerProgram, Program, bus_weights, solver_chains
+from resonet.netlist.programming.methods import LayerProgram, Program, bus_weights, own_scale, solver_chains
 
 __all__ = [
     "GAINS",
@@ -138,9 +138,11 @@ def _measure(
     gain = np.ones(shape) if quantised.gain.size == 1 else quantised.gain.reshape(shape)
     f_res = tuple(part.levels.f_res(index) for part, index in zip(parts, quantised.index, strict=True))
     squares, worst = 0.0, 0.0
-    for part, response in zip(parts, layer_response(plan, entry, f_res, engine), strict=True):
+    responses = layer_response(plan, entry, f_res, engine)
+    for part, bus, response in zip(parts, entry.buses, responses, strict=True):
         error = quantised.gain[part.owner, None] * response.values - part.target
-        squares, worst = squares + float((error**2).sum()), max(worst, float(np.abs(error).max()))
+        worst = max(worst, float(np.abs(error).max()))
+        squares += float(((error / own_scale(entry, bus)) ** 2).sum())
     top = start.weight_scale / plan.device.sensitivity * float(np.abs(entry.layer.matrix).max()) or 1.0
     program = LayerProgram(entry.layer.name, start.weight_scale / common, f_res, worst / top)
     return program, gain, float(np.sqrt(squares / entry.layer.matrix.size)) / top
@@ -161,7 +163,10 @@ def quantise_layer(
     responses = layer_response(plan, entry, start.f_res, engine)
     parts = _parts(plan, entry, start, responses, options)
     top = float(np.abs(entry.layer.matrix).max()) * start.weight_scale / plan.device.sensitivity or 1.0
-    missed = sum(float(((r.values - part.target) ** 2).sum()) for r, part in zip(responses, parts, strict=True))
+    missed = sum(
+        float((((r.values - part.target) / own_scale(entry, bus)) ** 2).sum())
+        for r, part, bus in zip(responses, parts, entry.buses, strict=True)
+    )
     first, best = quantise(parts, options.gain != "fixed", options.window, options.descent)
     program, gain, rms_nearest = _measure(plan, entry, start, parts, first, engine)
     chosen, rms = first, rms_nearest

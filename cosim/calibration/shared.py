@@ -16,7 +16,7 @@ from resonet.cosim.weights.engines import Engine, layer_response
 from resonet.cosim.weights.held import PositionWeights
 from resonet.models.resonator.linear import detuning_for_weight, resonance_for_detuning
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
-from resonet.netlist.programming.methods import bus_weights, largest_fill, layer_unit, solver_chains
+from resonet.netlist.programming.methods import bus_weights, largest_fill, layer_unit, own_scale, solver_chains
 from resonet.netlist.programming.sharing import (
     Colouring,
     Shared,
@@ -172,7 +172,9 @@ def _measure(
             for bus, u in zip(here.buses, detunings, strict=True)
         ]
         for bus, setup, response in zip(here.buses, buses, layer_response(plan, here, f_res, engine), strict=True):
-            weights[bus.group, p][np.ix_(bus.outputs, bus.taps)] = response.values * setup.loss[p] / unit
+            weights[bus.group, p][np.ix_(bus.outputs, bus.taps)] = (
+                response.values * setup.loss[p] / (unit * own_scale(entry, bus))
+            )
     return weights
 
 

@@ -114,7 +114,7 @@ def cascade(
         raise InputError("no images; possible: at least one")
     weights = [
         stage_weights(stage, held[stage.layer.name])
-        * (stage_levels.unit * levels.parallel.scale(n)[1])  # V per unit of p_max
+        * (stage_levels.unit * levels.parallel.scale(n)[1]).reshape(stage.copies.groups, -1, 1)  # V per unit of p_max
         for n, (stage, stage_levels) in enumerate(zip(levels.parallel.stages, levels.stages, strict=True))
     ]
     rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(weights))]

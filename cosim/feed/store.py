@@ -94,7 +94,7 @@ def result_parts(design: Design, layer: str, method: Method) -> dict[str, str]:
         "device": _hash(table_from_record(design.plan.device)),
         "bus": _hash(table_from_record(design.plan.circuit)),
         "channels": _hash(*channels, design.plan.options.p_max),
-        "weights": _hash(entry.layer.matrix),
+        "weights": _hash(entry.layer.matrix, *([] if entry.layer.raised is None else [entry.layer.raised])),
         "program": _hash(programmed.weight_scale, *programmed.f_res),
     }
 

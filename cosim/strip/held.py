@@ -93,6 +93,15 @@ class StripWeights(RfWeights):
         return np.asarray((values - trained) / (np.abs(self.trained).max() or 1.0))
 
     @property
+    def neuron_errors(self) -> Array:
+        """RMS deviation of each neuron's weights, over all lines, as part of its own largest trained one, [neurons]."""
+        blocks = self.usage.blocks
+        each = ((self.values - self.trained) ** 2).sum(1).reshape(blocks, -1).sum(1)
+        own = np.abs(self.trained).max(1).reshape(blocks, -1).max(1)
+        own = np.where(own > 0, own, own.max() or 1.0)
+        return np.asarray(np.sqrt(each / self.uses.reshape(blocks, -1).sum(1)) / own)
+
+    @property
     def pairs(self) -> tuple[Array, Array]:
         """Trained and held weights to the lines that chains use, [weights] each."""
         return self.trained[self.uses], self.values[self.uses]

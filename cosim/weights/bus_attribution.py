@@ -87,11 +87,12 @@ def attribute_bus(plan: FrequencyPlan, entry: LayerPlan, program: LayerProgram) 
     """Split the weight error of a bus-fed layer under a program. Raises InputError."""
     largest = float(np.abs(entry.layer.matrix).max()) or 1.0
     top = program.weight_scale * largest / plan.device.sensitivity
+    full = top if entry.layer.raised is None else top * entry.layer.raised[..., None]
 
     def answer(shares: dict[str, float]) -> Array:
-        return _answer(plan, entry, program.f_res, bus_circuit(plan.circuit, shares)) / top
+        return _answer(plan, entry, program.f_res, bus_circuit(plan.circuit, shares)) / full
 
-    spectral = _answer(plan, entry, program.f_res, None) / top - entry.layer.matrix / largest
+    spectral = _answer(plan, entry, program.f_res, None) / full - entry.layer.matrix / largest
     every = dict.fromkeys(BUS_PARTS, 1.0)
     total, base, parts = answer(every), answer({}), []
     for name in BUS_PARTS:

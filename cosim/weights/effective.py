@@ -9,7 +9,7 @@ from resonet.cosim.weights.engines import Engine, ngspice
 from resonet.cosim.weights.held import Aggressor, RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import Bus
-from resonet.netlist.programming.methods import Method
+from resonet.netlist.programming.methods import Method, own_scale
 
 __all__ = ["EffectiveWeights", "effective_weights"]
 
@@ -49,7 +49,8 @@ def effective_weights(
     values, crosstalk, worst = np.zeros_like(trained), {}, []
     answers = engine.layer_answers(design.plan, entry, programmed.f_res, done)
     for bus, answer in zip(entry.buses, answers, strict=True):
-        values[bus.group][np.ix_(bus.outputs, bus.taps)] = answer.values / programmed.weight_scale
+        scale = programmed.weight_scale * own_scale(entry, bus)
+        values[bus.group][np.ix_(bus.outputs, bus.taps)] = answer.values / scale
         crosstalk[bus.name] = answer.most / device.sensitivity
         loudest = _worst(bus, crosstalk[bus.name], answer.chain)
         worst += [loudest] if loudest else []

@@ -16,7 +16,15 @@ from resonet.netlist.network.cnn import Cnn, Synapses, patches
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["Aggressor", "HeldWeights", "PositionWeights", "RfWeights", "trained_weights"]
+__all__ = ["Aggressor", "HeldWeights", "NeuronError", "PositionWeights", "RfWeights", "trained_weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronError:
+    """Error of a neuron's weights."""
+
+    neuron: int  # of the layer, counted over its groups
+    rms: float  # as part of its own largest weight
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -40,6 +48,29 @@ class HeldWeights:
     def rms_error(self) -> float:
         """Root mean square of `error`."""
         return float(np.sqrt(np.mean(self.error**2)))
+
+    @property
+    def by_neuron(self) -> tuple[Array, Array]:
+        """Trained weights and deviations of every neuron, [neurons, weights] each; neurons count over the groups."""
+        neurons = self.trained.shape[0] * self.trained.shape[1]
+        return self.trained.reshape(neurons, -1), (self.values - self.trained).reshape(neurons, -1)
+
+    @property
+    def neuron_errors(self) -> Array:
+        """RMS deviation of each neuron's weights as part of its own largest trained one, [neurons].
+
+        Of a neuron without weights, as part of the layer's largest.
+        """
+        trained, off = self.by_neuron
+        own = np.abs(trained).max(1)
+        own = np.where(own > 0, own, own.max() or 1.0)
+        return np.asarray(np.sqrt(np.mean(off**2, axis=1)) / own)
+
+    @property
+    def worst_neuron(self) -> "NeuronError":
+        """The neuron whose weights are furthest off."""
+        errors = self.neuron_errors
+        return NeuronError(int(errors.argmax()), float(errors.max()))
 
     @property
     def pairs(self) -> tuple[Array, Array]:
@@ -100,6 +131,13 @@ class PositionWeights(HeldWeights):
 
     values [groups, positions, outputs, taps]; trained [groups, 1, outputs, taps].
     """
+
+    @property
+    def by_neuron(self) -> tuple[Array, Array]:
+        """Trained weights of every neuron, and their deviations at all positions, [neurons, weights]."""
+        groups, positions, outputs, taps = self.values.shape
+        off = (self.values - self.trained).swapaxes(1, 2).reshape(groups * outputs, positions * taps)
+        return self.trained.reshape(groups * outputs, taps), off
 
     def products(self, carried: Array) -> Array:
         """W a, [groups, n, outputs, positions]."""

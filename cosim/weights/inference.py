@@ -24,6 +24,8 @@ class Accuracy:
     software: float
     circuit: float
     same_class: float  # share of images that circuit and software put in the same class
+    logit_rms: float  # of circuit minus software, as part of the largest logit of the software
+    logit_max: float  # the largest, likewise
     clipped: dict[str, float]  # by layer: share of its inputs beyond what its tones carry, which are cut off
 
 
@@ -79,11 +81,15 @@ def accuracy(
         beyond = np.abs((x + scale.offset) / scale.full_scale - 0.5) > 0.5 + 1e-9
         outside[synapses.name].append(float(beyond.mean()) * len(x) / len(data.images))
 
-    circuit = classes(forward(design, held, data.images, done, watch), ranked)
+    found = forward(design, held, data.images, done, watch)
+    circuit = classes(found, ranked)
+    off = (found - logits) / (float(np.abs(logits).max()) or 1.0)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),
         float(np.mean(circuit == data.labels)),
         float(np.mean(circuit == trained)),
+        float(np.sqrt(np.mean(off**2))),
+        float(np.abs(off).max()),
         {layer: sum(shares) for layer, shares in outside.items()},
     )

@@ -8,10 +8,11 @@ import numpy as np
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedKind
+from resonet.netlist.network.neuron_scales import logit_error
 from resonet.netlist.planning.frequency_plan import source_power
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["LayerSummary", "summarise"]
+__all__ = ["LayerSummary", "ScaledNeurons", "scaled_neurons", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,39 @@ class LayerSummary:
     rms_error_coupled: float | None = None
     rms_error_shared: float | None = None  # of layers on strip lines
     rms_error_calibrated: float | None = None
+    neuron_error_formula: float | None = None  # RMS of the worst neuron's weights, as part of its own largest
+    neuron_error_coupled: float | None = None
+    neuron_error_shared: float | None = None
+    neuron_error_calibrated: float | None = None
+    worst_neuron: int | None = None  # of the last program, counted over the groups of the layer
     worst_aggressor_db: float | None = None
     worst_aggressor: str | None = None
     feed: FeedKind = "bus"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledNeurons:
+    """Neurons of a layer with scales of their own, or with chains that are raised."""
+
+    layer: str
+    scaled: int  # neurons with another scale than 1
+    least: float  # scale
+    most: float
+    raised: int  # neurons whose chains hold more than the layer's scale says
+    gain: float  # least gain of a transconductor, as part of that of neurons that are not raised
+
+
+def scaled_neurons(design: Design) -> tuple[list[ScaledNeurons], float]:
+    """Such layers, and how many times less errors of the weights then count at the network's outputs."""
+    found = []
+    for layer in design.cnn.synapses:
+        own = design.neuron_scales.get(layer.name, np.zeros(1, np.int64))
+        more = np.ones(1) if layer.raised is None else layer.raised
+        if own.any() or layer.raised is not None:
+            ends = 2.0 ** int(own.min()), 2.0 ** int(own.max())
+            gain = float(1 / more.max())
+            found.append(ScaledNeurons(layer.name, int((own != 0).sum()), *ends, int((more > 1).sum()), gain))
+    return found, logit_error(design.trained) / logit_error(design.cnn) if found else 1.0
 
 
 def line_power(design: Design) -> float:
@@ -56,7 +87,6 @@ def summarise(design: Design, effective: Mapping[Method, Mapping[str, RfWeights]
         results = {method: layers[name] for method, layers in effective.items() if name in layers}
         if effective and not results:
             continue
-        errors = {method: result.rms_error for method, result in results.items()}
         lines = design.feed(name) == "stripline"
         shown = next(reversed(results.values()), None)
         worst = shown.worst if shown else None
@@ -69,13 +99,12 @@ def summarise(design: Design, effective: Mapping[Method, Mapping[str, RfWeights]
                 0 if lines else len(entry.buses),
                 entry.layer.positions,
                 line_power(design) if lines else source_power(entry, design.plan),
-                errors.get("formula"),
-                errors.get("coupled"),
-                errors.get("shared"),
-                errors.get("calibrated"),
-                worst.level if worst else None,
-                worst.where if worst else None,
-                design.feed(name),
+                **{f"rms_error_{method}": result.rms_error for method, result in results.items()},
+                **{f"neuron_error_{method}": result.worst_neuron.rms for method, result in results.items()},
+                worst_neuron=shown.worst_neuron.neuron if shown else None,
+                worst_aggressor_db=worst.level if worst else None,
+                worst_aggressor=worst.where if worst else None,
+                feed=design.feed(name),
             )
         )
     return rows

@@ -193,7 +193,7 @@ def _transconductor(stage_levels: StageLevels, s: int, n: int, dialect: Dialect)
     """Transconductor of a neuron; of straight pieces it is a filter, and an element for each corner."""
     instance, ends = dialect.format_instance, (f"v{s}_{n}", f"g{s}_{n}")
     if stage_levels.knees is None:
-        gm = stage_levels.options.transconductor(stage_levels.gm, float(stage_levels.bias[n]))
+        gm = stage_levels.options.transconductor(float(stage_levels.gm[n]), float(stage_levels.bias[n]))
         return [instance(f"xg{s}_{n}", ends, "transconductor", _values(gm))]
     at, knees = f"f{s}_{n}", stage_levels.knees
     lines = [

@@ -60,14 +60,14 @@ class StageLevels:
     """Levels of one stage: the tones into it, its chains, and its neurons (none behind the logits)."""
 
     paths: TonePaths  # of the tones into the stage
-    unit: float  # V at the neuron's input per unit of the trained network's sum
+    unit: Array  # [chains] V at the neuron's input per unit of the trained network's sum; pooled chains have the same
     rest: Array  # [chains] V that the offset of the stage's tones puts there at an input of zero
     options: NeuronOptions
     kind: Kind | None = None  # of the neurons; None where the chains are the outputs
-    gm: float = 0.0  # A/V
+    gm: Array = field(default_factory=_none)  # [neurons] A/V
     drive: float = 0.0  # ξ - 1 per unit of the sum
     bias: Array = field(default_factory=_none)  # [neurons] A at no voltage, or at the first knee
-    knees: Knees | None = None  # of transconductors that are not straight; gm is 0 then
+    knees: Knees | None = None  # of transconductors that are not straight; there is no gm then
     ceiling: float = np.inf  # output at the clamp, where the activation has one
     reference: float = 0.0  # W of the oscillator, into a matched load, that the amplifier turns into p_max
     gain: Array = field(default_factory=_none)  # [neurons] small-signal voltage gain, matched to matched
@@ -199,15 +199,21 @@ def _neurons(
         ceiling=neuron.ceiling,
         gain=_amplifier_gain(stage.layer.name, options, reference, paths, design.plan.circuit.impedance),
     )
-    rest, impedance = stage_levels.rest[stage.first], design.plan.circuit.impedance
+    rest, unit = stage_levels.rest[stage.first], stage_levels.unit[stage.first]
+    impedance = design.plan.circuit.impedance
     at_zero = full_scale * _trimmed_zero(options, paths, impedance, zero / full_scale) if zero else 0.0
     if neuron.curve is None:
-        gm = drive * ith / stage_levels.unit
+        gm = drive * ith / unit
         return replace(complete, gm=gm, bias=ith * (1 + drive * (stage.bias + at_zero)) - gm * rest)
-    slopes = neuron.curve.slopes(stage.neurons) * (drive * ith / stage_levels.unit)
-    volts = (neuron.curve.corners - stage.bias[:, None]) * stage_levels.unit + rest[:, None]
+    slopes = neuron.curve.slopes(stage.neurons) * (drive * ith / unit)[:, None]
+    volts = (neuron.curve.corners - stage.bias[:, None]) * unit[:, None] + rest[:, None]
     first = ith * (1 + drive * (neuron.curve.values[0] + at_zero)) + np.zeros(stage.neurons)
     return replace(complete, bias=first, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
+
+
+def _raised(stage: Stage) -> Array:
+    """How much more than the layer's scale says each chain of a stage holds, [chains]."""
+    return np.ones(stage.chains) if stage.copies.raised is None else stage.copies.raised.ravel()
 
 
 def plan_levels(
@@ -230,7 +236,7 @@ def plan_levels(
     stages = []
     for number, stage in enumerate(design.stages):
         offset, full_scale = design.scale(number)
-        unit = program.layer(stage.layer.name).weight_scale * p_max / full_scale
+        unit = program.layer(stage.layer.name).weight_scale * p_max / full_scale * _raised(stage)
         weight_sums = stage.copies.matrix.sum(2) if sums is None else sums[stage.layer.name]
         stage_levels = StageLevels(paths[number], unit, unit * offset * weight_sums.ravel(), options)
         if number + 1 < len(design.stages):
@@ -243,13 +249,13 @@ def plan_levels(
 def sums_of(levels: Levels, number: int, voltage: Array) -> Array:
     """Weighted sums plus bias of the trained network that voltages at a stage's neurons [..., neurons] stand for."""
     stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((voltage - stage_levels.rest[stage.first]) / stage_levels.unit + stage.bias)
+    return np.asarray((voltage - stage_levels.rest[stage.first]) / stage_levels.unit[stage.first] + stage.bias)
 
 
 def voltages_of(levels: Levels, number: int, sums: Array) -> Array:
     """The inverse of `sums_of`, V."""
     stage_levels, stage = levels.stages[number], levels.parallel.stages[number]
-    return np.asarray((sums - stage.bias) * stage_levels.unit + stage_levels.rest[stage.first])
+    return np.asarray((sums - stage.bias) * stage_levels.unit[stage.first] + stage_levels.rest[stage.first])
 
 
 def activate(levels: Levels, number: int, voltage: Array) -> Array:

@@ -102,6 +102,7 @@ def _copies(synapses: Synapses) -> Synapses:
         dilation=(1, 1),
         padding=(0, 0, 0, 0),
         groups=len(matrix),
+        raised=None if synapses.raised is None else np.repeat(synapses.raised, synapses.positions, axis=0),
         activation=synapses.activation.take(channel),
     )
 
@@ -284,6 +285,7 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
     crop = Wiring("crop1", first.source, first.in_shape, grid.shape, grid.ravel())
     first = replace(
         first,
+        raised=None if first.raised is None else first.raised[:, :keep],
         weight=first.weight[:keep],
         bias=first.bias[:keep],
         in_shape=(channels, pixels[0], pixels[1]),
@@ -291,6 +293,7 @@ def network_slice(cnn: Cnn, outputs: int, position: tuple[int, int] | None = Non
     )
     second = replace(
         second,
+        raised=None if second.raised is None else second.raised[:, :outputs],
         weight=second.weight[:outputs, :keep],
         bias=second.bias[:outputs],
         in_shape=first.out_shape,

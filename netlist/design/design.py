@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.types import Ints
 from resonet.netlist.bus.graph import HardwareGraph, build_graph
 from resonet.netlist.bus.hardware import BusHardware, layer_hardware
 from resonet.netlist.design.feed_options import FeedKind, FeedOptions
@@ -14,6 +15,7 @@ from resonet.netlist.design.parameters import Parameters, read_parameters
 from resonet.netlist.network.activations.base import Fit, Neuron
 from resonet.netlist.network.cnn import Cnn, built_network, fitted_layers
 from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.network.neuron_scales import find_scales, scaled_network
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
@@ -28,7 +30,7 @@ __all__ = ["Design", "compile_cnn"]
 class Design:
     """A compiled network."""
 
-    cnn: Cnn
+    cnn: Cnn  # with the scales of its neurons
     parameters: Parameters
     plan: FrequencyPlan
     programs: dict[Method, Program]
@@ -36,6 +38,7 @@ class Design:
     calibration: str  # what the scales come from, for people
     pixels: Pixels = UNIT  # what the network takes its pixels to be
     sums: dict[str, tuple[float, float]] = field(default_factory=dict)  # of layers whose neurons are fitted: over what
+    neuron_scales: dict[str, Ints] = field(default_factory=dict)  # of layers with any: exponents of 2 [channels]
 
     def images(self, path: Path) -> ImageSet:
         """Images of a file as the network takes them. Raises InputError."""
@@ -46,6 +49,11 @@ class Design:
         weights = self.plan.layer(layer).layer.matrix
         scale = self.program("coupled").layer(layer).weight_scale
         return float(scale * np.abs(weights).max() / self.plan.device.sensitivity)
+
+    @property
+    def trained(self) -> Cnn:
+        """The network without scales of its neurons, as its file has it."""
+        return scaled_network(self.cnn, {name: -own for name, own in self.neuron_scales.items()})
 
     def fit(self, layer: str) -> Fit | None:
         """What the neurons behind a layer are fitted with; None where they are exact, or where there are none."""
@@ -122,6 +130,8 @@ def compile_cnn(
     parameters = parameters or read_parameters()
     cnn = read_cnn(model, input_shape, output)
     parameters.feed.check_layers(cnn.synapses)
+    own = find_scales(cnn, parameters.plan.scale, parameters.plan.gain_range)
+    cnn = scaled_network(cnn, own.exponents, own.raised)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
     check_powers(planned, parameters.neuron.p1db)
@@ -137,4 +147,4 @@ def compile_cnn(
     sums = {name: ranges.sums[name] for name in fitted_layers(cnn)}
     if not np.isfinite([scale.full_scale for scale in ranges.scales.values()] + [*sum(sums.values(), ())]).all():
         raise InputError(f"{cnn.file}: activations overflow for {source}; possible: finite activations")
-    return Design(cnn, parameters, planned, programs(planned), ranges.scales, source, pixels, sums)
+    return Design(cnn, parameters, planned, programs(planned), ranges.scales, source, pixels, sums, own.exponents)

@@ -15,8 +15,7 @@ import json
 import math
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,18 +25,25 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.files import _note, new_file, read_toml, sync_file
 from resonet.core.leftovers import draft_path, forget_draft, sweep_design
-from resonet.core.npz import read_array, read_numbers
+from resonet.core.npz import read_numbers
 from resonet.core.parameters import plain_number, table_from_record
 from resonet.core.types import Done, nothing
 from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
 from resonet.netlist.bus.graph import write_graphml
 from resonet.netlist.bus.hardware import BusHardware
+from resonet.netlist.design.archive import (
+    neuron_scale_arrays,
+    program_archive,
+    read_neuron_scales,
+    read_weight_scales,
+)
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.model_table import printable, stored_output, stored_pixels
-from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, read_parameters
+from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, Parameters, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
 from resonet.netlist.network.cnn import Cnn, fitted_layers, inner_layers
+from resonet.netlist.network.neuron_scales import scaled_network
 from resonet.netlist.network.onnx.external import model_bytes
 from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
@@ -48,6 +54,7 @@ from resonet.netlist.spice.deck import Deck
 
 __all__ = ["load_design", "stream_deck", "write_calibrated", "write_deck", "write_decks", "write_design"]
 
+NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3}  # defaults of parameters that older designs do not know
 SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
 
 
@@ -74,13 +81,15 @@ def write_decks(buses: Sequence[BusHardware], folder: Path) -> int:
     return len(decks)
 
 
-def _parameter_tables(plan: FrequencyPlan) -> dict[str, Any]:
-    records = (plan.device, plan.circuit, plan.options)
-    return {name: table_from_record(record) for name, record in zip(SECTIONS, records, strict=True)}
+def _parameter_tables(parameters: Parameters) -> dict[str, Any]:
+    return {name: table_from_record(getattr(parameters, name)) for name in SECTIONS}
 
 
 def _fingerprint(cnn: Cnn, tables: dict[str, Any]) -> str:
     """Hash of what a program is made from: the model, which output of it, and every parameter."""
+    # Designs of versions without scales of neurons stay what they were.
+    plain = {name: value for name, value in tables["plan"].items() if NEW_IN_PLAN.get(name) != value}
+    tables = tables | {"plan": plain}
     made_from = [cnn.sha256, tables] + [cnn.head] * bool(cnn.head)
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
@@ -127,6 +136,10 @@ def _tables(design: Design) -> dict[str, Any]:
             "input_offset": scale.offset,
             "input_full_scale": scale.full_scale,
         } | (_neuron_table(design, layer.name) if layer.name in inner else {})
+        if (own := design.neuron_scales.get(layer.name)) is not None:
+            layers[layer.name] |= {"neuron_scales": [2.0 ** int(own.min()), 2.0 ** int(own.max())]}
+        if layer.raised is not None:
+            layers[layer.name] |= {"neuron_gains": [float(1 / layer.raised.max()), 1.0]}
     model = {
         "file": design.cnn.file,
         "sha256": design.cnn.sha256,
@@ -139,11 +152,11 @@ def _tables(design: Design) -> dict[str, Any]:
         **({"output": design.cnn.head} if design.cnn.head else {}),
     }
     unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
-    return {"model": model, **_parameter_tables(design.plan), **unprogrammed, "layers": layers}
+    return {"model": model, **_parameter_tables(design.parameters), **unprogrammed, "layers": layers}
 
 
 def _program_arrays(design: Design) -> dict[str, Any]:
-    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn, _parameter_tables(design.plan)))}
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn, _parameter_tables(design.parameters)))}
     for entry in design.plan.layers:
         for bus in entry.buses:
             arrays |= {
@@ -152,7 +165,7 @@ def _program_arrays(design: Design) -> dict[str, Any]:
             }
     for method in COMPILED:
         arrays |= _resonances(design, method)
-    return arrays
+    return arrays | neuron_scale_arrays(design.cnn, design.neuron_scales)
 
 
 def _resonances(design: Design, method: Method) -> dict[str, Any]:
@@ -170,7 +183,7 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
 
     `done` is called after each layer.
     """
-    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn, _parameter_tables(design.plan)))}
+    arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn, _parameter_tables(design.parameters)))}
     arrays |= _resonances(design, "calibrated")
     for entry in design.program("calibrated").layers:
         arrays[f"{entry.layer}/calibrated/weight_scale"] = np.array(entry.weight_scale)
@@ -208,7 +221,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
         (draft / "model.onnx").write_bytes(model_bytes(model))
         np.savez_compressed(draft / "program.npz", **_program_arrays(design))
-        fingerprint = _fingerprint(design.cnn, _parameter_tables(design.plan))
+        fingerprint = _fingerprint(design.cnn, _parameter_tables(design.parameters))
         if (folder / "design.toml").is_file() and not force:
             refuse_loss(folder, draft, fingerprint)
         write_graphml(design.graph("coupled"), draft / "graph.graphml")
@@ -248,46 +261,16 @@ def _read_program(
     return Program(method, tuple(layers))
 
 
-def _read_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan) -> dict[str, float]:
-    """Weight scales of a calibrated program, by layer."""
-    scales = {}
-    for entry in planned.layers:
-        name = entry.layer.name
-        scales[name] = float(read_numbers(file, f"{name}/calibrated/weight_scale", 1))
-        if not 0 < scales[name] < math.inf:
-            raise InputError(f"{path}: layer {name}: weight scale {scales[name]:g}; possible: calibrate again")
-    return scales
-
-
-@contextmanager
-def _program_archive(path: Path, fingerprint: str) -> Iterator[zipfile.ZipFile]:
-    """An archive of programs that was made from the parameters of that fingerprint; InputError where it was not."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            if str(read_array(file, "fingerprint", 1)) != fingerprint:
-                raise InputError(
-                    f"{path}: made from other parameters than design.toml now holds; "
-                    f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
-                )
-            yield file
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not the program of this design ({str(error)[:120]})") from None
-    except Exception as error:  # zipfile and zlib raise types of their own on damaged archives
-        raise InputError(f"{path}: damaged ({type(error).__name__})") from None
-
-
 def _load_programs(
     folder: Path, planned: FrequencyPlan, fingerprint: str, scales: dict[str, float]
 ) -> dict[Method, Program]:
     """Every program of a folder, checked against the plan that the parameters give."""
     path, calibrated = folder / "program.npz", folder / CALIBRATED
-    with _program_archive(path, fingerprint) as file:
+    with program_archive(path, fingerprint) as file:
         programs = {method: _read_program(path, file, planned, method, scales) for method in COMPILED}
     if calibrated.is_file():
-        with _program_archive(calibrated, fingerprint) as file:
-            own = _read_scales(calibrated, file, planned)
+        with program_archive(calibrated, fingerprint) as file:
+            own = read_weight_scales(calibrated, file, planned)
             programs["calibrated"] = _read_program(calibrated, file, planned, "calibrated", own)
     return programs
 
@@ -317,6 +300,10 @@ def load_design(folder: Path) -> Design:
         parameters.feed.check_layers(cnn.synapses)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    fingerprint = _fingerprint(cnn, _parameter_tables(parameters))
+    with program_archive(folder / "program.npz", fingerprint) as file:
+        own, raised = read_neuron_scales(folder / "program.npz", file, cnn)
+        cnn = scaled_network(cnn, own, raised)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     for entry in planned.layers:
         known = numbers.get(entry.layer.name)
@@ -325,10 +312,9 @@ def load_design(folder: Path) -> Design:
                 f"{path}: layers.{entry.layer.name}: scales missing or impossible; possible: compile again"
             )
     check_powers(planned, parameters.neuron.p1db)
-    fingerprint = _fingerprint(cnn, _parameter_tables(planned))
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
     warn_of_edits(folder)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     sums = _sums(path, tables["layers"], cnn)
-    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums)
+    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own)

@@ -78,6 +78,12 @@ class Synapses:
     groups: int = 1
     activation: Activation = LINEAR
     addends: tuple[Addend, ...] = ()  # of its inputs behind the first
+    raised: Array | None = None  # [groups, outputs] how much more than the layer's scale says its chains hold; None: 1
+
+    @property
+    def held(self) -> Array:
+        """Weights as its chains hold them, [groups, outputs per group, taps] in units of the layer's scale."""
+        return self.matrix if self.raised is None else self.matrix * self.raised[..., None]
 
     @property
     def matrix(self) -> Array:

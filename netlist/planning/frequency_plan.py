@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resonet.core.choices import check_choices, choice
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import BusCircuit, tone_levels
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.network.cnn import Cnn, Synapses
+from resonet.netlist.network.neuron_scales import SCALES
 from resonet.netlist.planning.channel_order import assign_taps
 
 __all__ = ["Bus", "FrequencyPlan", "LayerPlan", "PlanOptions", "channel_grid", "plan", "source_power", "sub_bus"]
@@ -37,9 +39,12 @@ class PlanOptions:
     p_max: float = parameter(2e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
     ends: int = parameter(1, "", 1, 4, "spacing of the first and last channel, in spacings of the others")
     assign: int = parameter(0, "", 0, 1, "1: inputs on the channels where their weights fit best; 0: in order")
+    scale: str = choice("auto", lambda: SCALES, "one for a layer, one for each neuron, or auto: where that helps")
+    gain_range: float = parameter(1e3, "", 1.0, 1e9, "largest over smallest gain of the transconductors of a layer")
 
     def __post_init__(self) -> None:
         check(self, "plan")
+        check_choices(self, "plan")
         if self.f_min >= self.f_max:
             raise InputError(f"plan.f_min = {self.f_min:g} Hz: must be below plan.f_max = {self.f_max:g} Hz")
 
@@ -137,7 +142,7 @@ def _fitted_taps(
     largest = float(np.abs(synapses.matrix).max())
     if not options.assign or largest == 0 or len(tile) == 1:
         return tile
-    weights = synapses.matrix[group][np.ix_(bank, tile)] * (options.fill / largest)
+    weights = synapses.held[group][np.ix_(bank, tile)] * (options.fill / largest)
     return tile[assign_taps(weights, grid, device.damping)]
 
 

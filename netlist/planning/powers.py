@@ -1,11 +1,13 @@
-"""Whether the powers that a plan asks for are within the range of its device and of its sources."""
+"""Whether powers and gains that a plan asks for are within the range of its device, sources and transconductors."""
+
+import numpy as np
 
 from resonet.core.validity import warn
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.linear_range import linear_range
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, source_power
 
-__all__ = ["check_powers", "check_source_power", "check_tone_power"]
+__all__ = ["check_gains", "check_powers", "check_source_power", "check_tone_power"]
 
 
 def check_tone_power(device: SpinDiode, p_max: float) -> None:
@@ -40,7 +42,28 @@ def check_source_power(plan: FrequencyPlan, most: float) -> None:
         )
 
 
+def check_gains(plan: FrequencyPlan) -> None:
+    """Warn (neuron-gain) of the layer whose neurons would need gains that differ by more than plan.gain_range."""
+    most, worst = plan.options.gain_range, (1.0, "", 0)
+    for entry in plan.layers:
+        if (raised := entry.layer.raised) is not None:
+            own = np.abs(entry.layer.held).max(2)
+            capped = (raised >= most) & (own > 0) & (own < (1 - 1e-9) * own.max())
+            needed = raised[capped] * own.max() / own[capped]
+            worst = max(worst, (float(needed.max(initial=1.0)), entry.layer.name, int(capped.sum())))
+    if worst[0] > most:
+        warn(
+            "neuron-gain",
+            f"layer {worst[1]}: {worst[2]} of its neurons have weights so small that their transconductors would need "
+            "less gain than they can have, and their chains use only part of their resonators' range; possible: larger "
+            "plan.gain_range",
+            worst[0],
+            most,
+        )
+
+
 def check_powers(plan: FrequencyPlan, most: float) -> None:
-    """Both, of all layers of a plan; `most` as `check_source_power`."""
+    """All of these, of all layers of a plan; `most` as `check_source_power`."""
+    check_gains(plan)
     check_tone_power(plan.device, plan.options.p_max)
     check_source_power(plan, most)

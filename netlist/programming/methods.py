@@ -28,6 +28,7 @@ __all__ = [
     "bus_weights",
     "largest_fill",
     "layer_unit",
+    "own_scale",
     "program",
     "programs",
     "solve_layer",
@@ -48,7 +49,7 @@ class LayerProgram:
     """Resonance frequencies of a layer, bus by bus."""
 
     layer: str
-    weight_scale: float  # V/W per unit of trained weight
+    weight_scale: float  # V/W per unit of trained weight; `raised` on top
     f_res: tuple[Array, ...]  # Hz, one [chains, resonators] per bus of the plan
     residual: float  # largest deviation from the wanted weights by the closed form, as part of the layer's largest
 
@@ -78,8 +79,14 @@ class Solved:
 
 
 def bus_weights(entry: LayerPlan, bus: Bus) -> Array:
-    """Trained weights that the chains of a bus hold, [chains, resonators]."""
-    return np.asarray(entry.layer.matrix[bus.group][np.ix_(bus.outputs, bus.taps)])
+    """Weights that the chains of a bus hold, [chains, resonators], in units of the layer's scale."""
+    return np.asarray(entry.layer.held[bus.group][np.ix_(bus.outputs, bus.taps)])
+
+
+def own_scale(entry: LayerPlan, bus: Bus) -> Array | float:
+    """How much more than the layer's scale says the chains of a bus hold, [chains, 1]; 1 where there is one scale."""
+    raised = entry.layer.raised
+    return 1.0 if raised is None else raised[bus.group, bus.outputs, None]
 
 
 def solver_chains(bus: Bus, device: SpinDiode, profile: Array | None = None) -> Chains:

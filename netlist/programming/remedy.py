@@ -59,7 +59,7 @@ class _Case:
     @property
     def matrix(self) -> Array:
         """Weights of those neurons over all inputs, units of K_SD, [chains, taps of the group]."""
-        matrix = self.entry.layer.matrix[self.bus.group][self.bus.outputs[self.rows]]
+        matrix = self.entry.layer.held[self.bus.group][self.bus.outputs[self.rows]]
         return np.asarray(matrix * layer_unit(self.entry, self.fill))
 
 
@@ -74,7 +74,7 @@ def _holds(case: _Case, taps: Ints, below: int) -> bool:
     plan, weights = case.plan, case.matrix[:, taps]
     grid = channel_grid(len(taps), plan.options)
     if plan.options.assign and len(taps) > 1:
-        everyone = case.entry.layer.matrix[case.bus.group][np.ix_(case.bus.outputs, taps)]
+        everyone = case.entry.layer.held[case.bus.group][np.ix_(case.bus.outputs, taps)]
         weights = weights[:, assign_taps(everyone * layer_unit(case.entry, case.fill), grid, plan.device.damping)]
     profile = None if case.ideal else bus_profile(plan, grid, len(case.bus.outputs), below)
     chains = Chains(grid, np.where(np.arange(len(taps)) % 2, -1.0, 1.0), plan.device.damping, profile)

@@ -87,7 +87,7 @@ def test_every_neuron_has_the_slope_of_its_channel(tmp_path):
     made, wanted = parallel_hardware(design), propagate(design.cnn, IMAGES)
     run, levels = cascade(made.levels, made.held, IMAGES), made.levels.stages[0]
     assert run.logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
-    slope = levels.knees.below / (levels.drive * levels.options.threshold_current / levels.unit)
+    slope = levels.knees.below / (levels.drive * levels.options.threshold_current / levels.unit[0])
     channel = made.levels.parallel.stages[0].first % 2
     assert slope == pytest.approx(np.where(channel == 0, 0.4, -0.3))
 

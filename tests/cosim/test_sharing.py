@@ -211,7 +211,10 @@ def test_weights_alike_at_all_positions_are_the_circuit_of_one_copy(small_design
         assert copies[one.layer].rms_error == pytest.approx(one.rms_error, rel=1e-12)
     wanted = forward(small_design, effective, small_images)
     assert forward(small_design, copies, small_images) == pytest.approx(wanted, rel=1e-12)
-    assert accuracy(small_design, copies, data) == accuracy(small_design, effective, data)
+    by_copies, by_one = accuracy(small_design, copies, data), accuracy(small_design, effective, data)
+    assert by_copies.logit_rms == pytest.approx(by_one.logit_rms, rel=1e-6, abs=1e-15)
+    assert by_copies.logit_max == pytest.approx(by_one.logit_max, rel=1e-6, abs=1e-15)
+    assert replace(by_copies, logit_rms=by_one.logit_rms, logit_max=by_one.logit_max) == by_one
     wrong = {name: replace(one, values=-one.values) for name, one in copies.items()}
     assert accuracy(small_design, wrong, data).circuit != accuracy(small_design, copies, data).circuit
 

@@ -106,6 +106,11 @@ class Activation(ABC):
         """Whether it never falls, so that a largest value may be taken before or after it."""
 
     @property
+    def homogeneous(self) -> bool:
+        """Whether f(t z) = t f(z) for every t > 0, so that a neuron may have a scale of its own."""
+        return False
+
+    @property
     def at_zero(self) -> float:
         """Output of a sum of zero: where it is zero, zeros may be put in before or after it."""
         return float(self(0.0))

@@ -38,6 +38,11 @@ class Relu(Activation):
         return "relu"
 
     @property
+    def homogeneous(self) -> bool:
+        """It is."""
+        return True
+
+    @property
     def rises(self) -> bool:
         """It does."""
         return True

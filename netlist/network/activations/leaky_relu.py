@@ -46,6 +46,11 @@ class LeakyRelu(Activation):
         return f"prelu ({len(self.slopes)} slopes, {min(self.slopes):g} ... {max(self.slopes):g})"
 
     @property
+    def homogeneous(self) -> bool:
+        """It is."""
+        return True
+
+    @property
     def rises(self) -> bool:
         """Whether no slope is negative."""
         return min(self.slopes) >= 0

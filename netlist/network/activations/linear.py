@@ -29,6 +29,11 @@ class Linear(Activation):
         return "linear"
 
     @property
+    def homogeneous(self) -> bool:
+        """It is."""
+        return True
+
+    @property
     def rises(self) -> bool:
         """It does."""
         return True

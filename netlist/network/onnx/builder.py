@@ -65,6 +65,10 @@ class Chain:
             )
         return self.shape[0], self.shape[1], self.shape[2]
 
+    def reserve(self, values: int) -> None:
+        """Count the values that a layer will hold, before they are allocated. Raises InputError above the possible."""
+        self.graph.reserve(values)
+
     def put(self, layer: Layer, kind: str, sources: Sequence[int]) -> None:
         """Append a layer that takes `sources`, and stand on it instead."""
         for source in sources:
@@ -81,7 +85,7 @@ class Chain:
         The layer gets its name here, and its own copy of weight and bias, which may come as views that hold less.
         """
         self.check_shape(layer.out_shape)
-        self.graph.reserve(layer.weight.size)
+        self.reserve(layer.weight.size)
         if windows is not None:
             layer = replace(layer, stride=windows.stride, dilation=windows.dilation, padding=windows.padding)
         scale, source = self.graph.synapses(self.at), self.at
@@ -150,7 +154,7 @@ class Chain:
         Tables in a row become one, and one that changes nothing goes.
         """
         self.check_shape(table.shape)
-        self.graph.reserve(table.size)
+        self.reserve(table.size)
         index, paths = table.ravel(), [self, *others]
         before = [path.wires() for path in paths]
         in_shape, source, sources = self.shape, node.source, tuple(path.at for path in paths)

@@ -25,7 +25,7 @@ def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...]
     """
     channels, height, width = chain.image()
     kinds, which = (np.ones(1), None) if counts is None else np.unique(counts, return_inverse=True)
-    chain.graph.reserve(channels * len(kinds) * math.prod(windows.kernel))
+    chain.reserve(channels * len(kinds) * math.prod(windows.kernel))
     weight: Array = np.tile(1 / kinds, channels)[:, None, None, None]
     layer = Synapses(
         name="",
