@@ -116,7 +116,8 @@ class _Part:
 def _parts(layer: Synapses) -> list[_Part]:
     found: list[_Part] = []
     tap = column = element = 0
-    for of, (count, diagonal) in zip((layer, *layer.addends), layer.blocks, strict=True):
+    kernels: list[Synapses | Addend] = [layer, *layer.addends]
+    for of, (count, diagonal) in zip(kernels, layer.blocks, strict=True):
         found.append(_Part(of, diagonal, tap, column, element, tap))
         tap, column = tap + found[-1].taps, column + count
         element += int(np.prod(of.in_shape))
