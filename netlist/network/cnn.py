@@ -6,13 +6,14 @@ is a depthwise convolution of equal weights. What moves data and computes nothin
 to a layer's sums is an `Addend` of that layer, with weights and resonators of its own.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Bools, Ints
 from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.front import Front
@@ -101,6 +102,26 @@ class Synapses:
                 part = (part[:, :, None, :] * np.eye(self.outputs)[:, :, None]).reshape(self.groups, self.outputs, -1)
             parts.append(part)
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+    @property
+    def wired(self) -> Bools:
+        """Which of `matrix` have resonators, same shape: all but the zeros off diagonals."""
+        parts = [np.ones((self.outputs, count), bool) for count, _ in self.blocks]
+        for mask, (count, diagonal) in zip(parts, self.blocks, strict=True):
+            if diagonal:
+                mask[:] = np.repeat(np.eye(self.outputs, dtype=bool), count // self.outputs, axis=1)
+        found = np.concatenate(parts, axis=1)
+        return np.broadcast_to(found, (self.groups, *found.shape))
+
+    @property
+    def resonator_weights(self) -> Array:
+        """Weights that have resonators, [neurons * series], neuron by neuron."""
+        return np.asarray(self.matrix[self.wired])
+
+    @property
+    def no_input(self) -> Array:
+        """Zeros as a batch of one input, or of all inputs one behind the other."""
+        return np.zeros((1, *self.in_shape) if not self.addends else (1, sum(math.prod(s) for s in self.inputs)))
 
     @property
     def outputs(self) -> int:
