@@ -1,6 +1,7 @@
 """The reader of Touchstone files: the standard's grammar, what programs write, and what each file announces."""
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,7 @@ def test_rows_of_a_one_port_are_no_two_port(tmp_path):
 def test_pairs_of_a_frequency_in_any_lines_alike(tmp_path):
     for counts in ((9,), (5, 4), (3, 2, 2, 2), (1, 8), (1, 2, 6)):
         at = np.cumsum((0, *counts))
-        body = [" ".join(row.split()[a:b]) for row in rows() for a, b in zip(at[:-1], at[1:], strict=True)]
+        body = [" ".join(row.split()[a:b]) for row in rows() for a, b in itertools.pairwise(at)]
         assert np.array_equal(got(tmp_path, text_of(body=body)).s, S)
 
 
