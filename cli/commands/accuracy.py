@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from resonet.cli.options import Folder, Jobs, Json, Programs
+from resonet.cli.options import Folder, Jobs, Json, Programs, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
 from resonet.core.validity import warn
@@ -20,7 +20,11 @@ def accuracy_command(
     folder: Folder,
     data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
     program: Programs = "all",
-    jobs: Jobs = None,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", help="linear, ngspice or formula, computed anew (default: the decks, stored)."),
+    ] = None,
+    jobs: Annotated[Jobs, with_decks] = None,
     as_json: Json = False,
 ) -> None:
     """Software against circuit accuracy on the same images.
@@ -29,8 +33,9 @@ def accuracy_command(
     """
     from resonet.cli.fitted import fitted, show_fitted
     from resonet.cli.pages import accuracy_page
-    from resonet.cosim.feed.feeds import chosen_programs
+    from resonet.cosim.feed.feeds import chosen_programs, layer_weights
     from resonet.cosim.feed.store import count_steps, stored_programs
+    from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy as measure
     from resonet.cosim.weights.inference import diode_accuracy
     from resonet.cosim.weights.maxima import warn_maximum
@@ -42,8 +47,12 @@ def accuracy_command(
     images = design.images(data)
     methods = chosen_programs(design, program)
     layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
-        effective = stored_programs(folder, design, methods, jobs=jobs, done=done)
+    if engine is None:
+        with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+            effective = stored_programs(folder, design, methods, jobs=jobs, done=done)
+    else:
+        run = find_engine(engine).with_jobs(jobs)
+        effective = {method: layer_weights(design, method, run) for method in methods}
     with progress("images through the circuit", (1 + 2 * len(methods)) * -(-len(images.images) // 500)) as done:
         software = propagate(design.cnn, images.images, done=done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
@@ -90,7 +99,8 @@ def accuracy_command(
         rows.append((f"{m}, diode maxima", percent(made.circuit), percent(made.same_class), "-", "-"))
     headings = ("accuracy", "same class\nas software", "logits off\nRMS", "logits off\nlargest")
     columns = {"network": "left"} | dict.fromkeys(headings, "right")
-    print_table(f"{images.file}: {first.images:,} images", columns, rows)
+    by = f", weights by {engine}" if engine else ""
+    print_table(f"{images.file}: {first.images:,} images{by}", columns, rows)
     show_fitted(design)
     print_files("figures", figures)
 

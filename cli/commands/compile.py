@@ -81,8 +81,8 @@ def compile_command(
                 HELD,
             )
     fills = {row.name: made.fill(row.name) for row in rows}
-    kept = read_earlier(folder, made)
     scales, helps = scaled_neurons(made)
+    kept = read_earlier(folder, made)
     if as_json:
         layers = [
             row
@@ -90,19 +90,20 @@ def compile_command(
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
-        told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
-        told |= {"earlier": sorted(kept)}
-        told |= {"neuron_scales": {"layers": [asdict(one) for one in scales], "helps": helps}}
+        told = {
+            "folder": folder,
+            "decks": decks,
+            "earlier": sorted(kept),
+            "notes": made.cnn.notes,
+            "pixels": str(made.pixels),
+            "neuron_scales": {"layers": [asdict(one) for one in scales], "helps": helps},
+        }
         print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
     say(f"pixels: {made.pixels} ({made.pixels.source})")
     for note in made.cnn.notes:
         say(f"note: {note}")
-    if kept:
-        say(f"note: the next calibration of {', '.join(kept)} begins at the calibrated program of the design before")
-    if (folder / "report" / BEFORE).is_dir():
-        say(f"note: figures of the design before are in {folder / 'report' / BEFORE}")
     for one in scales:
         scaled = f"{one.scaled} neurons have scales of their own, {one.least:g} ... {one.most:g}"
         raised = (
@@ -111,6 +112,10 @@ def compile_command(
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
     if scales:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
+    if kept:
+        say(f"note: the next calibration of {', '.join(kept)} begins at the calibrated program of the design before")
+    if (folder / "report" / BEFORE).is_dir():
+        say(f"note: figures of the design before are in {folder / 'report' / BEFORE}")
     for layer, fill in fills.items():
         if 0 < fill < 0.99 * made.plan.options.fill:
             used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"

@@ -43,7 +43,7 @@ def _parse_stop(text: str | None) -> float:
 
 def _part(cnn: "Cnn", text: str | None) -> "tuple[Cnn | None, str]":
     """The slice that is asked for, and its name in files; None where the whole network is."""
-    from resonet.netlist.cascade.stages import network_slice
+    from resonet.netlist.cascade.slices import network_slice
 
     if not text:
         return None, "network"
@@ -259,7 +259,7 @@ def run_command(
     if as_json:
         print_json({"image": image} | _json(run, label, prepared) | {"decks": written, "figures": figures})
         return
-    kinds = ", ".join(dict.fromkeys(own.kind for own in hardware.levels.stages if own.kind)) or "no"
+    kinds = ", ".join(dict.fromkeys(link.kind for own in hardware.levels.stages for link in own.links)) or "no"
     known = "" if label is None else f" (label {label})"
     title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons"
     _logits(run, title, cut is None)

@@ -78,7 +78,7 @@ def layer_resonances(
     """
     if method not in get_args(StripMethod):
         raise InputError(f"program {str(method)[:40]!r}: possible: {', '.join(get_args(StripMethod))}")
-    weights, usage = synapses.matrix.reshape(-1), placement.usage
+    weights, usage = synapses.resonator_weights, placement.usage
     if len(weights) != usage.weights:
         raise InputError(
             f"layer {synapses.name}: {len(weights)} weights; possible: {usage.weights}, as it was laid out"

@@ -5,12 +5,27 @@ from collections.abc import Callable
 import numpy as np
 
 from resonet.core.types import Array, Done, Ints
-from resonet.netlist.network.cnn import IMAGE, Cnn, Layer, MaxPool, Synapses, Wiring, apply_wiring, max_pool, patches
+from resonet.netlist.network.cnn import (
+    IMAGE,
+    Cnn,
+    Layer,
+    MaxPool,
+    Synapses,
+    Wiring,
+    apply_wiring,
+    layer_parts,
+    max_pool,
+    patches,
+)
 
 __all__ = ["activate", "biased", "classes", "layer_sums", "propagate", "software_layer"]
 
 Weighted = Callable[[Synapses, Array], Array]
 Pooled = Callable[[MaxPool, Array], Array]
+
+
+def _ideal(layer: MaxPool, x: Array) -> Array:
+    return max_pool(x, layer)
 
 
 def classes(logits: Array, ranked: int | None = None) -> Ints:
@@ -25,10 +40,6 @@ def classes(logits: Array, ranked: int | None = None) -> Ints:
     return found
 
 
-def _ideal(layer: MaxPool, x: Array) -> Array:
-    return max_pool(x, layer)
-
-
 def biased(layer: Synapses, sums: Array) -> Array:
     """Bias on the sums [groups, n, outputs per group, positions] -> [n, *out_shape]: before the activation."""
     return sums.transpose(1, 0, 2, 3).reshape(sums.shape[1], *layer.out_shape) + layer.bias[:, None, None]
@@ -40,14 +51,20 @@ def activate(layer: Synapses, sums: Array) -> Array:
     return np.moveaxis(layer.activation(np.moveaxis(out, 1, -1)), -1, 1)
 
 
+def _products(layer: Synapses, x: Array) -> Array:
+    """Weighted sums as trained, [groups, n, outputs per group, positions]."""
+    found = [layer.matrix[:, None] @ patches(part, layer).swapaxes(2, 3) for part in layer_parts(layer, x)]
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+
 def layer_sums(layer: Synapses, x: Array) -> Array:
     """Weighted sums plus bias of the layer as trained: batch [n, *in_shape] -> [n, *out_shape]."""
-    return biased(layer, layer.matrix[:, None] @ patches(x, layer).swapaxes(2, 3))
+    return biased(layer, _products(layer, x))
 
 
 def software_layer(layer: Synapses, x: Array) -> Array:
     """The layer as trained: batch [n, *in_shape] -> [n, *out_shape]."""
-    return activate(layer, layer.matrix[:, None] @ patches(x, layer).swapaxes(2, 3))
+    return activate(layer, _products(layer, x))
 
 
 def _apply(layer: Layer, x: Array, weighted: Weighted, pooled: Pooled) -> Array:
