@@ -277,3 +277,25 @@ def test_a_quick_start_leaves_nothing_stale(tmp_path, small_model, resonet):
     assert {run["what"].split()[1]: run["state"] for run in runs} == dict.fromkeys(
         ("calibrate", "plan", "compile"), "fresh"
     )
+
+
+def test_the_readme_shows_options_that_a_network_of_ones_own_needs(
+    tmp_path, small_model, small_images, resonet, monkeypatch
+):
+    """Every line of "Your own network" that takes seconds, as it stands there, on a network of somebody else."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(small_model, tmp_path / "model.onnx")
+    labels = np.arange(len(small_images)) % 3
+    for name in ("images.npz", "test.npz"):
+        np.savez(tmp_path / name, images=small_images, labels=labels)
+    text = (
+        (Path(__file__).parents[2] / "README.md").read_text().partition("## Your own network")[2].partition("Every")[0]
+    )
+    lines = [line.partition("#")[0].split()[1:] for line in text.splitlines() if "bin/resonet" in line]
+    assert len(lines) >= 20
+    quick = ("compile", "calibrate", "accuracy", "layout", "levels", "run", "clean")
+    chosen = [words for words in lines if words[0] in quick]
+    assert [words[0] for words in chosen] == list(quick)
+    for words in chosen:
+        done = resonet(*words)
+        assert done.code == 0, (words, done.err)
