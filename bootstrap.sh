@@ -153,7 +153,11 @@ rm -rf .venv/typing
 import os, tomllib
 with open("pyproject.toml", "rb") as file:
     folders = tomllib.load(file)["tool"]["setuptools"]["package-dir"]
+os.makedirs(".venv/typing/resonet")
+os.symlink("../../../__init__.pyi", ".venv/typing/resonet/__init__.pyi")
 for package, folder in sorted(folders.items()):
+    if folder == ".":
+        continue
     link = ".venv/typing/" + package.replace(".", "/")
     if not os.path.exists(link):  # else the link of its parent package shows it
         os.makedirs(os.path.dirname(link), exist_ok=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
-from resonet.netlist.cascade.stages import network_slice
+from resonet.netlist.cascade.slices import network_slice
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.images import ImageSet, read_images

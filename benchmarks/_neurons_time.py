@@ -70,9 +70,9 @@ def _in_ngspice(name: str, hardware: Hardware, image: Array, stop: float) -> Non
             off <= 0.1,
         )
     drive = transient.sums[0]
-    levels = hardware.levels.stages[0]
-    current = levels.bias + levels.gm * voltages_of(hardware.levels, 0, drive)
-    joules = float(np.trapezoid(current**2 * levels.options.resistance, transient.time, axis=0).sum())
+    (link,) = hardware.levels.stages[0].links
+    current = link.current(voltages_of(hardware.levels, 0, drive))
+    joules = float(np.trapezoid(current**2 * link.options.resistance, transient.time, axis=0).sum())
     envelopes = energy(hardware.levels, run, image).stages[0].oscillators
     off = abs(joules / envelopes - 1)
     show(f"{name}: energy of the drive currents, ngspice - envelope", f"{off:.2%}", "<= 1 %", off <= 0.01)

@@ -104,4 +104,5 @@ def claims(quick: bool) -> None:
     _digits("relu", IMAGES, 320e-9)
     _digits("three_terminal", 4, 480e-9)
     _digits("two_terminal", 2, 480e-9)
+    _digits("residual", 2, 420e-9)
     _slice(2, 3, 1, 300e-9, ratio=True)

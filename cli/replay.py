@@ -35,7 +35,8 @@ __all__ = [
 
 PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
-DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz")
+CALIBRATION = ("calibrated.npz", "earlier.npz")
+DESIGN = ("design.toml", "model.onnx", "program.npz", *CALIBRATION)
 UNCALIBRATED = ("plan", "layout")  # commands that ask for no program, so that a calibration changes nothing in them
 MOST_BYTES = 20_000_000  # of a record: what a command printed
 OUTPUT = ("-o", "--out")
@@ -95,7 +96,7 @@ def _file_hashes(arguments: Sequence[str], place: Path) -> dict[str, str]:
         if path.is_file():
             files = [path, path.parent / "model.onnx"] if path.name == "design.toml" else [path]
         else:
-            files = [path / name for name in DESIGN if name != "calibrated.npz" or arguments[0] not in UNCALIBRATED]
+            files = [path / name for name in DESIGN if arguments[0] not in UNCALIBRATED or name not in CALIBRATION]
         files += [file for model in files if model.suffix != ".npz" and model.is_file() for file in data_files(model)]
         found |= {str(file): file_hash(file) for file in files if file.is_file()}
     return found

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["images_for"]
 
-SHIPPED = ("digits", "mnist")
+SHIPPED = ("digits", "fashion", "mnist", "signals")
 
 
 def images_for(design: "Design", data: Path | None, what: Literal["test", "calibration"]) -> "ImageSet":

@@ -17,6 +17,8 @@ from .design import (
 from .design import (
     write_design as write_design,
 )
+from .network import from_keras as from_keras
+from .network import from_torch as from_torch
 from .network import read_cnn as read_cnn
 from .network import read_images as read_images
 from .planning import plan as plan

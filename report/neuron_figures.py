@@ -21,25 +21,26 @@ SMOOTH = 5e-9  # s, Hann window over a transient's trace
 LOOKS = {"largest": (COUPLED, "o-"), "median": (CALIBRATED, "s-"), "smallest": (FORMULA, "^-")}
 
 
-def _points(tone: ToneLevel) -> tuple[list[str], list[float]]:
-    """Names and powers, dBm, of what a tone passes."""
+def _points(tone: ToneLevel, made: bool) -> tuple[list[str], list[float]]:
+    """Names and powers, dBm, of what a tone passes; of a pixel among tones `made` by neurons from its source on."""
     names = ["source", "splitter", "bus", "resonator"]
     powers = [tone.source, tone.splitter, tone.bus, tone.resonator]
-    if tone.neuron:
+    if made:
         names = ["oscillator", "amplifier", *names[1:]]
-        powers = [tone.neuron.oscillator, tone.neuron.amplifier, *powers[1:]]
+        powers = [tone.neuron.oscillator, tone.neuron.amplifier, *powers[1:]] if tone.neuron else [np.nan, *powers]
     return names, [dbm(power) for power in powers]
 
 
 def _level_panel(axes: Axes, tones: list[ToneLevel], levels: LayerLevels, p_max: float) -> None:
     """One layer: its three tones, the noise floor and the limits."""
     names: list[str] = []
+    neurons = [tone.neuron for tone in tones if tone.neuron]
     for tone in tones:
-        names, powers = _points(tone)
+        names, powers = _points(tone, bool(neurons))
         colour, line = LOOKS[tone.which]
         axes.plot(range(len(names)), powers, line, color=colour, markersize=4, label=f"{tone.which} tone")
         above = tone.which == "largest"
-        for x, power in enumerate(powers):
+        for x, power in ((x, power) for x, power in enumerate(powers) if np.isfinite(power)):
             axes.annotate(
                 f"{power:.1f}",
                 (x, power),
@@ -51,13 +52,15 @@ def _level_panel(axes: Axes, tones: list[ToneLevel], levels: LayerLevels, p_max:
                 color=colour,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
             )
+    if 0 < len(neurons) < len(tones):
+        names[1] = "source"
     last = len(names) - 1
     axes.hlines(dbm(p_max), last - 0.35, last + 0.35, color=INK, linewidth=1.2, label="p_max")
     axes.hlines(
         dbm(levels.tone_noise), last - 0.35, last + 0.35, color=MUTED, linestyle=":", label="kTB in the linewidth"
     )
-    if tones[0].neuron:
-        axes.hlines(dbm(tones[0].neuron.p1db), 0.65, 1.35, color=AGGRESSOR, linewidth=1.2, label="amplifier P1dB")
+    if neurons:
+        axes.hlines(dbm(neurons[0].p1db), 0.65, 1.35, color=AGGRESSOR, linewidth=1.2, label="amplifier P1dB")
     axes.set_xticks(range(len(names)), names)
     axes.set_xlim(-0.5, last + 0.5)
     axes.grid(visible=True, axis="y")

@@ -43,7 +43,7 @@ def _parse_stop(text: str | None) -> float:
 
 def _part(cnn: "Cnn", text: str | None) -> "tuple[Cnn | None, str]":
     """The slice that is asked for, and its name in files; None where the whole network is."""
-    from resonet.netlist.cascade.stages import network_slice
+    from resonet.netlist.cascade.slices import network_slice
 
     if not text:
         return None, "network"
@@ -229,6 +229,7 @@ def run_command(
     """
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import RunOptions, prepare, run_image
+    from resonet.cosim.cascade.stage_maxima import warn_maxima
     from resonet.netlist.design.folder import load_design
 
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
@@ -250,13 +251,15 @@ def run_command(
         slowest = max(stage.sums for stage in run.settling)
         text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
         warn("unsettled", text, slowest, SETTLED * run.stop, "s")
+    units = [float(stage.unit.max()) for stage in hardware.levels.stages]
+    warn_maxima(hardware.levels, (run.full_scales * units).tolist())
     figures = _figures(run, folder, name)
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None
     if as_json:
         print_json({"image": image} | _json(run, label, prepared) | {"decks": written, "figures": figures})
         return
-    kinds = ", ".join(dict.fromkeys(own.kind for own in hardware.levels.stages if own.kind)) or "no"
+    kinds = ", ".join(dict.fromkeys(link.kind for own in hardware.levels.stages for link in own.links)) or "no"
     known = "" if label is None else f" (label {label})"
     title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons"
     _logits(run, title, cut is None)

@@ -20,9 +20,10 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.cascade.envelopes import EnvelopeRun
-from resonet.cosim.cascade.two_pass import pixel_tones
+from resonet.cosim.cascade.two_pass import tones_into
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.netlist.cascade.levels import Levels, voltages_of
+from resonet.netlist.network.cnn import IMAGE
 
 __all__ = ["LITERATURE", "Energy", "StageEnergy", "energy"]
 
@@ -36,9 +37,10 @@ class StageEnergy:
 
     layer: str
     synapses: int
-    neurons: int
+    neurons: int  # oscillators: one for each stage that a neuron feeds
     resonators: float
     sources: float  # available from the sources of the tones into the stage, `resonators` included
+    pixels: float  # of that, from the sources of pixels, with those of padding beside them
     drive: float  # of its neurons, dissipation in the oscillators included
     oscillators: float  # of that, in the oscillators themselves
     read: float
@@ -83,7 +85,7 @@ class Energy:
     @property
     def total(self) -> float:
         """All that is drawn: the pixels' sources, and the supplies of all neurons."""
-        return self.stages[0].sources + sum(s.neuron_total for s in self.stages)
+        return sum(s.pixels for s in self.stages) + sum(s.neuron_total for s in self.stages)
 
 
 def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
@@ -97,45 +99,70 @@ def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
     return total
 
 
-def _source_power(levels: Levels, number: int, tones: Array) -> Array:
-    """Available power of the sources of a stage's tones, W [times]."""
+def _source_power(levels: Levels, number: int, tones: Array) -> tuple[Array, Array]:
+    """Available power of the sources of a stage's tones, and of that what no neuron gives, W [times] each."""
     paths, z0 = levels.stages[number].paths, levels.impedance
     offset, full_scale = levels.parallel.scale(number)
-    dark = (paths.emf[paths.tone < 0] ** 2).sum() * offset / full_scale
-    return np.asarray((tones @ paths.source**2 + dark) / (8 * z0))
+    dark = (paths.emf[paths.tone == -1] ** 2).sum() * offset / full_scale
+    pixels = sum(len(feed.values) for feed in levels.parallel.stages[number].feeds if feed.source == IMAGE)
+    own = tones[:, :pixels] @ paths.source[:pixels] ** 2 + dark if pixels else np.zeros(len(tones))
+    return np.asarray((tones @ paths.source**2 + dark) / (8 * z0)), np.asarray(own / (8 * z0))
+
+
+@dataclass(slots=True)
+class _Neurons:
+    """What the oscillators of a stage take, J."""
+
+    count: int = 0
+    drive: float = 0.0
+    oscillators: float = 0.0
+    read: float = 0.0
+    amplifiers: float = 0.0
+    maxima: float = 0.0
+
+
+def _neurons(levels: Levels, number: int, sums: Array, time: Array) -> _Neurons:
+    """Energy of a stage's neurons, for their sums [times, neurons] at these times."""
+    found, volts = _Neurons(), voltages_of(levels, number, sums)
+    for link in levels.stages[number].links:
+        options, supply, count = link.options, link.options.supplies(), len(link.neurons)
+        current = link.current(volts)
+        found.count += count
+        found.drive += float(np.trapezoid(supply.drive_power(link.supplied(volts)).sum(1), time))
+        found.oscillators += float(np.trapezoid((current**2 * options.resistance).sum(1), time))
+        if link.kind == "three_terminal":
+            found.read += float(count * options.read_current**2 * options.resistance * time[-1])
+        full = levels.stages[link.link.to].paths.source[link.span] ** 2 / (8 * levels.impedance)
+        found.amplifiers += float(supply.amplifier_power(full).sum() * time[-1])
+    if levels.stages[number].links:
+        options = levels.stages[number].options
+        maxima = sum(len(p.members) for p in levels.parallel.stages[number].poolings if p.kind == "max")
+        found.maxima = float(maxima * options.pool_current * options.supply * time[-1])
+    return found
 
 
 def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = None) -> Energy:
     """Energy of one image [*input_shape] in a run of the envelope engine, until `stop` (s, default the run's end)."""
-    design = levels.parallel
     upto = len(run.time) if stop is None else max(2, int(np.searchsorted(run.time, stop, "right")))
-    time = run.time[:upto]
-    tones = np.broadcast_to(pixel_tones(design, image[None]), (upto, levels.stages[0].paths.tones))
-    stages = []
-    for number, (stage_levels, stage, trace) in enumerate(zip(levels.stages, design.stages, run.stages, strict=True)):
-        rf = np.trapezoid(_resonator_power(levels, number, tones), time)
-        sources = np.trapezoid(_source_power(levels, number, tones), time)
-        drive = oscillators = read = amplifiers = maxima = 0.0
-        neurons = 0
-        if stage_levels.kind is not None:
-            options, supply, neurons = stage_levels.options, stage_levels.options.supplies(), stage.neurons
-            zero, full_scale = design.scale(number + 1)
-            volts = voltages_of(levels, number, trace.sums[:upto])
-            current = stage_levels.current(volts)
-            drive = float(np.trapezoid(supply.drive_power(stage_levels.supplied(volts)).sum(1), time))
-            oscillators = float(np.trapezoid((current**2 * options.resistance).sum(1), time))
-            if stage_levels.kind == "three_terminal":
-                read = float(stage.neurons * options.read_current**2 * options.resistance * time[-1])
-            full = levels.stages[number + 1].paths.source ** 2 / (8 * levels.impedance)
-            amplifiers = float(supply.amplifier_power(full).sum() * time[-1])
-            if stage.pool == "max":
-                maxima = float(stage.neurons * options.pool_current * options.supply * time[-1])
-            tones = (trace.outputs[:upto] + zero) / full_scale
-        name = stage.layer.name
-        synapses = int(stage.wires.size * stage.copies.matrix.shape[1])
+    time, stages = run.time[:upto], []
+    for number, (stage, trace) in enumerate(zip(levels.parallel.stages, run.stages, strict=True)):
+        tones = tones_into(levels, number, image[None], [before.outputs[:upto] for before in run.stages[:number]])
+        tones = np.broadcast_to(tones, (upto, stage.tones))
+        sources, pixels = _source_power(levels, number, tones)
+        own = _neurons(levels, number, trace.sums[:upto], time)
         stages.append(
             StageEnergy(
-                name, synapses, neurons, float(rf), float(sources), drive, oscillators, read, amplifiers, maxima
+                stage.layer.name,
+                levels.parallel.entry(number).resonators,
+                own.count,
+                float(np.trapezoid(_resonator_power(levels, number, tones), time)),
+                float(np.trapezoid(sources, time)),
+                float(np.trapezoid(pixels, time)),
+                own.drive,
+                own.oscillators,
+                own.read,
+                own.amplifiers,
+                own.maxima,
             )
         )
     return Energy(float(time[-1]), tuple(stages))

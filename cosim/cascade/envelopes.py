@@ -21,11 +21,11 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.cascade.dc_dynamics import DcStack, dc_stack
 from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers
-from resonet.cosim.cascade.two_pass import pixel_tones, pool
+from resonet.cosim.cascade.two_pass import pool, stage_pixels
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.passes import RfPass
 from resonet.models.neuron.electronics import POLES
-from resonet.netlist.cascade.levels import Levels, sums_of, tone_power
+from resonet.netlist.cascade.levels import Levels, LinkLevels, sums_of, tone_power
 from resonet.netlist.design.neuron_options import NeuronOscillator
 
 __all__ = ["EnvelopeRun", "StageTrace", "envelope", "low_pass"]
@@ -38,7 +38,7 @@ class StageTrace:
     """One stage in time, units of the trained network."""
 
     sums: Array  # [times, neurons] as the transconductors see them
-    outputs: Array  # [times, neurons]
+    outputs: Array  # [times, tones] as in `two_pass.StageValues`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,10 +113,13 @@ def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, stat
     for n in range(1, len(voltages)):
         state = step(state, voltages[n - 1], voltages[n])
         readings[n] = state[:, -1]
-    pooled = pool(levels, number, readings)
-    if levels.parallel.stages[number].pool == "max":  # its preamplifiers have the poles, and so has what is behind it
-        for _ in range(POLES):
-            pooled = low_pass(pooled, levels.stages[number].options.bandwidth, h)
+    pooled, start = pool(levels, number, readings), 0
+    for pooling in levels.parallel.stages[number].poolings:
+        part = slice(start, start + len(pooling.members))
+        if pooling.kind == "max":  # its preamplifiers have the poles, and so has what is behind it
+            for _ in range(POLES):
+                pooled[:, part] = low_pass(pooled[:, part], levels.stages[number].options.bandwidth, h)
+        start = part.stop
     return pooled
 
 
@@ -131,18 +134,17 @@ def low_pass(x: Array, bandwidth: float, h: float) -> Array:
     return filtered
 
 
-def _tones(levels: Levels, number: int, readings: Array, h: float) -> Array:
-    """Powers of the neurons' tones, units of p_max, [times, neurons]."""
-    stage_levels, paths = levels.stages[number], levels.stages[number + 1].paths
-    assert stage_levels.kind is not None
-    current = stage_levels.current(readings)
-    power = np.zeros_like(readings)
-    # Start-up is as fast as the neuron's frequency allows, so neurons of one frequency go together.
-    for f in np.unique(paths.frequency):
-        at = paths.frequency == f
-        oscillator = stage_levels.options.oscillator(stage_levels.kind, levels.impedance, float(f) or 1e9)
+def _tones(levels: Levels, link: LinkLevels, readings: Array, h: float) -> Array:
+    """Powers of the tones that oscillators make, units of p_max, [times, tones]."""
+    frequency = levels.stages[link.link.to].paths.frequency[link.span]
+    current = link.current(readings)
+    power = np.zeros_like(current)
+    # Start-up is as fast as the oscillator's frequency allows, so those of one frequency go together.
+    for f in np.unique(frequency):
+        at = frequency == f
+        oscillator = link.options.oscillator(link.kind, levels.impedance, float(f) or 1e9)
         power[:, at] = _oscillate(oscillator, current[:, at], h)
-    return tone_power(levels, number, power)
+    return tone_power(levels, link, power)
 
 
 def _oscillate(oscillator: NeuronOscillator, current: Array, h: float) -> Array:
@@ -177,19 +179,21 @@ def envelope(
         )
     times = np.arange(round(stop / step) + 1, dtype=np.float64) * step
     program, grain = design.design.program(levels.method), _Grain(step, reach)
-    tones = np.broadcast_to(pixel_tones(design, image[None]), (len(times), levels.stages[0].paths.tones))
+    pixels = [stage_pixels(design, number, image[None]) for number in range(len(levels.stages))]
+    made = [[np.broadcast_to(tones, (len(times), tones.shape[1]))] for tones in pixels]
     traces = []
     for number, stage_levels in enumerate(levels.stages):
+        tones = np.concatenate(made[number], axis=1)
         readings = _stage(levels, number, program.layers[number].f_res, tones, grain)
-        sums = sums_of(levels, number, readings)
         done()
-        if stage_levels.kind is None:
-            traces.append(StageTrace(sums, sums))
-            break
-        tones = _tones(levels, number, readings, step)
-        zero, scale = design.scale(number + 1)
-        traces.append(StageTrace(sums, tones * scale - zero))
-    return EnvelopeRun(times, tuple(traces), traces[-1].sums[:, design.network.outputs])
+        outputs = []
+        for link in stage_levels.links:
+            powers = _tones(levels, link, readings, step)
+            made[link.link.to].append(powers)
+            outputs.append(link.outputs(powers))
+        sums = sums_of(levels, number, readings)
+        traces.append(StageTrace(sums, np.concatenate(outputs, axis=1) if outputs else sums))
+    return EnvelopeRun(times, tuple(traces), design.network.logits([trace.sums for trace in traces]))
 
 
 def _stage(levels: Levels, number: int, f_res: Sequence[Array], tones: Array, grain: _Grain) -> Array:

@@ -7,7 +7,8 @@ from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.two_pass import stage_weights, trained_stages
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import linear
-from resonet.netlist.cascade.levels import Levels, plan_levels
+from resonet.netlist.cascade.level_planning import plan_levels
+from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import IDEAL, Kind
@@ -56,10 +57,10 @@ def parallel_hardware(
         program = parallel.design.program(method)
         names = [entry.layer.name for entry in parallel.design.plan.layers]
         held = {name: effective_weights(parallel.design, name, method, engine=linear) for name in names}
-    sums = {stage.layer.name: stage_weights(stage, held[stage.layer.name]).sum(2) for stage in parallel.stages}
+    weights = {stage.layer.name: stage_weights(stage, held[stage.layer.name]) for stage in parallel.stages}
     targets = None
     if kind not in (None, IDEAL) and images is not None:
         targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
     return Hardware(
-        plan_levels(parallel, program, design.parameters.neuron, kind, sums, targets), held, cnn or design.cnn
+        plan_levels(parallel, program, design.parameters.neuron, kind, weights, targets), held, cnn or design.cnn
     )

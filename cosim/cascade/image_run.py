@@ -5,6 +5,7 @@ place: the weighted sums plus bias at the neurons' inputs.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from resonet.cosim.cascade.two_pass import cascade, trained_stages
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
 from resonet.netlist.cascade.levels import Levels
+from resonet.netlist.cascade.stages import ParallelNetwork
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import Kind
 from resonet.netlist.network.cnn import Cnn
@@ -79,11 +81,12 @@ class Answer:
     sums: tuple[Array, ...]  # by stage [neurons] weighted sums plus bias
     logits: Array  # [classes]
     seconds: float = 0.0  # wall time, 0 for the software
+    ranked: int | None = None  # how many of the logits tell the class, from the first on; None for all
 
     @property
     def predicted(self) -> int:
         """Class by `classes` of the logits."""
-        return int(classes(self.logits.reshape(1, -1))[0])
+        return int(classes(self.logits.reshape(1, -1), self.ranked)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class ImageRun:
     @property
     def latency(self) -> float:
         """Time until all logits stay within 1 %, s; nan without the envelope."""
-        return self.settling[-1].sums if self.settling else float("nan")
+        return _settled(self.hardware.design.network, self.settling) if self.settling else float("nan")
 
     @property
     def unsettled(self) -> bool:
@@ -125,9 +128,14 @@ class ImageRun:
         return any(stage.sums > 0.8 * self.stop for stage in self.settling)
 
 
+def _settled(network: ParallelNetwork, settled: Sequence[StageSettling]) -> float:
+    """When the sums of all stages that logits are taken from have settled, s."""
+    return max(settled[int(number)].sums for number in np.unique(network.ends))
+
+
 def _check_size(cnn: Cnn, engines: tuple[RunEngine, ...]) -> None:
     """InputError for more parallel resonators than an engine can follow; before anything is unrolled."""
-    size = sum(synapses.weight.size * synapses.positions for synapses in cnn.synapses)
+    size = sum(len(synapses.weight) * synapses.series * synapses.positions for synapses in cnn.synapses)
     most = MOST_IN_TRANSIENT if "transient" in engines else MOST_RESONATORS
     if size > most:
         what = "the transient" if "transient" in engines else "parallel hardware"
@@ -160,9 +168,15 @@ def prepare(
 
 
 def default_stop(levels: Levels) -> float:
-    """Time in which everything settles, s: `SETTLED` of the slowest time constants of all stages in a row."""
-    constants = [time_constants(levels, number) for number in range(len(levels.stages))]
-    return SETTLED * sum(c.resonator + max(c.dc, c.slowest_dc) + max(c.oscillator, c.threshold) for c in constants)
+    """Time in which everything settles, s: `SETTLED` of the slowest time constants of stages in a row, the longest."""
+    before, after = [0.0] * len(levels.stages), 0.0
+    for number, stage_levels in enumerate(levels.stages):
+        c = time_constants(levels, number)
+        own = before[number] + (c.resonator + max(c.dc, c.slowest_dc) + max(c.oscillator, c.threshold))
+        after = max(after, own)
+        for link in stage_levels.links:
+            before[link.link.to] = max(before[link.link.to], own)
+    return SETTLED * after
 
 
 def _step(stop: float, resonators: int) -> float:
@@ -186,14 +200,14 @@ def _two_pass(hardware: Hardware, image: Array) -> Answer:
     start = time.perf_counter()
     run = cascade(hardware.levels, hardware.held, image[None])
     seconds = time.perf_counter() - start
-    return Answer(tuple(stage.sums[0] for stage in run.stages), run.logits[0], seconds)
+    return Answer(tuple(stage.sums[0] for stage in run.stages), run.logits[0], seconds, hardware.cnn.ranked)
 
 
 def _envelope(hardware: Hardware, image: Array, stop: float, step: float, done: Done) -> tuple[Answer, EnvelopeRun]:
     start = time.perf_counter()
     run = envelope(hardware.levels, image, stop, step, done=done)
     seconds = time.perf_counter() - start
-    return Answer(tuple(trace.sums[-1] for trace in run.stages), run.logits[-1], seconds), run
+    return Answer(tuple(trace.sums[-1] for trace in run.stages), run.logits[-1], seconds, hardware.cnn.ranked), run
 
 
 def _resolved(
@@ -229,7 +243,7 @@ def _transient(
     window = min(options.window, timing.stop / 3)
     start = time.perf_counter()
     run = run_cascade(hardware.levels, image, timing, window, name, folder)
-    return Answer(run.settled, run.logits, time.perf_counter() - start), run
+    return Answer(run.settled, run.logits, time.perf_counter() - start, hardware.cnn.ranked), run
 
 
 def run_image(
@@ -269,7 +283,7 @@ def run_image(
         answers["transient"], transient = _transient(hardware, image, stop, options, name, folder)
         done()
     settled = tuple(settling(levels, traces)) if traces else ()
-    drawn = energy(levels, traces, image, settled[-1].sums) if traces else None
-    software = Answer(sums, sums[-1][network.outputs])
+    drawn = energy(levels, traces, image, _settled(network, settled)) if traces else None
+    software = Answer(sums, network.logits(sums), ranked=hardware.cnn.ranked)
     shown = np.array(scales, float)
     return ImageRun(hardware, image, software, answers, shown, stop, step, traces, transient, settled, drawn)

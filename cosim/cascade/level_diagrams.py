@@ -11,6 +11,7 @@ and before it, of a neuron's tone: voltage of its chains, drive current, power o
 the linewidth B = f/Q of the resonator; noise of the amplifier in the same; `chain_noise_voltage` at the DC side.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,10 +19,11 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools
 from resonet.cosim.cascade.hardware import Hardware
-from resonet.cosim.cascade.two_pass import CascadeRun, cascade, chain_noise_voltage, pixel_tones
+from resonet.cosim.cascade.two_pass import cascade, chain_noise_voltage, tones_into
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.models.circuit.noise import BOLTZMANN
-from resonet.netlist.cascade.levels import Levels, voltages_of
+from resonet.netlist.cascade.levels import Levels, LinkLevels, voltages_of
+from resonet.netlist.network.cnn import IMAGE
 
 __all__ = [
     "MUCH_NOISE",
@@ -107,14 +109,6 @@ def dbm(watts: float) -> float:
     return 10 * float(np.log10(watts)) + 30
 
 
-def _tones(levels: Levels, number: int, run: CascadeRun, images: Array) -> Array:
-    """Powers of the tones into a stage, [n, tones], units of p_max."""
-    if number == 0:
-        return pixel_tones(levels.parallel, images)
-    offset, full_scale = levels.parallel.scale(number)
-    return np.asarray((run.stages[number - 1].outputs + offset) / full_scale)
-
-
 def _per_part(levels: Levels, number: int) -> Array:
     """Power in the resonator that a branch is meant for, [branches], W at p_max."""
     plan, entry, paths = levels.plan, levels.parallel.entry(number), levels.stages[number].paths
@@ -136,16 +130,21 @@ def _chosen(tones: Array, live: Bools) -> list[tuple[int, int]]:
     return [(int(rows[i]), int(columns[i])) for i in picked]
 
 
-def _neuron(levels: Levels, number: int, tone: int, voltages: Array) -> NeuronLevel:
-    """The neuron of stage `number` behind a tone of the next, from the voltages [neurons] at the transconductors on."""
-    stage_levels, paths, z0 = levels.stages[number], levels.stages[number + 1].paths, levels.impedance
-    assert stage_levels.kind is not None
-    current, voltage = float(stage_levels.current(voltages)[tone]), float(voltages[tone])
-    power = float(stage_levels.options.oscillator(stage_levels.kind, z0).power(current))
-    amplifier = stage_levels.options.amplifier(z0, float(stage_levels.gain[tone]))
-    out = float(amplifier.compressed(np.sqrt(2 * z0 * power), paths.frequency[tone]))
-    overdrive = current / stage_levels.options.threshold_current
-    return NeuronLevel(voltage, current, overdrive, power, out**2 / (2 * z0), amplifier.p1db)
+def _neuron(levels: Levels, number: int, tone: int, volts: Sequence[Array]) -> NeuronLevel | None:
+    """The neuron behind a tone into stage `number`, from the voltages [neurons] of every stage; None for a pixel."""
+    z0, f = levels.impedance, levels.stages[number].paths.frequency[tone]
+    for source, stage_levels in enumerate(levels.stages[:number]):
+        for link in stage_levels.links:
+            t = tone - link.link.start
+            if link.link.to != number or not 0 <= t < len(link.neurons):
+                continue
+            current, voltage = float(link.current(volts[source])[t]), float(volts[source][link.neurons[t]])
+            power = float(link.options.oscillator(link.kind, z0).power(current))
+            amplifier = link.options.amplifier(z0, float(link.gain[t]))
+            out = float(amplifier.compressed(np.sqrt(2 * z0 * power), f))
+            overdrive = current / link.options.threshold_current
+            return NeuronLevel(voltage, current, overdrive, power, out**2 / (2 * z0), amplifier.p1db)
+    return None
 
 
 def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: Array) -> ToneLevel:
@@ -177,25 +176,45 @@ def _decibel(part: float) -> float:
     return 10 * float(np.log10(part)) if part > 0 else float("inf")
 
 
+@dataclass(slots=True)
+class _Driven:
+    """Headrooms of the oscillators of a stage over all that they feed; nan where they feed nothing."""
+
+    overdrive: float = float("nan")
+    clamp: float = float("nan")
+    clipped: float = float("nan")
+    p1db: float = float("nan")
+    amplifier_noise: float = float("nan")
+
+
+def _driven(levels: Levels, number: int, voltages: Array, parts: Sequence[Array]) -> _Driven:
+    """Headrooms behind a stage, for voltages [n, neurons]; `parts` are the tones [n, tones] into every stage."""
+    found, clipped, activations = _Driven(), 0, 0
+    for link in levels.stages[number].links:
+        xi = link.current(voltages) / link.options.threshold_current
+        activations += xi.size
+        if not np.isfinite(link.ceiling):  # a clamp of the trained activation is meant
+            clipped += int((xi > link.options.clamp).sum())
+        following = levels.stages[link.link.to].paths.source[link.span] ** 2 * parts[link.link.to].max(0)[link.span]
+        out = float((following / (8 * levels.impedance)).max())
+        found.overdrive = float(np.fmax(found.overdrive, xi.max()))
+        found.clamp = float(np.fmin(found.clamp, 2 * _decibel(link.options.clamp / max(float(xi.max()), 1e-300))))
+        found.p1db = float(np.fmin(found.p1db, _decibel(link.options.p1db / max(out, 1e-300))))
+        found.amplifier_noise = float(np.fmax(found.amplifier_noise, _amplifier_noise(levels, link)))
+        found.clipped = clipped / activations
+    return found
+
+
 def _layer(
-    levels: Levels, number: int, tones: Array, following: Array | None, voltages: Array, per_part: Array, beyond: float
+    levels: Levels, number: int, parts: Sequence[Array], voltages: Array, per_part: Array, beyond: float
 ) -> LayerLevels:
-    """Noise floors and headrooms of a stage; `following` are the tones into the next, None behind the last."""
+    """Noise floors and headrooms of a stage; `parts` are the tones [n, tones] into every stage."""
     design, stage_levels, stage = levels.parallel, levels.stages[number], levels.parallel.stages[number]
     device, paths = design.plan.device, stage_levels.paths
     live = paths.tone >= 0
-    largest = float((per_part[live] * tones.max(0)[paths.tone[live]]).max())
-    trimmed = voltages - stage_levels.rest[stage.first]
-    overdrive = clamp = clipped = p1db = amplifier_noise = float("nan")
-    if stage_levels.kind is not None and following is not None:
-        xi = stage_levels.current(voltages) / stage_levels.options.threshold_current
-        overdrive, clipped = float(xi.max()), float((xi > stage_levels.options.clamp).mean())
-        clipped = 0.0 if np.isfinite(stage_levels.ceiling) else clipped  # a clamp of the trained activation is meant
-        clamp = 2 * _decibel(stage_levels.options.clamp / max(overdrive, 1e-300))
-        after = levels.stages[number + 1].paths
-        out = float((after.source**2 * following.max(0) / (8 * levels.impedance)).max())
-        p1db = _decibel(stage_levels.options.p1db / max(out, 1e-300))
-        amplifier_noise = _amplifier_noise(levels, number)
+    largest = float((per_part[live] * parts[number].max(0)[paths.tone[live]]).max())
+    trimmed = voltages - stage_levels.rest
+    driven = _driven(levels, number, voltages, parts)
     return LayerLevels(
         stage.layer.name,
         BOLTZMANN * TEMPERATURE * float(paths.channel.max()) / device.quality,
@@ -203,30 +222,35 @@ def _layer(
         float(np.abs(trimmed).max()),
         beyond,
         _decibel(design.plan.options.p_max / max(largest, 1e-300)),
-        overdrive,
-        clamp,
-        clipped,
-        p1db,
-        amplifier_noise,
+        driven.overdrive,
+        driven.clamp,
+        driven.clipped,
+        driven.p1db,
+        driven.amplifier_noise,
     )
 
 
-def _amplifier_noise(levels: Levels, number: int) -> float:
-    """Largest noise of a stage's amplifiers at their outputs in a linewidth of the next stage's resonators, W."""
-    stage_levels, paths = levels.stages[number], levels.stages[number + 1].paths
-    quality, live = levels.plan.device.quality, paths.ways > 0
-    amplifier = stage_levels.options.amplifier(levels.impedance)
-    density = amplifier.noise_power(paths.frequency[live]) * (stage_levels.gain[live] / amplifier.gain) ** 2
-    return float((density * paths.frequency[live] / quality).max())
+def _amplifier_noise(levels: Levels, link: LinkLevels) -> float:
+    """Largest noise of the amplifiers of a link at their outputs in a linewidth of the resonators that listen, W."""
+    paths, quality = levels.stages[link.link.to].paths, levels.plan.device.quality
+    live = paths.ways[link.span] > 0
+    f, gain = paths.frequency[link.span][live], link.gain[live]
+    amplifier = link.options.amplifier(levels.impedance)
+    density = amplifier.noise_power(f) * (gain / amplifier.gain) ** 2
+    return float((density * f / quality).max())
 
 
 def _beyond(levels: Levels, number: int, tones: Array, images: Array) -> float:
-    """Share of the tones that would be above p_max."""
-    if number:
-        return float((tones[:, levels.stages[number].paths.ways > 0] > LINEAR).mean())
-    offset, full_scale = levels.parallel.scale(0)
-    x = (levels.parallel.network.cnn.sent(images) + offset) / full_scale
-    return float(((x > LINEAR) | (x < 1 - LINEAR)).mean())
+    """Share of a stage's inputs that are beyond what tones carry: pixels that are cut off, tones above p_max."""
+    stage, paths = levels.parallel.stages[number], levels.stages[number].paths
+    pixels = [feed.values for feed in stage.feeds if feed.source == IMAGE]
+    made, beyond, count = tones[:, sum(map(len, pixels)) :], 0, 0
+    for values in pixels:
+        x = levels.parallel.network.cnn.sent(images).reshape(len(images), -1)[:, values]
+        x = (x + levels.parallel.scale(number)[0]) / levels.parallel.scale(number)[1]
+        beyond, count = beyond + int(((x > LINEAR) | (x < 1 - LINEAR)).sum()), count + x.size
+    made = made[:, paths.ways[tones.shape[1] - made.shape[1] :] > 0]
+    return (beyond + int((made > LINEAR).sum())) / (count + made.size)
 
 
 def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
@@ -236,20 +260,18 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
     """
     levels, images = hardware.levels, np.asarray(images[:MOST_IMAGES], float)
     run = cascade(levels, hardware.held, images)
-    parts = [_tones(levels, number, run, images) for number in range(len(levels.stages))]
+    outputs = [stage.outputs for stage in run.stages]
+    parts = [tones_into(levels, number, images, outputs[:number]) for number in range(len(levels.stages))]
     volts = [voltages_of(levels, number, stage.sums) for number, stage in enumerate(run.stages)]
     shown, layers = [], []
     for number, tones in enumerate(parts):
         per_part = _per_part(levels, number)
         for which, at in zip(WHICH, _chosen(tones, levels.stages[number].paths.ways > 0), strict=True):
             tone_level = _tone(levels, number, which, at, float(tones[at]), per_part)
-            if number:
-                neuron = _neuron(levels, number - 1, at[1], volts[number - 1][at[0]])
-                tone_level = replace(tone_level, neuron=neuron)
-            shown.append(tone_level)
-        following = parts[number + 1] if number + 1 < len(parts) else None
+            neuron = _neuron(levels, number, at[1], [voltages[at[0]] for voltages in volts])
+            shown.append(replace(tone_level, neuron=neuron))
         beyond = _beyond(levels, number, tones, images)
-        layers.append(_layer(levels, number, tones, following, volts[number], per_part, beyond))
+        layers.append(_layer(levels, number, parts, volts[number], per_part, beyond))
     return LevelDiagram(len(images), levels.plan.options.p_max, tuple(shown), tuple(layers))
 
 

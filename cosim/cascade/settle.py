@@ -64,11 +64,12 @@ def time_constants(levels: Levels, number: int) -> TimeConstants:
     f = min(float(bus.frequencies.min()) for bus in entry.buses)
     resonator = 1 / (2 * np.pi * plan.device.damping * f)
     oscillator = threshold = 0.0
-    if stage_levels.kind is not None:
-        tones = levels.stages[number + 1].paths.frequency
-        device = stage_levels.options.oscillator(stage_levels.kind, levels.impedance, float(tones[tones > 0].min()))
-        current = np.array([stage_levels.options.clamp, 1.0]) * stage_levels.options.threshold_current
-        oscillator, threshold = (float(1 / rate) for rate in device.rate(current))
+    for link in stage_levels.links:
+        tones = levels.stages[link.link.to].paths.frequency[link.span]
+        device = link.options.oscillator(link.kind, levels.impedance, float(tones[tones > 0].min()))
+        current = np.array([link.options.clamp, 1.0]) * link.options.threshold_current
+        at_clamp, at_threshold = (float(1 / rate) for rate in device.rate(current))
+        oscillator, threshold = max(oscillator, at_clamp), max(threshold, at_threshold)
     corner = POLES / (2 * np.pi * stage_levels.options.bandwidth)
     return TimeConstants(resonator, stack.delay, corner, float(stack.time_constants[0]), oscillator, threshold)
 
@@ -77,13 +78,14 @@ def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9
     """Settling time of every stage's sums to `part`, s [stages], by the time constants alone.
 
     Each stage is a chain of linear blocks: a resonator at 1/(α ω0) of its lowest channel, its DC side, its oscillator
-    at full drive; all neurons step alike. The ringing of detuned resonators, the start of the tones and what thresholds
-    do are left to the simulation.
+    at full drive; all neurons step alike, and a stage that several feed follows the slowest. The ringing of detuned
+    resonators, the start of the tones and what thresholds do are left to the simulation.
     """
     constants = [time_constants(levels, n) for n in range(len(levels.stages))]
     count = int(40 * sum(times.sum for times in constants) / step)
-    signal, settled = np.ones(count), []
+    driven, settled = [np.ones(count) for _ in constants], []
     for number, times in enumerate(constants):
+        signal = driven[number]
         signal = low_pass(np.append(0, signal[1:]), 1 / (2 * np.pi * times.resonator), step)
         stack = dc_stack(levels, number)
         advance, state = stack.step(step), np.zeros(len(stack.matrix))
@@ -93,7 +95,9 @@ def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9
             state = advance(state, signal[n - 1] * shape, signal[n] * shape)
             readout[n] = state[-1]
         settled.append(float(settling_time(np.arange(count, dtype=np.float64) * step, readout, part)))
-        signal = low_pass(readout, 1 / (2 * np.pi * times.oscillator), step) if times.oscillator else readout
+        made = low_pass(readout, 1 / (2 * np.pi * times.oscillator), step) if times.oscillator else readout
+        for link in levels.stages[number].links:
+            driven[link.link.to] = np.minimum(driven[link.link.to], made)
     return np.array(settled)
 
 

@@ -14,9 +14,9 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.cosim.cascade.envelopes import EnvelopeRun
 from resonet.cosim.cascade.two_pass import pixel_tones
-from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_fixed_step, check_points, hann_mean
-from resonet.cosim.ngspice.run import run_deck
-from resonet.netlist.cascade.deck import Timing, cascade_deck, shown_node
+from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_points, hann_mean, run_fixed_step
+from resonet.cosim.ngspice.raw import Plot
+from resonet.netlist.cascade.deck import Timing, cascade_deck, shown
 from resonet.netlist.cascade.levels import Levels, sums_of
 from resonet.netlist.design.folder import write_deck
 from resonet.netlist.spice.deck import Deck
@@ -74,26 +74,21 @@ def run_cascade(
 
 
 def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: float, silent: bool) -> CascadeTransient:
-    plot = run_deck(deck, timeout=timeout, silent=silent)[0]
-    check_fixed_step(plot, round(timing.stop / timing.step))
-    sums = tuple(_sums(levels, s, plot.columns(_nodes(levels, s)).real) for s in range(len(levels.stages)))
+    plot = run_fixed_step(deck, timing.step, round(timing.stop / timing.step), timeout, silent)
+    sums = tuple(_sums(levels, s, plot) for s in range(len(levels.stages)))
     settled = tuple(hann_mean(plot.axis, stage, window) for stage in sums)
-    return CascadeTransient(plot.axis, sums, settled, settled[-1][levels.parallel.network.outputs], timing.step, window)
+    logits = levels.parallel.network.logits(settled)
+    return CascadeTransient(plot.axis, sums, settled, logits, timing.step, window)
 
 
-def _nodes(levels: Levels, s: int) -> list[str]:
-    return [f"v({shown_node(levels, s, n)})" for n in range(levels.parallel.stages[s].neurons)]
-
-
-def _sums(levels: Levels, s: int, shown: Array) -> Array:
-    """Weighted sums plus bias of a stage from what its drive nodes show."""
-    stage_levels = levels.stages[s]
-    is_voltage = stage_levels.kind is None or stage_levels.knees is not None
-    return sums_of(
-        levels,
-        s,
-        shown if is_voltage else (shown / stage_levels.options.resistance - stage_levels.bias) / stage_levels.gm,
-    )
+def _sums(levels: Levels, s: int, plot: Plot) -> Array:
+    """Weighted sums plus bias of a stage [points, neurons] from what its nodes show."""
+    nodes = shown(levels, s)
+    volts = plot.columns([f"v({one.node})" for one in nodes]).real
+    for n, one in enumerate(nodes):
+        if one.link is not None:
+            volts[:, n] = (volts[:, n] / one.link.options.resistance - one.link.bias[one.tone]) / one.link.gm[one.tone]
+    return sums_of(levels, s, volts)
 
 
 def trace_difference(levels: Levels, transient: CascadeTransient, run: EnvelopeRun) -> Array:

@@ -15,7 +15,8 @@ from resonet.cosim.weights.held import HeldWeights
 from resonet.models.circuit.noise import johnson
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
 from resonet.netlist.cascade.paths import ParallelDesign
-from resonet.netlist.cascade.stages import ParallelNetwork, Stage
+from resonet.netlist.cascade.stages import ParallelNetwork, Pooling, Stage
+from resonet.netlist.network.cnn import IMAGE
 
 __all__ = [
     "CascadeRun",
@@ -24,7 +25,9 @@ __all__ = [
     "chain_noise_voltage",
     "pixel_tones",
     "pool",
+    "stage_pixels",
     "stage_weights",
+    "tones_into",
     "trained_stages",
 ]
 
@@ -34,7 +37,7 @@ class StageValues:
     """What a stage did to a batch, in the units of the trained network."""
 
     sums: Array  # [n, neurons] weighted sum plus bias at the neurons' inputs, pooled
-    outputs: Array  # [n, neurons] what the neurons make of it; the sums themselves behind the last stage
+    outputs: Array  # [n, tones] what they make of it, one stage that they feed after another; the sums where none is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,32 +58,78 @@ def stage_weights(stage: Stage, held: HeldWeights) -> Array:
     return np.asarray(held.values[stage.original_group])
 
 
+def stage_pixels(design: ParallelDesign, number: int, images: Array) -> Array:
+    """Power of the pixels' tones into a stage, units of p_max, [n, tones]; of none where it listens to neurons only."""
+    pixels = design.network.cnn.sent(images).reshape(len(images), -1)
+    values = [feed.values for feed in design.stages[number].feeds if feed.source == IMAGE]
+    return design.input_scale(number).carried(pixels[:, values[0]] if values else pixels[:, :0])
+
+
 def pixel_tones(design: ParallelDesign, images: Array) -> Array:
-    """Power of the pixels' tones, units of p_max, [n, pixels]."""
-    return design.input_scale(0).carried(design.network.cnn.sent(images).reshape(len(images), -1))
+    """Power of the pixels' tones into all stages, one after another, units of p_max, [n, tones]."""
+    return np.concatenate([stage_pixels(design, n, images) for n in range(len(design.stages))], axis=1)
+
+
+def tones_into(levels: Levels, number: int, images: Array, outputs: Sequence[Array]) -> Array:
+    """Powers of the tones into a stage, units of p_max, [n, tones], from `outputs` [n, tones] of the stages before it.
+
+    `images` [1 or n, *input_shape].
+    """
+    n = len(outputs[0]) if outputs else len(images)
+    pixels = stage_pixels(levels.parallel, number, images)
+    parts = [np.broadcast_to(pixels, (n, pixels.shape[1]))]
+    for source, made in enumerate(outputs):
+        start = 0
+        for link in levels.stages[source].links:
+            if link.link.to == number:
+                parts.append(link.tones(made[:, start : start + len(link.neurons)]))
+            start += len(link.neurons)
+    return np.concatenate(parts, axis=1)
 
 
 def pool(levels: Levels, number: int, voltages: Array) -> Array:
     """Voltages at the neurons' inputs, [..., neurons], from those of the chains [..., chains]."""
-    stage = levels.parallel.stages[number]
-    if stage.pool == "none":
-        return np.asarray(voltages[..., stage.members[:, 0]])
-    if stage.pool == "average":
-        return np.asarray(voltages[..., stage.members].mean(-1))
-    # What the zero of the tones adds differs from chain to chain only where padding does not count: it is trimmed.
-    inputs = np.where(stage.members < 0, -np.inf, voltages[..., stage.members])
-    return np.asarray(levels.stages[number].options.maximum().maximum(inputs, -1))
+    return np.concatenate(
+        [_pooled(levels, number, pooling, voltages) for pooling in _poolings(levels, number)], axis=-1
+    )
+
+
+def _poolings(levels: Levels, number: int) -> tuple[Pooling, ...]:
+    return levels.parallel.stages[number].poolings
+
+
+def _pooled(levels: Levels, number: int, pooling: Pooling, voltages: Array) -> Array:
+    """Voltages at the inputs of some neurons of a stage."""
+    match pooling.kind:
+        case "none":
+            return np.asarray(voltages[..., pooling.members[:, 0]])
+        case "average":
+            return np.asarray(voltages[..., pooling.members].mean(-1))
+        case "max":
+            # What the zero of the tones adds differs from chain to chain only where padding does not count: it is
+            # trimmed.
+            trim = levels.stages[number].trim
+            trimmed = voltages if trim is None else voltages - trim
+            inputs = np.where(pooling.members < 0, -np.inf, trimmed[..., pooling.members])
+            return np.asarray(levels.stages[number].options.maximum().maximum(inputs, -1))
 
 
 def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues, ...]:
-    """What the trained network does with images [n, *input_shape], in the order of the hardware's neurons."""
-    x, stages = network.cnn.sent(images).reshape(len(images), -1), list[StageValues]()
+    """What the trained network does with images [n, *input_shape], in the order of the hardware's neurons.
+
+    `outputs` [n, neurons] are those of its activations.
+    """
+    pixels, stages = network.cnn.sent(images).reshape(len(images), -1), list[StageValues]()
     for stage in network.stages:
-        chains = _chains(stage, stage.copies.matrix, np.concatenate([x, np.zeros((len(x), 1))], axis=1))
-        pooled = np.where(stage.members < 0, -np.inf, chains[:, stage.members])
-        sums = (pooled.mean(-1) if stage.pool == "average" else pooled.max(-1)) + stage.bias
-        x = stage.activation(sums)
-        stages.append(StageValues(sums, x))
+        inputs = [pixels if f.source == IMAGE else stages[f.source].outputs for f in stage.feeds]
+        x = np.concatenate([part[:, feed.values] for part, feed in zip(inputs, stage.feeds, strict=True)], axis=1)
+        chains = _chains(stage, stage.copies.matrix, np.concatenate([x, np.zeros((len(x), 2))], axis=1))
+        parts = []
+        for pooling in stage.poolings:
+            pooled = np.where(pooling.members < 0, -np.inf, chains[:, pooling.members])
+            parts.append(pooled.mean(-1) if pooling.kind == "average" else pooled.max(-1))
+        sums = np.concatenate(parts, axis=1) + stage.bias
+        stages.append(StageValues(sums, stage.activation(sums)))
     return tuple(stages)
 
 
@@ -93,7 +142,7 @@ def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0)
 
 
 def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
-    """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 1], a padded pixel's at the end."""
+    """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 2], of padded pixels at the end."""
     inputs = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
     return np.asarray((inputs @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
 
@@ -127,25 +176,25 @@ def cascade(
         StageValues(np.concatenate([p[n].sums for p in parts]), np.concatenate([p[n].outputs for p in parts]))
         for n in range(len(levels.stages))
     )
-    return CascadeRun(stages[-1].sums[:, levels.parallel.network.outputs], stages)
+    return CascadeRun(levels.parallel.network.logits([stage.sums for stage in stages]), stages)
 
 
 def _batch(
     levels: Levels, weights: Sequence[Array], images: Array, rms: Sequence[float], noise: np.random.Generator | None
 ) -> list[StageValues]:
     """One batch through all stages; weights [groups, outputs, taps] in V per unit of p_max, `rms` of the noise in V."""
-    design, stages = levels.parallel, []
-    tones = pixel_tones(design, images)
+    design, stages = levels.parallel, list[StageValues]()
+    made: list[list[Array]] = [[stage_pixels(design, n, images)] for n in range(len(design.stages))]
     for number, stage in enumerate(design.stages):
+        tones = np.concatenate(made[number], axis=1)
         volts = _chains(stage, weights[number], design.padded(number, tones))
         if noise is not None:
             volts = volts + noise.normal(0, rms[number], volts.shape)
-        at = pool(levels, number, volts)
+        at, outputs = pool(levels, number, volts), list[Array]()
+        for link in levels.stages[number].links:
+            powers = activate(levels, link, at)
+            made[link.link.to].append(powers)
+            outputs.append(link.outputs(powers))
         sums = sums_of(levels, number, at)
-        if levels.stages[number].kind is None:
-            stages.append(StageValues(sums, sums))
-            break
-        tones = activate(levels, number, at)
-        zero, scale = design.scale(number + 1)
-        stages.append(StageValues(sums, tones * scale - zero))
+        stages.append(StageValues(sums, np.concatenate(outputs, axis=1) if outputs else sums))
     return stages

@@ -2,14 +2,15 @@
 
 The 8x8 handwritten digits of scikit-learn (1,797 images; E. Alpaydin and C. Kaynak, "Optical Recognition of
 Handwritten Digits", UCI, CC BY 4.0), and a network small enough for one transient deck: conv 3x3x4 stride 2 (36
-neurons, chains of 9), dense 10 (chains of 36).
+neurons, chains of 9), dense 10 (chains of 36). The residual one has a block between the two: depthwise 3x3, ReLU,
+conv 1x1, and what went in is added before the ReLU (1,188 resonators in parallel).
 
     pip install "resonet[train]"
     python examples/digits/train.py
 
 Writes `digits_relu.onnx`, `digits_three_terminal.onnx`, `digits_two_terminal.onnx` (ReLU, and the power law of the
-oscillator trained into the network), `digits_test.npz` (450 images) and `digits_calibration.npz` (256 training images,
-used to scale activations to RF power, never to measure accuracy).
+oscillator trained into the network), `digits_residual.onnx` (ReLU), `digits_test.npz` (450 images) and
+`digits_calibration.npz` (256 training images, used to scale activations to RF power, never to measure accuracy).
 
 The largest weight and the largest activation of a layer set the scales of the hardware, so that outliers cost signal:
 weights are held within CLIP standard deviations, and currents beyond HEADROOM of the clamp are punished.
@@ -33,6 +34,7 @@ HERE = Path(__file__).parent
 SHAPE, TEST_IMAGES, CALIBRATION_IMAGES = (1, 8, 8), 450, 256
 CLIP, HEADROOM, PENALTY, NOISE = 2.5, 0.9, 10.0, 0.02
 RELU = "/neuron/Relu_output_0"
+RESIDUAL = "residual"
 
 
 class Net(nn.Module):
@@ -47,6 +49,21 @@ class Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits [n, 10] of images [n, 1, 8, 8]."""
         return self.dense(torch.flatten(self.neuron(self.conv(x)), 1))
+
+
+class Residual(Net):
+    """The same with a residual block of 36 neurons in between: depthwise 3x3, ReLU, conv 1x1, sum, ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.ReLU())
+        self.depthwise = nn.Conv2d(4, 4, 3, padding=1, groups=4)
+        self.pointwise = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [n, 10] of images [n, 1, 8, 8]."""
+        x = self.neuron(self.conv(x))
+        x = functional.relu(x + self.pointwise(functional.relu(self.depthwise(x))))
+        return self.dense(torch.flatten(x, 1))
 
 
 def noisy(images: Tensor) -> Tensor:
@@ -76,7 +93,9 @@ def train(net: Net, images: Tensor, labels: Tensor, epochs: int, batch: int = 64
 @torch.no_grad()
 def clip(net: Net) -> None:
     """Hold the weights of each layer within CLIP standard deviations."""
-    for layer in (net.conv, net.dense):
+    for layer in net.children():
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            continue
         limit = CLIP * float(layer.weight.std())
         layer.weight.clamp_(-limit, limit)
 
@@ -94,12 +113,13 @@ def normalised(net: Net) -> OscillatorActivation:
 def make(kind: str, images: Tensor, labels: Tensor, args: argparse.Namespace) -> Path:
     """Train and export the network with one kind of neurons."""
     torch.manual_seed(args.seed)
-    net = Net(nn.ReLU() if kind == "relu" else OscillatorNeuron(OscillatorActivation(kind)))
+    neuron = OscillatorNeuron(OscillatorActivation(kind)) if kind in KINDS else nn.ReLU()
+    net = Residual() if kind == RESIDUAL else Net(neuron)
     train(net, images, labels, args.epochs)
-    laws = {} if kind == "relu" else {RELU: normalised(net)}
+    laws = {RELU: normalised(net)} if kind in KINDS else {}
     describe(net, images)
     path = args.out / f"digits_{kind}.onnx"
-    export(net, Net(nn.ReLU()), laws, images, path)
+    export(net, Residual() if kind == RESIDUAL else Net(nn.ReLU()), laws, images, path)
     return path
 
 
@@ -118,7 +138,8 @@ def describe(net: Net, images: Tensor) -> None:
 def main() -> None:
     """Split, train, export, measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--activation", nargs="+", choices=("relu", *KINDS), default=("relu", *KINDS))
+    kinds = ("relu", *KINDS, RESIDUAL)
+    parser.add_argument("--network", nargs="+", choices=kinds, default=kinds, help="which networks are trained")
     parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=HERE)
@@ -131,7 +152,7 @@ def main() -> None:
         pixels, digits.target, test_size=TEST_IMAGES, random_state=args.seed, stratify=digits.target
     )
     train_images, test_images, train_labels, test_labels = parts
-    for kind in args.activation:
+    for kind in args.network:
         print(kind)
         path = make(kind, torch.from_numpy(train_images), torch.from_numpy(train_labels), args)
         print(f"  test accuracy {accuracy(path, test_images, test_labels):.4f}", flush=True)

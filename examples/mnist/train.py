@@ -15,7 +15,6 @@ the output the least squares fit of the ReLU's.
 """
 
 import argparse
-import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,25 +25,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from resonet.core.errors import InputError
+from resonet.examples.datasets import read_idx_pair
 from resonet.examples.neurons import OscillatorNeuron, accuracy, export
+from resonet.examples.training import shifted, write_images
 from resonet.netlist.network.activations.oscillator import KINDS, OscillatorActivation
 
 HERE = Path(__file__).parent
 RELUS = ("/Relu_output_0", "/Relu_1_output_0")  # what the exporter calls their outputs
 PERCENTILE, HEADROOM, SAMPLE = 99.9, 0.9, 4096
-IDX_TYPES = {0x08: np.uint8}
-
-
-def read_idx(folder: Path, stem: str) -> np.ndarray:
-    """Array of one IDX file, plain or gzipped, with either separator of the two spellings in circulation."""
-    for name in (stem, stem.replace("-idx", ".idx")):
-        for path, opener in ((folder / name, open), (folder / f"{name}.gz", gzip.open)):
-            if path.exists():
-                with opener(path, "rb") as file:
-                    raw = file.read()
-                shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
-                return np.frombuffer(raw, IDX_TYPES[raw[2]], offset=4 + 4 * raw[3]).reshape(shape)
-    raise SystemExit(f"{folder}: no {stem} (plain or .gz); the four IDX files of MNIST are expected there")
 
 
 Neuron = Callable[[Tensor], Tensor]
@@ -65,15 +54,6 @@ class Net(nn.Module):
         x = self.neurons[0](self.conv1(x))
         x = self.neurons[1](self.conv2(x))
         return self.dense(torch.flatten(x, 1))
-
-
-def shifted(images: Tensor, reach: int = 2) -> Tensor:
-    """Every image moved by its own whole number of pixels, up to `reach` in each direction."""
-    n, _, height, width = images.shape
-    padded = functional.pad(images, (reach,) * 4)
-    row = torch.randint(0, 2 * reach + 1, (n, 1, 1)) + torch.arange(height)[None, :, None]
-    col = torch.randint(0, 2 * reach + 1, (n, 1, 1)) + torch.arange(width)[None, None, :]
-    return padded[torch.arange(n)[:, None, None], 0, row, col][:, None]
 
 
 def train(net: Net, images: Tensor, labels: Tensor, epochs: int, rate: float, batch: int = 128) -> None:
@@ -121,15 +101,6 @@ def with_oscillators(path: Path, kind: str, images: Tensor) -> Net:
     return net
 
 
-def write_images(pixels: dict[str, np.ndarray], labels: dict[str, np.ndarray], args: argparse.Namespace) -> None:
-    """Test images and calibration images, 8-bit."""
-    np.savez_compressed(args.out / "mnist_test.npz", images=pixels["t10k"][:, None], labels=labels["t10k"])
-    pick = np.random.default_rng(args.seed).choice(len(pixels["train"]), 512, replace=False)
-    np.savez_compressed(
-        args.out / "mnist_calibration.npz", images=pixels["train"][pick][:, None], labels=labels["train"][pick]
-    )
-
-
 def main() -> None:
     """Train, measure, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -141,10 +112,12 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
 
-    pixels = {part: read_idx(args.data, f"{part}-images-idx3-ubyte") for part in ("train", "t10k")}
-    labels = {part: read_idx(args.data, f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")}
-    images = {part: torch.from_numpy(p[:, None].astype(np.float32) / 255) for part, p in pixels.items()}
-    batch, classes = images["train"], torch.from_numpy(labels["train"].astype(np.int64))
+    try:
+        parts = {part: read_idx_pair(args.data, part) for part in ("train", "test")}
+    except InputError as error:
+        raise SystemExit(str(error)) from error
+    images = {part: torch.from_numpy(p.images.astype(np.float32) / 255) for part, p in parts.items()}
+    batch, classes = images["train"], torch.from_numpy(parts["train"].labels)
     if args.activation == "relu":
         net, laws, path = Net(), {}, args.out / "mnist.onnx"
         train(net, batch, classes, args.epochs or 20, 4e-3)
@@ -155,9 +128,9 @@ def main() -> None:
         print(*laws.values(), sep="\n", flush=True)
         train(net, batch, classes, args.epochs or 6, 1e-3)
     export(net, Net(), laws, batch[:SAMPLE], path)
-    print(f"test accuracy {accuracy(path, images['t10k'].numpy(), labels['t10k']):.4f}")
+    print(f"test accuracy {accuracy(path, images['test'].numpy(), parts['test'].labels):.4f}")
     if args.activation == "relu":
-        write_images(pixels, labels, args)
+        write_images(args.out, "mnist", parts["train"], parts["test"], 512, args.seed)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,20 @@
 Every bus is a subcircuit (combiner, bias tees, chains). Stage s, neuron n and tone t are counters:
 
     v<s>_<n>   input of a neuron: top of its chain (or of the pool of its chains)
-    g<s>_<n>   drive of its oscillator: current times `resistance`; behind the last stage the filtered voltage itself
-    f<s>_<n>   filtered voltage before a transconductor of straight pieces
-    o<s>_<n>   port of its oscillator,  a<s>_<n> output of its amplifier
+    g<s>_<t>   drive of an oscillator: current times `resistance`; behind the last stage the filtered voltage itself
+    f<s>_<t>   filtered voltage before a transconductor of straight pieces
+    o<s>_<t>   port of the oscillator,  a<s>_<t> output of its amplifier
     p<t>       source of a pixel's tone
+
+t counts the tones of a stage's neurons, one for each neuron where they feed one stage only; where they feed several,
+<s> is <s>to<d> for stage d. z<s>_<n> is the filtered voltage of a logit whose neuron feeds stages too.
 
 Time domain only: all oscillators run at once, each tone at its pre-warped frequency (docs/theory/method.md).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -23,16 +27,16 @@ from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.combiner import combiner_gain
 from resonet.models.neuron.electronics import KneeTransconductor
 from resonet.netlist.bus.deck import BUS_DEVICES, chain_lines, combiner_lines, tee_parameters
-from resonet.netlist.cascade.levels import Levels, StageLevels
+from resonet.netlist.cascade.levels import Levels, LinkLevels
 from resonet.netlist.cascade.paths import TonePaths
-from resonet.netlist.cascade.stages import Stage
-from resonet.netlist.design.neuron_options import Kind
+from resonet.netlist.cascade.stages import SILENT, Stage
+from resonet.netlist.network.cnn import IMAGE
 from resonet.netlist.planning.frequency_plan import Bus
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.spice.prewarp import played
 
-__all__ = ["Timing", "cascade_deck", "shown_node"]
+__all__ = ["Shown", "Timing", "cascade_deck", "shown"]
 
 PRECISION = {"reltol": "1e-4", "vntol": "1e-8", "abstol": "1e-12"}
 NEURON_DEVICES = (
@@ -70,12 +74,12 @@ def _bus_subcircuit(name: str, bus: Bus, f_res: Array, levels: Levels, dialect: 
 
 
 def _top(stage: Stage, s: int) -> list[str]:
-    """Node of every chain's DC output: the neuron's own input, but for the arms of a maximum."""
-    nodes = [f"c{s}_{chain}" for chain in range(stage.chains)]
-    if stage.pool != "max":
-        for n, members in enumerate(stage.members):
-            for chain in members:
-                nodes[chain] = f"v{s}_{n}"
+    """Node of every chain's DC output: the neuron's own input, but where only maxima take it."""
+    nodes, n = [f"c{s}_{chain}" for chain in range(stage.chains)], count()
+    for pooling in stage.poolings:
+        for members, number in zip(pooling.members, n, strict=False):
+            for chain in members if pooling.kind != "max" else ():
+                nodes[chain] = f"v{s}_{number}"
     return nodes
 
 
@@ -134,94 +138,138 @@ def _padded(
     circuit: BusCircuit,
     dialect: Dialect,
 ) -> list[str]:
-    """Tones of padded pixels, a source each: `root` is the root of their power over p_max."""
+    """Tones of padded pixels, a source each: `root` is the root of their power over p_max where they have an offset."""
     lines = []
     for i in np.flatnonzero(paths.tone < 0):
-        node = f"dark{s}_{i}"
+        node, emf = f"dark{s}_{i}", 0.0 if paths.tone[i] == SILENT else paths.emf[i] * root
         inputs[paths.bus[i]][int(paths.slot[i])] = node
-        lines.append(_source(node, paths.emf[i] * root, paths.channel[i], step, circuit, dialect))
+        lines.append(_source(node, emf, paths.channel[i], step, circuit, dialect))
     return lines
 
 
 def _pool(levels: Levels, s: int, dialect: Dialect) -> list[str]:
     """Diode maxima of a stage."""
     stage, lines, instance = levels.parallel.stages[s], list[str](), dialect.format_instance
-    if stage.pool != "max":
-        return lines
-    diodes = levels.stages[s].options.maximum()
-    low_pass, arm = _values(levels.stages[s].options.transconductor(1.0)), _values(diodes.arm)
-    for n, members in enumerate(stage.members):
-        live = members[members >= 0]
-        for i, chain in enumerate(live):  # behind a low-pass: a diode would take the peak of what RF is left
-            at = f"l{s}_{n}_{i}"
-            lines.append(instance(f"x{at}", (f"c{s}_{chain}", at), "transconductor", low_pass))
-            lines.append(dialect.format_element(f"r{at}", (at, "0"), "1"))
-            lines.append(instance(f"xm{s}_{n}_{i}", (at, f"w{s}_{n}"), "diode_max_arm", arm))
-        ends = (f"w{s}_{n}", f"v{s}_{n}")
-        lines.append(instance(f"xm{s}_{n}", ends, "diode_max_out", _values(diodes.out(len(live)))))
+    diodes, tops, n = levels.stages[s].options.maximum(), _top(stage, s), count()
+    options, trim, arm = levels.stages[s].options, levels.stages[s].trim, _values(diodes.arm)
+    for pooling in stage.poolings:
+        for members, number in zip(pooling.members, n, strict=False):
+            if pooling.kind != "max":
+                continue
+            live = members[members >= 0]
+            for i, chain in enumerate(live):  # behind a low-pass: a diode would take the peak of what RF is left
+                at = f"l{s}_{number}_{i}"
+                low_pass = _values(options.transconductor(1.0, 0.0 if trim is None else -float(trim[chain])))
+                lines.append(instance(f"x{at}", (tops[chain], at), "transconductor", low_pass))
+                lines.append(dialect.format_element(f"r{at}", (at, "0"), "1"))
+                lines.append(instance(f"xm{s}_{number}_{i}", (at, f"w{s}_{number}"), "diode_max_arm", arm))
+            ends = (f"w{s}_{number}", f"v{s}_{number}")
+            lines.append(instance(f"xm{s}_{number}", ends, "diode_max_out", _values(diodes.out(len(live)))))
     return lines
 
 
 def _neurons(levels: Levels, s: int, step: float, dialect: Dialect) -> list[str]:
-    """Pools, transconductors, oscillators and amplifiers behind a stage; behind the last, low-pass readouts."""
+    """Pools, transconductors, oscillators and amplifiers behind a stage; behind logits, low-pass readouts."""
     stage, stage_levels, circuit = levels.parallel.stages[s], levels.stages[s], levels.plan.circuit
     lines = [dialect.format_comment(f"stage {s}: neurons"), *_pool(levels, s, dialect)]
     rin = numbers(12, rin=circuit.readout_resistance)
-    lines += [dialect.format_instance(f"xro{s}_{node}", (node,), "readout", rin) for node in _read(stage, s)]
-    for n in range(stage.neurons):
-        drive = shown_node(levels, s, n)
-        if stage_levels.kind is None:
-            gm = _values(stage_levels.options.transconductor(1.0))
-            lines.append(dialect.format_instance(f"xg{s}_{n}", (f"v{s}_{n}", drive), "transconductor", gm))
-            lines.append(dialect.format_element(f"rg{s}_{n}", (drive, "0"), "1"))
-            continue
-        lines += _neuron(levels, (s, n), stage_levels.kind, step, dialect)
-    return lines
-
-
-def _read(stage: Stage, s: int) -> list[str]:
-    """Nodes at which the DC side of the chains is read: one a neuron, or one an arm of a maximum."""
-    return sorted(set(_top(stage, s)))
-
-
-def shown_node(levels: Levels, s: int, n: int) -> str:
-    """Node that shows what a neuron is driven with; its voltage, where the current does not tell that."""
-    return f"g{s}_{n}" if levels.stages[s].knees is None else f"f{s}_{n}"
-
-
-def _transconductor(stage_levels: StageLevels, s: int, n: int, dialect: Dialect) -> list[str]:
-    """Transconductor of a neuron; of straight pieces it is a filter, and an element for each corner."""
-    instance, ends = dialect.format_instance, (f"v{s}_{n}", f"g{s}_{n}")
-    if stage_levels.knees is None:
-        gm = stage_levels.options.transconductor(float(stage_levels.gm[n]), float(stage_levels.bias[n]))
-        return [instance(f"xg{s}_{n}", ends, "transconductor", _values(gm))]
-    at, knees = f"f{s}_{n}", stage_levels.knees
-    lines = [
-        instance(f"x{at}", (ends[0], at), "transconductor", _values(stage_levels.options.transconductor(1.0))),
-        dialect.format_element(f"r{at}", (at, "0"), "1"),
+    lines += [
+        dialect.format_instance(f"xro{s}_{node}", (node,), "readout", rin) for node in sorted(set(_top(stage, s)))
     ]
-    for k, (volts, step) in enumerate(zip(knees.volts[n].tolist(), knees.steps[n].tolist(), strict=True)):
-        slope, bias = (float(knees.below[n]), float(stage_levels.bias[n])) if k == 0 else (0.0, 0.0)
-        element = KneeTransconductor(slope, slope + step, volts, bias)
-        lines.append(instance(f"xg{s}_{n}_{k}", (at, ends[1]), element.SPICE.name, _values(element)))
+    for link in stage_levels.links:
+        for t in range(len(link.neurons)):
+            lines += _neuron(levels, s, link, t, step, dialect)
+    gm = _values(stage_levels.options.transconductor(1.0))
+    for n in levels.parallel.network.read(s).tolist():
+        node = _read_node(levels, s, n)
+        lines.append(dialect.format_instance(f"x{node}", (f"v{s}_{n}", node), "transconductor", gm))
+        lines.append(dialect.format_element(f"r{node}", (node, "0"), "1"))
     return lines
 
 
-def _neuron(levels: Levels, at: tuple[int, int], kind: Kind, step: float, dialect: Dialect) -> list[str]:
-    """One neuron: transconductor, oscillator, amplifier; a load where nothing needs its tone."""
-    (s, n), z0 = at, levels.impedance
-    stage_levels, paths = levels.stages[s], levels.stages[s + 1].paths
-    f = float(paths.frequency[n]) or 1e9
-    oscillator = stage_levels.options.oscillator(kind, z0, f)
-    shown = _values(oscillator) | numbers(15, f0=float(played(f, step)))
-    amplifier = stage_levels.options.amplifier(z0, float(stage_levels.gain[n]) or 1.0)
-    g, o, a = (f"{letter}{s}_{n}" for letter in "goa")
+def _read_node(levels: Levels, s: int, n: int) -> str:
+    """Filtered voltage of a logit."""
+    return f"{'z' if levels.stages[s].links else 'g'}{s}_{n}"
+
+
+def _ends(levels: Levels, s: int, link: LinkLevels, t: int) -> tuple[str, str, str, str]:
+    """Nodes of an oscillator: filtered voltage, drive, port, output of its amplifier."""
+    stem = f"{s}_{t}" if len(levels.stages[s].links) == 1 else f"{s}to{link.link.to}_{t}"
+    return f"f{stem}", f"g{stem}", f"o{stem}", f"a{stem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where a deck shows what a neuron gets: a filtered voltage, or the drive of an oscillator."""
+
+    node: str
+    link: LinkLevels | None = None  # of the oscillator, whose tone it is; None for the voltage itself
+    tone: int = 0
+
+
+def shown(levels: Levels, s: int) -> list[Shown]:
+    """Where the neurons of a stage are read, in their order."""
+    nodes = {n: Shown(_read_node(levels, s, n)) for n in levels.parallel.network.read(s).tolist()}
+    for link in levels.stages[s].links:
+        for t, n in enumerate(link.neurons.tolist()):
+            filtered, drive, *_ = _ends(levels, s, link, t)
+            nodes.setdefault(n, Shown(drive, link, t) if link.knees is None else Shown(filtered))
+    return [nodes[n] for n in range(levels.parallel.stages[s].neurons)]
+
+
+def _transconductor(levels: Levels, s: int, link: LinkLevels, t: int, dialect: Dialect) -> list[str]:
+    """Transconductor of an oscillator; of straight pieces it is a filter, and an element for each corner."""
+    instance, at = dialect.format_instance, f"v{s}_{link.neurons[t]}"
+    filtered, drive, *_ = _ends(levels, s, link, t)
+    if link.knees is None:
+        gm = link.options.transconductor(float(link.gm[t]), float(link.bias[t]))
+        return [instance(f"x{drive}", (at, drive), "transconductor", _values(gm))]
+    knees = link.knees
     lines = [
-        *_transconductor(stage_levels, s, n, dialect),
-        dialect.format_instance(f"x{o}", (g, "0", o), oscillator.SPICE.name, shown),
+        instance(f"x{filtered}", (at, filtered), "transconductor", _values(link.options.transconductor(1.0))),
+        dialect.format_element(f"r{filtered}", (filtered, "0"), "1"),
+    ]
+    for k, (volts, step) in enumerate(zip(knees.volts[t].tolist(), knees.steps[t].tolist(), strict=True)):
+        slope, bias = (float(knees.below[t]), float(link.bias[t])) if k == 0 else (0.0, 0.0)
+        element = KneeTransconductor(slope, slope + step, volts, bias)
+        lines.append(instance(f"x{drive}_{k}", (filtered, drive), element.SPICE.name, _values(element)))
+    return lines
+
+
+def _neuron(levels: Levels, s: int, link: LinkLevels, t: int, step: float, dialect: Dialect) -> list[str]:
+    """One tone of a neuron: transconductor, oscillator, amplifier; a load where nothing needs it."""
+    z0, paths, tone = levels.impedance, levels.stages[link.link.to].paths, link.link.start + t
+    f = float(paths.frequency[tone]) or 1e9
+    oscillator = link.options.oscillator(link.kind, z0, f)
+    values = _values(oscillator) | numbers(15, f0=float(played(f, step)))
+    amplifier = link.options.amplifier(z0, float(link.gain[t]) or 1.0)
+    _, g, o, a = _ends(levels, s, link, t)
+    lines = [
+        *_transconductor(levels, s, link, t, dialect),
+        dialect.format_instance(f"x{o}", (g, "0", o), oscillator.SPICE.name, values),
         dialect.format_instance(f"x{a}", (o, a), "amplifier", _values(amplifier)),
     ]
-    return lines + ([] if paths.ways[n] else [dialect.format_element(f"r{a}", (a, "0"), f"{z0:.12g}")])
+    return lines + ([] if paths.ways[tone] else [dialect.format_element(f"r{a}", (a, "0"), f"{z0:.12g}")])
+
+
+def _sources(
+    levels: Levels, s: int, tones: Array, first: int, step: float, dialect: Dialect
+) -> tuple[list[str], list[str]]:
+    """Sources of the pixels' tones into a stage, nodes of all its tones; `tones` [pixels] are those of all stages."""
+    lines, nodes, paths = list[str](), list[str](), levels.stages[s].paths
+    for feed in levels.parallel.stages[s].feeds:
+        if feed.source == IMAGE:
+            nodes += [f"p{first + t}" for t in range(len(feed.values))]
+            emf = paths.source[: len(nodes)] * np.sqrt(tones[first : first + len(nodes)])
+            lines += [
+                _source(nodes[t], emf[t], paths.frequency[t], step, levels.plan.circuit, dialect)
+                for t in np.flatnonzero(paths.ways[: len(nodes)])
+            ]
+    for source, stage_levels in enumerate(levels.stages[:s]):
+        for link in stage_levels.links:
+            if link.link.to == s:
+                nodes += [_ends(levels, source, link, t)[3] for t in range(len(link.neurons))]
+    return lines, nodes
 
 
 def cascade_deck(
@@ -234,28 +282,23 @@ def cascade_deck(
     """
     design = levels.parallel
     circuit, program = design.plan.circuit, design.design.program(levels.method)
-    if tones.shape != (levels.stages[0].paths.tones,) or not np.all((tones >= 0) & (tones <= 1)):
-        raise InputError(f"tones of shape {tones.shape}; possible: {levels.stages[0].paths.tones} powers of 0 ... 1")
-    bent = ("transconductor_knee",) if any(stage_levels.knees for stage_levels in levels.stages) else ()
-    devices = (*BUS_DEVICES, *NEURON_DEVICES, *bent)
+    pixels = [sum(len(feed.values) for feed in stage.feeds if feed.source == IMAGE) for stage in design.stages]
+    if tones.shape != (sum(pixels),) or not np.all((tones >= 0) & (tones <= 1)):
+        raise InputError(f"tones of shape {tones.shape}; possible: {sum(pixels)} powers of 0 ... 1")
+    bent = any(link.knees for stage_levels in levels.stages for link in stage_levels.links)
+    devices = (*BUS_DEVICES, *NEURON_DEVICES, *(("transconductor_knee",) if bent else ()))
     lines = dialect.write_head(name, "transient of the whole network", lib, devices)
     saved = []
-    for s, stage in enumerate(design.stages):
+    for s in range(len(design.stages)):
         paths = levels.stages[s].paths
-        nodes = [f"p{t}" if s == 0 else f"a{s - 1}_{t}" for t in range(paths.tones)]
-        if s == 0:
-            emf = paths.source * np.sqrt(tones)
-            lines += [
-                _source(nodes[t], emf[t], paths.frequency[t], timing.step, circuit, dialect)
-                for t in np.flatnonzero(paths.ways)
-            ]
+        sources, nodes = _sources(levels, s, tones, sum(pixels[:s]), timing.step, dialect)
         more, inputs = _distribute(s, paths, nodes, circuit, dialect)
         offset, full_scale = design.scale(s)
         root = float(np.sqrt(offset / full_scale))
-        lines += more + _padded(s, paths, root, inputs, timing.step, circuit, dialect)
+        lines += sources + more + _padded(s, paths, root, inputs, timing.step, circuit, dialect)
         lines += _buses(levels, s, program.layers[s].f_res, inputs, dialect)
         lines += _neurons(levels, s, timing.step, dialect)
-        saved += [dialect.voltage_of(shown_node(levels, s, n)) for n in range(stage.neurons)]
+        saved += [dialect.voltage_of(one.node) for one in shown(levels, s)]
     lines += [*dialect.write_saves(saved, 50), dialect.format_fixed_step(**PRECISION)]
     lines.append(dialect.format_analysis(dialect.format_tran(timing.step, timing.stop)))
     return Deck(name, "\n".join(lines + dialect.write_runs(name)))

@@ -13,7 +13,8 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
 from resonet.models.circuit.combiner import combiner_gain
-from resonet.netlist.cascade.stages import ParallelNetwork, Stage, parallel_network
+from resonet.netlist.cascade.building import parallel_network
+from resonet.netlist.cascade.stages import Feed, ParallelNetwork, Stage
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, plan
@@ -58,10 +59,15 @@ class ParallelDesign:
         input_scale = self.input_scale(stage)
         return input_scale.offset, input_scale.full_scale
 
+    def zero(self, stage: int, feed: Feed) -> float:
+        """Offset of the tones of one feed of a stage."""
+        return min(self.scale(stage)[0], feed.most_offset)
+
     def padded(self, stage: int, tones: Array) -> Array:
-        """Powers of the tones into a stage [n, tones], units of p_max, with that of a padded pixel at the end."""
+        """Powers of the tones into a stage [n, tones], units of p_max, then those that `SILENT` and -1 stand for."""
         offset, full_scale = self.scale(stage)
-        return np.concatenate([tones, np.full((len(tones), 1), offset / full_scale)], axis=1)
+        dark = np.broadcast_to([0.0, offset / full_scale], (len(tones), 2))
+        return np.concatenate([tones, dark], axis=1)
 
     @property
     def resonators(self) -> int:
@@ -76,8 +82,8 @@ class TonePaths:
     A tone's source at its source impedance has the EMF `source` at p_max; a branch takes `share` of it.
     """
 
-    tones: int  # the values of the stage before
-    tone: Ints  # [branches] -1 for a padded pixel
+    tones: int
+    tone: Ints  # [branches] -1 for a padded pixel, SILENT for one without an offset
     bus: Ints  # [branches] which bus of the stage
     slot: Ints  # [branches] which input of the bus's combiner
     emf: Array  # [branches] V at the combiner's input, peak, at p_max
@@ -122,9 +128,9 @@ def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = T
     return ParallelDesign(network, parallel)
 
 
-def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan, tones: int) -> TonePaths:
-    """Where every tone into a stage goes, and with what EMF; `tones` values come from the stage before."""
-    root = np.sqrt(planned.options.p_max)
+def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan) -> TonePaths:
+    """Where every tone into a stage goes, and with what EMF."""
+    root, tones = np.sqrt(planned.options.p_max), stage.tones
     branches: list[tuple[Ints, Ints, Ints, Array, Array]] = []
     for number, bus in enumerate(entry.buses):
         gain = combiner_gain(len(bus.taps), planned.circuit)
@@ -145,8 +151,6 @@ def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan, tones: in
 
 def all_paths(design: ParallelDesign) -> Sequence[TonePaths]:
     """Tone paths into every stage."""
-    tones = [int(np.prod(design.network.cnn.input_shape)), *(stage.neurons for stage in design.stages)]
     return [
-        tone_paths(stage, entry, design.plan, tones[n])
-        for n, (stage, entry) in enumerate(zip(design.stages, design.plan.layers, strict=True))
+        tone_paths(stage, entry, design.plan) for stage, entry in zip(design.stages, design.plan.layers, strict=True)
     ]

@@ -131,7 +131,8 @@ def compile_cnn(
     cnn = read_cnn(model, input_shape, output)
     parameters.feed.check_layers(cnn.synapses)
     own = find_scales(cnn, parameters.plan.scale, parameters.plan.gain_range)
-    cnn = scaled_network(cnn, own.exponents, own.raised)
+    on_buses = {layer.name for layer in cnn.synapses if parameters.feed.of(layer) == "bus"}  # others are not raised
+    cnn = scaled_network(cnn, own.exponents, {name: more for name, more in own.raised.items() if name in on_buses})
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
     check_powers(planned, parameters.neuron.p1db)

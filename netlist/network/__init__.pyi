@@ -8,4 +8,6 @@ from .forward import propagate as propagate
 from .forward import software_layer as software_layer
 from .images import ImageSet as ImageSet
 from .images import read_images as read_images
+from .onnx.frameworks import from_keras as from_keras
+from .onnx.frameworks import from_torch as from_torch
 from .onnx.read import read_cnn as read_cnn

@@ -38,7 +38,8 @@ __all__ = ["HELPS", "SCALES", "NeuronScales", "find_scales", "logit_error", "sca
 
 SCALES = ("auto", "neuron", "layer")
 HELPS = 3.0  # times less error at the outputs, by `logit_error`, from which on `auto` gives neurons scales
-SWEEPS = 30  # over the layers, in search of the scales
+SWEEPS = 30  # over the layers, in search of the scales, at most
+WORTH, PATIENCE = 0.01, 3  # of the error: sweeps that gain less, so many in a row, are the last
 MOST = 500  # largest exponent
 
 
@@ -135,18 +136,18 @@ def _raised(labels: NeuronLabels, exponents: Ints, most: float) -> list[Array | 
     return found
 
 
-def _candidates(labels: NeuronLabels, raise_chains: bool) -> Iterator[Ints]:
+def _candidates(labels: NeuronLabels, behind: bool) -> Iterator[Ints]:
     """Exponents [labels] to try: time and again each neuron's weights and those of its output are made alike.
 
-    Where chains are raised anyway, only the latter count, each as part of what its neuron's chain holds.
+    Or the latter alone (`behind`), each as part of what its neuron's chain holds: for chains that are raised.
     """
     yield np.zeros(len(labels.shared), np.int64)
     scale = np.zeros(labels.shared.max() + 1)
     for _ in range(SWEEPS):
-        rows, columns = _sizes(labels, _rounded(labels, scale), raise_chains)
+        rows, columns = _sizes(labels, _rounded(labels, scale), behind)
         live = (rows > 0) & (columns > 0)
-        step = np.log2(np.where(live, columns, 1)) - (0 if raise_chains else np.log2(np.where(live, rows, 1)))
-        scale = np.round(scale) + (step if raise_chains else 0.5 * step)
+        step = np.log2(np.where(live, columns, 1)) - (0 if behind else np.log2(np.where(live, rows, 1)))
+        scale = np.round(scale) + (step if behind else 0.5 * step)
         yield _centred(labels, _rounded(labels, scale))
 
 
@@ -166,12 +167,18 @@ class _Found:
 
 def _best(labels: NeuronLabels, raise_chains: bool, most: float) -> _Found:
     """The candidate with the least error at the outputs."""
-    tried = []
-    for exponents in _candidates(labels, raise_chains):
-        flat: list[Array | None] = [None] * len(labels.layers)
-        raised = _raised(labels, exponents, most) if raise_chains else flat
-        tried.append(_Found(exponents, raised, _error(labels, exponents, raised)))
-    return min(tried, key=lambda found: found.error if np.isfinite(found.error) else np.inf)
+    flat: list[Array | None] = [None] * len(labels.layers)
+    best = _Found(np.zeros(len(labels.shared), np.int64), flat, np.inf)
+    for behind in (False, True) if raise_chains else (False,):
+        idle = 0
+        for exponents in _candidates(labels, behind):
+            raised = _raised(labels, exponents, most) if raise_chains else flat
+            tried = _Found(exponents, raised, _error(labels, exponents, raised))
+            idle = 0 if tried.error < (1 - WORTH) * best.error else idle + 1
+            best = tried if tried.error < best.error else best
+            if idle > PATIENCE:
+                break
+    return best
 
 
 def find_scales(cnn: Cnn, mode: str = "auto", gain_range: float = 1e3) -> NeuronScales:
@@ -221,13 +228,14 @@ def _scaled_layer(entry: LabelledLayer, exponents: Ints) -> Synapses:
     return replace(layer, weight=weight, bias=bias, addends=addends)
 
 
-def _check_raised(labels: NeuronLabels, entry: LabelledLayer, raised: Array) -> None:
-    """InputError unless chains that are pooled are raised alike."""
+def _check_raised(labels: NeuronLabels, entry: LabelledLayer, layer: Synapses, raised: Array) -> None:
+    """InputError unless no chain is raised above the layer's largest weight, and chains that are pooled alike."""
     good = raised.shape == entry.outputs.shape and bool(np.all((raised >= 1) & np.isfinite(raised)))
     if good:
         classes, common = labels.shared[entry.outputs], np.ones(labels.shared.max() + 1)
         common[classes] = raised
-        good = np.array_equal(common[classes], raised)
+        size = np.abs(layer.matrix).max(2)
+        good = np.array_equal(common[classes], raised) and float((size * raised).max()) <= (1 + 1e-9) * size.max()
     if not good:
         raise InputError(f"layer {entry.synapses.name}: gains of its neurons that it cannot have")
 
@@ -260,7 +268,7 @@ def scaled_network(cnn: Cnn, exponents: Mapping[str, Ints], raised: Mapping[str,
     for entry in labels.layers:
         layer, more = _scaled_layer(entry, found), raised.get(entry.synapses.name)
         if more is not None:
-            _check_raised(labels, entry, more)
+            _check_raised(labels, entry, layer, more)
         scaled[layer.name] = replace(layer, raised=more)
     layers = tuple(scaled[layer.name] if isinstance(layer, Synapses) else layer for layer in cnn.layers)
     return replace(cnn, layers=layers)

@@ -264,6 +264,9 @@ def test_accuracy(resonet, build, data):
     assert (text.code, text.err) == (0, "")
     assert re.search(r"circuit, coupled +95\.00 % +100\.00 %", text.out)
     assert "formula" not in text.out
+    quick = resonet("accuracy", build, "--data", data, "--engine", "linear", "--json")
+    assert (quick.code, quick.err) == (0, "")
+    assert json.loads(quick.out)["accuracy"] == pytest.approx(found, rel=1e-6)
 
 
 @pytest.mark.slow

@@ -81,6 +81,22 @@ def test_run_agrees_with_the_trained_network_and_draws(build, resonet):
     ]
 
 
+def test_a_residual_network_runs(resonet, tmp_path):
+    with as_file(files("resonet.examples.digits")) as examples:
+        model = examples / "digits_residual.onnx"
+        design = compile_cnn(model, read_parameters(None, DIGITS), shipped("calibration"))
+        write_design(design, model, tmp_path / "build")
+    found = json.loads(resonet("run", tmp_path / "build", "--image", 3, "--engine", "two-pass", "--json").out)
+    images, scale = shipped("test"), found["layers"][-1]["full_scale"]
+    wanted = propagate(design.cnn, images.images[3:4])[0]
+    assert [row["layer"] for row in found["layers"]] == ["conv1", "conv2", "conv3", "dense1"]
+    assert found["logits"]["two-pass"] == pytest.approx(wanted, abs=1e-3 * scale)
+    assert found["predicted"] == {"software": images.labels[3], "two-pass": images.labels[3]}
+    told = resonet("levels", tmp_path / "build")
+    assert told.code == 0
+    assert told.out.count("conv3") == 8  # three tones, what makes them, noise, headroom
+
+
 @pytest.mark.slow
 def test_run_tells_latency_and_energy(build, resonet):
     found = json.loads(resonet("run", build, "--json").out)

@@ -95,9 +95,18 @@ def test_every_room_has_its_floor(package):
 def test_every_package_is_installed_from_its_folder():
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = {module(path.parent / "__init__.py") for path in SOURCES if path.name == "__init__.py"}
-    assert set(setuptools["packages"]) == folders
-    assert setuptools["package-dir"] == {f"resonet.{package}": package for package in floors(PACKAGES)}
+    assert set(setuptools["packages"]) == {"resonet", *folders}
+    places = {f"resonet.{package}": package for package in floors(PACKAGES)}
+    assert setuptools["package-dir"] == {"resonet": ".", **places}
     assert not (ROOT / "resonet").exists()
+
+
+def test_the_package_itself_has_the_first_verbs():
+    code = f"import sys, resonet; print(*[m for m in {HEAVY!r} if m in sys.modules]); print(*resonet.__all__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["compile_cnn", "from_keras", "from_torch", "read_cnn"]
+    for name in done.stdout.split():
+        assert getattr(import_module("resonet"), name) is getattr(import_module("resonet.netlist"), name)
 
 
 @pytest.mark.parametrize("path", FACES, ids=lambda path: str(path.parent.relative_to(ROOT)))

@@ -20,7 +20,7 @@ from resonet.cosim.weights.engines import linear
 from resonet.models.circuit.noise import chain_noise, chain_resistance
 from resonet.models.resonator.complete import FullResonator
 from resonet.netlist.cascade.deck import Timing, cascade_deck
-from resonet.netlist.cascade.levels import plan_levels
+from resonet.netlist.cascade.level_planning import plan_levels
 from resonet.netlist.cascade.paths import parallel_design
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
@@ -73,7 +73,7 @@ def test_average_is_wiring_and_a_maximum_errs_by_its_diodes(tmp_path) -> None:
 def test_a_network_trained_with_oscillators_is_what_the_hardware_does(tmp_path, kind) -> None:
     law = OscillatorActivation(kind, drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
     levels, held, cnn = hardware(tiny_model(tmp_path, activation=law))
-    assert levels.stages[0].kind == kind
+    assert levels.stages[0].links[0].kind == kind
     wanted = propagate(cnn, IMAGES)
     assert cascade(levels, held, IMAGES).logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
     with pytest.raises(InputError, match="trained with"):
@@ -182,7 +182,7 @@ def test_energy_adds_up(tiny) -> None:
     assert first.resonators == pytest.approx(seen / full * p_max * 4 * 2 * 300e-9, rel=0.02)
     assert first.resonators < first.sources
     assert last.resonators < last.sources
-    current = 10e-6 * (1 + levels.stages[0].drive * run.stages[0].sums)
+    current = 10e-6 * (1 + levels.stages[0].links[0].drive * run.stages[0].sums)
     assert first.oscillators == pytest.approx(np.trapezoid(1e3 * current**2, run.time, axis=0).sum(), rel=1e-6)
     half = energy(levels, run, IMAGES[0], 150e-9)
     assert half.stages[0].amplifiers == pytest.approx(first.amplifiers / 2, rel=1e-6)

@@ -60,7 +60,7 @@ def test_parts_are_those_of_the_batch(found) -> None:
 def test_what_makes_a_tone_follows_the_neurons_law(found) -> None:
     """V -> I = bias + gm V -> ideal ReLU P = P_full (ξ - 1)/(clamp - 1) -> amplifier -> next tone."""
     made, diagram = found
-    own = made.levels.stages[0]
+    (own,) = made.levels.stages[0].links
     for tone in diagram.tones[3:]:
         neuron = tone.neuron
         assert neuron is not None
@@ -80,7 +80,7 @@ def test_noise_floors_are_closed_forms(found) -> None:
         density = 4 * BOLTZMANN * 300 * 1e3 * taps + 1e-18
         white = np.sqrt(density * 3 * np.pi / 16 * 20e6)  # the chain's own capacitors take a little of it
         assert 0.85 * white < layer.chain_noise < white
-    paths, own = made.levels.stages[1].paths, made.levels.stages[0]
+    paths, own = made.levels.stages[1].paths, made.levels.stages[0].links[0]
     pole = 1 / np.hypot(1, paths.frequency / 40e9)
     noise = BOLTZMANN * 290 * 10**0.3 * (own.gain * pole) ** 2 * 0.02 * paths.frequency
     assert diagram.layers[0].amplifier_noise == pytest.approx(noise.max(), rel=1e-9)

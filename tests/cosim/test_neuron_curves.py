@@ -85,23 +85,24 @@ def prelu_model(folder):
 def test_every_neuron_has_the_slope_of_its_channel(tmp_path):
     design = compiled(prelu_model(tmp_path))
     made, wanted = parallel_hardware(design), propagate(design.cnn, IMAGES)
-    run, levels = cascade(made.levels, made.held, IMAGES), made.levels.stages[0]
+    run, levels = cascade(made.levels, made.held, IMAGES), made.levels.stages[0].links[0]
     assert run.logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
-    slope = levels.knees.below / (levels.drive * levels.options.threshold_current / levels.unit[0])
+    unit = made.levels.stages[0].unit[0]
+    slope = levels.knees.below / (levels.drive * levels.options.threshold_current / unit)
     channel = made.levels.parallel.stages[0].first % 2
     assert slope == pytest.approx(np.where(channel == 0, 0.4, -0.3))
 
 
 def test_a_clamp_is_the_oscillators_and_knees_draw_more_than_they_give(tmp_path):
     made = parallel_hardware(compiled(tiny_model(tmp_path, activation=Clip(0, 0.3))))
-    stage = made.levels.stages[0]
+    stage = made.levels.stages[0].links[0]
     assert stage.drive * 0.3 == pytest.approx(stage.options.clamp - 1)
     run = cascade(made.levels, made.held, IMAGES)
     above = run.stages[0].sums > 0.31
     assert above.any()
     assert run.stages[0].outputs[above] == pytest.approx(0.3, rel=1e-6)
     made = parallel_hardware(compiled(tiny_model(tmp_path, activation=Tanh())))
-    stage, volts = made.levels.stages[0], 1e-5 * np.linspace(-1, 1, 9)[:, None] * np.ones(12)
+    stage, volts = made.levels.stages[0].links[0], 1e-5 * np.linspace(-1, 1, 9)[:, None] * np.ones(12)
     assert np.all(stage.supplied(volts) >= np.abs(stage.current(volts)) - 1e-18)
     image = envelope(made.levels, IMAGES[0], 100e-9)
     assert energy(made.levels, image, IMAGES[0]).stages[0].drive > 0

@@ -37,6 +37,18 @@ def test_digits(neurons):
     assert getattr(conv.activation, "kind", str(conv.activation)) == neurons
 
 
+def test_residual_digits():
+    path = DIGITS / "digits_residual.onnx"
+    cnn, data = read_cnn(path), read_images(DIGITS / "digits_test.npz", (1, 8, 8))
+    assert [(layer.name, layer.series, [a.diagonal for a in layer.addends]) for layer in cnn.synapses] == [
+        ("conv1", 9, []), ("conv2", 9, []), ("conv3", 5, [True]), ("dense1", 36, []),
+    ]  # fmt: skip
+    assert sum(len(layer.weight) * layer.series * layer.positions for layer in cnn.synapses) == 1188
+    wanted = logits(path, data.images)
+    assert np.abs(propagate(cnn, data.images) - wanted).max() < 1e-6 * np.abs(wanted).max()
+    assert np.mean(wanted.argmax(1) == data.labels) > 0.95
+
+
 @pytest.mark.parametrize("neurons", NEURONS[1:])
 def test_digits_leave_room_below_the_clamp(neurons):
     cnn = read_cnn(DIGITS / f"digits_{neurons}.onnx")
@@ -76,3 +88,31 @@ def test_mnist_with_three_terminal_neurons():
         "three_terminal",
         "linear",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "name", "shape", "least"),
+    [
+        ("fashion", "fashion_resnet20", (1, 28, 28), 0.93),
+        ("fashion", "fashion_mobilenet", (1, 28, 28), 0.9),
+        ("signals", "signals", (2, 128), 0.85),
+    ],
+)
+def test_networks_of_the_field(folder, name, shape, least):
+    path = EXAMPLES / folder / f"{name}.onnx"
+    cnn, data = read_cnn(path), read_images(EXAMPLES / folder / f"{folder}_test.npz", shape)
+    images, labels = data.images[:250], data.labels[:250]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    [wanted] = session.run(None, {session.get_inputs()[0].name: images.astype(np.float32)})
+    assert np.abs(propagate(cnn, images) - wanted).max() < 1e-5 * np.abs(wanted).max()
+    assert np.mean(wanted.argmax(1) == labels) > least - 0.02
+    assert b"/examples/" not in path.read_bytes()
+
+
+def test_what_calibrates_a_network_is_not_its_test():
+    for folder in ("fashion", "signals"):
+        with np.load(EXAMPLES / folder / f"{folder}_test.npz") as test:
+            seen = {image.tobytes() for image in test["images"]}
+        with np.load(EXAMPLES / folder / f"{folder}_calibration.npz") as batch:
+            assert not any(image.tobytes() in seen for image in batch["images"])

@@ -116,3 +116,38 @@ def test_accuracy_counts(small_design, small_images):
     assert (found.images, found.software, found.circuit, found.same_class) == (12, 0.75, 0.75, 1.0)
     with pytest.raises(InputError, match=r"test.npz: no labels"):
         accuracy(small_design, perfect(small_design), replace(data, labels=np.empty(0, np.int64)))
+
+
+def test_images_in_parts_give_what_all_at_once_give(varied_model, varied_images, monkeypatch):
+    design = compile_cnn(varied_model, calibration=ImageSet("varied", varied_images, np.empty(0, np.int64)))
+    held = perfect(design, 0.05)
+    whole = propagate(design.cnn, varied_images), forward(design, held, varied_images)
+    monkeypatch.setattr("resonet.netlist.network.cnn.LARGE", 1000)
+    monkeypatch.setattr("resonet.netlist.network.cnn.PART", 5000)
+    parts = propagate(design.cnn, varied_images), forward(design, held, varied_images)
+    for one, other in zip(whole, parts, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_sum_of_signed_inputs_rides_on_one_offset(tmp_path):
+    rng = RNG(3)
+    weights = {
+        "w1": rng.normal(0, 0.5, (3, 2, 3, 3)),
+        "w2": rng.normal(0, 0.5, (3, 3, 3, 3)),
+        "w3": rng.normal(0, 0.5, (108, 4)),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w1"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["a", "w2"], ["b"], pads=[1, 1, 1, 1]),
+        helper.make_node("Add", ["a", "b"], ["s"]),  # a is signed: no activation before it
+        helper.make_node("Flatten", ["s"], ["f"]),
+        helper.make_node("MatMul", ["f", "w3"], ["y"]),
+    ]
+    path = save_model(tmp_path / "signed.onnx", nodes, weights, (2, 6, 6), "y")
+    images = rng.uniform(0, 1, (5, 2, 6, 6))
+    design = compile_cnn(path, calibration=ImageSet("signed", images, np.empty(0, np.int64)))
+    assert design.scales["conv2"].offset > 0
+    found = forward(design, perfect(design), images)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    [wanted] = session.run(None, {"x": images.astype(np.float32)})
+    assert np.abs(found - wanted).max() < 1e-5 * np.abs(wanted).max()

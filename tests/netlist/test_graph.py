@@ -137,11 +137,3 @@ def test_the_graph_is_networkx():
     assert graph.edges["conv1", "conv3"]["input"] == 1
     chain = replace(residual(), layers=residual().layers[:2], sources=())
     assert list(chain.graph().edges) == [("image", "conv1"), ("conv1", "conv2")]
-
-
-def test_parallel_hardware_says_what_it_cannot(design):
-    from resonet.core.errors import InputError
-    from resonet.netlist.cascade.stages import parallel_network
-
-    with pytest.raises(InputError, match=r"residual\.onnx: layers branch or add up; possible .*: a chain of layers"):
-        parallel_network(design.cnn)

@@ -9,8 +9,10 @@ from onnx import helper
 
 from resonet.core.errors import InputError
 from resonet.cosim.cascade.two_pass import trained_stages
+from resonet.netlist.cascade.building import parallel_network
 from resonet.netlist.cascade.paths import all_paths, parallel_design
-from resonet.netlist.cascade.stages import ParallelNetwork, network_slice, parallel_network
+from resonet.netlist.cascade.slices import network_slice
+from resonet.netlist.cascade.stages import ParallelNetwork, Stage
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.network.cnn import Cnn, Wiring
 from resonet.netlist.network.forward import propagate
@@ -20,6 +22,10 @@ from resonet.netlist.network.onnx.read import read_cnn
 def through_stages(network: ParallelNetwork, images: np.ndarray) -> np.ndarray:
     """Logits by the stages alone: wires, chains, pools, neurons."""
     return trained_stages(network, images)[-1].outputs[:, network.outputs]
+
+
+def kinds(stage: Stage) -> list[str]:
+    return [pooling.kind for pooling in stage.poolings]
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +54,14 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> Cnn:
 
 def test_stages_of_a_small_network_compute_what_the_network_computes(small_design, small_images) -> None:
     network = parallel_network(small_design.cnn)
-    assert [(s.chains, s.neurons, s.pool) for s in network.stages] == [(36, 36, "none"), (3, 3, "none")]
+    assert [(s.chains, s.neurons, kinds(s)) for s in network.stages] == [(36, 36, ["none"]), (3, 3, ["none"])]
     assert through_stages(network, small_images) == pytest.approx(propagate(small_design.cnn, small_images), rel=1e-12)
 
 
 def test_stages_with_pools_padding_and_groups_compute_what_the_network_computes(varied: Cnn) -> None:
     network = parallel_network(varied)
     images = RNG(9).uniform(0, 1, (5, 2, 8, 8))
-    assert [s.pool for s in network.stages] == ["average", "max", "none"]
+    assert [kinds(s) for s in network.stages] == [["average"], ["max"], ["none"]]
     assert through_stages(network, images) == pytest.approx(propagate(varied, images), rel=1e-10, abs=1e-12)
 
 
@@ -70,12 +76,14 @@ def test_every_chain_holds_each_channel_once_and_every_tone_has_one(varied: Cnn,
             assert len(pairs) == len({tone for tone, _ in pairs})
 
 
-def test_a_value_wired_twice_is_refused(small_design) -> None:
+def test_a_value_that_is_needed_on_several_channels_is_a_tone_on_each(small_design, small_images) -> None:
     first, *rest = small_design.cnn.layers
     twice = np.zeros(64, np.int64)  # every pixel of the image is the first one
-    wiring = Wiring("wires1", "w", (1, 8, 8), (1, 8, 8), twice)
-    with pytest.raises(InputError, match="two frequencies"):
-        parallel_network(replace(small_design.cnn, layers=(wiring, first, *rest)))
+    cnn = replace(small_design.cnn, layers=(Wiring("wires1", "w", (1, 8, 8), (1, 8, 8), twice), first, *rest))
+    network = parallel_network(cnn)
+    (feed,) = network.stages[0].feeds
+    assert feed.values.tolist() == [0] * 9 + list(range(1, 64))  # on every channel; the others have a source each
+    assert through_stages(network, small_images) == pytest.approx(propagate(cnn, small_images), rel=1e-12)
 
 
 def test_tone_paths_put_p_max_into_every_resonator(small_design) -> None:

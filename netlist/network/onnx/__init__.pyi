@@ -1,4 +1,6 @@
 from .file import read_onnx as read_onnx
+from .frameworks import from_keras as from_keras
+from .frameworks import from_torch as from_torch
 from .neurons import (
     activation_function as activation_function,
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resonet.core.errors import InputError
+from resonet.netlist.network.onnx.layer_list import LISTS, listed_files, listed_model
 from resonet.netlist.network.onnx.node import escape
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def parse(data: bytes) -> "onnx.ModelProto":
         raise InputError(f"{what}; possible: a model saved by torch.onnx.export, tf2onnx or onnx.save") from error
 
 
-def embed(model: "onnx.ModelProto", folder: Path, held: int) -> bytes | None:
+def embed(model: "onnx.ModelProto", folder: Path | None, held: int) -> bytes | None:
     """Bring the weights of other files of a folder into the model, of which `held` bytes are read already.
+
+    Without a folder there are none.
 
     Returns the bytes of the model as one file; None where it was one. Raises InputError.
     """
@@ -64,7 +67,9 @@ def embed(model: "onnx.ModelProto", folder: Path, held: int) -> bytes | None:
 
 
 def model_bytes(path: Path) -> bytes:
-    """The model of a file as one file, weights inside. Raises InputError, OSError."""
+    """The model of a file as one ONNX file, weights inside. Raises InputError, OSError."""
+    if path.suffix in LISTS:
+        return listed_model(path)
     data = path.read_bytes()
     return (embed(parse(data), path.parent, len(data)) if MARK in data else None) or data
 
@@ -74,6 +79,8 @@ def data_files(path: Path) -> tuple[Path, ...]:
 
     Empty for what is no model, and without those that the model may not name: `read_cnn` says why.
     """
+    if path.suffix in LISTS:
+        return listed_files(path)
     try:
         data = path.read_bytes() if path.stat().st_size <= MAX_FILE else b""
         tensors = [tensor for tensor in _tensors(parse(data)) if _elsewhere(tensor)] if MARK in data else []
@@ -111,8 +118,10 @@ def _plain(name: str) -> bool:
     return 0 < len(name) <= 255 and name not in (".", "..") and not any(c in name for c in '/\\:\0"\n\r')
 
 
-def _beside(folder: Path, location: str) -> Path:
+def _beside(folder: Path | None, location: str) -> Path:
     """The file of that name in the folder, if it is one that may be read."""
+    if folder is None:
+        raise InputError("is kept in another file; possible: a model with its weights inside, or a file")
     name = location.removeprefix("./")
     if not _plain(name):
         raise InputError(f"is kept in '{escape(location)}'; possible: a file beside the model, by its name alone")

@@ -20,6 +20,7 @@ from resonet.core.errors import InputError
 from resonet.netlist.network.activations.oscillator import DOMAIN, OPERATORS
 from resonet.netlist.network.onnx.endings import without_endings
 from resonet.netlist.network.onnx.external import MAX_FILE, embed, parse
+from resonet.netlist.network.onnx.layer_list import LISTS, listed_model
 from resonet.netlist.network.onnx.neurons import is_ours
 from resonet.netlist.network.onnx.node import Node, escape
 from resonet.netlist.network.onnx.quantised import without_codes
@@ -34,6 +35,7 @@ __all__ = [
     "Array",
     "InputTensor",
     "OnnxModel",
+    "decode_onnx",
     "decode_tensor",
     "read_onnx",
 ]
@@ -77,9 +79,15 @@ class OnnxModel:
 
 def read_onnx(path: Path) -> OnnxModel:
     """Read and check a file; the weights are decoded, the operators are not yet understood."""
-    data = _read_bytes(path)
+    if path.suffix in LISTS:
+        return decode_onnx(listed_model(path))
+    return decode_onnx(_read_bytes(path), path.parent)
+
+
+def decode_onnx(data: bytes, folder: Path | None = None) -> OnnxModel:
+    """Check the bytes of a model, whose weights may lie in other files of a folder. Raises InputError."""
     model = parse(data)
-    data = embed(model, path.parent, len(data)) or data
+    data = embed(model, folder, len(data)) or data
     graph = model.graph
     if not graph.node:
         raise InputError("is not an ONNX network: it holds no operators")

@@ -1,4 +1,4 @@
-"""Read a trained CNN from an ONNX file.
+"""Read a trained CNN from an ONNX file, or from a list of layers (`layer_list`).
 
 The operators are followed from the input to the output: what depends on constants only is computed (`fold`),
 every other operator adds to the chain of layers (`operators`), folds into it, or is refused with a word on what is
@@ -8,7 +8,7 @@ possible. `onnx` is imported only when a file is read.
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -36,6 +36,7 @@ from resonet.netlist.network.onnx.file import (
     Array,
     InputTensor,
     OnnxModel,
+    decode_onnx,
     read_onnx,
 )
 from resonet.netlist.network.onnx.fold import FOLDABLE, fold
@@ -47,11 +48,11 @@ from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
 from resonet.netlist.network.pixels import BYTE, Pixels, pixels_of_scale
 
-__all__ = ["read_cnn"]
+__all__ = ["read_bytes", "read_cnn"]
 
 
 def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = None, output: str | None = None) -> Cnn:
-    """Layers of the network in an ONNX file.
+    """Layers of the network in an ONNX file, or in a list of layers (.npz, .toml).
 
     `input_shape` is one image without the batch, (channels, height, width) or (features,); it fills in the sizes that
     the file leaves open. Of a file with several outputs, `output` names the one to read; what only the others need is
@@ -59,10 +60,21 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
     built in hardware is an `InputError` of one line.
     """
     path = Path(path)
-    file = _one_line(str(path))
+    return _read(lambda: read_onnx(path), str(path), path.name, input_shape, output)
+
+
+def read_bytes(data: bytes, name: str, output: str | None = None) -> Cnn:
+    """Layers of the network in the bytes of an ONNX file, which messages call `name`; as `read_cnn`."""
+    return _read(lambda: decode_onnx(data), name, name, None, output)
+
+
+def _read(
+    load: Callable[[], OnnxModel], where: str, name: str, input_shape: tuple[int, ...] | None, output: str | None
+) -> Cnn:
+    file = _one_line(where)
     model = None
     try:
-        model = read_onnx(path)
+        model = load()
         shape = _image_shape(model.input, input_shape)
         model = select_output(model, output)
         chains, pixels = _follow(model, shape)
@@ -79,7 +91,7 @@ def read_cnn(path: str | PathLike[str], input_shape: tuple[int, ...] | None = No
         raise InputError(f"{file}: is damaged or not a usable ONNX file ({reason})") from error
     layers, sources, last = chain.graph.finished(chain.at)
     cnn = Cnn(
-        file=_one_line(path.name),
+        file=_one_line(name),
         sha256=model.sha256,
         input_shape=shape,
         layers=layers,

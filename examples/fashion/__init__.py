@@ -1,0 +1,1 @@
+"""ResNet-20 and a small depthwise network for Fashion-MNIST."""

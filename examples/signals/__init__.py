@@ -1,0 +1,1 @@
+"""A one-dimensional network that tells eight modulations of I/Q signals."""
