@@ -98,7 +98,8 @@ def _run(arguments: list[str], seldom: float) -> None:
     except SystemExit as error:
         status = _ended(error)
         after, seconds = dependencies(arguments, place), time.perf_counter() - begin
-        if status is not None and seconds > seldom and _repeats(arguments, before, after):
+        whole = "[not-written]" not in err.kept.getvalue()  # what it could not write then, it may write now
+        if whole and status is not None and seconds > seldom and _repeats(arguments, before, after):
             # the list of decks grows with what other commands write, and is no result
             kept = [path for path in dict.fromkeys(written) if path.is_file() and path.name != WRITTEN]
             files = {str(path.absolute()): file_hash(path) for path in kept}

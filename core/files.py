@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -198,5 +198,6 @@ def new_file(path: Path, durable: bool = False) -> Iterator[Path]:
             temporary.replace(path)
         _note(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # of a read-only folder, say, which was told already
+            temporary.unlink(missing_ok=True)
         forget_draft(temporary)

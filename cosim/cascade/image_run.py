@@ -15,11 +15,12 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Done, nothing
+from resonet.core.validity import warn
 from resonet.cosim.calibration.newton import calibrated_design
 from resonet.cosim.cascade.energy_budget import Energy, energy
 from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
 from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
-from resonet.cosim.cascade.settle import StageSettling, settling, time_constants
+from resonet.cosim.cascade.settle import StageSettling, settling, settling_time, time_constants
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, trained_stages
 from resonet.cosim.weights.effective import effective_weights
@@ -53,6 +54,8 @@ LARGE = 20_000  # resonators from which on the envelope takes fewer and longer s
 SETTLED = 8.0  # slowest time constants of all stages: e^-8 is 0.03 %
 SCALE_IMAGES = 100  # that full scales and fitted levels come from
 STEP = 0.5e-9  # s, of the envelope
+PART = 0.01  # of the largest value: what counts as settled
+FEWEST_STEPS = 20  # until the logits settle: 5 % of the latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class ImageRun:
     answers: dict[RunEngine, Answer]
     full_scales: Array  # [stages]
     stop: float = 0.0  # s, of envelope and transient
-    step: float = 0.0  # s, of the envelope
+    step: float = 0.0  # s, of the envelope that settling and energy are read from
     envelope: EnvelopeRun | None = None
     transient: CascadeTransient | None = None
     settling: tuple[StageSettling, ...] = ()  # with the envelope
@@ -207,6 +210,32 @@ def _envelope(hardware: Hardware, image: Array, stop: float, step: float, done: 
     return Answer(tuple(trace.sums[-1] for trace in run.stages), run.logits[-1], seconds, hardware.cnn.ranked), run
 
 
+def _resolved(
+    hardware: Hardware, image: Array, run: EnvelopeRun, stop: float, step: float
+) -> tuple[EnvelopeRun, float]:
+    """The run that settling times and energy are read from, and its step.
+
+    That of a long time has long steps: the time in which everything settles is followed again in short ones, and taken
+    if it ends where the long run does, within 1 % of the largest output. A warning where latency has few steps still.
+    """
+    levels = hardware.levels
+    short = default_stop(levels)
+    fine = _step(short, hardware.design.resonators)
+    if short < stop and fine < step:
+        again = envelope(levels, image, short, fine)
+        ends = [(trace.sums[-1], long.sums[-1]) for trace, long in zip(again.stages, run.stages, strict=True)]
+        if all(np.abs(a - b).max() <= PART * np.abs(b).max() for a, b in ends):
+            run, step = again, fine
+    latency = settling_time(run.time, run.stages[-1].sums, PART).max()
+    if latency and latency < FEWEST_STEPS * step:
+        text = (
+            f"settling, latency and energy are read in steps of {step:.3g} s, few until the logits settle; "
+            f"possible: a shorter --stop, such as {short:.2g} s"
+        )
+        warn("coarse-grid", text, latency / step, FEWEST_STEPS, "steps")
+    return run, step
+
+
 def _transient(
     hardware: Hardware, image: Array, stop: float, options: RunOptions, name: str, folder: Path | None
 ) -> tuple[Answer, CascadeTransient]:
@@ -248,6 +277,7 @@ def run_image(
         done()
     if "envelope" in options.engines:
         answers["envelope"], traces = _envelope(hardware, image, stop, step, done)
+        traces, step = _resolved(hardware, image, traces, stop, step)
         done()
     if "transient" in options.engines:
         answers["transient"], transient = _transient(hardware, image, stop, options, name, folder)

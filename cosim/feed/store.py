@@ -4,9 +4,11 @@ A result is keyed by what it is computed from, part by part, so that `resonet st
 processes may use one folder: what one of them computes the other waits for.
 """
 
+import errno
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 LOCK = "results.lock"  # in the design folder
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def count_steps(design: Design, layers: list[str]) -> int:
@@ -110,20 +113,45 @@ def stored_parts(path: Path) -> dict[str, str] | None:
     return result.depends_on if result else None
 
 
-def _computed(folder: Path, design: Design, layer: str, method: Method, jobs: int | None, done: Done) -> RfWeights:
-    """The result of a layer, from the folder if it is fresh, else computed by one process at a time."""
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The only process that computes results of a folder; one of many where the folder cannot be written."""
     from filelock import FileLock
 
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _keep(weights: RfWeights, parts: dict[str, str], path: Path) -> None:
+    """Store a result; a warning where the folder is read-only: it holds all the same."""
+    try:
+        write_result(weights, parts, path)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        warn("not-written", f"{path}: not kept ({error.strerror}), so it is computed anew each time", 1, 0, "files")
+
+
+def _computed(folder: Path, design: Design, layer: str, method: Method, jobs: int | None, done: Done) -> RfWeights:
+    """The result of a layer, from the folder if it is fresh, else computed by one process at a time."""
     path, parts = effective_path(folder, layer, method), result_parts(design, layer, method)
     stored = read_result(path)
     if stored is None or stored.depends_on != parts:
-        with FileLock(folder / LOCK):
+        with _alone(folder):
             stored = read_result(path)  # another process may have been at it
             if stored is None and path.is_file():
                 warn("damaged-result", f"{path}: damaged, edited or of another version; computed anew", 1, 0, "files")
             if stored is None or stored.depends_on != parts:
                 weights = feed_of(design, layer).weights(design, layer, method, None, jobs, done)
-                write_result(weights, parts, path)
+                _keep(weights, parts, path)
                 return weights
     for _ in range(count_steps(design, [layer])):
         done()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import complaint
+from conftest import complaint, save_model, small_nodes, small_weights
+from onnx import helper
 from test_docs import blocks
 
 from resonet.cli import replay
@@ -337,3 +338,48 @@ def test_a_command_that_does_not_fit_is_told_and_the_others_go_on(install, reson
     assert len(helped.err.splitlines()) == 1
     assert "crosstalk" in helped.out
     assert resonet("plan", "--help").code == 0
+
+
+# Whose fault it is
+
+
+def write_arctangent(path: Path) -> Path:
+    """Conv, Atan, Flatten, dense."""
+    nodes = small_nodes()
+    nodes[1] = helper.make_node("Atan", ["c"], ["r"])
+    return save_model(path, nodes, small_weights(), (1, 8, 8), "y")
+
+
+def test_a_broken_plugin_is_not_blamed_on_the_model(install, resonet, small_model, tmp_path):
+    install(tmp_path, "pads", {"resonet.activations": {"arctangent": "no_such_module:Arctangent"}})
+    told = complaint(resonet("compile", small_model, "-o", tmp_path / "b"))
+    assert told.startswith(
+        "resonet: plug-in arctangent = no_such_module:Arctangent (resonet.activations, package pads): "
+    )
+    assert "small.onnx" not in told
+    found = resonet("doctor", "--json")
+    rows = {row["name"]: row for row in json.loads(found.out)["findings"]}
+    assert (found.code, rows["plug-in arctangent"]["found"]) == (1, "")
+    assert "does not load (ModuleNotFoundError" in rows["plug-in arctangent"]["remedy"]
+
+
+def test_doctor_lists_plugins(example, resonet):
+    found = resonet("doctor", "--json")
+    rows = {row["name"]: row["found"] for row in json.loads(found.out)["findings"]}
+    told = {name.removeprefix("plug-in "): row for name, row in rows.items() if name.startswith("plug-in ")}
+    entries = [name for group in PROJECT["entry-points"].values() for name in group]
+    assert told == dict.fromkeys(entries, "resonet-example 1.0")
+
+
+def test_a_design_whose_plugin_is_gone_names_it(example, monkeypatch, resonet, tmp_path):
+    folder = tmp_path / "b"
+    assert resonet("compile", write_arctangent(tmp_path / "m.onnx"), "-o", folder).code == 0
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if "site_" not in place])
+    forget()
+    told = complaint(resonet("layout", folder))
+    name = re.escape(
+        "plug-in arctangent = resonet_example.arctangent:Arctangent (resonet.activations, package resonet-example)"
+    )
+    assert re.search(
+        rf"Atan.* is not supported; .*; it was compiled with {name}, not installed here; possible: install", told
+    )
