@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.types import Array, Ints
-from resonet.cosim.strip.engine import linear_phasors
+from resonet.cosim.strip.direct import linear_phasors
 from resonet.cosim.strip.ngspice import ngspice_plays
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 from resonet.netlist.network.onnx.read import read_cnn

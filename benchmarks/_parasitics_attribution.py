@@ -12,7 +12,8 @@ import numpy as np
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.strip.attribution import PARTS, Attribution, attribute
-from resonet.cosim.strip.engine import linear_phasors, strip_response
+from resonet.cosim.strip.direct import linear_phasors
+from resonet.cosim.strip.engine import strip_response
 from resonet.cosim.strip.layer import solve_layer_windows, strip_weights
 from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances, rectified, strip_pass
 from resonet.cosim.strip.tree_solver import swept_currents

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 def claims(quick: bool) -> None:
     """Print the claims."""
-    tests = ["tests/cosim/test_fake_engines.py"]
+    tests = ["tests/cosim/test_fake_engines.py", "tests/cosim/test_laws.py"]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests]
     if quick:
         command += ["-k", "zeros or doubled"]

@@ -35,7 +35,7 @@ __all__ = [
 
 PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
-DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz")
+DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz", "earlier.npz")
 MOST_BYTES = 20_000_000  # of a record: what a command printed
 OUTPUT = ("-o", "--out")
 UNKNOWN = frozenset({"resonet.commands", "resonet.engines"})  # groups of plug-ins that may run other programs

@@ -24,6 +24,7 @@ from resonet.sparams.fit_search import STEPS, TARGET, USABLE, as_part, fitted_mo
 from resonet.sparams.part import FittedPart
 from resonet.sparams.passivity import scaled
 from resonet.sparams.reference import constant_reference
+from resonet.sparams.rounding import rounding
 from resonet.sparams.touchstone import network_of
 from resonet.sparams.vector_fit import vector_fit
 
@@ -89,11 +90,16 @@ def _matched(network: "Network", name: str) -> FittedPart:
 
 
 def _warn_of_fit(part: FittedPart, network: "Network", target: float) -> None:
-    """Warn of a gain of the data that was taken away, and of an error above the target."""
-    if part.data_gain > 1 + CLEAN:
-        decibel = 20 * np.log10(part.data_gain)
-        text = f"part {part.name}: the file has {decibel:.2g} dB of gain, the model has none"
-        warn("part-gain", f"{text} (S changed by {part.change:.1e} at most)", part.data_gain, 1.0)
+    """Warn of a gain of the data that was taken away, unless rounding explains it, and of an error above the target.
+
+    Rounding may turn each entry of S by as much, so that a singular value grows by at most as many times that as there
+    are ports.
+    """
+    limit = 1 + network.nports * rounding(network.s)
+    if part.data_gain > max(limit, 1 + CLEAN):
+        decibel, more = 20 * np.log10(part.data_gain), ", more than its digits explain," if limit > 1 else ","
+        text = f"part {part.name}: the file has {decibel:.2g} dB of gain{more} the model has none"
+        warn("part-gain", f"{text} (S changed by {part.change:.1e} at most)", part.data_gain, limit)
     if part.rms_error > target:
         reason = {"noise": "more poles fit its noise", "time": "its time was over", "orders": "no order is closer"}
         why = NOT_CAUSAL if not_causal(network, part.poles, part.fit_error) else reason[part.ended]
@@ -116,7 +122,8 @@ def fit_part(
     `tolerance`: gain of the data, dB, that its uncertainty explains; the model has none. `seconds`: of processor time
     after which no further order is tried. `done` is called after each of at most STEPS orders. Raises InputError
     where the data themselves are active, no model fits, or passivity cannot be enforced. Warns of a gain that was
-    taken away (part-gain) and of an error above the target (fit-residual).
+    taken away (part-gain), but not of one that the digits of the data explain, and of an error above the target
+    (fit-residual).
     """
     network = constant_reference(network)
     gain = _check_gain(network, name, tolerance)

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from fakes import FAKE
 from onnx import TensorProto, helper, numpy_helper
 
 from resonet.cli import main as module
 from resonet.core import plugins
+from resonet.cosim.ngspice.program import find_ngspice
 from resonet.netlist.design.design import Design, compile_cnn
 
 RNG = np.random.default_rng
@@ -119,6 +121,21 @@ def plug(monkeypatch):
         monkeypatch.setattr("resonet.core.registry.installed", lambda: points)
 
     return install
+
+
+@pytest.fixture
+def lying(tmp_path, monkeypatch):
+    """Put an engine that lies in ngspice's place."""
+    true = find_ngspice()
+
+    def put(lie: str, name: str = "lying") -> Path:
+        program = tmp_path / name
+        program.write_text(FAKE.format(python=sys.executable, true=true, lie=lie))
+        program.chmod(0o755)
+        monkeypatch.setenv("RESONET_NGSPICE", str(program))
+        return program
+
+    return put
 
 
 def complaint(result: Result) -> str:

@@ -1,5 +1,6 @@
 """`resonet accuracy`: software against circuit on the same images."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,8 @@ def accuracy_command(
     from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy as measure
+    from resonet.cosim.weights.inference import diode_accuracy
+    from resonet.cosim.weights.maxima import warn_maximum
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
     from resonet.netlist.network.forward import propagate
@@ -50,9 +53,11 @@ def accuracy_command(
     else:
         run = find_engine(engine).with_jobs(jobs)
         effective = {method: layer_weights(design, method, run) for method in methods}
-    with progress("images through the circuit", (1 + len(methods)) * -(-len(images.images) // 500)) as done:
+    with progress("images through the circuit", (1 + 2 * len(methods)) * -(-len(images.images) // 500)) as done:
         software = propagate(design.cnn, images.images, done=done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
+        diodes = {m: diode_accuracy(design, effective[m], images, software, done) for m in methods}
+    pooled = {m: made for m, made in diodes.items() if made}
     first = next(iter(found.values()))
     check_chance(design.cnn, data, images, software)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
@@ -67,6 +72,12 @@ def accuracy_command(
                 share,
                 MUCH_CLIPPED,
             )
+    for made in list(pooled.values())[-1:]:
+        for pool in made.pools:
+            more = (
+                f"here {percent(pool.rms)} rms and {percent(pool.largest)} at most, counted where it says diode maxima"
+            )
+            warn_maximum(pool.layer, pool.inputs, pool.bound, pool.full_scale, more)
     figures = accuracy_page(folder, shares, first.images)
     if as_json:
         shown: dict[str, float] = {"images": first.images, "software": first.software}
@@ -74,13 +85,18 @@ def accuracy_command(
         shown |= {f"same_class_{m}": found[m].same_class for m in methods}
         shown |= {f"logit_rms_{m}": found[m].logit_rms for m in methods}
         shown |= {f"logit_max_{m}": found[m].logit_max for m in methods}
-        print_json({"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "figures": figures})
+        shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
+        pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
+        page = {"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+        print_json(page | {"figures": figures})
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
     for m in methods:
         one = found[m]
         logits = (small_percent(one.logit_rms), small_percent(one.logit_max))
         rows.append((f"circuit, {m}", percent(one.circuit), percent(one.same_class), *logits))
+    for m, made in pooled.items():
+        rows.append((f"{m}, diode maxima", percent(made.circuit), percent(made.same_class), "-", "-"))
     headings = ("accuracy", "same class\nas software", "logits off\nRMS", "logits off\nlargest")
     columns = {"network": "left"} | dict.fromkeys(headings, "right")
     by = f", weights by {engine}" if engine else ""

@@ -27,7 +27,7 @@ def _row(result: "LayerCalibration") -> dict[str, Any]:
         "failures": [asdict(failure) for failure in result.failures],
         "remedies": [asdict(remedy) for remedy in result.remedies],
     }
-    keys = ("passes", "fill", "rms_before", "rms_after", "worst_after", "worst_neuron", "chains", "failing")
+    keys = ("began", "passes", "fill", "rms_before", "rms_after", "worst_after", "worst_neuron", "chains", "failing")
     return table | {key: getattr(result, key) for key in keys}
 
 
@@ -75,8 +75,9 @@ def calibrate_command(
     layer: Layers = None,
     engine: Annotated[str, typer.Option("--engine", help="linear, ngspice or formula.")] = "linear",
     start: Annotated[
-        Literal["formula", "coupled", "calibrated"], typer.Option("--start", help="Program to begin from.")
-    ] = "coupled",
+        Literal["formula", "coupled", "calibrated"] | None,
+        typer.Option("--start", help="Program to begin from (default: coupled, or the one before compile --force)."),
+    ] = None,
     fill: Annotated[
         float, typer.Option(min=0.0, max=0.98, help="Largest weight as part of a resonator's range; 0: what fits.")
     ] = 0.0,
@@ -104,6 +105,7 @@ def calibrate_command(
     from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
     from resonet.cosim.weights.effective import effective_weights
     from resonet.cosim.weights.engines import find_engine, linear
+    from resonet.netlist.design.earlier import read_earlier
     from resonet.netlist.design.folder import load_design, write_calibrated
     from resonet.report.figures import weight_figure
     from resonet.report.style import save
@@ -112,12 +114,14 @@ def calibrate_command(
     design = load_design(folder)
     names = layer or design.fed_by("bus")
     chosen = find_engine(engine).with_jobs(jobs)
+    begin: Method = start or "coupled"
+    earlier = {} if start else read_earlier(folder, design)
     with progress(f"calibrate, {engine}", len(names)) as done:
-        found = calibrate(design, chosen, names, options, start, done)
+        found = calibrate(design, chosen, names, options, begin, done, earlier)
     with progress("write decks", len(names)) as done:
         decks = write_calibrated(found.design, folder, names, done)
     quick = linear if chosen.decks else chosen
-    methods: tuple[Method, ...] = (start, "calibrated")
+    methods: tuple[Method, ...] = (begin, "calibrated")
     seen = {
         method: {name: effective_weights(found.design, name, method, engine=quick) for name in names}
         for method in methods
@@ -128,7 +132,10 @@ def calibrate_command(
             {"engine": engine, "layers": [_row(one) for one in found.layers], "decks": decks, "figures": figures}
         )
     else:
-        _show(found, f"{design.cnn.file}: weights that the circuit holds, by {engine}", start)
+        _show(found, f"{design.cnn.file}: weights that the circuit holds, by {engine}", begin)
+        for one in found.layers:
+            if one.began == "earlier":
+                say(f"layer {one.layer}: began at the calibrated program of the design before, {one.passes} passes")
         say(f"{decks} decks in {folder / 'decks' / 'calibrated'}; figure: {figures[0]}")
     if _complain(found):
         raise typer.Exit(1)

@@ -47,8 +47,10 @@ def compile_command(
     """
     from resonet.cosim.weights.summary import scaled_neurons, summarise
     from resonet.netlist.design.design import compile_cnn
+    from resonet.netlist.design.earlier import read_earlier
     from resonet.netlist.design.folder import write_design
     from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.design.replacing import BEFORE
     from resonet.netlist.network.images import read_images
     from resonet.netlist.network.onnx.read import read_cnn
     from resonet.netlist.network.pixels import Pixels
@@ -80,6 +82,7 @@ def compile_command(
             )
     fills = {row.name: made.fill(row.name) for row in rows}
     scales, helps = scaled_neurons(made)
+    kept = read_earlier(folder, made)
     if as_json:
         layers = [
             row
@@ -87,8 +90,14 @@ def compile_command(
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
-        told = {"folder": folder, "decks": decks, "notes": made.cnn.notes, "pixels": str(made.pixels)}
-        told |= {"neuron_scales": {"layers": [asdict(one) for one in scales], "helps": helps}}
+        told = {
+            "folder": folder,
+            "decks": decks,
+            "earlier": sorted(kept),
+            "notes": made.cnn.notes,
+            "pixels": str(made.pixels),
+            "neuron_scales": {"layers": [asdict(one) for one in scales], "helps": helps},
+        }
         print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
@@ -103,6 +112,10 @@ def compile_command(
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
     if scales:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
+    if kept:
+        say(f"note: the next calibration of {', '.join(kept)} begins at the calibrated program of the design before")
+    if (folder / "report" / BEFORE).is_dir():
+        say(f"note: figures of the design before are in {folder / 'report' / BEFORE}")
     for layer, fill in fills.items():
         if 0 < fill < 0.99 * made.plan.options.fill:
             used = f"{percent(fill, 0)} of a resonator's range, not {percent(made.plan.options.fill, 0)}"

@@ -110,6 +110,7 @@ def levels_command(
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import prepare
     from resonet.cosim.cascade.level_diagrams import MUCH_NOISE, faults, level_diagram, noisy
+    from resonet.cosim.cascade.stage_maxima import warn_maxima
     from resonet.netlist.design.folder import load_design
     from resonet.report.neuron_figures import level_figure
     from resonet.report.style import save
@@ -120,6 +121,7 @@ def levels_command(
     diagram = level_diagram(hardware, images.images)
     figures = save(level_figure(diagram), folder / "report", "levels")
     wrong = faults(diagram)
+    warn_maxima(hardware.levels, [layer.full_scale for layer in diagram.layers])
     for line, part in noisy(diagram):
         warn("noise", line, part, MUCH_NOISE)
     if as_json:

@@ -229,6 +229,7 @@ def run_command(
     """
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import RunOptions, prepare, run_image
+    from resonet.cosim.cascade.stage_maxima import warn_maxima
     from resonet.netlist.design.folder import load_design
 
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
@@ -250,6 +251,8 @@ def run_command(
         slowest = max(stage.sums for stage in run.settling)
         text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
         warn("unsettled", text, slowest, SETTLED * run.stop, "s")
+    units = [float(stage.unit.max()) for stage in hardware.levels.stages]
+    warn_maxima(hardware.levels, (run.full_scales * units).tolist())
     figures = _figures(run, folder, name)
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None

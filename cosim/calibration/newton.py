@@ -11,9 +11,10 @@ With unbiased resonators the RF currents do not depend on the program at all, so
 (bias, tuning lines, neighbours) is taken up in two or three passes more. Never ends worse than it started.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 
 import numpy as np
 
@@ -110,6 +111,7 @@ class LayerCalibration:
     failing: int  # chains beyond the tolerance
     failures: tuple[Failure, ...]  # the worst of them
     remedies: tuple[Remedy, ...]  # what would make the worst bus hold its weights, the cheapest first
+    began: str = ""  # what it began at: a program of the design, or "earlier"
 
     @property
     def layer(self) -> str:
@@ -277,6 +279,17 @@ def calibrate_layer(
     )
 
 
+def _from_any(starts: Mapping[str, LayerProgram], run: Callable[[LayerProgram], LayerCalibration]) -> LayerCalibration:
+    """Calibration of a layer from one start after the other until it converges; the best, with the passes of all."""
+    tried = list[LayerCalibration]()
+    for began, program in starts.items():
+        tried.append(replace(run(program), began=began))
+        if tried[-1].status is Status.CONVERGED:
+            break
+    best = min(tried, key=lambda one: (one.failing, one.rms_after))
+    return replace(best, passes=sum(one.passes for one in tried) + len(tried) - 1)  # first measurements count, too
+
+
 def calibrate(
     design: Design,
     engine: Engine = linear,
@@ -284,9 +297,12 @@ def calibrate(
     options: CalibrationOptions | None = None,
     start: Method = "coupled",
     done: Done = nothing,
+    earlier: Mapping[str, LayerProgram] | None = None,
 ) -> Calibration:
     """Calibrate some layers of a design (default all) from the program `start`; `done` is called after each layer.
 
+    `earlier` holds programs of the design before (`read_earlier`), by layer: each begins there, and begins again at
+    `start` if it does not converge; the better of the two counts, and the passes of both.
     Layers that are left out keep the calibrated program that they had, or else the one they start from. Raises
     InputError for a layer or a program that is not there, EngineError.
     """
@@ -296,7 +312,9 @@ def calibrate(
     before = design.program(start)
     results = {}
     for name, entry in entries.items():
-        results[name] = calibrate_layer(design.plan, entry, before.layer(name), engine, options)
+        starts = {"earlier": earlier[name]} if earlier and name in earlier else {}
+        run = partial(calibrate_layer, design.plan, entry, engine=engine, options=options)
+        results[name] = _from_any(starts | {start: before.layer(name)}, run)
         done()
     kept = design.programs.get("calibrated", before)
     programs = [results[p.layer].program if p.layer in results else p for p in kept.layers]

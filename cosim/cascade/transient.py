@@ -14,9 +14,8 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.cosim.cascade.envelopes import EnvelopeRun
 from resonet.cosim.cascade.two_pass import pixel_tones
-from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_fixed_step, check_points, hann_mean
+from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_points, hann_mean, run_fixed_step
 from resonet.cosim.ngspice.raw import Plot
-from resonet.cosim.ngspice.run import run_deck
 from resonet.netlist.cascade.deck import Timing, cascade_deck, shown
 from resonet.netlist.cascade.levels import Levels, sums_of
 from resonet.netlist.design.folder import write_deck
@@ -75,8 +74,7 @@ def run_cascade(
 
 
 def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: float, silent: bool) -> CascadeTransient:
-    plot = run_deck(deck, timeout=timeout, silent=silent)[0]
-    check_fixed_step(plot, round(timing.stop / timing.step))
+    plot = run_fixed_step(deck, timing.step, round(timing.stop / timing.step), timeout, silent)
     sums = tuple(_sums(levels, s, plot) for s in range(len(levels.stages)))
     settled = tuple(hann_mean(plot.axis, stage, window) for stage in sums)
     logits = levels.parallel.network.logits(settled)

@@ -40,7 +40,7 @@ class StoredResult:
 
     def weights(self, design: Design) -> RfWeights:
         """What the layer held."""
-        return _strip_weights(self, design) if "numbers" in self.told else _bus_weights(self)
+        return _strip_weights(self, design) if "numbers" in self.told else _bus_weights(self, design)
 
 
 def _content(head: list[Any], arrays: Iterable[Array]) -> str:
@@ -57,12 +57,14 @@ def _maps(stacked: Array, buses: list[str]) -> dict[str, Array]:
     return {bus: matrix[:n, :n] for bus, matrix, n in zip(buses, stacked, sizes, strict=True)}
 
 
-def _bus_weights(stored: StoredResult) -> EffectiveWeights:
+def _bus_weights(stored: StoredResult, design: Design) -> EffectiveWeights:
     told, arrays = stored.told, stored.arrays
+    synapses = design.plan.layer(told["layer"]).layer
     return EffectiveWeights(
         layer=told["layer"],
         values=arrays["effective"],
         trained=arrays["trained"],
+        wired=synapses.wired if synapses.addends else None,
         method=told["method"],
         crosstalk=_maps(arrays["crosstalk"], told["buses"]),
         worst=Aggressor(**told["worst"]) if told["worst"] else None,

@@ -63,6 +63,9 @@ def _strip_parts(design: Design, layer: str, method: Method) -> dict[str, str]:
     """What the weights of a layer on strip lines depend on."""
     synapses, options = design.plan.layer(layer).layer, design.plan.options
     shape = [synapses.in_shape, synapses.out_shape, synapses.stride, synapses.dilation, synapses.padding]
+    added = [
+        part for a in synapses.addends for part in (a.weight, [a.in_shape, a.stride, a.dilation, a.padding, a.diagonal])
+    ]
     return {
         "code": _hash(source_hash(*PHYSICS)),
         "device": _hash(table_from_record(design.plan.device)),
@@ -70,7 +73,7 @@ def _strip_parts(design: Design, layer: str, method: Method) -> dict[str, str]:
         "plug-in": ARRANGEMENTS.code_of(design.parameters.feed.arrangement),
         "geometry": _hash(table_from_record(design.parameters.geometry)),
         "channels": _hash(options.f_min, options.f_max),
-        "weights": _hash(synapses.weight, synapses.groups, shape),
+        "weights": _hash(synapses.weight, synapses.groups, shape, *added),
         "program": _hash(method, options.fill),
     }
 

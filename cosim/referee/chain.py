@@ -19,10 +19,12 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
-from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_fixed_step, check_points, hann_mean
-from resonet.cosim.ngspice.run import run_deck
+from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_points, hann_mean, run_fixed_step
 from resonet.cosim.weights.inference import tone_powers
-from resonet.cosim.weights.passes import dc_pass, rectify, rf_pass
+from resonet.cosim.weights.passes import RfPass, dc_pass, rectify, rf_pass
+from resonet.cosim.weights.witness import compare, compare_rf
+from resonet.models.circuit.bus import bus_currents
+from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.bus.deck import transient_deck
 from resonet.netlist.bus.hardware import BusHardware, bus_hardware
 from resonet.netlist.design.design import Design
@@ -113,10 +115,23 @@ def _kept(size: int, resonators: int) -> Ints:
 
 
 def two_pass_voltage(hardware: BusHardware, powers: Array) -> float:
-    """DC output of a single chain, V, for tone powers in W [tones], by RF pass, rectification and direct DC pass."""
-    rf = rf_pass([hardware])[0]
-    volts = np.tensordot(powers, rectify(rf, hardware.device.transduction), 1)[0]
-    return next(iter(dc_pass([hardware], {(hardware.bus.name, 0): volts}).values()))
+    """DC output of a single chain, V, for tone powers in W [tones], by RF pass, rectification and direct DC pass.
+
+    Raises EngineError, also where the closed form of the chain says otherwise.
+    """
+    bus, circuit, device = hardware.bus, hardware.circuit, hardware.device
+    rf, where = rf_pass([hardware])[0], f"layer {hardware.bus.layer}, bus {hardware.bus.name}"
+    current = bus_currents(bus.frequencies, device.resistance, bus.size[1], bus.size[0], circuit, bus.below)
+    current = (current * bus.levels[:, None])[:, None]
+    chi = susceptibility(bus.frequencies[:, None, None], hardware.f_res[None], device.damping)
+    compare_rf(where, bus, device.resistance, circuit, rf, RfPass(bus.frequencies, current, chi * current))
+    volts = np.tensordot(powers, rectify(rf, device.transduction), 1)[0]
+    (found,) = dc_pass([hardware], {(bus.name, 0): volts}).values()
+    series = bus.size[1] * device.resistance + circuit.choke_resistance
+    divider = circuit.readout_resistance / (circuit.readout_resistance + series)
+    full = float(np.abs(volts).sum()) * divider
+    compare(where, "DC output, V", np.array([found, full]), np.array([float(bus.signs @ volts) * divider, full]))
+    return found
 
 
 def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
@@ -167,8 +182,7 @@ def transient(
     emf = bus.levels * np.sqrt(powers) / hardware.gain
     phases = np.random.default_rng(seed).uniform(0, 360, len(powers))
     deck = _deck(hardware, emf, phases, dt, steps * dt, prewarp)
-    plot = run_deck(deck, timeout=3600, silent=not powers.any())[0]
-    check_fixed_step(plot, steps)
+    plot = run_fixed_step(deck, dt, steps, 3600, not powers.any())
     result = TransientResult(
         layer,
         chain,

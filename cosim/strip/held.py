@@ -13,6 +13,7 @@ from resonet.core.types import Array, Bools
 from resonet.cosim.strip.passes import StripPass
 from resonet.cosim.weights.held import Aggressor, RfWeights
 from resonet.models.resonator.linear import SpinDiode, real_susceptibility
+from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import Method
@@ -74,6 +75,10 @@ class StripWeights(RfWeights):
 
     MAP: ClassVar[str] = "{}"
     AXES: ClassVar[tuple[str, str]] = ("aggressor tone (0 = lowest)", "victim resonator, by its tone")
+
+    def volts_per_weight(self, design: Design) -> Array:
+        """Voltage at the neurons for a tone of 1 W, per unit of a trained weight, V/W [channels], before the gain."""
+        return np.full(len(design.plan.layer(self.layer).layer.bias), self.scale / self.gain)
 
     def rms(self, foreign: bool | None = None) -> float:
         """RMS error per weight as part of the largest; only of own (False) or foreign (True) lines."""

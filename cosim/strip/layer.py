@@ -104,7 +104,7 @@ def layer_weights(usage: Usage, synapses: Synapses) -> tuple[Array, Bools]:
     """Trained weights [chains, lines], and which lines a chain uses."""
     trained = np.zeros((usage.chains, len(usage.inputs)))
     uses = np.zeros(trained.shape, bool)
-    trained[usage.chain, usage.line], uses[usage.chain, usage.line] = synapses.matrix.reshape(-1)[usage.weight], True
+    trained[usage.chain, usage.line], uses[usage.chain, usage.line] = synapses.resonator_weights[usage.weight], True
     return trained, uses
 
 

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex, Ints
-from resonet.cosim.strip.engine import StripEngine, readout_gains
+from resonet.cosim.strip.direct import readout_gains
+from resonet.cosim.strip.engine import StripEngine
 from resonet.cosim.strip.ngspice import ngspice_phasors
 from resonet.cosim.strip.tree_solver import swept_currents
 from resonet.models.line.lines import RlgcLine
@@ -77,7 +78,7 @@ def layer_resonances(
     """
     if method not in get_args(StripMethod):
         raise InputError(f"program {str(method)[:40]!r}: possible: {', '.join(get_args(StripMethod))}")
-    weights, usage = synapses.matrix.reshape(-1), placement.usage
+    weights, usage = synapses.resonator_weights, placement.usage
     if len(weights) != usage.weights:
         raise InputError(
             f"layer {synapses.name}: {len(weights)} weights; possible: {usage.weights}, as it was laid out"

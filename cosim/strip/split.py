@@ -75,7 +75,7 @@ def split_layer(laid: LaidOut, options: SplitOptions | None = None, done: Done =
         laid.placement,
         laid.frequencies,
         f_res,
-        laid.layer.matrix.reshape(-1) * scale,
+        laid.layer.resonator_weights * scale,
         chains,
         options.neighbours,
         options.parts,

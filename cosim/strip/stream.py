@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex, Done, Ints, nothing
-from resonet.cosim.strip.engine import readout_gains
+from resonet.cosim.strip.direct import readout_gains
 from resonet.cosim.strip.passes import ALL_CAUSES, rectification, tuned_share, window_circuit
 from resonet.cosim.strip.tree_solver import STREAMED, Accuracy, Ends, swept_batches
 from resonet.models.resonator.linear import SpinDiode

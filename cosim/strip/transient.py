@@ -9,7 +9,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.cosim.ngspice.fixed_step import check_fixed_step, hann_mean
+from resonet.cosim.ngspice.fixed_step import hann_mean, run_fixed_step
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.spice.prewarp import played
@@ -67,8 +67,7 @@ def strip_transient(
     deck = strip_transient_deck(
         circuit, built, reference, currents, (emf, played(f, timing.dt), phases), (timing.dt, stop), device
     )
-    plot = run_deck(deck, timeout=1800, silent=not (powers.any() or currents.any()))[0]
-    check_fixed_step(plot, timing.steps)
+    plot = run_fixed_step(deck, timing.dt, timing.steps, 1800, not (powers.any() or currents.any()))
     volts = plot.columns([f"v(n{n})" for n in circuit.readout]).real
     return hann_mean(plot.axis, volts, timing.window)
 

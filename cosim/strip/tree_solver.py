@@ -19,11 +19,11 @@ from functools import partial
 
 import numba
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.linalg import splu
+from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
+from scipy.sparse.linalg import SuperLU, splu
 
 from resonet.core.types import Array, Bools, Complex, Ints
-from resonet.cosim.strip.engine import junction_currents, nodal_matrix
+from resonet.cosim.strip.direct import left_open, tone_currents
 from resonet.cosim.strip.forest import (
     COLUMNS,
     Forest,
@@ -35,6 +35,7 @@ from resonet.cosim.strip.forest import (
     spread,
     sweep_forest,
 )
+from resonet.cosim.strip.laws import CLOSED, Left
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.strip.circuit import Elements, StripCircuit
 from resonet.netlist.strip.drive import drive_emf
@@ -54,9 +55,10 @@ class Accuracy:
 
     tolerance: float
     kind: str  # of numpy
+    most: Left  # that a solution may leave open of the laws of circuits
 
 
-EXACT, STREAMED = Accuracy(1e-10, "float64"), Accuracy(1e-7, "float32")
+EXACT, STREAMED = Accuracy(1e-10, "float64", CLOSED), Accuracy(1e-7, "float32", Left(1e-6, 1e-6))
 
 
 def _apart(elements: Elements, cut: Bools) -> Elements:
@@ -218,17 +220,9 @@ def _factors(sweeper: _Sweeper, f: Array, before: Array | Complex, after: Array 
     return diagonal
 
 
-def _direct(circuit: StripCircuit, lines: Ints, f: float, resistance: float) -> Complex:
-    """Junction currents by one factorisation, [resonators, lines]."""
-    begin, end = circuit.pieces.begin, circuit.pieces.end
-    entry, leave = circuit.branches.a[begin], circuit.branches.b[end]
-    emf, before, after = cut_ends(circuit, f)
-    matrix = nodal_matrix(circuit, f, resistance, (np.concatenate([entry, leave]), np.concatenate([1 / before, after])))
-    drive = np.zeros((matrix.shape[0], len(lines)), complex)
-    hit, column = np.nonzero(circuit.line[begin][:, None] == lines[None])
-    np.add.at(drive, (entry[hit] - 1, column), (emf / before)[hit] * drive_emf(circuit, resistance))
-    solved = splu(matrix, permc_spec="COLAMD", diag_pivot_thresh=0.01).solve(drive)
-    return junction_currents(circuit, solved, resistance)
+def _less_fill(matrix: csc_matrix) -> SuperLU:
+    """Factors of a large circuit's nodal matrix."""
+    return splu(matrix, permc_spec="COLAMD", diag_pivot_thresh=0.01)
 
 
 def _drive(
@@ -266,10 +260,30 @@ def _currents(
             out[c, stub[1][n]] += stub[2][n] * more
 
 
+def _left_open(
+    circuit: StripCircuit, forest: Forest, tone: tuple[float, Complex, Complex], resistance: float,
+    drive: tuple[Ints, Ints, Complex], x: Inverse, exact: tuple[Ints, Ints, Complex],
+) -> Left:  # fmt: skip
+    """What the first column of a solution leaves open of the laws of circuits; `tone`: Hz, both ends of the lines."""
+    f, before, after = tone
+    column = x[:, 0] + 1j * x[:, COLUMNS]
+    column[exact[0][exact[1] == 0]] = exact[2][exact[1] == 0]
+    solved, injected = np.zeros((2, len(column), 1), complex)
+    solved[forest.order, 0] = column
+    first = drive[1] == 0
+    np.add.at(injected[:, 0], forest.order[drive[0][first]], drive[2][first])
+    ends = circuit.branches.a[circuit.pieces.begin], circuit.branches.b[circuit.pieces.end]
+    admittances = np.concatenate([1 / before, after])
+    return left_open(circuit, f, resistance, (np.concatenate(ends), admittances), injected, solved)
+
+
 def _swept(
     circuit: StripCircuit, sweeper: _Sweeper, lines: Ints, f: Array, resistance: float, accuracy: Accuracy, ends: Ends
 ) -> Complex | None:
-    """Junction currents of at most COLUMNS lines at f (Hz) [lines], [lines, resonators]; None without convergence."""
+    """Junction currents of at most COLUMNS lines at f (Hz) [lines], [lines, resonators].
+
+    None without convergence, or where what has converged breaks the laws of circuits.
+    """
     forest, kind = sweeper.forest, np.dtype(accuracy.kind).type
     frequencies, tone = np.unique(f, return_inverse=True)
     emf, before, after = (np.stack(part) for part in zip(*(ends(circuit, float(v)) for v in frequencies), strict=True))
@@ -286,6 +300,9 @@ def _swept(
     if not sweeps:
         return None
     exact = driven_trees(*trees, forest.tree, factors, padded, w, s, g, drive, x)
+    first = frequencies[tone[0]], before[tone[0]], after[tone[0]]
+    if not _left_open(circuit, forest, first, resistance, drive, x, exact).within(accuracy.most):
+        return None
     out = np.empty((len(lines), len(circuit.head)), complex)
     through = circuit.turn / (resistance + circuit.wire)
     _currents(x, *sweeper.junctions, through, sweeper.field, sweeper.stub, exact, out)
@@ -309,7 +326,7 @@ def swept_batches(
             return currents
         out = np.empty((len(which), len(circuit.head)), complex)
         for v in np.unique(f[which]):
-            out[f[which] == v] = _direct(circuit, lines[which[f[which] == v]], float(v), resistance).T
+            out[f[which] == v] = tone_currents(circuit, lines[which[f[which] == v]], float(v), resistance, _less_fill).T
         return out
 
     by_tone = np.argsort(tones, kind="stable")  # lines of one tone share its factors

@@ -56,6 +56,7 @@ def effective_weights(
         worst += [loudest] if loudest else []
     return EffectiveWeights(
         layer=layer,
+        wired=entry.layer.wired if entry.layer.addends else None,
         values=values,
         trained=trained,
         method=method,

@@ -11,8 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from resonet.core.types import Array
-from resonet.netlist.network.cnn import Cnn, Synapses, layer_parts, patches
+from resonet.core.types import Array, Bools
+from resonet.netlist.design.design import Design
+from resonet.netlist.network.cnn import Cnn, Synapses, patches
+from resonet.netlist.network.forward import layer_parts
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import Method
 
@@ -38,6 +40,7 @@ class HeldWeights:
     layer: str
     values: Array  # [groups, outputs per group, taps]
     trained: Array  # same shape
+    wired: Bools | None = None  # same shape: which of them hardware holds; None for all (`Synapses.wired`)
 
     @property
     def error(self) -> Array:
@@ -46,14 +49,15 @@ class HeldWeights:
 
     @property
     def rms_error(self) -> float:
-        """Root mean square of `error`."""
-        return float(np.sqrt(np.mean(self.error**2)))
+        """Root mean square of `error`, per weight that hardware holds."""
+        return float(np.sqrt(np.mean((self.error if self.wired is None else self.error[self.wired]) ** 2)))
 
     @property
     def by_neuron(self) -> tuple[Array, Array]:
         """Trained weights and deviations of every neuron, [neurons, weights] each; neurons count over the groups."""
         neurons = self.trained.shape[0] * self.trained.shape[1]
-        return self.trained.reshape(neurons, -1), (self.values - self.trained).reshape(neurons, -1)
+        trained, values = self.pairs
+        return trained.reshape(neurons, -1), (values - trained).reshape(neurons, -1)
 
     @property
     def neuron_errors(self) -> Array:
@@ -74,7 +78,9 @@ class HeldWeights:
 
     @property
     def pairs(self) -> tuple[Array, Array]:
-        """Trained and held weights side by side, [weights] each."""
+        """Trained and held weights side by side, [weights] each, neuron by neuron."""
+        if self.wired is not None:
+            return self.trained[self.wired], self.values[self.wired]
         return self.trained.ravel(), self.values.ravel()
 
     def carried(self, synapses: Synapses, x: Array, scale: InputScale) -> Array:
@@ -95,7 +101,7 @@ class HeldWeights:
         for part in layer_parts(synapses, x):
             answers = self.answers(self.carried(synapses, part, scale))
             if scale.offset:
-                answers = answers - self.products(self.carried(synapses, np.zeros_like(x[:1]), scale))
+                answers = answers - self.products(self.carried(synapses, synapses.no_input, scale))
             found.append(scale.full_scale * answers)
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
@@ -126,6 +132,15 @@ class RfWeights(HeldWeights):
     method: Method  # of the program
     crosstalk: dict[str, Array]  # by bus: [victim, aggressor tone], largest |V| / (P K_SD) over the chains
     worst: Aggressor | None  # None where nobody disturbs
+
+    def volts_per_weight(self, design: Design) -> Array:
+        """Voltage at the neurons for a tone of 1 W, per unit of a trained weight, V/W [channels].
+
+        InputError without the program.
+        """
+        synapses = design.plan.layer(self.layer).layer
+        raised = np.ones(len(synapses.bias)) if synapses.raised is None else synapses.raised.ravel()
+        return np.asarray(design.program(self.method).layer(self.layer).weight_scale * raised)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -7,13 +7,14 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done
-from resonet.cosim.weights.held import HeldWeights
+from resonet.cosim.weights.held import HeldWeights, RfWeights
+from resonet.cosim.weights.maxima import DiodePools, PoolError, diode_pools
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses, patches
-from resonet.netlist.network.forward import activate, classes, propagate
+from resonet.netlist.network.forward import activate, biased, classes, propagate
 from resonet.netlist.network.images import ImageSet
 
-__all__ = ["Accuracy", "accuracy", "forward", "tone_powers"]
+__all__ = ["Accuracy", "DiodeAccuracy", "accuracy", "diode_accuracy", "forward", "tone_powers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ class Accuracy:
     clipped: dict[str, float]  # by layer: share of its inputs beyond what its tones carry, which are cut off
 
 
+@dataclass(frozen=True, slots=True)
+class DiodeAccuracy:
+    """The same with max pools of diodes."""
+
+    circuit: float
+    same_class: float
+    pools: tuple[PoolError, ...]
+
+
 def tone_powers(design: Design, layer: Synapses, x: Array) -> Array:
     """Power of every tone in W, [groups, n, positions, taps], for a batch of layer inputs [n, *in_shape]."""
     return design.scales[layer.name].carried(patches(x, layer)) * design.plan.options.p_max
@@ -40,18 +50,24 @@ def forward(
     images: Array,
     done: Done | None = None,
     watch: Callable[[Synapses, Array], None] = lambda synapses, x: None,
+    maxima: DiodePools | None = None,
 ) -> Array:
     """Logits [n, classes] of a network whose hardware holds these weights: the sums of every layer, then its neurons.
 
     images [n, *input_shape] as the network takes them; `held` by layer name. `watch` sees the inputs of every layer,
-    [batch, *in_shape].
+    [batch, *in_shape]. Max pools are ideal without `maxima`.
     """
 
     def hardware_layer(synapses: Synapses, x: Array) -> Array:
         watch(synapses, x)
-        return activate(synapses, held[synapses.name].sums(synapses, x, design.scales[synapses.name]))
+        sums = held[synapses.name].sums(synapses, x, design.scales[synapses.name])
+        if maxima is not None:
+            maxima.keep(synapses, biased(synapses, sums))
+        return activate(synapses, sums)
 
-    return propagate(design.built, images, hardware_layer, done=done)
+    if maxima is None:
+        return propagate(design.built, images, hardware_layer, done=done)
+    return propagate(design.built, images, hardware_layer, done=done, pooled=maxima.maximum)
 
 
 def accuracy(
@@ -93,3 +109,19 @@ def accuracy(
         float(np.abs(off).max()),
         {layer: sum(shares) for layer, shares in outside.items()},
     )
+
+
+def diode_accuracy(
+    design: Design, held: Mapping[str, RfWeights], data: ImageSet, software: Array, done: Done | None = None
+) -> DiodeAccuracy | None:
+    """Accuracy of the circuit whose max pools are of diodes, as `resonet run` has them; None where nothing is pooled.
+
+    `software`: the trained network's logits [n, classes].
+    """
+    maxima = diode_pools(design, held)
+    if maxima is None:
+        return None
+    ranked = design.cnn.ranked
+    circuit = classes(forward(design, held, data.images, done, maxima=maxima), ranked)
+    same = float(np.mean(circuit == classes(software, ranked)))
+    return DiodeAccuracy(float(np.mean(circuit == data.labels)), same, maxima.errors)

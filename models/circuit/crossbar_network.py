@@ -30,8 +30,9 @@ from scipy.linalg.lapack import dposv, dpttrf, dpttrs
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools
 from resonet.models.circuit.crossbar import CrossbarArray
+from resonet.models.circuit.crossbar_laws import Currents, check_network, check_outputs, probe
 
-__all__ = ["Currents", "Norton", "norton", "read_pairs", "sense", "solve_network"]
+__all__ = ["Norton", "norton", "read_pairs", "sense", "solve_network"]
 
 Pair = tuple[Array, Array]
 MOST_BYTES = 4e9  # memory of one solution
@@ -39,18 +40,6 @@ MOST_WORK = 1e13  # rows x columns³ of one reduction: some minutes
 CONVERGED = 1e-12  # of the first residual, in the norm that conjugate gradients minimise
 MOST_STEPS = 20_000
 SMOOTH = 10.0  # modes of a line up to so many times the conductance of a cell count as smooth
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Currents:
-    """Voltages (V) and currents (A) of a crossbar, [..., inputs] for each input vector."""
-
-    word_voltage: Array  # [rows, columns, inputs]
-    bit_voltage: Array  # [rows, columns, inputs]
-    device: Array  # [rows, columns, inputs]
-    word: Array  # [rows, columns + 1, inputs]: segment before each cell, and the one to a second driver
-    bit: Array  # [rows, columns, inputs]: segment after each cell
-    output: Array  # [columns, inputs]: into the sense amplifiers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,7 +251,8 @@ def solve_network(
     """Every voltage and current of a crossbar, for several input vectors.
 
     conductances [rows, columns] in S, above 0; voltages [rows] or [rows, inputs] of the drivers, V; `driven` [rows] and
-    `sensed` [columns] are False for lines that are open (default: none). Raises InputError; sizes are checked first.
+    `sensed` [columns] are False for lines that are open (default: none). Raises InputError, sizes first;
+    EngineError (`check_network`).
     """
     _check_memory(np.shape(conductances), np.shape(voltages)[1] if np.ndim(voltages) == 2 else 1)
     g = _checked(conductances)
@@ -283,6 +273,7 @@ def solve_network(
         solution.word[:, :-1, n] = np.cumsum(device[:, ::-1], axis=1)[:, ::-1] - second[:, None]
         np.cumsum(device, axis=0, out=solution.bit[..., n])
     solution.output[:] = solution.bit[-1]
+    check_network(solution, v_in, array, on_rows, on_columns)
     return solution
 
 
@@ -290,7 +281,7 @@ def norton(conductances: ArrayLike, array: CrossbarArray) -> Norton:
     """What an array of cells [rows, columns], S, is to its sense amplifiers: for all inputs at once.
 
     (1 + r Y)^-1 [Y, J] takes admittance Y and short-circuit currents J through a segment r of every bit line; nothing
-    cancels in it, and r may be 0. Raises InputError; sizes are checked first.
+    cancels in it, and r may be 0. Raises InputError, sizes first, and EngineError where `solve_network` gives another.
     """
     rows, columns = np.shape(conductances)
     if float(rows) * float(columns) ** 3 > MOST_WORK:
@@ -312,7 +303,9 @@ def norton(conductances: ArrayLike, array: CrossbarArray) -> Norton:
         if not word.held:
             y -= row[0][:, None] * word.solve(unit.copy())[:, 0] * row[0]
     y, j = _through(r, y, j)
-    return Norton(j.T, y)
+    volts, found = probe(rows), Norton(j.T, y)
+    check_outputs(volts @ sense(found, array), solve_network(g, volts, array).output[:, 0])
+    return found
 
 
 def _through(r: float, y: Array, j: Array) -> tuple[Array, Array]:

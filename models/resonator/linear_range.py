@@ -1,9 +1,11 @@
 """Up to which tone power a resonator answers as the linear law says.
 
 Criterion: no weight that programming uses (detunings |u| <= 1, both sides of the resonance) departs from the linear law
-by more than 1.05 % of the largest weight (1 % in two digits), with one tone alone and no bias, by the auto-oscillator
-(fidelity 2) whose linear limit the device is, with nonlinear damping 2 and no frequency shift. Several tones saturate
-it sooner: the damping grows with the power of all. The frequency is of no consequence.
+by more than 1.0 % of the largest weight, in two digits as it is printed, that is by 1.05 %, with one tone alone and no
+bias, by the auto-oscillator (fidelity 2) whose linear limit the device is, with nonlinear damping 2 and no frequency
+shift. Several tones saturate it sooner: the damping grows with the power of all. The frequency is of no consequence.
+
+The two digits are there for the default: its 2 nW depart by 1.002 %, and a limit of 1 % sharp would warn of them.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 design.toml     every parameter, resolved, and the scales of every layer
 model.onnx      the network it was compiled from
 program.npz     channels, levels and resonance frequencies
-calibrated.npz  resonance frequencies and scales after `resonet calibrate`
+calibrated.npz  resonance frequencies and scales after `resonet calibrate`; earlier.npz those of the design before
 graph.graphml   blocks and nets
 decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`
 results/        what was simulated, each file with the hash of what it was computed from
@@ -38,6 +38,7 @@ from resonet.netlist.design.archive import (
     read_weight_scales,
 )
 from resonet.netlist.design.design import Design
+from resonet.netlist.design.earlier import EARLIER, keep_earlier
 from resonet.netlist.design.model_table import printable, stored_output, stored_pixels
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, Parameters, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
@@ -193,6 +194,7 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
         done()
     with new_file(folder / CALIBRATED, durable=True) as temporary:
         np.savez_compressed(temporary, **arrays)
+    (folder / EARLIER).unlink(missing_ok=True)
     return count
 
 
@@ -234,6 +236,7 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
             sync_file(draft / name)
         own = [path.relative_to(draft) for path in draft.rglob("*") if path.is_file()]
         if (folder / "design.toml").is_file():
+            keep_earlier(folder, draft, design, load_design)
             carry_over(folder, draft, fingerprint)
             exchange(draft, folder)
         else:

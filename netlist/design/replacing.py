@@ -11,12 +11,14 @@ from resonet.core.files import read_toml
 from resonet.core.leftovers import draft_path, forget_draft
 from resonet.core.npz import read_array
 from resonet.core.sources import file_hash
+from resonet.netlist.design.earlier import EARLIER
 from resonet.netlist.design.written import WRITTEN, edited_files
 
-__all__ = ["CALIBRATED", "carry_over", "exchange", "refuse_loss"]
+__all__ = ["BEFORE", "CALIBRATED", "carry_over", "exchange", "refuse_loss"]
 
 CALIBRATED = "calibrated.npz"
-OURS = ("design.toml", "model.onnx", "program.npz", "graph.graphml", "decks", "report", CALIBRATED)
+OURS = ("design.toml", "model.onnx", "program.npz", "graph.graphml", "decks", "report", CALIBRATED, EARLIER)
+BEFORE = "earlier"  # folder in report/ for what the design before showed
 PARTS = ("model", "device", "bus", "plan")
 
 
@@ -87,13 +89,17 @@ def carry_over(folder: Path, draft: Path, fingerprint: str) -> None:
     """Take into `draft` what goes on to hold of the design in `folder`, which stays as it is.
 
     Results and runs, which are used only where their hashes say so; the calibrated program, if it is of the same
-    parameters; and what is none of ours.
+    parameters; figures of another design, in report/earlier; and what is none of ours.
     """
     kept = [path for path in folder.iterdir() if path.name not in OURS]
     if _same(folder, draft):
         kept += [folder / "report"]
+    elif (folder / "report").is_dir():
+        ignore = shutil.ignore_patterns(BEFORE)
+        shutil.copytree(folder / "report", draft / "report" / BEFORE, symlinks=True, ignore=ignore, copy_function=_link)
     if _fits(folder, fingerprint):
         kept += [folder / CALIBRATED, folder / "decks" / "calibrated"]
+        (draft / EARLIER).unlink(missing_ok=True)
     for path in kept:
         target = draft / path.relative_to(folder)
         if path.is_symlink() or path.is_file():

@@ -6,13 +6,14 @@ is a depthwise convolution of equal weights. What moves data and computes nothin
 to a layer's sums is an `Addend` of that layer, with weights and resonators of its own.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Bools, Ints
 from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.front import Front
@@ -33,14 +34,11 @@ __all__ = [
     "built_network",
     "fitted_layers",
     "inner_layers",
-    "layer_parts",
     "max_pool",
     "patches",
     "pool_windows",
     "split_inputs",
 ]
-
-LARGE, PART = 2**22, 2**19  # values that the chains of a layer see, 8 bytes each
 
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
@@ -101,6 +99,26 @@ class Synapses:
                 part = (part[:, :, None, :] * np.eye(self.outputs)[:, :, None]).reshape(self.groups, self.outputs, -1)
             parts.append(part)
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+    @property
+    def wired(self) -> Bools:
+        """Which of `matrix` have resonators, same shape: all but the zeros off diagonals."""
+        parts = [np.ones((self.outputs, count), bool) for count, _ in self.blocks]
+        for mask, (count, diagonal) in zip(parts, self.blocks, strict=True):
+            if diagonal:
+                mask[:] = np.repeat(np.eye(self.outputs, dtype=bool), count // self.outputs, axis=1)
+        found = np.concatenate(parts, axis=1)
+        return np.broadcast_to(found, (self.groups, *found.shape))
+
+    @property
+    def resonator_weights(self) -> Array:
+        """Weights that have resonators, [neurons * series], neuron by neuron."""
+        return np.asarray(self.matrix[self.wired])
+
+    @property
+    def no_input(self) -> Array:
+        """Zeros as a batch of one input, or of all inputs one behind the other."""
+        return np.zeros((1, *self.in_shape) if not self.addends else (1, sum(math.prod(s) for s in self.inputs)))
 
     @property
     def outputs(self) -> int:
@@ -311,18 +329,6 @@ def patches(x: Array, layer: Synapses, padded: float = 0.0) -> Array:
         view = view.reshape(n, layer.groups, channels // layer.groups, out_h, out_w, *kernel)
         found.append(view.transpose(1, 0, 3, 4, 2, 5, 6).reshape(layer.groups, n, out_h * out_w, -1))
     return found[0] if len(found) == 1 else np.concatenate(found, axis=3)
-
-
-def layer_parts(layer: Synapses, x: Array) -> list[Array]:
-    """The inputs [n, ...] of a layer in parts of so many images that what its chains see stays in the cache.
-
-    One part where what they see of all images is not large.
-    """
-    each = layer.groups * layer.positions * layer.taps
-    if len(x) * each <= LARGE:
-        return [x]
-    size = max(PART // each, 1)
-    return [x[start : start + size] for start in range(0, len(x), size)]
 
 
 def pool_windows(x: Array, layer: MaxPool) -> Array:

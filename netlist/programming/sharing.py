@@ -70,8 +70,9 @@ def share_conv(synapses: Synapses) -> Colouring:
     """
     if synapses.addends:
         raise InputError(
-            f"layer {synapses.name}: adds up {1 + len(synapses.addends)} inputs; possible with shared tuning lines: "
-            "layers of one input"
+            f"layer {synapses.name}: adds up {1 + len(synapses.addends)} inputs, whose kernels repeat differently over "
+            "the tone classes; possible with shared tuning lines on buses: layers of one input; with several: strip "
+            "lines (--set feed.kind=stripline), and crosstalk of the program shared"
         )
     channels, *kernel = synapses.weight.shape[1:]
     row, column = (

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from resonet.core.errors import InputError
 from resonet.core.types import Ints
-from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.cnn import Addend, Synapses
 
 __all__ = [
     "MOST_PLACED",
@@ -96,50 +96,96 @@ def _lines(inputs: Ints, total: int) -> tuple[Short, Ints]:
     return number[inputs].astype(np.int32), np.flatnonzero(used)
 
 
-def _one_patch(synapses: Synapses) -> Usage:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One input of a layer, and where its taps, values and tone classes begin among those of all."""
+
+    of: Synapses | Addend
+    diagonal: bool
+    tap: int  # first of its taps in a chain
+    column: int  # first of its taps in `Synapses.matrix`
+    element: int  # first of its values in the inputs, one behind the other
+    tone: int  # first of its tone classes
+
+    @property
+    def taps(self) -> int:
+        """Its resonators in one chain."""
+        return int(np.prod(self.of.weight.shape[1:]))
+
+
+def _parts(layer: Synapses) -> list[_Part]:
+    found: list[_Part] = []
+    tap = column = element = 0
+    kernels: list[Synapses | Addend] = [layer, *layer.addends]
+    for of, (count, diagonal) in zip(kernels, layer.blocks, strict=True):
+        found.append(_Part(of, diagonal, tap, column, element, tap))
+        tap, column = tap + found[-1].taps, column + count
+        element += int(np.prod(of.in_shape))
+    return found
+
+
+def _one_patch(layer: Synapses) -> Usage:
     """One set of chains, through which the patches go one after another: line and tone of a tap are its own."""
-    groups, outputs, taps = synapses.matrix.shape
-    block, tap = (a.ravel().astype(np.int32) for a in np.indices((groups * outputs, taps)))
-    line, inputs = _lines((block // outputs) * np.int64(taps) + tap, groups * taps)
+    (groups, outputs, columns), series = layer.matrix.shape, layer.series
+    block, tap = (a.ravel().astype(np.int32) for a in np.indices((groups * outputs, series)))
+    column = np.zeros(len(block), np.int64)
+    for part in _parts(layer):
+        own = (tap >= part.tap) & (tap < part.tap + part.taps)
+        apart = (block[own] % outputs) * part.taps if part.diagonal else 0
+        column[own] = part.column + tap[own] - part.tap + apart
+    line, inputs = _lines((block // outputs) * np.int64(columns) + column, groups * columns)
     weight = np.arange(len(block), dtype=np.int32)
     zero = np.zeros_like(block)
-    return Usage(synapses.name, groups * outputs, (1, 1), taps, block, zero, tap, line, weight, tap, inputs, 0)
+    return Usage(layer.name, groups * outputs, (1, 1), series, block, zero, tap, line, weight, tap, inputs, 0)
 
 
 def layer_usage(layer: Synapses, parallel: bool = True) -> Usage:
     """Wiring of a layer: all positions at once, or one patch after another.
 
-    A padded tap is always zero and gets no resonator. Raises InputError where a layer has more than MOST_PLACED.
+    A padded tap is always zero and gets no resonator. What adds up several inputs has the taps of the first nearest to
+    ground, and tone classes of their own for each input. Raises InputError where a layer has more than MOST_PLACED.
     """
-    if layer.addends:
-        raise InputError(f"layer {layer.name}: adds up {1 + len(layer.addends)} inputs; possible here: one input")
-    groups, outputs, taps = layer.matrix.shape
-    _check_size(layer.name, layer.weight.size * (layer.positions if parallel else 1))
+    blocks, series = layer.groups * layer.outputs, layer.series
+    _check_size(layer.name, blocks * series * (layer.positions if parallel else 1))
     if not parallel:
         return _one_patch(layer)
-    channels, height, width = layer.in_shape
-    per_group, kh, kw = layer.weight.shape[1:]
-    (top, left, _, _), (rows, columns) = layer.padding, layer.out_shape[1:]
-    py, px, c, ky, kx = np.indices((rows, columns, per_group, kh, kw), dtype=np.int32, sparse=True)
-    y = py * layer.stride[0] + ky * layer.dilation[0] - top
-    x = px * layer.stride[1] + kx * layer.dilation[1] - left
-    inside = np.broadcast_to((y >= 0) & (y < height) & (x >= 0) & (x < width), (rows, columns, per_group, kh, kw))
-    if not inside.any():
+    parts = _parts(layer)
+    each = [_block(part, layer) for part in parts]
+    position, tap, pixel, tones = (np.concatenate(arrays) for arrays in zip(*each, strict=True))
+    if not len(position):
         _check_size(layer.name, 0)
-    tone = (c * kh + (y + top) // layer.dilation[0] % kh) * kw + (x + left) // layer.dilation[1] % kw
+    order = np.lexsort((tap, position))
+    position, tap, pixel, tones = (a[order] for a in (position, tap, pixel, tones))
+    block = np.repeat(np.arange(blocks, dtype=np.int32), len(tap))
+    position, tap, pixel, tones = (np.tile(a, blocks) for a in (position, tap, pixel, tones))
+    for part in parts:
+        height, width = part.of.in_shape[1:]
+        own = (tap >= part.tap) & (tap < part.tap + part.taps)
+        channel = block[own] if part.diagonal else block[own] // layer.outputs * part.of.weight.shape[1]
+        pixel[own] += part.element + channel * np.int64(height * width)
+    total = sum(int(np.prod(part.of.in_shape)) for part in parts)
+    line, inputs = _lines(pixel, total)
+    weight = block * np.int32(series) + tap
+    grid = layer.out_shape[1], layer.out_shape[2]
+    idle = total - len(inputs)
+    return Usage(layer.name, blocks, grid, series, block, position, tap, line, weight, tones, inputs, idle)
+
+
+def _block(part: _Part, layer: Synapses) -> tuple[Short, Short, Ints, Short]:
+    """Position, tap, value of the input (as of the first channels) and tone class of a block's resonators."""
+    _, height, width = part.of.in_shape
+    per_group, kh, kw = part.of.weight.shape[1:]
+    (top, left, _, _), (rows, columns) = part.of.padding, layer.out_shape[1:]
+    py, px, c, ky, kx = np.indices((rows, columns, per_group, kh, kw), dtype=np.int32, sparse=True)
+    y = py * part.of.stride[0] + ky * part.of.dilation[0] - top
+    x = px * part.of.stride[1] + kx * part.of.dilation[1] - left
+    inside = np.broadcast_to((y >= 0) & (y < height) & (x >= 0) & (x < width), (rows, columns, per_group, kh, kw))
+    tone = (c * kh + (y + top) // part.of.dilation[0] % kh) * kw + (x + left) // part.of.dilation[1] % kw
     pixel = (c * height + y) * np.int64(width) + x
-    kept = np.flatnonzero(inside.reshape(-1, taps))
-    position, tap = (a.astype(np.int32) for a in np.divmod(kept, taps))
-    blocks = groups * outputs
-    block = np.repeat(np.arange(blocks, dtype=np.int32), len(kept))
-    pixels = np.tile(np.broadcast_to(pixel, inside.shape).ravel()[kept], blocks)
-    shift = (block // outputs) * np.int64(per_group * height * width)
-    line, inputs = _lines(pixels + shift, channels * height * width)
-    position, tap = np.tile(position, blocks), np.tile(tap, blocks)
-    tones = np.tile(np.broadcast_to(tone, inside.shape).ravel()[kept], blocks).astype(np.int32)
-    weight = block * np.int32(taps) + tap
-    idle = channels * height * width - len(inputs)
-    return Usage(layer.name, blocks, (rows, columns), taps, block, position, tap, line, weight, tones, inputs, idle)
+    kept = np.flatnonzero(inside.reshape(-1, part.taps))
+    position, tap = (a.astype(np.int32) for a in np.divmod(kept, part.taps))
+    pixels, tones = (np.broadcast_to(a, inside.shape).ravel()[kept] for a in (pixel, tone))
+    return position, tap + np.int32(part.tap), pixels, (tones + part.tone).astype(np.int32)
 
 
 def conflict_graph(inputs: ArrayLike) -> nx.Graph:

@@ -10,7 +10,8 @@ from conftest import complaint
 from resonet.core.errors import InputError
 from resonet.cosim.strip import tree_solver as strip_sweep
 from resonet.cosim.strip.attribution import BASE, PARTS, attribute
-from resonet.cosim.strip.engine import linear_phasors, strip_response
+from resonet.cosim.strip.direct import linear_phasors
+from resonet.cosim.strip.engine import strip_response
 from resonet.cosim.strip.held import coherent_sums, interfering
 from resonet.cosim.strip.layer import solve_layer_windows, strip_weights
 from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances, rectified, strip_pass

@@ -1,11 +1,9 @@
 """Twelve engines that lie, in the place of ngspice: none of their numbers is believed, and none is kept."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from conftest import complaint
+from fakes import EVERY
 
 from resonet.core.errors import EngineError
 from resonet.cosim.feed.store import effective_path, stored_effective_weights
@@ -19,27 +17,6 @@ from resonet.netlist.spice.deck import Deck
 from resonet.sparams.build import combiner_block
 from resonet.sparams.extract import extract
 
-# Runs the true engine, reads the raw file that it left, and writes what LIE makes of it: header, [points, vectors].
-FAKE = """#!{python} -I
-import array, os, re, subprocess, sys, time
-done = subprocess.run([{true!r}, *sys.argv[1:]])
-if "--version" in sys.argv:
-    sys.exit(done.returncode)
-(path,) = [name for name in os.listdir() if name.endswith(".raw")]
-blob, plots = open(path, "rb").read(), []
-while blob:
-    head, _, rest = blob.partition(b"Binary:\\n")
-    width, points = (int(re.search(rb"No. %b: *([0-9]+)" % what, head)[1]) for what in (b"Variables", b"Points"))
-    row = width * (2 if b"complex" in head else 1)
-    values = array.array("d", rest[: 8 * row * points])
-    plots.append([head, [list(values[n * row : (n + 1) * row]) for n in range(points)], row // width])
-    blob = rest[8 * row * points :]
-{lie}
-with open(path, "wb") as file:
-    for head, rows, parts in plots:
-        file.write(head + b"Binary:\\n" + b"".join(array.array("d", row).tobytes() for row in rows))
-"""
-EVERY = "for _, rows, p in plots:\n    for row in rows:\n        row[p:] = [{value} for n, x in enumerate(row[p:])]"
 LIES = {  # what is done to the result, and what is said of it
     "zeros": (EVERY.format(value="0.0"), "every vector of the AC Analysis is zero"),
     "doubled": (EVERY.format(value="2 * x"), "of the largest apart, allowed 1e-06; neither is believed"),
@@ -77,21 +54,6 @@ LIES = {  # what is done to the result, and what is said of it
     "no end to its output": ("while True:\n    os.write(1, b'x' * (1 << 20))", r"more than [\d,]+ bytes of output"),
     "no end": ("time.sleep(1000)", "no end after"),
 }
-
-
-@pytest.fixture
-def lying(tmp_path, monkeypatch):
-    """Put an engine that lies in ngspice's place."""
-    true = find_ngspice()
-
-    def put(lie: str, name: str = "lying") -> Path:
-        program = tmp_path / name
-        program.write_text(FAKE.format(python=sys.executable, true=true, lie=lie))
-        program.chmod(0o755)
-        monkeypatch.setenv("RESONET_NGSPICE", str(program))
-        return program
-
-    return put
 
 
 @pytest.mark.parametrize("lie", LIES)

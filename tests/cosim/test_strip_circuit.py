@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from resonet.core.errors import InputError
-from resonet.cosim.strip.engine import readout_gains, strip_response, strip_scattering
+from resonet.cosim.strip.direct import readout_gains
+from resonet.cosim.strip.engine import strip_response, strip_scattering
 from resonet.cosim.strip.transient import strip_dc_pass, strip_transient
 from resonet.models.line.strip_geometry import Geometry, line_field, tuning_field
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resonet.cosim.strip import tree_solver as strip_sweep
-from resonet.cosim.strip.engine import linear_phasors
+from resonet.cosim.strip.direct import linear_phasors
 from resonet.cosim.strip.forest import COLUMNS, driven_trees, factor_forest, grow_forest, spread, sweep_forest
 from resonet.cosim.strip.passes import layer_resonances, rectified, strip_pass
 from resonet.cosim.strip.stream import stream_windows, streamed_weights

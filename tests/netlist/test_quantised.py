@@ -195,6 +195,42 @@ def test_integers_of_the_image(tmp_path):
     np.testing.assert_allclose(propagate(cnn, x), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("image", [TensorProto.FLOAT, TensorProto.UINT8])
+def test_operators_of_integers(tmp_path, image):
+    """ConvInteger and MatMulInteger of numbers with a scale that is stored, or of an image of integers."""
+    first = "x_q" if image == TensorProto.FLOAT else "image"
+    rows = [node("QuantizeLinear", "image,xs,xz", "x_q")] if image == TensorProto.FLOAT else []
+    rows += [
+        node("ConvInteger", f"{first},w,xz,w0", "c_i", pads=[1, 1, 1, 1], strides=[2, 2]),
+        node("Cast", "c_i", "c_f", to=TensorProto.FLOAT),
+        node("Mul", "c_f,cs", "c"),
+        node("Relu", "c", "r"),
+        node("QuantizeLinear", "r,ys,yz", "r_q"),
+        node("Reshape", "r_q,flat", "f_q"),
+        node("MatMulInteger", "f_q,m,yz", "d_i"),
+        node("Cast", "d_i", "d_f", to=TensorProto.FLOAT),
+        node("Mul", "d_f,ms", "out"),
+    ]
+    rng = np.random.default_rng(6)
+    more = {"w0": np.int8(3), "cs": np.float32(0.00008), "m": rng.integers(-127, 128, (36, 3), np.int8)}
+    held = arrays(**more, flat=np.array([-1, 36]))
+    path = save_graph(tmp_path / "m.onnx", SHAPE, rows, held, ["out"], opset=13, dtype=image)
+    x = rng.integers(0, 256, (3, *SHAPE)).astype(np.uint8)
+    x = x if image == TensorProto.UINT8 else (rng.uniform(-2, 2, (3, *SHAPE))).astype(np.float32)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    [expected] = session.run(None, {"image": x})
+    cnn = read_cnn(path)
+    np.testing.assert_allclose(propagate(cnn, x), expected, atol=1e-5 * np.abs(expected).max())
+    assert [layer.kind for layer in cnn.synapses] == ["conv", "dense"]
+    if image == TensorProto.FLOAT:
+        rows[1].input[2] = "yz"
+        refused(
+            save_graph(tmp_path / "z.onnx", SHAPE, rows, held, ["out"], opset=13, dtype=image),
+            "ConvInteger '/c_i'",
+            "takes 0 as zero of numbers whose zero is 128",
+        )
+
+
 def test_refused(tmp_path):
     dynamic = [
         helper.make_node("DynamicQuantizeLinear", ["image"], ["x", "s", "z"], name="/dynamic"),

@@ -22,6 +22,7 @@ from resonet.sparams.linear import linear_s
 from resonet.sparams.measured import NOT_CAUSAL, fit_part, largest_gain, measured_block, part_from_file
 from resonet.sparams.ngspice import ngspice_s
 from resonet.sparams.passivity import Rational, _crossings, enforced, gain_bounds, lowered
+from resonet.sparams.rounding import rounding
 from resonet.sparams.touchstone import read_touchstone, write_touchstone
 from resonet.sparams.vector_fit import loewner_orders, residues, vector_fit
 
@@ -172,24 +173,63 @@ def test_what_is_causal(told):
     assert not_causal(network(lossy, f), poles, float(off))
 
 
-def test_a_rounded_lossless_line_has_a_gain_within_tolerance(told):
+def lossless(f):
+    """A line of 50 ps without loss."""
+    s = np.zeros((len(f), 2, 2), complex)
+    s[:, 0, 1] = s[:, 1, 0] = np.exp(-2j * np.pi * f * 5e-11)
+    return s
+
+
+def test_a_gain_that_rounding_explains_is_no_fault_and_any_other_is_told(told):
     f = np.linspace(1e9, 10e9, 101)
-    turn = np.exp(-2j * np.pi * f * 5e-11)
-    s = np.zeros((101, 2, 2), complex)
-    s[:, 0, 1] = s[:, 1, 0] = np.round(turn.real, 4) + 1j * np.round(turn.imag, 4)
+    s = np.round(lossless(f).real, 4) + 1j * np.round(lossless(f).imag, 4)
     part = fit_part(network(s, f), "line", seconds=0.5)
     assert 1 < part.data_gain < 1.0001
     assert part.rms_error < 1e-4
     assert part.change < 2e-4
     assert gain_bounds(part.rational)[1] <= 1
-    gain = told[0]
+    assert not told
+    some = s * (1 + 1e-4 * np.pi)  # no digits any more: nothing explains 0.003 dB
+    part = fit_part(network(some, f), "line", seconds=0.0)
+    gain = told.pop(0)
     assert (gain.code, gain.value, gain.limit) == ("part-gain", part.data_gain, 1.0)
+    coarse = np.round(some.real, 5) + 1j * np.round(some.imag, 5)
+    part = fit_part(network(coarse, f), "line", seconds=0.0)
+    gain = next(entry for entry in told if entry.code == "part-gain")
+    assert (gain.value, gain.limit) == (part.data_gain, pytest.approx(1 + np.sqrt(2) * 1e-5, abs=1e-12))
+    assert "the file has 0.0033 dB of gain, more than its digits explain, the model has none" in gain.text
     louder = network(1.009 * s, f)
     assert fit_part(louder, "line", seconds=0.0).data_gain == pytest.approx(1.009, rel=1e-4)
     with pytest.raises(InputError, match=r"not passive, 1\.009.* or 0\.05 dB above: --passive-tolerance"):
         fit_part(louder, "line", tolerance=0.05)
     with pytest.raises(InputError, match="not passive"):
         fit_part(network(1.02 * s, f), "line")
+
+
+def written(s, form, digits):
+    """S as a file would give it back: ri, ma or db, fixed notation or with an exponent."""
+    pairs = {
+        "ri": (s.real, s.imag),
+        "ma": (np.abs(s), np.degrees(np.angle(s))),
+        "db": (20 * np.log10(np.abs(s)), np.degrees(np.angle(s))),
+    }[form]
+    a, b = (np.vectorize(lambda v: float(format(v, digits)))(part) for part in pairs)
+    if form == "ri":
+        return a + 1j * b
+    return (a if form == "ma" else 10 ** (a / 20)) * np.exp(1j * np.radians(b))
+
+
+@pytest.mark.parametrize("form", ["ri", "ma", "db"])
+@pytest.mark.parametrize("digits", [".3f", ".5f", ".4e", ".6e"])
+def test_digits_of_a_file_are_seen_in_its_numbers(form, digits):
+    rng = np.random.default_rng(4)
+    s = 0.9 * rng.uniform(0.001, 1, (60, 2, 2)) * np.exp(1j * rng.uniform(-np.pi, np.pi, (60, 2, 2)))
+    found = rounding(written(s, form, digits))
+    off = float(np.abs(written(s, form, digits) - s).max())
+    assert off <= found * (1 + 1e-9)
+    assert found < 40 * off  # of decibels and degrees the worst of both at once, at the largest entry
+    assert rounding(s) == 0
+    assert rounding(np.zeros((5, 1, 1))) == 0
 
 
 def test_a_matched_part(tmp_path):

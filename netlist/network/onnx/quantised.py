@@ -24,7 +24,8 @@ MOVES = frozenset([
     "Slice", "SpaceToDepth", "Squeeze", "Tile", "Transpose", "Unsqueeze",
 ])
 # fmt: on
-OF_THE_IMAGE = frozenset(["DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul"])
+OF_THE_IMAGE = frozenset(["DynamicQuantizeLinear", "DynamicQuantizeMatMul"])
+INTEGERS = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
 MOST_BITS = 32
 
 
@@ -67,7 +68,7 @@ def without_codes(
 
 
 def _is_quantised(node: Node) -> bool:
-    known = ("QuantizeLinear", "DequantizeLinear", "Quant", *OF_THE_IMAGE, *_OPERATORS)
+    known = ("QuantizeLinear", "DequantizeLinear", "Quant", *OF_THE_IMAGE, *INTEGERS, *_OPERATORS)
     return node.op in known or node.domain == DOMAIN
 
 
@@ -87,7 +88,9 @@ def _follow(node: Node, codes: _Codes, number_of: Callable[[str], float | None])
             "takes the scale of each image from itself, which fixed weights cannot; possible: static quantisation "
             "(QuantizeLinear and DequantizeLinear with constants)"
         )
-    if node.op == "Quant" and node.domain in QONNX:
+    if node.op in INTEGERS and node.domain in STANDARD:
+        _integers(node, codes, number_of)
+    elif node.op == "Quant" and node.domain in QONNX:
         low, high = _range(node, number_of)
         codes.make("Rounded", node, node.inputs[:3], result, low=low, high=high)
     elif node.op == "QuantizeLinear" and node.domain in STANDARD:
@@ -111,6 +114,32 @@ def _follow(node: Node, codes: _Codes, number_of: Callable[[str], float | None])
             "computes with the integers of a QuantizeLinear; possible: a DequantizeLinear in between, or operators "
             f"that move data ({', '.join(sorted(MOVES))}), Clip, {', '.join(sorted(_OPERATORS))}"
         )
+
+
+def _integers(node: Node, codes: _Codes, number_of: Callable[[str], float | None]) -> None:
+    """Append a ConvInteger or MatMulInteger: numbers times weights, in units of the numbers' scale."""
+    source, result = node.inputs[0], node.outputs[0]
+    weight, point, own = (*node.inputs, "", "", "")[1:4]
+    points = [number_of(name) if name else 0.0 for name in (point, own)]
+    if weight in codes.dynamic or None in points:
+        raise InputError(
+            "has weights or zero points that are no constants of one number; possible: one zero point each"
+        )
+    names = [f"{result}\0{what}" for what in ("real", "zero", "unit", "weight")]
+    if source in codes.real:
+        real, scale, zero = codes.real[source]
+        theirs = number_of(zero) if zero else 0.0
+        if theirs != points[0]:
+            raise InputError(f"takes {points[0]:g} as zero of numbers whose zero is {theirs}; possible: the same zero")
+        codes.make("Reciprocal", node, (scale,), names[2])
+    else:  # an image of integers
+        real = names[0]
+        codes.made.append(Node("Constant", "", node.name, (), (names[2],), {"value_float": 1.0}))
+        codes.made.append(Node("Constant", "", node.name, (), (names[1],), {"value_float": points[0]}))
+        codes.make("Cast", node, (source,), f"{real}\0", to=1)
+        codes.make("Sub", node, (f"{real}\0", names[1]), real)
+    codes.make("DequantizeLinear", node, (weight, names[2], *[own] * bool(own)), names[3])
+    codes.made.append(replace(node, op=INTEGERS[node.op], domain="", inputs=(real, names[3]), outputs=(result,)))
 
 
 def _on_numbers(node: Node, codes: _Codes) -> None:
