@@ -4,7 +4,11 @@ import ctypes.util
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
+from resonet.core.errors import InputError, PluginError
+from resonet.core.plugins import Plugin, installed
+from resonet.core.registry import Registry
 from resonet.cosim.ngspice.run import EngineError, find_ngspice, ngspice_version, run_deck
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE
@@ -53,6 +57,37 @@ def _engine() -> list[Finding]:
     return [*found, Finding("ngspice runs", "", True, f"a divider of 1 V gave {value} V, not 0.5 V")]
 
 
+def _plugins() -> list[Finding]:
+    """Every plug-in, and whether it loads and fits."""
+    from resonet.cli.registry import GROUP, find_command
+    from resonet.cosim.weights.engines import ENGINES
+    from resonet.models.device.registry import DEVICES
+    from resonet.netlist.network.activations.registry import ACTIVATIONS
+    from resonet.netlist.network.onnx.operators.registry import TABLE
+    from resonet.netlist.spice.registry import DIALECTS
+    from resonet.netlist.strip.arrangement import ARRANGEMENTS
+
+    registries: list[Registry[Any, Any]] = [DEVICES, ACTIVATIONS, TABLE, ENGINES, DIALECTS, ARRANGEMENTS]
+    known = {registry.group: registry for registry in registries}
+    found = []
+    for entry in installed():
+        plugin, remedy = Plugin(entry), ""
+        try:
+            plugin.load()
+            if entry.group in known:
+                known[entry.group].plugged()
+            elif entry.group == GROUP:
+                find_command(entry.name)
+            else:
+                raise PluginError(f"{plugin}: no such kind of plug-in; possible: {', '.join((*known, GROUP))}")
+        except InputError as error:
+            # of another plug-in of the group: that is told in its own row
+            remedy = str(error) if str(error).startswith(str(plugin)) else ""
+        version = f" {entry.dist.version}" if entry.dist else ""
+        found.append(Finding(f"plug-in {entry.name}", "" if remedy else f"{plugin.package}{version}", True, remedy))
+    return found
+
+
 def examine() -> list[Finding]:
     """Look at everything that resonet uses."""
     library = ctypes.util.find_library("ngspice") or ""
@@ -62,4 +97,5 @@ def examine() -> list[Finding]:
         *(_package(name, True, f"pip install {name}") for name in REQUIRED),
         Finding("libngspice", library, False, "for PySpice in process: apt-get install libngspice0"),
         *(_package(name, False, f"pip install {name} ({why})") for name, why in OPTIONAL.items()),
+        *_plugins(),
     ]

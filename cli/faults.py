@@ -10,20 +10,15 @@ import tempfile
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
-__all__ = ["complain", "guarded", "visible"]
+from resonet.core.text import visible
+
+__all__ = ["complain", "guarded"]
 
 INTERRUPTED = 130
 
 
 class _Told(SystemExit):
     """The end of a run whose line was written."""
-
-
-def visible(text: str, keep: str = "") -> str:
-    """Text that a terminal only prints: what else it would do to it is shown as an escape, but for `keep`."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 def complain(message: str) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from resonet.cli.faults import complain, guarded, visible
+from resonet.cli.faults import complain, guarded
 from resonet.cli.options import Strict
 from resonet.core.errors import InputError
+from resonet.core.text import visible
 
 __all__ = ["app", "main"]
 

@@ -35,7 +35,9 @@ __all__ = [
 
 PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
-DESIGN = ("design.toml", "model.onnx", "program.npz", "calibrated.npz", "earlier.npz")
+CALIBRATION = ("calibrated.npz", "earlier.npz")
+DESIGN = ("design.toml", "model.onnx", "program.npz", *CALIBRATION)
+UNCALIBRATED = ("plan", "layout")  # commands that ask for no program, so that a calibration changes nothing in them
 MOST_BYTES = 20_000_000  # of a record: what a command printed
 OUTPUT = ("-o", "--out")
 UNKNOWN = frozenset({"resonet.commands", "resonet.engines"})  # groups of plug-ins that may run other programs
@@ -94,7 +96,7 @@ def _file_hashes(arguments: Sequence[str], place: Path) -> dict[str, str]:
         if path.is_file():
             files = [path, path.parent / "model.onnx"] if path.name == "design.toml" else [path]
         else:
-            files = [path / name for name in DESIGN]
+            files = [path / name for name in DESIGN if arguments[0] not in UNCALIBRATED or name not in CALIBRATION]
         files += [file for model in files if model.suffix != ".npz" and model.is_file() for file in data_files(model)]
         found |= {str(file): file_hash(file) for file in files if file.is_file()}
     return found
@@ -146,7 +148,9 @@ def runs_folder(arguments: Sequence[str], place: Path) -> Path:
     for path in [*_inputs(arguments, place), *_outputs(arguments, place)]:
         if (path / "design.toml").is_file():
             return path / "runs"
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without HOME
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(cache):  # noqa: PTH117 - the XDG specification: a relative path is ignored
+        cache = os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without HOME
     return Path(cache) / "resonet" / "runs"
 
 

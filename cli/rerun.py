@@ -85,6 +85,7 @@ def _run(arguments: list[str], seldom: float) -> None:
     """Run a command, and store what came of it. Raises SystemExit."""
     from resonet.cli import main
     from resonet.core.files import written_files
+    from resonet.netlist.design.written import WRITTEN
 
     if not _is_stored(arguments[0]):
         main.main()
@@ -98,7 +99,9 @@ def _run(arguments: list[str], seldom: float) -> None:
         status = _ended(error)
         after, seconds = dependencies(arguments, place), time.perf_counter() - begin
         if status is not None and seconds > seldom and _repeats(arguments, before, after):
-            files = {str(path.absolute()): file_hash(path) for path in dict.fromkeys(written) if path.is_file()}
+            # the list of decks grows with what other commands write, and is no result
+            kept = [path for path in dict.fromkeys(written) if path.is_file() and path.name != WRITTEN]
+            files = {str(path.absolute()): file_hash(path) for path in kept}
             date = datetime.now().isoformat(" ", "seconds")
             told = (out.kept.getvalue(), err.kept.getvalue())
             write_record(Record(arguments, str(place), after, status, *told, files, seconds, date))

@@ -54,12 +54,22 @@ def _design_folder(values: Mapping[str, Any]) -> Path | None:
 def _keep(folder: Path, name: str, found: list[Warned]) -> None:
     """The warnings of this run in the design folder, in place of those of the last."""
     path = warnings_file(folder, name)
-    if not found:
-        path.unlink(missing_ok=True)
-        return
-    with new_file(path) as temporary:
-        text = json.dumps([asdict(entry) for entry in found], indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    try:
+        if not found:
+            path.unlink(missing_ok=True)
+            return
+        with new_file(path) as temporary:
+            text = json.dumps([asdict(entry) for entry in found], indent=1, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:  # they were shown, and stand in the JSON
+        warning(f"resonet: {path}: not written ({error.strerror or error})")
+
+
+def _lacks_what_was_asked(context: typer.Context, found: list[Warned]) -> bool:
+    """Whether a file could not be written, in a place that somebody named with -o."""
+    places = [entry.name or "" for entry in context.command.params if "--out" in entry.opts]
+    named = any(str(getattr(context.get_parameter_source(name), "name", "")) == "COMMANDLINE" for name in places)
+    return named and any(entry.code == "not-written" for entry in found)
 
 
 def _show_python_warning(
@@ -95,7 +105,7 @@ def _run(name: str, command: Command, context: typer.Context, strict: bool, valu
         _keep(folder, name, found)
     if ended is not None and ended.exit_code:
         raise ended
-    if strict and found:
+    if (strict and found) or _lacks_what_was_asked(context, found):
         raise typer.Exit(1)
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from rich.console import Console
 
-from resonet.cli.faults import visible
 from resonet.core.numbers import engineering
+from resonet.core.text import visible
 from resonet.core.validity import given
 
 if TYPE_CHECKING:

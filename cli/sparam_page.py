@@ -1,5 +1,6 @@
 """What `resonet sparams` computes and writes: blocks, plots, sweeps, comparison, data sheet."""
 
+import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from resonet.core.decibel import level
 from resonet.core.errors import InputError
-from resonet.core.parameters import parameter, parse
+from resonet.core.parameters import check_value, parameter, parse
 from resonet.core.types import Array, Done
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import write_deck
@@ -20,6 +21,7 @@ from resonet.sparams.extract import Engine, extract
 from resonet.sparams.grid import missed, refine, seen_resonances
 from resonet.sparams.measured import TOLERANCE, FittedPart, part_from_file
 from resonet.sparams.window import (
+    PARTS,
     Kind,
     default_engine,
     default_grid,
@@ -39,6 +41,7 @@ __all__ = [
     "Options",
     "Units",
     "block_page",
+    "check_parts",
     "compare_page",
     "layer_parts",
     "plot_page",
@@ -48,7 +51,12 @@ __all__ = [
 ]
 
 
-OPTION_OF = {"tuning": "--sweep", "temperature": "--sweep", "width": "--tuning-width"}
+OPTION_OF = {
+    "tuning": "--sweep tuning",
+    "temperature": "--sweep temperature",
+    "width": "--tuning-width",
+    "tolerance": "--passive-tolerance",
+}
 
 
 UNITS = {
@@ -74,8 +82,11 @@ class Units:
 
     @classmethod
     def si(cls, name: str, text: str) -> float:
-        """SI value of such an option. Raises InputError."""
-        return float(parse(text, cls.__dataclass_fields__[name], OPTION_OF.get(name, f"--{name}")))
+        """SI value of such an option, within its range, however it is given. Raises InputError."""
+        spec, option = cls.__dataclass_fields__[name], OPTION_OF.get(name, f"--{name}")
+        value = float(parse(text, spec, option))
+        check_value(value, spec, option)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,7 @@ class Options:
     ports: tuple[str, ...] = ()
     impedance: tuple[str, ...] = ()  # 75Ohm, or NAME=75Ohm
     touchstone: str = "1"
+    parts: tuple[tuple[str, Path], ...] = ()  # measured parts in the block: kind, file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +129,27 @@ class BlockPage:
         db, at = level(self.network.s), [int(np.abs(self.network.f - f).argmin()) for f in self.channels]
         rows = zip(self.channels, self.resonances, at, strict=True)
         return [(float(f), float(f_res), float(db[n, 1, 0]), float(db[n, 0, 0])) for f, f_res, n in rows]
+
+
+def check_parts(parts: tuple[str, ...], kind: Kind, metrics: bool) -> tuple[tuple[str, Path], ...]:
+    """Kind and file of the measured parts KIND=FILE that the block holds.
+
+    InputError for one that changes nothing: neither the block nor the data sheet (--metrics) holds it.
+    """
+    held = PARTS["bus"] if metrics else PARTS[kind]
+    for text in parts:
+        name, equals, _ = text.partition("=")
+        if not equals or name not in PARTS["bus"]:
+            said = f"part {name[:40]!r}: unknown" if equals else f"part {text[:60]!r}"
+            raise InputError(f"{said}; possible: {', '.join(f'{x}=FILE' for x in PARTS['bus'])}, each once")
+        if name not in held:
+            blocks = ", ".join(f"--block {block}" for block, inside in PARTS.items() if name in inside)
+            raise InputError(
+                f"part {text[:60]!r}: changes nothing, block {kind} holds no {name}; possible: "
+                f"{', '.join(f'{x}=FILE' for x in held)}; {name} with {blocks} or with --metrics"
+            )
+    pairs = [text.partition("=") for text in parts]
+    return tuple((name, Path(file)) for name, _, file in pairs if name in PARTS[kind])
 
 
 def layer_parts(
@@ -161,6 +194,15 @@ def _bias_tag(bias: float) -> str:
     return f"_{bias * 1e6:g}ua".replace("-", "m").replace(".", "p") if bias else ""
 
 
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _parts_tag(options: Options) -> str:
+    """What tells results of a block with measured parts from those of others: kinds, first digits of the files' hashes."""
+    return "".join(f"_{kind}{_digest(file)[:6]}" for kind, file in sorted(options.parts))
+
+
 def _extracted(block: Block, f: Array, engine: Engine, options: Options, folder: Path) -> tuple["Network", Path]:
     """The network, named after block, bias, engine and program; its Touchstone file, and ngspice's deck, written."""
     from resonet.sparams.touchstone import provenance, write_touchstone
@@ -173,6 +215,7 @@ def _extracted(block: Block, f: Array, engine: Engine, options: Options, folder:
     version, ending = ("2.0", "ts") if options.touchstone == "2" else ("1.0", f"s{network.nports}p")
     path = folder / "results" / f"{network.name}.{ending}"
     header = provenance(network, engine, deck.text)
+    header += [f"measured {kind}: {file.name[:60]}, sha256 {_digest(file)}" for kind, file in options.parts]
     return network, write_touchstone(network, path, version, header)  # type: ignore[arg-type]
 
 
@@ -192,6 +235,7 @@ def block_page(
 
     stand = stand or layer_stand(design)
     bare = wanted_block(design, options, stand)
+    bare = replace(bare, name=bare.name + _parts_tag(options))
     block = replace(bare, name=bare.name + _bias_tag(options.bias))
     f = default_grid(design, options.layer, options.bus, sweep[2], sweep[0], sweep[1])
     seen = seen_resonances(block)
@@ -203,7 +247,7 @@ def block_page(
     chain = options.kind == "chain" and block.port_names == ["rf", "far"]
     written = []
     if chain and options.bias:
-        silent = wanted_block(design, replace(options, bias=0.0), stand)
+        silent = replace(wanted_block(design, replace(options, bias=0.0), stand), name=bare.name)
         unbiased, path = _extracted(silent, fine, engine, options, folder)
         written.append(path)
     network, path = _extracted(block, fine, engine, options, folder)

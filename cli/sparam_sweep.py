@@ -12,6 +12,7 @@ from resonet.core.types import Array
 from resonet.netlist.design.design import Design
 from resonet.sparams.build import Stand
 from resonet.sparams.extract import extract
+from resonet.sparams.window import check_bias
 
 __all__ = ["check_request", "sweep_page", "swept_values"]
 
@@ -93,8 +94,10 @@ def sweep_page(
     return files + save(family, folder / "report", f"{stem}_curves")
 
 
-def check_request(kinds: tuple[str, ...], sweep: str | None, drift: tuple[str, ...], width: str) -> None:
-    """Refuse what cannot be drawn before anything is computed or written. Raises InputError."""
+def check_request(
+    design: Design, kinds: tuple[str, ...], sweep: str | None, drift: tuple[str, ...], width: str
+) -> None:
+    """Refuse what cannot be drawn or swept before anything is computed or written. Raises InputError."""
     from resonet.report.sparam_figures import PLOTS
 
     unknown = [kind for kind in kinds if kind not in PLOTS]
@@ -104,4 +107,6 @@ def check_request(kinds: tuple[str, ...], sweep: str | None, drift: tuple[str, .
     Units.si("width", width)
     _drifts(drift)
     if sweep:
-        swept_values(sweep)
+        name, values = swept_values(sweep)
+        if name == "bias":
+            check_bias(design, values[0], values[-1])

@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
 
-__all__ = ["ChildEnded", "ChildTimeout", "Finished", "OutputTooLong", "end_children", "is_starting", "run_child"]
+__all__ = [
+    "ChildEnded",
+    "ChildTimeout",
+    "Finished",
+    "OutputTooLong",
+    "end_children",
+    "ended_by",
+    "is_starting",
+    "run_child",
+]
 
 LOOK = 0.1  # s between two looks at what may end a run
 MOST_OUTPUT = 64 << 20  # bytes
@@ -55,6 +64,17 @@ class Finished:
     status: int
     out: bytes
     err: bytes
+
+
+def ended_by(status: int) -> str:
+    """An exit status in words; negative: the signal that ended the program."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        return f"ended by signal {-status}"
+    return f"ended by {name} ({signal.strsignal(-status)})"
 
 
 class _Children:

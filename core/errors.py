@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-__all__ = ["EngineError", "InputError"]
+__all__ = ["EngineError", "InputError", "PluginError"]
 
 
 class InputError(ValueError):
     """Something given from outside cannot be used. The text names the file, layer or value, and what is possible."""
+
+
+class PluginError(InputError):
+    """A package of somebody else cannot be used: nothing that a user gave is to blame. The text names the package."""
 
 
 class EngineError(RuntimeError):

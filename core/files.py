@@ -13,7 +13,17 @@ from typing import Any
 from resonet.core.errors import InputError
 from resonet.core.leftovers import draft_path, forget_draft, sweep_once
 
-__all__ = ["new_file", "read_bytes", "read_json", "read_text", "read_toml", "sync_file", "toml_line", "written_files"]
+__all__ = [
+    "naming",
+    "new_file",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "read_toml",
+    "sync_file",
+    "toml_line",
+    "written_files",
+]
 
 
 MOST_BYTES = 4_000_000  # of a TOML or JSON file: design.toml of a thousand layers has half of one
@@ -154,21 +164,38 @@ def sync_file(path: Path) -> None:
 
 
 @contextmanager
+def naming(path: Path, draft: Path | None = None) -> Iterator[None]:
+    """An OSError that names no file, or one that is or lies in `draft`, names `path`: what was being written."""
+    try:
+        yield
+    except OSError as error:
+        found = error.filename
+        if found is None:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        if draft is None or not isinstance(found, str | os.PathLike) or not Path(found).is_relative_to(draft):
+            raise
+        raise OSError(error.errno, error.strerror, str(path / Path(found).relative_to(draft))) from error
+
+
+@contextmanager
 def new_file(path: Path, durable: bool = False) -> Iterator[Path]:
     """A temporary name beside `path`; renamed to it at the end, removed if something fails.
 
     `durable`: it is on the disk before it is renamed, so that a loss of power leaves the old file or the new one whole.
+    An OSError of the draft, or of no file in particular such as that of a full disk, names `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     sweep_once(path.parent.absolute())
     temporary = draft_path(path.parent, path.name, path.suffix)
     try:
-        temporary.touch(0o644)
-        yield temporary
-        temporary.chmod(0o644)
-        if durable:
-            sync_file(temporary)
-        temporary.replace(path)
+        with naming(path, temporary):
+            temporary.touch(0o644)
+            yield temporary
+            temporary.chmod(0o644)
+            if durable:
+                sync_file(temporary)
+            temporary.replace(path)
         _note(path)
     finally:
         temporary.unlink(missing_ok=True)

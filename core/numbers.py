@@ -10,9 +10,10 @@ fm^2 would be (fm)²: units that begin with a power or a reciprocal have none, h
 
 import math
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
-__all__ = ["engineering", "has_prefix", "quantity", "read_list", "read_number", "read_whole"]
+__all__ = ["engineering", "has_prefix", "mixed_units", "quantity", "read_list", "read_number", "read_whole"]
 
 LONGEST = 100  # characters: more than any number has
 PREFIXES = {"Q": 30, "R": 27, "Y": 24, "Z": 21, "E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "K": 3}
@@ -102,12 +103,17 @@ def read_list(text: str, unit: str = "", most: int = 10_000) -> list[str]:
     words = text.split(",")
     if len(words) > most:
         raise ValueError(f"{len(words):,} numbers; at most {most:,}")
-    bare = [not word.strip() or word.strip()[-1] in "0123456789." for word in words]
-    if unit and len(set(bare)) > 1:
+    if mixed_units(words, unit):
         raise ValueError(
             f"a comma stands between numbers: write a decimal point, and {unit} behind every number or none"
         )
     return words
+
+
+def mixed_units(words: Sequence[str], unit: str) -> bool:
+    """Whether some of several numbers carry a unit or prefix and some do not, so that two things may be meant."""
+    bare = [not word.strip() or word.strip()[-1] in "0123456789." for word in words]
+    return bool(unit) and len(set(bare)) > 1
 
 
 def quantity(value: float | str, unit: str) -> str | float | int:

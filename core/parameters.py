@@ -22,6 +22,7 @@ from resonet.core.numbers import quantity, read_number, read_whole
 __all__ = [
     "Interface",
     "check",
+    "check_value",
     "describe",
     "known_parameter",
     "parameter",
@@ -83,8 +84,13 @@ def check(record: Any, section: str) -> None:
         value = getattr(record, spec.name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f"{section}.{spec.name} = {value!r}: a number is expected, {describe(spec)}")
-        if not (spec.metadata["low"] <= value <= spec.metadata["high"]):
-            raise InputError(f"{section}.{spec.name} = {value:g}: must be within {describe(spec)}")
+        check_value(value, spec, f"{section}.{spec.name}")
+
+
+def check_value(value: float, spec: "Field[Any]", name: str) -> None:
+    """Raise InputError, with the name that the value was given by, where it lies outside its range (NaN does)."""
+    if not spec.metadata["low"] <= value <= spec.metadata["high"]:
+        raise InputError(f"{name} = {value:g}: must be within {describe(spec)}")
 
 
 def parse(text: object, spec: "Field[Any]", section: str) -> Any:

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from resonet.core.errors import InputError
+from resonet.core.errors import PluginError
 from resonet.core.sources import folder_hash
 
 __all__ = ["Plugin", "forget_plugins", "installed", "plugged", "plugged_code", "plugged_groups"]
@@ -42,12 +42,12 @@ class Plugin:
         return self.entry.dist.name if self.entry.dist else "unknown"
 
     def load(self) -> Any:
-        """The object. Raises InputError, one line, for whatever happens in somebody else's module."""
+        """The object. Raises PluginError, one line, for whatever happens in somebody else's module."""
         try:
             return self.entry.load()
         except (Exception, SystemExit) as error:
             why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise InputError(f"{self}: does not load ({why}); possible: mend or remove the package") from error
+            raise PluginError(f"{self}: does not load ({why}); possible: mend or remove the package") from error
 
     def code(self) -> str:
         """What its answers depend on: name and version of the package, hash of the files that the entry is part of."""
@@ -91,13 +91,13 @@ def plugged_groups() -> frozenset[str]:
 def plugged(group: str) -> Mapping[str, Plugin]:
     """Every entry point of a group by its name, in that order; none is loaded.
 
-    Raises InputError that names the entry and its package for two of a name.
+    Raises PluginError that names the entry and its package for two of a name.
     """
     found: dict[str, Plugin] = {}
     for entry in sorted(installed().select(group=group), key=lambda entry: (entry.name, entry.value)):
         plugin = Plugin(entry)
         if entry.name in found:
-            raise InputError(f"{plugin}: there is another of that name, {found[entry.name]}; possible: one of a name")
+            raise PluginError(f"{plugin}: there is another of that name, {found[entry.name]}; possible: one of a name")
         found[entry.name] = plugin
     return found
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from resonet.core.errors import InputError
+from resonet.core.errors import InputError, PluginError
 from resonet.core.plugins import installed, plugged
 
 __all__ = ["Fit", "Registry", "classes_in", "modules_in", "named"]
@@ -107,7 +107,7 @@ class Registry(Mapping[Key, Record], Generic[Key, Record]):
             if known is not None and (known.thing is not thing or "" != known.plugin != plugin != ""):
                 raise InputError(f"{self.what} {_told(key)}: there is one already; possible: one of a name")
         except InputError as error:
-            raise InputError(f"{plugin}: {error}" if plugin else str(error)) from None
+            raise (PluginError(f"{plugin}: {error}") if plugin else InputError(str(error))) from None
         table.setdefault(key, _Held(record, thing, code, plugin))
         return key
 

@@ -16,7 +16,7 @@ from resonet.models.neuron.electronics import Amplifier
 from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.complete import FullResonator
 from resonet.models.resonator.macrospin import Macrospin
-from resonet.report.characteristic_parts import BIASES, Characteristic, largest_deviation, scaled
+from resonet.report.characteristic_parts import BIASES, SOLVED, STEPPED, Characteristic, scaled
 from resonet.report.device_figures import Colour, Panel, Series
 from resonet.report.junction_curves import (
     free_curves,
@@ -44,8 +44,8 @@ def _neuron(device: Any, name: str, spice: bool, sheet: Characteristic) -> None:
     if spice:
         power, frequency = oscillator_points(at, name, asdict(device))
         heard = np.isfinite(frequency) & (at > device.ith)
-        sheet.deviation["power"] = largest_deviation(power, device.power(at))
-        sheet.deviation["frequency"] = float(np.abs(frequency / device.frequency(at) - 1)[heard].max())
+        sheet.compare("power", power, device.power(at), STEPPED)
+        sheet.compare("frequency", frequency[heard], device.frequency(at)[heard], STEPPED, each=True)
         powers.append(Series("ngspice transient", at * ix, power * px, "fourth", points=True))
         tones.append(Series("ngspice transient", at[heard] * ix, frequency[heard] * fx, "fourth", points=True))
     sheet.panels += [
@@ -68,7 +68,7 @@ def _amplifier(device: Amplifier, spice: bool, sheet: Characteristic) -> None:
     sheet.values |= {"input at 1 dB compression, dBm": float(dbm(np.array(at_p1db))), "saturation, V": device.vsat}
     if spice:
         points = compression_points(few, f, asdict(device))
-        sheet.deviation["compression"] = float(np.abs(points / device.compressed(few, f) - 1).max())
+        sheet.compare("compression", points, device.compressed(few, f), STEPPED, each=True)
         levels.append(Series("ngspice transient", dbm(few), dbm(points), "fourth", points=True))
         gains.append(Series("ngspice transient", dbm(few), level(points / few, 1e-8), "fourth", points=True))
     sheet.panels += [
@@ -95,7 +95,7 @@ def _line(device: Line, name: str, spice: bool, sheet: Characteristic) -> None:
             series.append(Series(f"ladder of {SECTIONS}", f * fx, level(rungs, 1e-8), "second", dashed=True))
         if got is not None:
             form = scattering(ladder_abcd(at, device) if ladder else abcd(at, device))[:, row, 0]
-            sheet.deviation[f"{what}, ladder of {SECTIONS}" if ladder else what] = float(np.abs(got[n] - form).max())
+            sheet.compare(f"{what}, ladder of {SECTIONS}" if ladder else what, got[n], form, SOLVED, scale=1.0)
             series.append(Series("ngspice .ac", at * fx, level(got[n], 1e-8), "fourth", points=True))
         panels.append(Panel(f"|{what}| in 50 Ω", f"frequency, {fu}", "dB", tuple(series)))
     sheet.panels += panels
@@ -106,16 +106,18 @@ def _cell(device: CrossbarCell, spice: bool, sheet: Characteristic) -> None:
     volts, few = np.linspace(-0.5, 0.5, 101), np.linspace(-0.5, 0.5, 6)
     largest = 0.5 * float(conductance(1.0, device))
     ix, iu = scaled("A", largest)
-    series, worst = [], 0.0
-    for state, colour in zip((0.0, 0.5, 1.0), BIASES, strict=True):
+    series, found, states = [], [], (0.0, 0.5, 1.0)
+    for state, colour in zip(states, BIASES, strict=True):
         siemens = float(conductance(state, device))
         series.append(Series(f"state {state:g}: {1 / siemens:.4g} Ω", volts, volts * siemens * ix, colour))
         if spice:
             points = current_points(few, device.SPICE.name, asdict(device) | {"state": state})
-            worst = max(worst, float(np.abs(points - few * siemens).max()) / largest)
+            found.append(points)
             series.append(Series("", few, points * ix, colour, points=True))
     if spice:
-        sheet.deviation["current"] = worst
+        sheet.compare(
+            "current", np.array(found), np.array([few * float(conductance(s, device)) for s in states]), SOLVED
+        )
     sheet.panels.append(Panel("Crossbar cell (circles: ngspice)", "voltage, V", f"current, {iu}", tuple(series)))
 
 

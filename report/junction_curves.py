@@ -21,7 +21,7 @@ from resonet.models.resonator.complete import FullResonator, impedance, rectifie
 from resonet.models.resonator.forced_oscillation import forced_voltage
 from resonet.models.resonator.macrospin import Macrospin
 from resonet.models.resonator.macrospin_linear import diode_response, linear_map, linearise
-from resonet.report.characteristic_parts import BIASES, Characteristic, largest_deviation, scaled
+from resonet.report.characteristic_parts import BIASES, SOLVED, STEPPED, Characteristic, largest_deviation, scaled
 from resonet.report.device_figures import Panel, Series
 
 __all__ = ["free_curves", "full_curves", "impedance_curves", "macrospin_curves", "rectification_curves"]
@@ -55,13 +55,14 @@ def rectification_curves(device: AutoOscillator, spice: bool, sheet: Characteris
         values = asdict(device)
         points = rectified_linear(at, values)
         law_at = rectification(at, device.f0, device.damping, sensitivity, device.psi)
-        sheet.deviation["rectified voltage, fidelity 1"] = largest_deviation(points, law_at)
+        sheet.compare("rectified voltage, fidelity 1", points, law_at, SOLVED)
         curves.append(Series("ngspice .ac", at * fx, points * vx, "first", points=True))
         tones = np.concatenate([at, np.full(len(few), best)])
         watts = np.concatenate([np.full(len(at), large), few])
         got, model = rectified_transient(tones, watts, values, 40), forced_voltage(device, tones, watts)
-        sheet.deviation["rectified voltage at threshold power, fidelity 2"] = largest_deviation(got[:11], model[:11])
-        sheet.deviation["rectified voltage against power, fidelity 2"] = float(np.abs(got[11:] / model[11:] - 1).max())
+        limit = STEPPED + device.damping  # the law turns with the precession, which leaves a part of the order of α
+        sheet.compare("rectified voltage at threshold power, fidelity 2", got[:11], model[:11], limit)
+        sheet.compare("rectified voltage against power, fidelity 2", got[11:], model[11:], limit, each=True)
         curves.append(Series("ngspice transient", at * fx, got[:11] / large * vx, "fourth", points=True))
         growth.append(Series("ngspice transient", few * px, np.abs(got[11:]), "fourth", points=True))
     sheet.panels += [
@@ -110,7 +111,7 @@ def impedance_curves(device: AutoOscillator, spice: bool, sheet: Characteristic)
             series.append(Series("", at * fx, change(points[n]), colour, points=True))
     if points is not None:
         model = np.array([_biased(device, at, current, False) for current in bias])
-        sheet.deviation["impedance under bias, fidelity 1"] = largest_deviation(points, model)
+        sheet.compare("impedance under bias, fidelity 1", points, model, SOLVED)
     title = "Impedance under bias (dashed: fidelity 2)"
     sheet.panels.append(Panel(title, f"frequency, {fu}", f"|Z| - R0, {zu}", tuple(series), zero=True))
 
@@ -127,8 +128,9 @@ def free_curves(device: AutoOscillator, spice: bool, sheet: Characteristic) -> N
     sheet.values["I_th, A"] = device.ith
     if spice:
         power, frequency = precession_points(at, asdict(device))
-        sheet.deviation["free precession power"] = largest_deviation(power, free_power(device, at))
-        sheet.deviation["free frequency"] = float(np.abs(frequency / free_frequency(device, at) - 1).max())
+        limit = STEPPED + device.damping
+        sheet.compare("free precession power", power, free_power(device, at), limit)
+        sheet.compare("free frequency", frequency, free_frequency(device, at), limit, each=True)
         series.append(Series("p, ngspice transient", at * ix, power, "first", points=True))
         tones.append(Series("f, ngspice transient", at * ix, frequency * fx, "fourth", points=True))
     sheet.panels.append(
@@ -165,7 +167,7 @@ def macrospin_curves(device: Macrospin, spice: bool, sheet: Characteristic) -> N
         amplitude = 0.02 / float(np.linalg.norm(linear.precession(diode.f_res)[:, 0]))
         volts = macrospin_points(at, linear.m0, amplitude, asdict(device) | {"width": width})
         points = volts / (0.5 * amplitude**2 * diode.resistance)
-        sheet.deviation["rectified voltage, fidelity 3"] = largest_deviation(points, diode_response(at, device))
+        sheet.compare("rectified voltage, fidelity 3", points, diode_response(at, device), STEPPED)
         curves.append(Series("ngspice transient", at * fx, points * vx, "fourth", points=True))
     fields, tuned = np.linspace(0.5, 1.5, 21) * (device.hz or 1e5), []
     for value in fields:
@@ -196,7 +198,7 @@ def full_curves(device: FullResonator, spice: bool, sheet: Characteristic) -> No
             series.append(Series("", at * fx, np.abs(points[n]), colour, points=True))
     if points is not None and device.cnode == 0:
         model = np.array([impedance(at, device, current) for current in bias])
-        sheet.deviation["impedance under bias"] = largest_deviation(points, model)
+        sheet.compare("impedance under bias", points, model, SOLVED)
     curve = Series("", f * fx, volts * vx)
     sheet.panels += [
         Panel("Rectified voltage per watt in R0", f"frequency, {fu}", vu, (curve,), zero=True),

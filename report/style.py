@@ -6,8 +6,12 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.text import Text
 
 from resonet.core.files import new_file
+from resonet.core.text import visible
+from resonet.core.validity import warn
 
 __all__ = [
     "AGGRESSOR",
@@ -58,12 +62,32 @@ def finish(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_ylabel(y)
 
 
+def _drawable(text: str, font: FontProperties) -> str:
+    """Text of what the font has; the rest, such as control characters out of a name, as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    face = get_font(findfont(font))
+    text = visible(text, "\n")
+    known = {c: c == "\n" or c.isascii() or bool(face.get_char_index(ord(c))) for c in text}
+    return "".join(c if known[c] else c.encode("unicode_escape").decode() for c in text)
+
+
 def save(drawn: Figure, folder: Path, name: str) -> list[Path]:
-    """Write a figure as PNG and SVG; returns the paths."""
+    """Write a figure as PNG and SVG; returns the paths of those that could be written.
+
+    A folder that cannot be written costs the figure, not the numbers: that is a warning of validity, `not-written`.
+    """
     paths = []
+    for item in drawn.findobj(Text):
+        assert isinstance(item, Text)
+        item.set_text(_drawable(item.get_text(), item.get_fontproperties()))
     for kind, metadata in (("png", {"Software": "resonet"}), ("svg", {"Date": None, "Creator": "resonet"})):
         path = folder / f"{name}.{kind}"
-        with rc_context(STYLE), new_file(path) as temporary:
-            drawn.savefig(temporary, format=kind, metadata=metadata)
-        paths.append(path)
+        try:
+            with rc_context(STYLE), new_file(path) as temporary:
+                drawn.savefig(temporary, format=kind, metadata=metadata)
+        except OSError as error:
+            warn("not-written", f"{path}: not written ({error.strerror or error})", 1, 0, "files")
+        else:
+            paths.append(path)
     return paths

@@ -19,9 +19,25 @@ from resonet.sparams.deck import MOST_SP_PORTS
 from resonet.sparams.extract import Engine
 from resonet.sparams.grid import octave_grid
 
-__all__ = ["Kind", "default_engine", "default_grid", "design_block", "find_bus", "layer_stand", "resonance_table"]
+__all__ = [
+    "PARTS",
+    "Kind",
+    "check_bias",
+    "default_engine",
+    "default_grid",
+    "design_block",
+    "find_bus",
+    "layer_stand",
+    "resonance_table",
+]
 
 Kind = Literal["chain", "bus", "combiner", "tee"]
+PARTS: dict[Kind, tuple[str, ...]] = {
+    "chain": ("tee", "package"),
+    "bus": ("tee", "combiner", "line", "package"),
+    "combiner": ("combiner",),
+    "tee": ("tee",),
+}  # measured parts that stand in each block (`build`)
 
 
 def find_bus(design: Design, layer: str, bus: str | None = None) -> Bus:
@@ -62,6 +78,15 @@ def default_grid(
     return octave_grid(low or 0.5 * float(channels.min()), high or 1.25 * float(channels.max()), per_decade)
 
 
+def check_bias(design: Design, *bias: float) -> None:
+    """InputError where a DC current (A) through a chain is beyond ten times the threshold current of its resonators."""
+    limit = 10 * design.plan.device.threshold_current
+    for value in bias:
+        if not abs(value) <= limit:
+            allowed = f"possible: -{limit:g} ... {limit:g} A (ten times the threshold current)"
+            raise InputError(f"bias {value:g} A; {allowed}")
+
+
 def design_block(
     design: Design,
     layer: str,
@@ -81,9 +106,7 @@ def design_block(
     f_res = resonance_table(design, layer, method, bus)
     if not 0 <= chain < len(f_res):
         raise InputError(f"layer {layer}, bus {chosen.name}: no chain {chain}; possible: 0 ... {len(f_res) - 1}")
-    limit = 10 * design.plan.device.threshold_current
-    if not abs(bias) <= limit:
-        raise InputError(f"bias {bias:g} A; possible: -{limit:g} ... {limit:g} A (ten times the threshold current)")
+    check_bias(design, bias)
     name = f"{layer}_{chosen.name}_{kind}" + (f"{chain}" if kind == "chain" else "")
     if kind == "chain":
         return chain_block(f_res[chain], stand, bias, name)

@@ -157,7 +157,7 @@ def device_command(
         }
         parameters = [asdict(row) for row in rows]
         shown = {"device": name, "preset": preset, "parameters": parameters, "fit": fitted, "values": made.values}
-        print_json(shown | {"model_vs_spice": made.deviation, "files": files})
+        print_json(shown | {"model_vs_spice": made.deviation, "allowed": made.limits, "files": files})
         return
     if found is not None:
         _show_fit(found)
@@ -171,8 +171,10 @@ def device_command(
     if made.values:
         print_table("key figures", {"": "left", "value": "right"}, ((k, f"{v:.5g}") for k, v in made.values.items()))
     if made.deviation:
-        off = ((what, f"{value:.2e}") for what, value in made.deviation.items())
-        print_table("model against ngspice", {"what": "left", "largest difference": "right"}, off)
+        limits = {what: f"{limit:.0e}" for what, limit in made.limits.items()}
+        off = ((what, f"{value:.2e}", limits.get(what, "-")) for what, value in made.deviation.items())
+        columns = {"what": "left", "largest difference": "right", "allowed": "right"}
+        print_table("model against ngspice", columns, off)
     if files:
         print_files("files", files)
     else:

@@ -1,13 +1,14 @@
 """`resonet sparams`: S-parameters of a layer's blocks, their figures, metrics and comparison with measurements."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Chosen, Folder, Json, Layer
+from resonet.cli.options import Chosen, Folder, Json, Layer, Values, only, when
 from resonet.cli.registry import Command
 from resonet.cli.show import engineering, err, out, print_json, print_table, progress
 
@@ -21,7 +22,31 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 PANEL = "Beyond the chain's two-port"
+OF_BUS = ("chain", "bus")  # blocks with resonators
 ENGINE = "Who computes (default: ngspice up to 5 ports, linear beyond and for sweeps and metrics)."
+
+
+def _kind(found: Values) -> str:
+    return found["block"] or "chain"
+
+
+def _of_chain(found: Values) -> bool:
+    """Whether which chain it is matters: to a chain, and to the data sheet."""
+    return _kind(found) == "chain" or found["metrics"]
+
+
+def _has_resonators(found: Values) -> bool:
+    return _kind(found) in OF_BUS or found["metrics"]
+
+
+def _swept(name: str) -> Callable[[Values], bool]:
+    return lambda found: (found["sweep"] or "").partition("=")[0].strip() == name
+
+
+RESONATORS = "with --block chain, with --block bus or with --metrics (the others hold no resonators)"
+CHAIN = when(_of_chain, "with --block chain or with --metrics")
+BIASED = when(_has_resonators, RESONATORS)
+SWEPT = when(lambda found: _kind(found) in OF_BUS, "with --block chain or with --block bus")
 
 
 def _files(title: str, paths: list[Path]) -> None:
@@ -210,9 +235,9 @@ def _print_tables(result: _Result) -> None:
 def sparams_command(
     folder: Folder,
     layer: Layer,
-    chain: Annotated[int, typer.Option(min=0, help="Chain on its bus.")] = 0,
+    chain: Annotated[int, typer.Option(min=0, help="Chain on its bus."), CHAIN] = 0,
     bus: Annotated[str | None, typer.Option(help="Bus, such as t0 (default: the layer's first).")] = None,
-    bias: Annotated[str, typer.Option(help="DC current through the chain, such as 5uA.")] = "0 A",
+    bias: Annotated[str, typer.Option(help="DC current through the chain, such as 5uA."), BIASED] = "0 A",
     start: Annotated[str | None, typer.Option(help="Lowest frequency, such as 0.5GHz.")] = None,
     stop: Annotated[str | None, typer.Option(help="Highest frequency, such as 25GHz.")] = None,
     points: Annotated[int, typer.Option(min=1, help="Frequencies per decade.")] = 1000,
@@ -243,6 +268,7 @@ def sparams_command(
         typer.Option(
             help="Gain of a measured part that its uncertainty explains; the model has none.", rich_help_panel=PANEL
         ),
+        only("part"),
     ] = "0.1dB",
     plot: Annotated[
         list[str] | None,
@@ -251,13 +277,17 @@ def sparams_command(
     sweep: Annotated[
         str | None,
         typer.Option(help="bias=0:10uA:21, tuning=0:20mA:41 or temperature=250:350:11.", rich_help_panel=PANEL),
+        SWEPT,
     ] = None,
     tuning_width: Annotated[
-        str, typer.Option(help="Width of the tuning line, which sets its field.", rich_help_panel=PANEL)
+        str,
+        typer.Option(help="Width of the tuning line, which sets its field.", rich_help_panel=PANEL),
+        when(_swept("tuning"), "with --sweep tuning=..."),
     ] = "1um",
     drift: Annotated[
         list[str] | None,
         typer.Option(help="Change per kelvin: tcf=-1e-4, tcr=, tcq=, tck=.", rich_help_panel=PANEL),
+        when(_swept("temperature"), "with --sweep temperature=..."),
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(help="Touchstone file to lay over and quantify.", rich_help_panel=PANEL)
@@ -278,7 +308,7 @@ def sparams_command(
 
     Example: resonet sparams build --layer conv1 --bias 5uA --plot smith --metrics
     """
-    from resonet.cli.sparam_page import Options, Units, compare_page, plot_page, readable
+    from resonet.cli.sparam_page import Options, Units, check_parts, compare_page, plot_page, readable
     from resonet.cli.sparam_sweep import check_request
     from resonet.netlist.design.folder import load_design
 
@@ -288,12 +318,12 @@ def sparams_command(
     current = Units.si("bias", bias)
     limits = Units.si("start", start) if start else None, Units.si("stop", stop) if stop else None, points
     kinds = tuple(kind for kind in plot or () if kind != "waterfall")
-    check_request(kinds, sweep, tuple(drift or ()), tuning_width)
+    check_request(design, kinds, sweep, tuple(drift or ()), tuning_width)
     tolerance = Units.si("tolerance", passive_tolerance)
     measured = readable(compare) if compare else None
-    names = tuple(name.strip() for name in ports.split(",")) if ports else ()
-    kind = block or "chain"
-    options = Options(layer, program, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone)
+    names, kind = tuple(name.strip() for name in ports.split(",")) if ports else (), block or "chain"
+    held = check_parts(tuple(part or ()), kind, metrics)
+    options = Options(layer, program, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone, held)
     asked = _Sweep(sweep, tuning_width, tuple(drift or ()))
     result = _block(design, folder, options, tuple(part or ()), limits, asked, tolerance)
     page = result.page

@@ -65,9 +65,7 @@ def _table(sweep: "Sweep", outcomes: "dict[int, Outcome]", points: list[dict[str
 
 def sweep_command(
     source: Annotated[Path, typer.Argument(help="Design folder, or a TOML file of parameters with --model.")],
-    over: Annotated[
-        list[str], typer.Option("--over", help="NAME=LOW:HIGH:COUNT, NAME=LOW:HIGH:COUNT:log or NAME=A,B,C.")
-    ],
+    over: Annotated[list[str], typer.Option("--over", help="NAME=LOW:HIGH:COUNT (or :COUNT:log), or NAME=A,B,C.")],
     together: Annotated[bool, typer.Option("--zip", help="Axes value by value instead of all combinations.")] = False,
     measure: Annotated[
         Literal["weights", "accuracy"], typer.Option(help="What is measured at each point.")

@@ -112,6 +112,7 @@ def plain_table(rows: Rows, ports: int) -> Table:
     if not good.all():
         _misframed(counts, lines, ports, need, int(np.flatnonzero(~good)[0]), ends)
     starts = np.concatenate([[0], where[:-1] + 1])
+    _check_lines(counts, lines, starts, ports, need)
     return Table(values.reshape(-1, need), lines[starts], noise)
 
 
@@ -126,6 +127,30 @@ def _misframed(counts: Ints, lines: Ints, ports: int, need: int, k: int, ends: I
     if total < need:
         raise fault(line, f"the file ends within a frequency: {total} numbers; {_row_words(ports, need)}")
     raise fault(line, f"the frequency that begins here does not end with a line; {_row_words(ports, need)}")
+
+
+def _check_lines(counts: Ints, lines: Ints, starts: Ints, ports: int, need: int) -> None:
+    """Hold the lines of frequencies, which add up, against the form of the file: another form may add up as well.
+
+    A line that begins a frequency holds it and pairs, an odd count; one that goes on holds pairs; and every frequency
+    is broken into lines as the first one is. Three rows of a one-port are thus no two-port, though they hold 9 numbers.
+    """
+    begins = np.zeros(len(counts), bool)
+    begins[starts] = True
+    wrong = np.flatnonzero((counts % 2 == 1) != begins)
+    if len(wrong):
+        at = int(wrong[0])
+        what = "begins with a frequency, so its count is odd" if begins[at] else "goes on with pairs"
+        hint = _hint(int(counts[starts[0]]), ports)
+        words = f"{counts[at]} numbers; {_row_words(ports, need)}, and this line {what}{hint}"
+        raise fault(int(lines[at]), words)
+    first = counts[: starts[1]] if len(starts) > 1 else counts
+    if len(counts) != len(first) * len(starts) or np.any(counts.reshape(len(starts), -1) != first):
+        place = np.arange(len(counts)) - np.repeat(starts, np.diff(np.append(starts, len(counts))))
+        other = np.flatnonzero((place >= len(first)) | (counts != first[np.minimum(place, len(first) - 1)]))
+        at = int(other[0])
+        words = f"{counts[at]} numbers: this frequency is broken into lines otherwise than the first one"
+        raise fault(int(lines[at]), f"{words} ({', '.join(map(str, first[:9]))} numbers in its lines)")
 
 
 def keyed_table(found: Scan, ports: int) -> Table:
@@ -144,7 +169,14 @@ def keyed_table(found: Scan, ports: int) -> Table:
         line = keys.line("number of frequencies")
         raise fault(line, f"[Number of Frequencies] is {announced}, the data hold {points}")
     noise = _keyed_noise(found, ports)
-    starts = np.searchsorted(np.cumsum(counts), np.arange(points) * need, side="right")
+    ends = np.cumsum(counts)
+    starts = np.searchsorted(ends, np.arange(points) * need, side="right")
+    inside = np.flatnonzero((ends - counts)[starts] != np.arange(points) * need)
+    if len(inside):
+        words = f"a frequency stands within a line; possible: at its beginning, {_row_words(ports, need)}"
+        raise fault(int(lines[starts[inside[0]]]), words)
+    if announced is None:
+        _check_lines(counts, lines, starts, ports, need)
     return Table(values.reshape(points, need), lines[starts], noise)
 
 

@@ -32,6 +32,7 @@ from resonet.netlist.programming.methods import LayerProgram, Program, bus_weigh
 
 __all__ = [
     "GAINS",
+    "MOST_SPREAD",
     "Gain",
     "QuantisationOptions",
     "QuantisedLayer",
@@ -45,6 +46,7 @@ __all__ = [
 
 Gain = Literal["fixed", "layer", "chain"]
 GAINS: tuple[Gain, ...] = ("fixed", "layer", "chain")
+MOST_SPREAD = 10.0  # half-widths, wherever fabrication spreads f_res
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class QuantisationOptions:
 
     bits: int = parameter(4, "", 1, 10, "of the DAC that sets the tuning current, hence f_res, of a resonator")
     span: float = parameter(1.0, "", 1e-3, 100.0, "ends of the DAC's range, half-widths either side of the tone")
-    spread: float = parameter(0.0, "", 0.0, 10.0, "standard deviation of f_res from fabrication, half-widths; known")
+    spread: float = parameter(0.0, "", 0.0, MOST_SPREAD, "std. deviation of f_res from fabrication, half-widths; known")
     seed: int = parameter(1, "", 0, 2**32 - 1, "of the fabrication spread")
     window: int = parameter(8, "", 1, 1024, "levels either side that a move may take, where there are more")
     grid: Grid = "ends"

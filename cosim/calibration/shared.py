@@ -12,6 +12,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Ints
+from resonet.cosim.calibration.quantised import MOST_SPREAD
 from resonet.cosim.weights.engines import Engine, layer_response
 from resonet.cosim.weights.held import PositionWeights
 from resonet.models.resonator.linear import detuning_for_weight, resonance_for_detuning
@@ -35,7 +36,7 @@ MOST_ELEMENTS = 200_000_000  # positions x kernels x resonators x tones of one b
 class SharingOptions:
     """What differs from position to position, and what may be tuned."""
 
-    spread: float = parameter(0.1, "", 0.0, 2.0, "standard deviation of f_res from fabrication, half-widths")
+    spread: float = parameter(0.1, "", 0.0, MOST_SPREAD, "standard deviation of f_res from fabrication, half-widths")
     lever_spread: float = parameter(0.0, "", 0.0, 0.3, "standard deviation of a tuning line's lever, relative")
     line_loss: float = parameter(0.0, "dB", 0.0, 20.0, "RF power lost along a strip line, first to last position")
     seed: int = parameter(1, "", 0, 2**32 - 1, "of the spreads")

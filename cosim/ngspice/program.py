@@ -1,5 +1,6 @@
 """Which ngspice runs, what it is, and what it sees of the user's surroundings."""
 
+import errno
 import functools
 import hashlib
 import os
@@ -7,12 +8,12 @@ import re
 import shutil
 from pathlib import Path
 
-from resonet.core.children import ChildTimeout, run_child
+from resonet.core.children import ChildTimeout, ended_by, run_child
 from resonet.core.errors import EngineError
 from resonet.core.leftovers import run_folder
 from resonet.core.sources import file_hash
 
-__all__ = ["INSTALL", "engine_environment", "engine_identity", "find_ngspice", "ngspice_version"]
+__all__ = ["INSTALL", "engine_environment", "engine_identity", "find_ngspice", "ngspice_version", "why_not_started"]
 
 INSTALL = "install it with: apt-get install ngspice (Debian, Ubuntu), dnf install ngspice, brew install ngspice (macOS)"
 # What would change results, or their form, without standing in the deck.
@@ -20,6 +21,14 @@ SILENT = ("NGSPICE_INPUT_DIR", "NGSPICE_MEAS_PRECISION", "SPICE_ASCIIRAWFILE", "
 INSTALLED = ("SPICE_LIB_DIR", "SPICE_SCRIPTS", "SPICE_EXEC_DIR")  # where an installation keeps its own files
 MOST_SCRIPT = 1 << 16  # bytes
 DEPTH = 3  # scripts that call one another
+UNUSABLE = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOEXEC,
+    errno.ENOTDIR,
+    errno.ELOOP,
+)  # the program is at fault
 
 
 def find_ngspice() -> str:
@@ -29,6 +38,14 @@ def find_ngspice() -> str:
     if not found:
         raise EngineError(f"no program {program!r} here; {INSTALL}")
     return str(Path(found).absolute())
+
+
+def why_not_started(error: OSError | ChildTimeout) -> str:
+    """Why a program did not start or answer; how to install it only where the program is at fault, not the system."""
+    if not isinstance(error, OSError):
+        return f"({error})"
+    told = error.strerror or str(error)
+    return f"({told}); {INSTALL}" if error.errno in UNUSABLE else f"({told})"
 
 
 def engine_environment(home: Path) -> dict[str, str]:
@@ -47,7 +64,7 @@ def ngspice_version(program: str) -> str:
     try:
         return _version(program, _stat(program))
     except OSError as error:
-        raise EngineError(f"{program} does not tell an ngspice version ({error}); {INSTALL}") from None
+        raise EngineError(f"{program} does not tell an ngspice version {why_not_started(error)}") from None
 
 
 @functools.cache
@@ -56,7 +73,9 @@ def _version(program: str, stat: tuple[int, ...]) -> str:
         with run_folder("version") as folder:
             done = run_child([program, "--version"], folder, engine_environment(folder), 60)
     except (OSError, ChildTimeout) as error:
-        raise EngineError(f"{program} does not tell an ngspice version ({error}); {INSTALL}") from None
+        raise EngineError(f"{program} does not tell an ngspice version {why_not_started(error)}") from None
+    if done.status < 0:
+        raise EngineError(f"{program} does not tell an ngspice version: {ended_by(done.status)}")
     told = (done.out + done.err).decode("utf-8", "replace")
     found = re.search(r"ngspice-([\w.+]+)", told)
     if not found:
@@ -99,6 +118,6 @@ def engine_identity() -> str:
     try:
         contents = _contents(os.path.realpath(program), DEPTH)
     except OSError as error:
-        raise EngineError(f"{program}: cannot be read ({error.strerror}); {INSTALL}") from None
+        raise EngineError(f"{program}: cannot be read {why_not_started(error)}") from None
     told = [*contents, *(f"{name}={os.environ.get(name)}" for name in INSTALLED)]
     return f"ngspice-{version} {hashlib.sha256(repr(told).encode()).hexdigest()[:32]}"

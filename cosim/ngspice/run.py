@@ -1,30 +1,34 @@
 """ngspice as a batch process: private run folder, bounds on time and output, typed errors; never a silent zero."""
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from resonet.core.children import ChildTimeout, Finished, OutputTooLong, run_child
+from resonet.core.children import ChildTimeout, Finished, OutputTooLong, ended_by, run_child
 from resonet.core.errors import EngineError
 from resonet.core.leftovers import run_folder
 from resonet.core.types import Done, nothing
-from resonet.cosim.ngspice.program import INSTALL, engine_environment, find_ngspice, ngspice_version
+from resonet.cosim.ngspice.program import engine_environment, find_ngspice, ngspice_version, why_not_started
 from resonet.cosim.ngspice.raw import Plot, RawError, read_raw
 from resonet.netlist.spice.deck import Deck
 from resonet.spice_lib.library import library_text
 
 __all__ = ["EngineError", "find_ngspice", "ngspice_version", "run_deck", "run_decks"]
 
-MOST_FAILED = 20  # run folders of failed runs that are kept
+MOST_FAILED = 20  # run folders of failed runs that are kept, of one process, and of those before this day
+DAY = 86_400  # s
 FAILED = "resonet-failed-"
+_kept: list[Path] = []  # of this process, oldest first
 AXES = {"AC Analysis": "frequency", "Transient Analysis": "time"}  # what the first vector of an analysis is
 
 
@@ -50,7 +54,7 @@ def _ended(
         log = error.log.decode("utf-8", "replace")
         raise EngineError(f"ngspice on {deck.name}: {told or f'no end after {timeout:g} s'}", log) from None
     except OSError as error:
-        raise EngineError(f"ngspice on {deck.name}: {program} does not run ({error.strerror}); {INSTALL}") from None
+        raise EngineError(f"ngspice on {deck.name}: {program} does not run {why_not_started(error)}") from None
     if done.status == -signal.SIGINT:
         raise KeyboardInterrupt  # Ctrl-C in a terminal reached ngspice
     return done, (done.out + done.err).decode("utf-8", "replace")
@@ -62,7 +66,7 @@ def _run_in(
     done, log = _ended(folder, deck, program, timeout, stop)
     complaint = _complaint(done.err.decode("utf-8", "replace"))
     if done.status != 0 or complaint:
-        raise EngineError(f"ngspice on {deck.name}: {complaint or f'exit status {done.status}'}", log)
+        raise EngineError(f"ngspice on {deck.name}: {complaint or ended_by(done.status)}", log)
     try:
         plots = read_raw(folder / deck.raw)
     except (OSError, RawError) as error:
@@ -91,6 +95,16 @@ def _fault(plots: Sequence[Plot], silent: bool) -> str:
     return ""
 
 
+def _outdated(place: Path) -> list[Path]:
+    """Kept run folders of this user that may go: older than a day, and not among the last; no other run's of today."""
+    found = []
+    for path in place.glob(f"{FAILED}*"):
+        with contextlib.suppress(OSError):  # removed by somebody else meanwhile
+            facts = path.lstat()
+            found += [(facts.st_mtime, path)] if facts.st_uid == os.getuid() else []
+    return [path for changed, path in sorted(found)[:-MOST_FAILED] if changed < time.time() - DAY]
+
+
 def _keep(folder: Path, error: EngineError) -> Path | None:
     """Keep the run folder of a failed run, with what was said, among not too many of them; where it is now."""
     place = Path(tempfile.gettempdir())
@@ -98,9 +112,10 @@ def _keep(folder: Path, error: EngineError) -> Path | None:
         (folder / "ngspice.log").write_text(error.log, encoding="utf-8")
         kept = Path(tempfile.mkdtemp(prefix=FAILED, dir=place))
         folder.replace(kept)
-        own = [path for path in place.glob(f"{FAILED}*") if path.lstat().st_uid == os.getuid()]
-        for path in sorted(own, key=lambda path: path.lstat().st_mtime)[:-MOST_FAILED]:
+        _kept.append(kept)
+        for path in [*_outdated(place), *_kept[:-MOST_FAILED]]:
             shutil.rmtree(path, ignore_errors=True)
+        del _kept[:-MOST_FAILED]
     except OSError:  # no room: what went wrong is said all the same
         return None
     return kept

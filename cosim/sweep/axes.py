@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.numbers import read_list, read_whole
-from resonet.core.parameters import parameter, parse, shown
+from resonet.core.numbers import mixed_units, read_list, read_whole
+from resonet.core.parameters import check, describe, parameter, parse, shown
+from resonet.cosim.calibration.quantised import MOST_SPREAD
 from resonet.netlist.design.parameters import SECTIONS, TABLES, Parameters
 
 __all__ = ["Axis", "Spread", "at_point", "axis_names", "parse_axis", "sweep_points"]
@@ -22,8 +23,11 @@ MOST_POINTS = 100_000
 class Spread:
     """Fabrication that no program knows of."""
 
-    spread: float = parameter(0.0, "", 0.0, 10.0, "standard deviation of f_res from fabrication, half-widths")
+    spread: float = parameter(0.0, "", 0.0, MOST_SPREAD, "standard deviation of f_res from fabrication, half-widths")
     seed: int = parameter(1, "", 0, 2**32 - 1, "of the fabrication spread")
+
+    def __post_init__(self) -> None:
+        check(self, "sweep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +61,27 @@ def _range(name: str, text: str, low: float, high: float, words: list[str]) -> l
     except ValueError:
         count = 0
     if not 1 <= count <= MOST_POINTS or words[1:] not in ([], ["log"], ["lin"]):
-        raise InputError(f"{name}={shown(text)}: possible: LOW:HIGH:COUNT, LOW:HIGH:COUNT:log, or A,B,C")
+        told = f"LOW:HIGH:COUNT[:log|:lin] with COUNT 1 ... {MOST_POINTS:,}, or A,B,C"
+        raise InputError(f"--over {name}={shown(text)}: possible: {told}")
     if words[1:] != ["log"]:
         return [float(x) for x in np.linspace(low, high, count)]
     if low <= 0 or high <= 0:
-        raise InputError(f"{name}={shown(text)}: a geometric range has ends above 0")
+        raise InputError(f"--over {name}={shown(text)}: a geometric range has ends above 0")
     return [float(x) for x in np.geomspace(low, high, count)]
 
 
 def _value(text: object, spec: Any, section: str) -> float | int:
     try:
         value: float | int = parse(text, spec, section)
-        return value
     except InputError as error:
         raise InputError(f"--over {error}") from None
+    if not spec.metadata["low"] <= value <= spec.metadata["high"]:
+        raise InputError(f"--over {section}.{spec.name} = {value:g}: must be within {describe(spec)}")
+    return value
 
 
 def parse_axis(text: str) -> Axis:
-    """Axis from NAME=LOW:HIGH:COUNT, NAME=LOW:HIGH:COUNT:log (equal ratios) or NAME=A,B,C, units as anywhere.
+    """Axis from NAME=LOW:HIGH:COUNT[:lin], NAME=LOW:HIGH:COUNT:log (equal ratios) or NAME=A,B,C, units as anywhere.
 
     Raises InputError that names what is possible.
     """
@@ -84,11 +91,16 @@ def parse_axis(text: str) -> Axis:
         told = (
             f"{shown(name)} changes no weight of bus feed" if name.partition(".")[0] in TABLES.keys() - SECTIONS else ""
         )
-        possible = "NAME=LOW:HIGH:COUNT[:log] or NAME=A,B,C; NAME " + ", ".join(known)
+        possible = "NAME=LOW:HIGH:COUNT[:log|:lin] or NAME=A,B,C; NAME " + ", ".join(known)
         raise InputError(f"--over {shown(text)}: {told + '; ' if told else ''}possible: {possible}")
     spec, section = known[name], name.rpartition(".")[0] or "sweep"
     words = wanted.split(":")
     if len(words) in (2, 3, 4):
+        if mixed_units(words[:2], spec.metadata["unit"]):
+            raise InputError(
+                f"--over {name}={shown(wanted)}: one end has a unit and one has none, which would be "
+                f"{spec.metadata['unit']}; possible: {spec.metadata['unit']} behind both ends or neither"
+            )
         low, high = (float(_value(word, spec, section)) for word in words[:2])
         values: list[Any] = _range(name, wanted, low, high, words[2:])
     else:

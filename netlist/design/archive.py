@@ -1,8 +1,10 @@
 """The archives of a design's programs, program.npz and calibrated.npz: who may read them, and the scales in them."""
 
+import hashlib
+import io
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,53 @@ from resonet.core.types import Array, Ints
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan
 
-__all__ = ["neuron_scale_arrays", "program_archive", "read_neuron_scales", "read_weight_scales"]
+__all__ = ["neuron_scale_arrays", "program_archive", "read_neuron_scales", "read_weight_scales", "sealed"]
 
 NEURON_SCALE = "neuron_scale"  # after the layer's name: exponents of 2, one a neuron
+SEAL = "sha256"  # of all other arrays: whether they are as they were written
+MOST_BYTES = 1 << 30  # of an archive, unpacked
 RAISED = "raised"  # likewise: how much more than the layer's scale says the chains of each neuron hold
 
 
+def _seal(parts: Mapping[str, str]) -> str:
+    """Hash over the arrays of an archive, of which the hash of each is known by name."""
+    return hashlib.sha256("\n".join(f"{parts[name]} {name}" for name in sorted(parts)).encode()).hexdigest()
+
+
+def sealed(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays of an archive with the hash of them that `program_archive` checks."""
+    parts = {}
+    for name, array in arrays.items():
+        file = io.BytesIO()
+        np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+        parts[name] = hashlib.sha256(file.getbuffer()).hexdigest()
+    return {**arrays, SEAL: np.array(_seal(parts))}
+
+
+def _check_seal(path: Path, file: zipfile.ZipFile) -> None:
+    """InputError where arrays are not as they were written; archives of versions without a hash are taken as is."""
+    names = [name for name in array_names(file) if name != SEAL]
+    if SEAL not in array_names(file):
+        return
+    if sum(file.getinfo(f"{name}.npy").file_size for name in names) > MOST_BYTES:
+        raise InputError(f"{path}: holds more than {MOST_BYTES:,} bytes")
+    parts = {}
+    for name in names:
+        with file.open(f"{name}.npy") as array:
+            parts[name] = hashlib.file_digest(array, "sha256").hexdigest()  # type: ignore[arg-type]
+    if str(read_array(file, SEAL, 1)) != _seal(parts):
+        raise InputError(
+            f"{path}: edited since it was written: its arrays do not fit their hash; "
+            f"possible: {'calibrate' if path.name.startswith('calibrated') else 'compile'} again"
+        )
+
+
 @contextmanager
-def program_archive(path: Path, fingerprint: str) -> Iterator[zipfile.ZipFile]:
-    """An archive of programs that was made from the parameters of that fingerprint; InputError where it was not."""
+def program_archive(path: Path, fingerprint: str, whole: bool = True) -> Iterator[zipfile.ZipFile]:
+    """An archive of programs that was made from the parameters of that fingerprint; InputError where it was not.
+
+    Or, with `whole`, where it was edited since, which is looked at when the rest has been read.
+    """
     try:
         with zipfile.ZipFile(path) as file:
             if str(read_array(file, "fingerprint", 1)) != fingerprint:
@@ -32,6 +72,8 @@ def program_archive(path: Path, fingerprint: str) -> Iterator[zipfile.ZipFile]:
                     f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
                 )
             yield file
+            if whole:
+                _check_seal(path, file)
     except InputError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.files import _note, new_file, read_toml, sync_file
+from resonet.core.files import _note, naming, new_file, read_toml, sync_file
 from resonet.core.leftovers import draft_path, forget_draft, sweep_design
 from resonet.core.npz import read_numbers
 from resonet.core.parameters import plain_number, table_from_record
@@ -36,10 +36,19 @@ from resonet.netlist.design.archive import (
     program_archive,
     read_neuron_scales,
     read_weight_scales,
+    sealed,
 )
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.earlier import EARLIER, keep_earlier
-from resonet.netlist.design.model_table import printable, stored_output, stored_pixels
+from resonet.netlist.design.model_table import (
+    check_derived,
+    derived_hash,
+    lacking_plugins,
+    printable,
+    stored_output,
+    stored_pixels,
+    used_plugins,
+)
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, Parameters, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
@@ -56,6 +65,7 @@ from resonet.netlist.spice.deck import Deck
 __all__ = ["load_design", "stream_deck", "write_calibrated", "write_deck", "write_decks", "write_design"]
 
 NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3}  # defaults of parameters that older designs do not know
+SOURCES = ("design.toml", "model.onnx", "program.npz")  # what everything else is made from
 SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
 
 
@@ -120,8 +130,8 @@ def _sums(path: Path, tables: Any, cnn: Cnn) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _tables(design: Design) -> dict[str, Any]:
-    """The content of design.toml."""
+def _tables(design: Design, network: bytes) -> dict[str, Any]:
+    """The content of design.toml, for a network that is the ONNX file `network`."""
     layers, inner = {}, {layer.name for layer in inner_layers(design.cnn)}
     for number, entry in enumerate(design.plan.layers):
         layer, scale = entry.layer, design.scales[entry.layer.name]
@@ -151,9 +161,11 @@ def _tables(design: Design) -> dict[str, Any]:
         "pixels_guessed": design.pixels.guessed,
         "notes": list(design.cnn.notes),
         **({"output": design.cnn.head} if design.cnn.head else {}),
+        **({"plugins": plugins} if (plugins := used_plugins(design.cnn, network)) else {}),
     }
     unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
-    return {"model": model, **_parameter_tables(design.parameters), **unprogrammed, "layers": layers}
+    tables = {"model": model, **_parameter_tables(design.parameters), **unprogrammed, "layers": layers}
+    return tables | {"derived": {"hash": derived_hash(tables)}}
 
 
 def _program_arrays(design: Design) -> dict[str, Any]:
@@ -193,9 +205,22 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
         count += write_decks(design.hardware(layer, "calibrated"), folder / "decks" / "calibrated")
         done()
     with new_file(folder / CALIBRATED, durable=True) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, **sealed(arrays))
     (folder / EARLIER).unlink(missing_ok=True)
     return count
+
+
+def _write_sources(design: Design, network: bytes, draft: Path) -> None:
+    """Write what everything else is made from. OSError names the file."""
+    import tomli_w
+
+    contents = {"design.toml": tomli_w.dumps(_tables(design, network)).encode(), "model.onnx": network}
+    for name in SOURCES:
+        with naming(draft / name):
+            if name in contents:
+                (draft / name).write_bytes(contents[name])
+            else:
+                np.savez_compressed(draft / name, **sealed(_program_arrays(design)))
 
 
 def write_design(design: Design, model: Path, folder: Path, done: Done = nothing, force: bool = False) -> int:
@@ -205,8 +230,6 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
     lost by that, or with `force`; what of it goes on to hold stays, such as results. Any other folder that is not empty
     is left alone (InputError).
     """
-    import tomli_w
-
     folder = folder.absolute()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file stands there; possible: a new folder, or an earlier design to replace")
@@ -219,28 +242,28 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
         draft.mkdir()
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
+    decks, network = 0, model_bytes(model)
     try:
-        (draft / "design.toml").write_text(tomli_w.dumps(_tables(design)), encoding="utf-8")
-        (draft / "model.onnx").write_bytes(model_bytes(model))
-        np.savez_compressed(draft / "program.npz", **_program_arrays(design))
-        fingerprint = _fingerprint(design.cnn, _parameter_tables(design.parameters))
-        if (folder / "design.toml").is_file() and not force:
-            refuse_loss(folder, draft, fingerprint)
-        write_graphml(design.graph("coupled"), draft / "graph.graphml")
-        decks = 0
-        for method in COMPILED:
-            for layer in design.fed_by("bus"):
-                decks += write_decks(design.hardware(layer, method), draft / "decks" / method)
-                done()
-        for name in ("design.toml", "model.onnx", "program.npz"):
-            sync_file(draft / name)
-        own = [path.relative_to(draft) for path in draft.rglob("*") if path.is_file()]
-        if (folder / "design.toml").is_file():
-            keep_earlier(folder, draft, design, load_design)
-            carry_over(folder, draft, fingerprint)
-            exchange(draft, folder)
-        else:
-            draft.replace(folder)
+        with naming(folder, draft):
+            _write_sources(design, network, draft)
+            fingerprint = _fingerprint(design.cnn, _parameter_tables(design.parameters))
+            if (folder / "design.toml").is_file() and not force:
+                refuse_loss(folder, draft, fingerprint)
+            with naming(draft / "graph.graphml"):
+                write_graphml(design.graph("coupled"), draft / "graph.graphml")
+            for method in COMPILED:
+                for layer in design.fed_by("bus"):
+                    decks += write_decks(design.hardware(layer, method), draft / "decks" / method)
+                    done()
+            for name in SOURCES:
+                sync_file(draft / name)
+            own = [path.relative_to(draft) for path in draft.rglob("*") if path.is_file()]
+            if (folder / "design.toml").is_file():
+                keep_earlier(folder, draft, design, load_design)
+                carry_over(folder, draft, fingerprint)
+                exchange(draft, folder)
+            else:
+                draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         forget_draft(draft)
@@ -296,7 +319,10 @@ def load_design(folder: Path) -> Design:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: incomplete ({error}); possible: compile again") from None
     pixels = stored_pixels(path, tables["model"])
-    cnn = read_cnn(folder / "model.onnx", shape, stored_output(path, tables["model"]))
+    try:
+        cnn = read_cnn(folder / "model.onnx", shape, stored_output(path, tables["model"]))
+    except InputError as error:
+        raise InputError(f"{error}{lacking_plugins(tables['model'])}") from None
     if cnn.sha256 != sha256:
         raise InputError(f"{folder / 'model.onnx'}: not the file that design.toml was compiled from")
     try:
@@ -304,7 +330,7 @@ def load_design(folder: Path) -> Design:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     fingerprint = _fingerprint(cnn, _parameter_tables(parameters))
-    with program_archive(folder / "program.npz", fingerprint) as file:
+    with program_archive(folder / "program.npz", fingerprint, whole=False) as file:
         own, raised = read_neuron_scales(folder / "program.npz", file, cnn)
         cnn = scaled_network(cnn, own, raised)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
@@ -317,6 +343,7 @@ def load_design(folder: Path) -> Design:
     check_powers(planned, parameters.neuron.p1db)
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
+    check_derived(path, tables)
     warn_of_edits(folder)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     sums = _sums(path, tables["layers"], cnn)

@@ -152,7 +152,7 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = (), pres
     line, or the setting, and the parameter, its value and its range.
     """
     tables = read_toml(path) if path else {}
-    unknown = set(tables) - set(TABLES) - {"model", "layers", *OTHER_TABLES}
+    unknown = set(tables) - set(TABLES) - {"model", "layers", "derived", *OTHER_TABLES}
     if unknown:
         raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(TABLES)}")
     sources = []

@@ -50,7 +50,7 @@ def _changes(folder: Path, draft: Path) -> list[str]:
     except InputError:
         return []
     new, found = read_toml(draft / "design.toml"), []
-    for part in [*PARTS, *(name for name in new if name not in PARTS)]:
+    for part in [*PARTS, *(name for name in new if name not in (*PARTS, "derived"))]:
         before, after = old.get(part, {}), new.get(part, {})
         if isinstance(before, dict) and isinstance(after, dict):
             found += [f"{part}.{name}" for name in {**before, **after} if before.get(name) != after.get(name)]

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from resonet.core.files import new_file
+from resonet.core.files import naming, new_file
 from resonet.core.sources import file_hash
 from resonet.core.validity import warn
 from resonet.spice_lib.library import library_text
 
-__all__ = ["edited_files", "ensure_library", "note_written", "warn_of_edits", "write_blocks"]
+__all__ = ["WRITTEN", "edited_files", "ensure_library", "note_written", "warn_of_edits", "write_blocks"]
 
 WRITTEN = "written.sha256"
 STREAM = 1 << 20  # bytes of a deck that are held back
@@ -24,7 +24,7 @@ MEANING = "resonet runs decks and libraries of its own, so that the edit changes
 def note_written(decks: Path, path: Path, digest: str) -> None:
     """Note a file that was just written into a folder of decks."""
     line = f"{digest} {path.stat().st_size} {path.relative_to(decks).as_posix()}\n"
-    with (decks / WRITTEN).open("ab", buffering=0) as file:
+    with naming(decks / WRITTEN), (decks / WRITTEN).open("ab", buffering=0) as file:
         file.write(line.encode())
 
 

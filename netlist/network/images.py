@@ -3,6 +3,7 @@
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from resonet.netlist.network.pixels import UNIT, Pixels
 
 __all__ = ["ImageSet", "read_images"]
 
+MOST_LABEL = 2.0**53  # up to where floating point holds whole numbers exactly
 MOST_VALUES = 120_000_000  # of one array: 1 GB as float64, 150,000 images of 28 x 28
 
 
@@ -24,6 +26,17 @@ class ImageSet:
     images: Array  # [n, *input_shape], as the network takes them
     labels: Ints  # [n]; empty where the file has none
     pixels: Pixels = UNIT  # what they were brought to
+
+
+def _whole(labels: Any, path: Path) -> Ints:
+    """Labels as whole numbers, which they may be as float too. Raises InputError that names the first that is none."""
+    if labels.dtype.kind not in "uif":
+        raise InputError(f"{path}: labels of {labels.dtype}; possible: whole numbers")
+    wrong = ~np.isfinite(labels) | (labels != np.round(labels)) | (np.abs(labels) > MOST_LABEL)
+    if wrong.any():
+        first = int(wrong.ravel().argmax())
+        raise InputError(f"{path}: label {first} is {labels.ravel()[first]}; possible: whole numbers")
+    return np.asarray(labels, np.int64)
 
 
 def read_images(path: Path, input_shape: tuple[int, ...], pixels: Pixels | None = None) -> ImageSet:
@@ -49,8 +62,9 @@ def read_images(path: Path, input_shape: tuple[int, ...], pixels: Pixels | None 
     except Exception as error:  # zipfile, zlib and numpy raise types of their own on damaged files
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable image set ({reason}); possible: {wanted}") from None
-    if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
-        raise InputError(f"{path}: images of {images.dtype}, labels of {labels.dtype}; possible: numbers")
+    if images.dtype.kind not in "uif":
+        raise InputError(f"{path}: images of {images.dtype}; possible: numbers (8-bit or float)")
+    labels = _whole(labels, path)
     if len(images.shape) < 2 or len(images) == 0 or int(np.prod(images.shape[1:])) != int(np.prod(input_shape)):
         raise InputError(f"{path}: images of shape {list(images.shape)} do not fit the network; possible: {wanted}")
     squeezed = [n for n in images.shape[1:] if n != 1]
@@ -62,4 +76,4 @@ def read_images(path: Path, input_shape: tuple[int, ...], pixels: Pixels | None 
         raise InputError(f"{path}: images with NaN or infinite pixels; possible: finite numbers")
     pixels = pixels or Pixels.of_file(images, path.name)
     values = pixels.taken(images.reshape(len(images), *input_shape), path.name)
-    return ImageSet(path.name, values, labels.astype(np.int64), pixels)
+    return ImageSet(path.name, values, labels, pixels)

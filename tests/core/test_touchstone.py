@@ -1,6 +1,7 @@
 """The reader of Touchstone files: the standard's grammar, what programs write, and what each file announces."""
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,48 @@ def test_noise_data(tmp_path):
 def test_two_port_rows_that_are_wrapped(tmp_path):
     body = [part for row in rows() for part in (" ".join(row.split()[:5]), " ".join(row.split()[5:]))]
     assert np.array_equal(got(tmp_path, text_of(body=body)).s, S)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "message"),
+    [
+        ("x.s2p", [3] * 3, "line 3: 3 numbers; a frequency of a 2-port has 9 numbers, .* the ending \\.s1p"),
+        ("x.s2p", [3] * 201, "line 3: 3 numbers; .* the ending \\.s1p"),
+        ("x.s4p", [3] * 11, "line 3: 3 numbers; a frequency of a 4-port has 33 numbers"),
+        ("x.s2p", [8] * 9, "line 2: 8 numbers; "),
+        ("x.s2p", [1] * 9, "line 3: 1 numbers; "),
+        ("x.s2p", [9, 5, 4, 9], "line 3: 5 numbers: this frequency is broken into lines otherwise than the first one"),
+        ("x.s1p", [1, 2, 3], "line 4: 3 numbers: this frequency is broken into lines otherwise"),
+        ("x.s1p", [2, 1, 2, 1], "line 2: 2 numbers; "),
+        ("x.s3p", [7, 6, 6, 7, 12], "line 6: 12 numbers: this frequency"),
+        ("x.s3p", [6, 7, 6], "line 2: 6 numbers; "),
+        ("x.s4p", [9] * 11, "line 2: the frequency that begins here does not end with a line"),
+        ("x.s12p", [17] * 17, "line 3: 17 numbers; a frequency of a 12-port has 289"),
+    ],
+)
+def test_numbers_of_another_form_that_add_up_are_refused(tmp_path, name, lines, message):
+    # all numbers rise, so that whatever is taken for a frequency does; the sums are whole frequencies
+    numbers = iter(range(1, 10_000))
+    body = [" ".join(str(next(numbers)) for _ in range(count)) for count in lines]
+    with pytest.raises(InputError, match=message):
+        got(tmp_path, text_of(body=body), name)
+    if name == "x.s2p":
+        with pytest.raises(InputError, match=r"line [6-8]: .* a frequency of a 2-port has 9|line 7: 5 numbers: this f"):
+            got(tmp_path, v2(body=body, count=None))
+
+
+def test_rows_of_a_one_port_are_no_two_port(tmp_path):
+    body = [f"{1 + 0.01 * n:.2f} 0.9 -0.1" for n in range(201)]
+    assert got(tmp_path, text_of(body=body), "x.s1p").s.shape == (201, 1, 1)
+    with pytest.raises(InputError, match="line 3: 3 numbers; a frequency of a 2-port has 9 numbers"):
+        got(tmp_path, text_of(body=body))
+
+
+def test_pairs_of_a_frequency_in_any_lines_alike(tmp_path):
+    for counts in ((9,), (5, 4), (3, 2, 2, 2), (1, 8), (1, 2, 6)):
+        at = np.cumsum((0, *counts))
+        body = [" ".join(row.split()[a:b]) for row in rows() for a, b in itertools.pairwise(at)]
+        assert np.array_equal(got(tmp_path, text_of(body=body)).s, S)
 
 
 def test_n_ports_in_rows_of_four_pairs(tmp_path):

@@ -115,7 +115,7 @@ ZERO, NAN = "\\000" * 8, "\\000" * 6 + "\\370\\177"
     [
         ("echo what is this; echo cannot do >&2", "no usable result"),
         ("exit 7", "exit status 7"),
-        ("kill -9 $$", "exit status -9"),
+        ("kill -9 $$", "ended by SIGKILL (Killed)"),
         ("echo 'Error: licence expired' >&2", "Error: licence expired"),
         (": > probe.raw", "an empty result"),
         ("echo hello > probe.raw", "no binary section after byte 0"),
@@ -170,7 +170,7 @@ def test_a_program_that_cannot_be_executed(runs, fake):
 def test_version(fake):
     assert float(ngspice_version(find_ngspice()).split("+")[0]) >= 30
     for body in ("true", "echo 'Simulator 2000'", "printf '\\377\\376'"):
-        with pytest.raises(EngineError, match="does not tell an ngspice version; install it with"):
+        with pytest.raises(EngineError, match="does not tell an ngspice version"):
             ngspice_version(str(fake(body)))
 
 

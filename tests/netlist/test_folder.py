@@ -1,7 +1,9 @@
 """The design folder: round trip, replaced whole or not at all, results recomputed only if stale."""
 
 import hashlib
+import re
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from resonet.cosim.ngspice import run as ngspice
 from resonet.netlist.design import folder as module
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
+from resonet.netlist.design.model_table import derived_hash
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.programming.methods import COMPILED
@@ -363,7 +366,10 @@ def test_impossible_scales_are_refused(copy, key, value):
 
 
 def test_text_that_a_terminal_would_obey_is_not_believed(copy):
-    loaded = load_design(edited(copy, 'file = "small.onnx"', 'file = "a\\u001b[2Jb\\n[/red].onnx"'))
+    path = edited(copy, 'file = "small.onnx"', 'file = "a\\u001b[2Jb\\n[/red].onnx"') / "design.toml"
+    text, now = path.read_text(), derived_hash(tomllib.loads(path.read_text()))
+    path.write_text(re.sub('hash = ".*"', f'hash = "{now}"', text))
+    loaded = load_design(copy)
     assert loaded.cnn.file == "a?[2Jb?[/red].onnx"
 
 
@@ -453,3 +459,51 @@ def test_a_design_can_be_compiled_again_from_its_own_files(copy, small_design):
     assert loaded.plan.options.tile == 20
     assert loaded.cnn.sha256 == small_design.cnn.sha256
     assert hashlib.sha256((copy / "model.onnx").read_bytes()).hexdigest() == loaded.cnn.sha256
+
+
+# What was derived
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("weight_scale = ", lambda value: f"{0.46 * float(value)!r}"),
+        ("input_full_scale = ", lambda value: f"{0.5 * float(value)!r}"),
+        ("chains = ", lambda value: str(int(value) + 1)),
+        ("kind = ", lambda value: "'dense'"),
+        ("activation = ", lambda value: "'tanh'"),
+        ("pixels_guessed = ", lambda value: {"true": "false", "false": "true"}[value]),
+    ],
+)
+def test_edits_of_derived_values_are_refused(copy, line, instead):
+    path = copy / "design.toml"
+    lines = path.read_text().splitlines()
+    at = next(n for n, text in enumerate(lines) if text.startswith(line) and ("bus" not in text))
+    lines[at] = line + instead(lines[at].partition(" = ")[2])
+    path.write_text("\n".join(lines))
+    with pytest.raises(
+        InputError, match=r"design\.toml: \[model\] or \[layers\] was edited .*: compile again, with --design"
+    ):
+        load_design(copy)
+
+
+@pytest.mark.parametrize("name", ["frequencies", "levels", "taps", "outputs", "f_res_coupled", "coupled/residual"])
+def test_edits_of_a_programs_arrays_are_refused(copy, name):
+    path = copy / "program.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    key = next(key for key in arrays if key.startswith("conv1/") and key.endswith(name))
+    arrays[key] = arrays[key] * 1.01 if arrays[key].dtype.kind == "f" else arrays[key] + 1
+    np.savez_compressed(path, **arrays)
+    with pytest.raises(InputError, match=r"program\.npz: edited since it was written: .*; possible: compile again"):
+        load_design(copy)
+
+
+def test_designs_of_versions_without_hashes_are_read(copy, small_design):
+    path = copy / "design.toml"
+    path.write_text(path.read_text().partition("[derived]")[0])
+    with np.load(copy / "program.npz") as file:
+        arrays = {name: array for name, array in file.items() if name != "sha256"}
+    np.savez_compressed(copy / "program.npz", **arrays)
+    for a, b in zip(load_design(copy).programs["coupled"].layers, small_design.programs["coupled"].layers, strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(a.f_res, b.f_res, strict=True))

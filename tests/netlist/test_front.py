@@ -10,7 +10,7 @@ from resonet.cosim.cascade.two_pass import trained_stages
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.inference import accuracy, forward
-from resonet.netlist.cascade.stages import parallel_network
+from resonet.netlist.cascade.building import parallel_network
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.network.forward import classes, propagate

@@ -366,7 +366,7 @@ def test_command_with_metrics_sweep_and_refined_grid(resonet, folder):
         (["--plot", "waterfall"], 2, "a waterfall needs --sweep"),
         (["--sweep", "tuning=0:1mA"], 1, "possible: bias=0:10uA:21"),
         (["--sweep", "tuning=0:1mA:99999"], 1, "possible: 2 ... 401"),
-        (["--z0", "-4", "--engine", "linear"], 1, "port rf: -4 ohm; possible: 1 mohm"),
+        (["--z0", "-4", "--engine", "linear"], 1, "--z0 = -4: must be within 0.001 ... 1e+06 Ohm"),
         (["--start", "3GHz", "--stop", "1GHz", "--engine", "linear"], 1, "possible: 0 < start < stop"),
     ],
 )

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from resonet.core.errors import InputError
+from resonet.core.errors import InputError, PluginError
 from resonet.core.types import Ints
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.onnx.builder import Chain
@@ -80,6 +80,8 @@ def _read(
         chains, pixels = _follow(model, shape)
         heads = tuple((name, math.prod(chain.shape)) for name, chain in chains.items())
         chain = side_by_side(chains)
+    except PluginError:  # no fault of the model
+        raise
     except InputError as error:
         several = model is not None and output is None and len(model.outputs) > 1
         others = f"; or one output alone, by --output NAME: {listed(model.outputs)}" if model and several else ""
@@ -176,6 +178,8 @@ def _follow(model: OnnxModel, shape: tuple[int, ...]) -> tuple[dict[str, Chain],
             _follow_node(model.nodes, number, tensors, graph)
         except NotHardware as error:
             raise InputError(tensors.unknown.get(number, f"{node.label}: {error}")) from error
+        except PluginError:
+            raise
         except InputError as error:
             raise InputError(f"{node.label}: {error}") from error
         if one_path and not model.input.is_byte:
