@@ -13,7 +13,8 @@ import numpy as np
 
 from resonet.core.types import Array, Bools
 from resonet.netlist.design.design import Design
-from resonet.netlist.network.cnn import Cnn, Synapses, layer_parts, patches
+from resonet.netlist.network.cnn import Cnn, Synapses, patches
+from resonet.netlist.network.forward import layer_parts
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import Method
 

@@ -34,14 +34,11 @@ __all__ = [
     "built_network",
     "fitted_layers",
     "inner_layers",
-    "layer_parts",
     "max_pool",
     "patches",
     "pool_windows",
     "split_inputs",
 ]
-
-LARGE, PART = 2**22, 2**19  # values that the chains of a layer see, 8 bytes each
 
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
@@ -332,18 +329,6 @@ def patches(x: Array, layer: Synapses, padded: float = 0.0) -> Array:
         view = view.reshape(n, layer.groups, channels // layer.groups, out_h, out_w, *kernel)
         found.append(view.transpose(1, 0, 3, 4, 2, 5, 6).reshape(layer.groups, n, out_h * out_w, -1))
     return found[0] if len(found) == 1 else np.concatenate(found, axis=3)
-
-
-def layer_parts(layer: Synapses, x: Array) -> list[Array]:
-    """The inputs [n, ...] of a layer in parts of so many images that what its chains see stays in the cache.
-
-    One part where what they see of all images is not large.
-    """
-    each = layer.groups * layer.positions * layer.taps
-    if len(x) * each <= LARGE:
-        return [x]
-    size = max(PART // each, 1)
-    return [x[start : start + size] for start in range(0, len(x), size)]
 
 
 def pool_windows(x: Array, layer: MaxPool) -> Array:

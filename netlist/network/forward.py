@@ -13,13 +13,13 @@ from resonet.netlist.network.cnn import (
     Synapses,
     Wiring,
     apply_wiring,
-    layer_parts,
     max_pool,
     patches,
 )
 
-__all__ = ["activate", "biased", "classes", "layer_sums", "propagate", "software_layer"]
+__all__ = ["activate", "biased", "classes", "layer_parts", "layer_sums", "propagate", "software_layer"]
 
+LARGE, PART = 2**22, 2**19  # values that the chains of a layer see, 8 bytes each
 Weighted = Callable[[Synapses, Array], Array]
 Pooled = Callable[[MaxPool, Array], Array]
 
@@ -49,6 +49,18 @@ def activate(layer: Synapses, sums: Array) -> Array:
     """Bias and activation on the sums [groups, n, outputs per group, positions] -> [n, *out_shape]."""
     out = biased(layer, sums)
     return np.moveaxis(layer.activation(np.moveaxis(out, 1, -1)), -1, 1)
+
+
+def layer_parts(layer: Synapses, x: Array) -> list[Array]:
+    """The inputs [n, ...] of a layer in parts of so many images that what its chains see stays in the cache.
+
+    One part where what they see of all images is not large.
+    """
+    each = layer.groups * layer.positions * layer.taps
+    if len(x) * each <= LARGE:
+        return [x]
+    size = max(PART // each, 1)
+    return [x[start : start + size] for start in range(0, len(x), size)]
 
 
 def _products(layer: Synapses, x: Array) -> Array:

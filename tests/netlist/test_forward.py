@@ -122,8 +122,8 @@ def test_images_in_parts_give_what_all_at_once_give(varied_model, varied_images,
     design = compile_cnn(varied_model, calibration=ImageSet("varied", varied_images, np.empty(0, np.int64)))
     held = perfect(design, 0.05)
     whole = propagate(design.cnn, varied_images), forward(design, held, varied_images)
-    monkeypatch.setattr("resonet.netlist.network.cnn.LARGE", 1000)
-    monkeypatch.setattr("resonet.netlist.network.cnn.PART", 5000)
+    monkeypatch.setattr("resonet.netlist.network.forward.LARGE", 1000)
+    monkeypatch.setattr("resonet.netlist.network.forward.PART", 5000)
     parts = propagate(design.cnn, varied_images), forward(design, held, varied_images)
     for one, other in zip(whole, parts, strict=True):
         assert np.array_equal(one, other)
