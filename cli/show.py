@@ -22,6 +22,7 @@ from resonet.core.validity import given
 if TYPE_CHECKING:
     from resonet.core.types import Done
     from resonet.cosim.weights.summary import LayerSummary
+    from resonet.netlist.design.design import Design
 
 __all__ = [
     "engineering",
@@ -37,6 +38,7 @@ __all__ = [
     "small_percent",
     "summary_json",
     "summary_table",
+    "tell_zeros",
     "warning",
 ]
 
@@ -180,6 +182,13 @@ def print_files(title: str, paths: Iterable[Path]) -> None:
     """Where files are, on one line; nothing where there are none."""
     if paths := list(paths):
         say(f"{title}: " + ", ".join(map(str, paths)))
+
+
+def tell_zeros(design: "Design", names: "Iterable[str]") -> None:
+    """A note on layers of zeros, which have no largest weight that their errors are parts of."""
+    for name in names:
+        if not design.plan.layer(name).layer.matrix.any():
+            say(f"note: layer {name}: all its weights are zero; its errors are parts of what a resonator holds")
 
 
 def summary_table(title: str, rows: "Iterable[LayerSummary]") -> None:

@@ -199,7 +199,7 @@ def _digest(file: Path) -> str:
 
 
 def _parts_tag(options: Options) -> str:
-    """What tells results of a block with measured parts from those of others: kinds, digits of the files' hashes."""
+    """What tells results with measured parts from others: kinds, and first digits of the files' hashes."""
     return "".join(f"_{kind}{_digest(file)[:6]}" for kind, file in sorted(options.parts))
 
 

@@ -20,6 +20,7 @@ __all__ = ["CODES", "ValidityWarning", "Warned", "collected", "given", "warn"]
 CODES = {
     "tone-power": "a tone is above the power up to which the device's response is linear",
     "fit-residual": "a fit leaves more of the data unexplained than their error",
+    "unit-assumed": "a column of a table has no unit, though others have: it was taken in SI units",
     "coarse-grid": "a grid is too coarse for what is read from it",
     "gate-edge": "a time gate is unreliable at the ends of the band",
     "unused-parameter": "a given parameter changes nothing in this command",
@@ -35,6 +36,7 @@ CODES = {
     "unsettled": "something still moves at the end of the simulated time",
     "noise": "noise is a large part of what the chains give",
     "part-gain": "a measured part had a gain above 1 and was made passive",
+    "measured-gain": "a measured network that is compared has gain, which the block has not",
     "touchstone-option-line": "a Touchstone file has no option line, or two that differ",
     "touchstone-version": "a Touchstone file has keywords of version 2 and does not say so",
     "touchstone-ports": "the name of a Touchstone file says another number of ports than its keywords",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare_networks"]
 
+UNCERTAIN = 0.1  # dB of gain that a measurement's uncertainty explains, as of parts
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
@@ -35,6 +37,16 @@ class Comparison:
     def total_rms(self) -> float:
         """Over all entries and frequencies."""
         return float(np.sqrt((self.rms**2).mean()))
+
+
+def _warn_of_gain(ours: "Network", theirs: "Network") -> None:
+    """Warn where the measurement amplifies, beyond its uncertainty, and the block does not (dB read as magnitudes?)."""
+    gain, own = (np.linalg.svd(network.s, compute_uv=False).max(1) for network in (theirs, ours))
+    limit = 10 ** (UNCERTAIN / 20) * np.maximum(own, 1.0)
+    at = int((gain / limit).argmax())
+    if gain[at] > limit[at]:
+        words = f"network {theirs.name}: {gain[at]:.4g} times the amplitude comes out at {theirs.f[at]:g} Hz"
+        warn("measured-gain", f"{words}, of the block {own[at]:.4g} times", gain[at], limit[at])
 
 
 def compare_networks(simulated: "Network", measured: "Network") -> Comparison:
@@ -60,6 +72,7 @@ def compare_networks(simulated: "Network", measured: "Network") -> Comparison:
             text = f"network {measured.name}: steps of {step:g} Hz are coarse: interpolated between them, S may be off"
             warn("coarse-grid", text, min(sampling, 2.0), COARSE)
     theirs = on_grid(measured, f)
+    _warn_of_gain(ours, theirs)
     theirs.renormalize(ours.z0)
     off = np.abs(ours.s - theirs.s)
     n = np.indices(off.shape[1:])

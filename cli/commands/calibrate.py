@@ -7,7 +7,7 @@ import typer
 
 from resonet.cli.options import Folder, Json, Layers, with_decks
 from resonet.cli.registry import Command
-from resonet.cli.show import print_json, print_table, progress, say, small_percent, warning
+from resonet.cli.show import print_json, print_table, progress, say, small_percent, tell_zeros, warning
 
 if TYPE_CHECKING:
     from resonet.cosim.calibration.newton import Calibration, LayerCalibration
@@ -34,7 +34,7 @@ def _row(result: "LayerCalibration") -> dict[str, Any]:
 def _show(found: "Calibration", title: str, start: "Method") -> None:
     before = "before" if start == "calibrated" else start
     columns = {"layer": "left"} | dict.fromkeys(
-        (f"RMS\n{before}", "RMS\ncalibrated", "worst\nweight", "of\nneuron", "passes", "of\nrange", "chains\noff"),
+        (f"RMS\n{before}", "RMS\ncalibrated", "worst\nweight", "of\nneuron", "passes", "fill", "chains\noff"),
         "right",
     )
     rows = [
@@ -79,7 +79,8 @@ def calibrate_command(
         typer.Option("--start", help="Program to begin from (default: coupled, or the one before compile --force)."),
     ] = None,
     fill: Annotated[
-        float, typer.Option(min=0.0, max=0.98, help="Largest weight as part of a resonator's range; 0: what fits.")
+        float,
+        typer.Option(min=0.0, max=0.98, help="Fill: largest weight as part of what a resonator holds; 0: what fits."),
     ] = 0.0,
     branches: Annotated[
         Literal["near", "both"], typer.Option("--branches", help="Also detunings beyond the peak, where they help.")
@@ -136,6 +137,7 @@ def calibrate_command(
         for one in found.layers:
             if one.began == "earlier":
                 say(f"layer {one.layer}: began at the calibrated program of the design before, {one.passes} passes")
+        tell_zeros(design, names)
         say(f"{decks} decks in {folder / 'decks' / 'calibrated'}; figure: {figures[0]}")
     if _complain(found):
         raise typer.Exit(1)

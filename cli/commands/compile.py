@@ -9,7 +9,7 @@ import typer
 from resonet.cli.numbers import numbers
 from resonet.cli.options import InputShape, Json, Out, Output, ParameterFile, Preset, Settings, unless
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table
+from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table, tell_zeros
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
@@ -112,6 +112,7 @@ def compile_command(
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
     if scales:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
+    tell_zeros(made, fills)
     if kept:
         say(f"note: the next calibration of {', '.join(kept)} begins at the calibrated program of the design before")
     if (folder / "report" / BEFORE).is_dir():

@@ -6,7 +6,7 @@ import typer
 
 from resonet.cli.options import Folder, Jobs, Json, Layers, Programs, with_decks
 from resonet.cli.registry import Command
-from resonet.cli.show import print_files, print_json, progress, say, summary_json, summary_table
+from resonet.cli.show import print_files, print_json, progress, say, summary_json, summary_table, tell_zeros
 
 __all__ = ["COMMAND"]
 
@@ -49,6 +49,7 @@ def crosstalk_command(
         return
     by = f", by {engine}" if engine else ""
     summary_table(f"{design.cnn.file}: weights that the circuit holds{by} (errors: part of the largest weight)", rows)
+    tell_zeros(design, layers)
     for row in rows:
         if row.worst_aggressor:
             say(f"{row.name}: worst aggressor {row.worst_aggressor_db:.1f} dB, {row.worst_aggressor}")

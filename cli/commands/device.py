@@ -1,5 +1,6 @@
 """`resonet device`: parameters and characteristic of one device, model against SPICE; fits of measurements."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from resonet.core.parameters import parameter, parse, shown
 
 __all__ = ["COMMAND"]
 
+SHORT = 20  # characters of a source that may stand in every row
 ONE = when(lambda values: values["name"] != "list", "with one device, not the list of all")
 CURVE = when(lambda values: not _is_reflection(values["fit"]), "with a measurement of the rectification (.csv)")
 REFLECTION = when(lambda values: _is_reflection(values["fit"]), "with a measurement of S11 (.s1p)")
@@ -162,10 +164,19 @@ def device_command(
     if found is not None:
         _show_fit(found)
     columns = {"parameter": "left", "value": "right", "range": "right", "meaning": "left", "source": "left"}
-    cells = (
-        (row.name, _number(row.value, row.unit), f"{row.low:g} ... {row.high:g}", row.doc, row.source) for row in rows
-    )
-    print_table(title, columns, cells)
+    often = Counter(row.source for row in rows if len(row.source) > SHORT)
+    marks = {source: f"[{n}]" for n, source in enumerate((s for s in often if often[s] > 1), 1)}
+    print_table(
+        title,
+        columns,
+        (
+            (row.name, _number(row.value, row.unit), f"{row.low:g} ... {row.high:g}", row.doc,
+             marks.get(row.source, row.source))
+            for row in rows
+        ),
+    )  # fmt: skip
+    for source, mark in marks.items():
+        say(f"{mark} {source}")
     if preset:
         say(f"note: {load_preset(preset).note}")
     if made.values:

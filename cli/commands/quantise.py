@@ -115,7 +115,9 @@ def quantise_command(
     ]
     rows.append(("calibrated", "-", small_percent(sweep.rms_start), "-", percent(sweep.accuracy_start)))
     rows.append(("software", "-", "-", "-", percent(sweep.software)))
-    print_table(f"{design.cnn.file}: weights out of a few levels (errors: part of the largest weight)", columns, rows)
+    print_table(
+        f"{design.cnn.file}: weights out of a few DAC levels (errors: part of the largest weight)", columns, rows
+    )
     print_files("files", [*files, *figures])
 
 

@@ -6,6 +6,7 @@
 !Data is not renormalized           HFSS: S is in these impedances, not in those of the option line
 ! S-Parameters are not renormalized. Unphysical impedance of 50 will be written   CST: nobody knows in which
 !PortZ Port1:50+j0 Port2:75+j0      Keysight ENA: conversion of the ports' impedances is on
+! Reference impedance Port 1: 75 Ohm, ! Z0 = 75   in words: `prose`
 !DescriptorOutline={... NormalizationType=Generalized ... ListOfZo=(1:50)(2:25)}  Simbeor
 !MixedMode                          LeCroy: the rows are modes, not ports
 """
@@ -14,16 +15,12 @@ import re
 from dataclasses import dataclass, field
 
 from resonet.core.touchstone.numbers import NUMBER, complex_number
+from resonet.core.touchstone.prose import Stated, stated
 from resonet.core.touchstone.record import MOST_PORTS, printable
 
 __all__ = ["Comments", "ImpedanceBlock"]
 
 IMPEDANCE = re.compile(r"\s*port\s*impedances?\s*[:=]?(.*)", re.IGNORECASE | re.DOTALL)
-ONE_PORT = re.compile(r"\s*port\s*\[?(\d{1,4})\]?\s*(?:reference\s*)?impedance\s*[:=]?\s*(\S+)", re.IGNORECASE)
-WHOLE = re.compile(
-    r"\s*(?:reference|normali[sz]ation|system)\s+(?:impedance|resistance)s?\s*(?:is|[:=])?\s*(\S+)\s*(?:ohms?|Ω)?\s*",
-    re.IGNORECASE,
-)
 GAMMA = re.compile(r"\s*gamma\b", re.IGNORECASE)
 UNNORMALISED = re.compile(r"not\s+(?:been\s+)?re-?normali[sz]ed", re.IGNORECASE)
 NAME = re.compile(r"\s*port\s*\[?\s*(\d{1,6})\s*\]?\s*[=:]\s*(.*)", re.IGNORECASE)
@@ -35,6 +32,7 @@ MIXED = re.compile(r"[\s!]*mixed-?mode\s*", re.IGNORECASE)
 WAVES = re.compile(r"s-parameters? uses the (power|pseudo|traveling) definition", re.IGNORECASE)
 SEPARATORS = str.maketrans(",;!", "   ")
 UNITS = ("ohm", "ohms", "ω")
+MOST_WORDS = 4 * MOST_PORTS  # impedances in words
 MOST_TEXT = 4000  # characters of a comment that are looked at, unless it holds numbers
 
 
@@ -70,7 +68,7 @@ class Comments:
     names: dict[int, str] = field(default_factory=dict)  # by port, from 1
     ports: dict[int, complex] = field(default_factory=dict)  # impedance by port, from 1
     ports_line: int = 0
-    whole: tuple[int, complex] | None = None  # line, reference impedance of all ports in words
+    words: list[tuple[int, Stated]] = field(default_factory=list)  # line, impedance in words, at most MOST_WORDS
     unnormalised: tuple[int, str] | None = None  # line, words
     mixed: int = 0  # line
     terminal: bool = False
@@ -93,24 +91,40 @@ class Comments:
         lower = text[:MOST_TEXT].lower()
         if GAMMA.match(text):
             self._in_numbers = True
-        elif "impedance" in lower or "resistance" in lower:
-            self._impedance(line, text, rows)
-        elif "port" in lower:
-            self._port(line, text)
+        elif not ("impedance" in lower and self._block(line, text, rows)):
+            if "port" in lower:
+                self._port(line, text)
+            self._in_words(line, text, lower)
         self._words(line, text, lower)
 
-    def _impedance(self, line: int, text: str, rows: int) -> None:
-        if match := IMPEDANCE.match(text):
-            values = _numbers(match.group(1))
-            if values is not None:
-                self._open = ImpedanceBlock(line, rows, values)
-                self._in_numbers = True
-                self.blocks.append(self._open)
-        elif match := ONE_PORT.match(text):
-            self.ports |= _listed([match.groups()])  # type: ignore[list-item]
-            self.ports_line = self.ports_line or line
-        elif (match := WHOLE.fullmatch(text)) and (value := complex_number(match.group(1))) is not None:
-            self.whole = self.whole or (line, value)
+    def _block(self, line: int, text: str, rows: int) -> bool:
+        """Whether the comment is a `Port Impedance` of numbers alone, which then begins."""
+        match = IMPEDANCE.match(text)
+        values = _numbers(match.group(1)) if match else None
+        if values is None:
+            return False
+        self._open = ImpedanceBlock(line, rows, values)
+        self._in_numbers = True
+        self.blocks.append(self._open)
+        return True
+
+    def _in_words(self, line: int, text: str, lower: str) -> None:
+        """Impedances that the comment names in words; a descriptor of Simbeor has its own form."""
+        if len(self.words) < MOST_WORDS and "normalizationtype=" not in lower and not PORT_Z.match(text):
+            self.words += [(line, entry) for entry in stated(text)]
+
+    @property
+    def whole(self) -> tuple[int, complex] | None:
+        """Line and value of the first impedance in words that is of all ports."""
+        return next(((line, value) for line, (port, value) in self.words if port == 0), None)
+
+    @property
+    def named(self) -> tuple[int, dict[int, complex]]:
+        """Line of the first, and impedances by port, of comments that name the ports."""
+        ports = {port: (line, value) for line, (port, value) in reversed(self.words) if port}
+        found = {port: value for port, (_, value) in ports.items()} | self.ports
+        lines = [line for line, _ in ports.values()] + ([self.ports_line] if self.ports else [])
+        return min(lines, default=0), found
 
     def _port(self, line: int, text: str) -> None:
         if match := PORT_Z.match(text):

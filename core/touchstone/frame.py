@@ -132,7 +132,7 @@ def _misframed(counts: Ints, lines: Ints, ports: int, need: int, k: int, ends: I
 def _check_lines(counts: Ints, lines: Ints, starts: Ints, ports: int, need: int) -> None:
     """Hold the lines of frequencies, which add up, against the form of the file: another form may add up as well.
 
-    A line that begins a frequency holds it and pairs, an odd count; one that goes on holds pairs; and every frequency
+    A line that begins a frequency holds it and pairs, an odd count; a line that goes on holds pairs; every frequency
     is broken into lines as the first one is. Three rows of a one-port are thus no two-port, though they hold 9 numbers.
     """
     begins = np.zeros(len(counts), bool)

@@ -13,7 +13,7 @@ UNITS = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9, "thz": 1e12}
 KINDS = ("s", "y", "z", "h", "g")
 FORMATS = ("ma", "db", "ri")
 MOST_WORDS = 200
-EXAMPLE = "possible: # [Hz|kHz|MHz|GHz] [S|Y|Z|H|G] [DB|MA|RI] [R ohms], in any order"
+EXAMPLE = "possible: # [Hz|kHz|MHz|GHz|THz] [S|Y|Z|H|G] [DB|MA|RI] [R ohms], in any order"
 OHM = re.compile(r"r=?(.+)", re.DOTALL)
 UNIT_OF_R = ("ohm", "ohms", "ω", "Ω")
 Format = Literal["ma", "db", "ri"]

@@ -8,7 +8,7 @@ from resonet.core.touchstone.option_line import Options
 from resonet.core.touchstone.record import Waves, fault
 from resonet.core.touchstone.scan import Scan
 from resonet.core.types import Array, Complex
-from resonet.core.validity import warn
+from resonet.core.validity import given, warn
 
 __all__ = ["reference"]
 
@@ -40,6 +40,8 @@ def _block(block: ImpedanceBlock, ports: int, terminal: bool) -> list[complex]:
         if off > CLOSE * np.abs(full).max():
             raise fault(block.line, "port impedances are a matrix of coupled terminals; possible: uncoupled ones")
         return list(np.diag(full))
+    if not terminal and len(block.values) == 1:
+        return [complex(block.values[0])] * ports
     if not terminal and len(block.values) == ports:
         return [complex(value) for value in block.values]
     text = f"{len(block.values)} numbers in `Port Impedance`; possible: {2 * ports} for {ports} ports"
@@ -62,7 +64,7 @@ def _by_frequency(found: Scan, ports: int, points: int) -> Complex | None:
 
 def _by_port(comments: Comments, ports: int, otherwise: Complex) -> Complex | None:
     """Impedances [ports] of comments that name them port by port; others as in the option line."""
-    named = {port: z for port, z in comments.ports.items() if 1 <= port <= ports}
+    named = {port: z for port, z in comments.named[1].items() if 1 <= port <= ports}
     if not named:
         return None
     return np.array([named.get(port + 1, otherwise[port]) for port in range(ports)])
@@ -102,12 +104,13 @@ def reference(found: Scan, ports: int, points: int) -> tuple[Complex, Waves]:
         in_comments = None
     z0 = np.broadcast_to(own if stated else option, (points, ports)).astype(complex)
     if in_comments is not None:
-        line = comments.blocks[0].line if by_frequency is not None else comments.ports_line
+        line = comments.blocks[0].line if by_frequency is not None else comments.named[0]
         if options.resistance and _far(in_comments, option):
-            first = complex(np.atleast_2d(in_comments)[0, 0])
+            every = np.broadcast_to(in_comments, (points, ports))
+            row, port = np.argwhere(np.abs(every - option) > CLOSE * np.abs(option))[0]
             words = (
-                f"line {line}: comments give port impedances ({_ohm(first)} ohm at port 1 first), the option line "
-                f"{_ohm(complex(option[0]))} ohm; those of the comments are taken"
+                f"line {line}: comments give port impedances ({_ohm(complex(every[row, port]))} ohm at port {port + 1} "
+                f"first), the option line {_ohm(complex(option[port]))} ohm; those of the comments are taken"
             )
             _chosen(words, in_comments, option)
         z0 = np.broadcast_to(in_comments, (points, ports)).astype(complex)
@@ -117,9 +120,26 @@ def reference(found: Scan, ports: int, points: int) -> tuple[Complex, Waves]:
         if comments.whole and not options.resistance:
             z0 = np.full((points, ports), comments.whole[1])
             _checked(z0, waves, comments.whole[0])
+    _warn_other(comments, z0, ports)
     if np.any(z0.imag) and not np.all(z0.real > 0) and waves == "power":
         raise InputError("reference impedances must have a positive real part")
     return z0, waves
+
+
+def _warn_other(comments: Comments, z0: Complex, ports: int) -> None:
+    """Warn where a comment names an impedance that is not used, of its port or, where it names none, of any port.
+
+    What was said of the choice between the option line and comments is not said again.
+    """
+    if any(warned.code == CODE for warned in given()):
+        return
+    for line, (port, value) in comments.words:
+        used = z0[0, port - 1 : port] if 1 <= port <= ports else z0[0]
+        if np.all(np.abs(used - value) > CLOSE * abs(value)):
+            of = f"port {port}" if port else "the ports"
+            words = f"the comment in line {line} gives {of} {_ohm(value)} ohm; {_ohm(complex(used[0]))} ohm is taken"
+            _chosen(words, np.array(value), used)
+            return
 
 
 def _warn_unknown(options: Options, comments: Comments, option: Complex) -> None:
@@ -132,9 +152,9 @@ def _warn_unknown(options: Options, comments: Comments, option: Complex) -> None
         _chosen(f"line {options.line}: R without a number: 50 ohm taken", option, option)
     if comments.whole:
         line, z = comments.whole
-        if not options.resistance:
+        if not options.resistance and _far(np.array(z), option):
             words = f"the option line gives no R: {_ohm(z)} ohm of the comment in line {line} taken"
             _chosen(words, np.array(z), option)
-        elif _far(option, np.array(z)):
+        elif options.resistance and _far(option, np.array(z)):
             words = f"the comment in line {line} says {_ohm(z)} ohm, the option line {_ohm(complex(option[0]))} ohm"
             _chosen(f"{words}, which is taken", np.array(z), option)

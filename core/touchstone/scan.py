@@ -98,7 +98,7 @@ def scan(lines: list[str]) -> Scan:
         body, mark, comment = raw.partition("!")
         body = body.strip()
         if mark:
-            found.comments.take(number, comment, len(found.network.counts), not body)
+            found.comments.take(number, comment, len(found.network.counts), not body or body[0] == "#")
         if not body:
             continue
         if found.state == "begin information":

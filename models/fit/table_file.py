@@ -124,7 +124,7 @@ def _heading(cell: str) -> Heading:
     for left, right in ("()", "[]"):
         at = cell.rfind(left)
         if at > 0 and cell.endswith(right):
-            return Heading(cell[:at].strip(), cell[at + 1 : -1].strip())
+            return Heading(cell[:at].strip().removesuffix(" /"), cell[at + 1 : -1].strip())  # "P / (mW)" as well
     return Heading(cell, "")
 
 
@@ -140,7 +140,7 @@ def _headings(line: str) -> Iterator[list[Heading]]:
     yield wide
     words: list[str] = []
     for word in line.split():
-        if words and word.startswith(("(", "[")):
+        if words and (word.startswith(("(", "[")) or "/" in (word, words[-1][-1])):
             words[-1] += f" {word}"
         else:
             words.append(word)

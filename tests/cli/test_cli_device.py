@@ -196,3 +196,13 @@ def test_the_tuned_diode_and_its_oscillator_agree():
     tuned = TunedDiode(damping=0.02, f0=3e9)
     assert asdict(tuned.auto_oscillator())["f0"] == 3e9
     assert tuned.auto_oscillator().damping == pytest.approx(0.02)
+
+
+def test_a_long_source_is_printed_once(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(monkeypatch, capsys, "macrospin", "--preset", "nanopillar_mtj")
+    assert code == 0
+    words = " ".join(out.split())
+    source = load_preset("nanopillar_mtj").source("macrospin", "msat")
+    assert words.count(" ".join(source.split())) == 1
+    assert words.count("[1]") > 10

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import complaint
+from conftest import complaint, save_model, small_nodes, small_weights
 
 from resonet.cli import faults, show
 from resonet.cli.faults import visible
@@ -211,3 +211,14 @@ def test_tables_at_any_width(monkeypatch, capsys, width):
         assert all(f"{n}{k}.12345 dBm" in line for k in range(7))
     needed = 2 * 9 + 1 + 7 * len("00.12345 dBm") + len("layer") + len("because")
     assert max(map(len, lines)) <= max(width, needed)
+
+
+def test_layers_of_zeros_are_told(tmp_path, resonet):
+    weights = small_weights()
+    weights["w1"] = 0 * weights["w1"]
+    model = save_model(tmp_path / "zero.onnx", small_nodes(), weights, (1, 8, 8), "y")
+    for command in (("compile", model, "-o", tmp_path / "b"), ("crosstalk", tmp_path / "b", "--engine", "linear")):
+        told = resonet(*command)
+        assert told.code == 0
+        said = "layer conv1: all its weights are zero; its errors are parts of what a resonator holds"
+        assert [said in " ".join(told.out.split()), told.out.count("all its weights are zero")] == [True, 1]

@@ -1,7 +1,7 @@
 """The reader of Touchstone files: the standard's grammar, what programs write, and what each file announces."""
 
 import importlib.util
-import itertools
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +209,7 @@ def test_rows_of_a_one_port_are_no_two_port(tmp_path):
 def test_pairs_of_a_frequency_in_any_lines_alike(tmp_path):
     for counts in ((9,), (5, 4), (3, 2, 2, 2), (1, 8), (1, 2, 6)):
         at = np.cumsum((0, *counts))
-        body = [" ".join(row.split()[a:b]) for row in rows() for a, b in itertools.pairwise(at)]
+        body = [" ".join(row.split()[a:b]) for row in rows() for a, b in pairwise(at)]
         assert np.array_equal(got(tmp_path, text_of(body=body)).s, S)
 
 
@@ -397,6 +397,65 @@ def test_contradictions_are_said(tmp_path, told):
         assert told.pop().code == "touchstone-impedance"
     bare = got(tmp_path, text_of("! Reference impedance: 75 Ohm\n# GHz S RI"))
     assert (bare.z0[0, 0], told.pop().code) == (75, "touchstone-impedance")
+
+
+# What a comment says, the impedances that are then used with R 50 and without an R; all with a warning
+WORDS = [
+    ("Reference impedance Port 1: 75 Ohm", [75, 50], [75, 50]),
+    ("Port Impedance: 75+0j 60+0j", [75, 60], [75, 60]),
+    ("Port Impedance: 75 Ohm", [75, 75], [75, 75]),
+    ("Port Impedances: 75 60", [75, 60], [75, 60]),
+    ("Port 1 Impedance = 75", [75, 50], [75, 50]),
+    ("Port 1 impedance 75 Ohm, port 2 impedance 60 Ohm", [75, 60], [75, 60]),
+    ("PORT1 Z0=75 PORT2 Z0=60", [75, 60], [75, 60]),
+    ("Z0(1) = 75, Z0(2) = 60 Ohm", [75, 60], [75, 60]),
+    ("Impedance of port 2 is 0.075 kOhm", [50, 75], [50, 75]),
+    ("S-Parameters data are normalized to 75 Ohm", [50, 50], [75, 75]),
+    ("S-parameters renormalised to 75Ohm at all ports", [50, 50], [75, 75]),
+    ("Z0 = 75 Ohm", [50, 50], [75, 75]),
+    ("Zref: 75", [50, 50], [75, 75]),
+    ("all ports referenced to 75 ohms", [50, 50], [75, 75]),
+    ("Default MA format, GHz frequencies, 75-ohm reference", [50, 50], [75, 75]),
+    ("System impedance: 75 Ω", [50, 50], [75, 75]),
+]
+
+
+@pytest.mark.parametrize(("comment", "with_r", "without"), WORDS)
+def test_impedances_in_words_are_obeyed_or_said(tmp_path, told, comment, with_r, without):
+    for head, z0 in (("# GHz S RI R 50", with_r), ("# GHz S RI", without)):
+        told.clear()
+        for text in (text_of(f"! {comment}\n{head}"), text_of(f"{head} ! {comment}")):
+            assert got(tmp_path, text).z0[0].tolist() == z0
+        obeyed = with_r == without and head == "# GHz S RI"  # the ports are named, and nothing contradicts
+        assert {entry.code for entry in told} == (set() if obeyed else {"touchstone-impedance"})
+        assert all("75" in entry.text for entry in told)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        *(comment.replace("0.075", "0.05").replace("75", "50").replace("60", "50") for comment, _, _ in WORDS),
+        "DUT impedance: 120 Ohm",
+        "cable of 100 ohm impedance",
+        "an impedance converter from 75 Ohm to 60 Ohm, all normalized to 50 Ohm",
+        "Parameters = {Z0_coax=75; box=4}",
+        "Reference impedance measured at 2.4 GHz",
+        "Port 2: 75 Ohm side",
+    ],
+)
+def test_words_that_say_nothing_else_are_silent(tmp_path, told, comment):
+    for head in ("# GHz S RI R 50", "# GHz S RI"):
+        assert got(tmp_path, text_of(f"! {comment}\n{head}")).z0[0].tolist() == [50, 50]
+    assert told == []
+
+
+def test_words_against_keywords_and_blocks_are_said(tmp_path, told):
+    assert got(tmp_path, "! Z0 = 75 Ohm\n" + v2("[Reference] 50 60"), "x.ts").z0[0].tolist() == [50, 60]
+    assert "line 1 gives the ports 75 ohm; 50 ohm is taken" in told.pop().text
+    assert got(tmp_path, "! Z0 = 60 Ohm\n" + v2("[Reference] 50 60"), "x.ts").z0[0].tolist() == [50, 60]
+    assert got(tmp_path, "! Port 2 Z0 = 75\n" + with_impedances([100, 60])).z0[0].tolist() == [100, 60]
+    assert "line 1 gives port 2 75 ohm; 60 ohm is taken" in told.pop().text
+    assert told == []
 
 
 def test_complex_impedances_are_renormalised_consciously(tmp_path, told):

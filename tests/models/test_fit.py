@@ -113,7 +113,7 @@ def test_csv_with_units(tmp_path):
     assert found["sensitivity"] == pytest.approx(8838, rel=2e-5)
     path.write_text(path.read_text().replace("power [uW]", "power (dBm)").replace("; 1.00001", "; -30.0"))
     assert fit_device(path)["sensitivity"] == pytest.approx(8838, rel=1e-6)
-    path.write_text("f (MHz),V/P (mV/mW),error\n1,2,3\n0.5,4,5\n")
+    path.write_text("f (MHz),V/P (mV/mW),error (V/W)\n1,2,3\n0.5,4,5\n")
     curve = read_curve(path)
     assert curve.frequency == pytest.approx([0.5e6, 1e6])
     assert curve.sensitivity == pytest.approx([4, 2])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from resonet.core.errors import InputError
+from resonet.core.validity import collected
 from resonet.models.fit.fit import rectification
 from resonet.models.fit.measured import read_curve
 
@@ -169,3 +170,53 @@ def test_large_files_are_read_in_time(tmp_path):
     assert len(curve.frequency) == 200_000
     assert time.process_time() - start < 5
     assert len(list(itertools.pairwise(curve.frequency))) == 199_999
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        ("f / GHz", "V / uV"),
+        ("f/GHz", "V/µV"),
+        ("Frequency / GHz", "rectified voltage / (uV)"),
+        ("freq / (GHz)", "V_dc / [µV]"),
+    ],
+)
+@pytest.mark.parametrize("mark", [";", "\t", ", ", "   ", " "])
+def test_units_behind_a_stroke(tmp_path, head, mark):
+    if mark.strip() or mark != " " or not any(" " in name.replace(" / ", "") for name in head):
+        check(read(tmp_path, dressed(mark=mark, head=head)))
+
+
+def test_sensitivities_behind_a_stroke(tmp_path):
+    rows = "\n".join(f"{f:.1f}; {f}; 0.5" for f in range(1, 9))
+    curve = read(tmp_path, f"f / GHz; V/P / (mV/uW); error / (mV/uW)\n{rows}\n", power=None)
+    np.testing.assert_allclose(curve.sensitivity, np.arange(1, 9) * 1e3, rtol=1e-14)
+    np.testing.assert_allclose(curve.error, 500.0, rtol=1e-14)
+    with pytest.raises(InputError, match="frequency in 'ghz'; possible: Hz with an SI prefix, such as GHz"):
+        read(tmp_path, f"f / ghz; V/P / (mV/uW)\n{rows.replace('; 0.5', '')}\n", power=None)
+    with pytest.raises(InputError, match="voltage in 'parsec'; possible: V with an SI prefix, such as uV"):
+        read(tmp_path, f"f (GHz); V / parsec\n{rows.replace('; 0.5', '')}\n")
+
+
+def test_a_unit_that_is_missing_beside_others_is_said(tmp_path):
+    rows = "\n".join(f"{f:.1f},{f},0.5" for f in range(1, 9))
+    for head, said in (
+        ("frequency (GHz),voltage (mV),power", "1 of 3 columns have no unit, taken as SI: power in W"),
+        ("frequency,voltage / mV,power", "2 of 3 columns have no unit, taken as SI: frequency in Hz, power in W"),
+        ("f / GHz,sensitivity,error", "2 of 3 columns have no unit, taken as SI: sensitivity in V/W, error in V/W"),
+    ):
+        with collected() as told:
+            read(tmp_path, f"{head}\n{rows}\n", power=None)
+        assert [(entry.code, entry.text) for entry in told] == [("unit-assumed", f"curve.csv: {said}")]
+    for head in ("frequency,voltage,power", "f (GHz),V (mV),P (uW)"):
+        with collected() as told:
+            read(tmp_path, f"{head}\n{rows}\n", power=None)
+        assert told == []
+
+
+def test_rows_that_come_again_are_noted(tmp_path):
+    plain = read(tmp_path, dressed())
+    text = dressed().splitlines()
+    twice = read(tmp_path, "\n".join([*text, *text[1:]]))
+    assert plain.notes == ()
+    assert twice.notes == ("61 of 122 rows are there again: each counts, and errors are up to 1.41 times too small",)

@@ -11,7 +11,9 @@ from test_activation import agrees
 
 from resonet.core.errors import InputError
 from resonet.netlist.network.activations import registry as activation_registry
-from resonet.netlist.network.activations.base import Activation, Neuron
+from resonet.netlist.network.activations.base import Activation, Fit, Neuron
+from resonet.netlist.network.activations.registry import activations
+from resonet.netlist.network.activations.smooth import Smooth
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.network.onnx.operators import registry as operator_registry
 from resonet.netlist.network.onnx.operators.base import Operator
@@ -134,3 +136,49 @@ def test_every_activation_is_a_record_of_its_own(kind):
     assert issubclass(kind, Activation)
     assert kind.__doc__
     assert len({kind.DOMAIN, *kind.OPERATORS}) == 1 + len(kind.OPERATORS)
+
+
+class Bent(Smooth):
+    """A smooth function whose turns are told, or not."""
+
+    NAME = "bent"
+    OPERATORS = ()
+
+    def __init__(self, law, turns=()):
+        self.law, self.told = law, turns
+
+    def function(self, z):
+        return np.asarray(self.law(z))
+
+    @property
+    def turns(self):
+        return self.told
+
+
+@pytest.mark.parametrize(
+    ("law", "turns", "near"),
+    [
+        (np.sin, (), 1.57),
+        (np.sin, (np.pi / 2,), 4.71),
+        (np.square, (), 0),
+        (lambda z: np.exp(-z * z), (1.0,), 0),
+        (lambda z: z * np.cos(z), (), -0.86),
+    ],
+)
+def test_turns_that_are_not_named_are_refused(law, turns, near):
+    with pytest.raises(InputError, match=r"activation bent: it turns near .*, which its turns do not name") as error:
+        Bent(law, turns).range(-1.2, 6.0)
+    assert abs(float(str(error.value).split("near ")[1].split(",")[0]) - near) < 0.05
+    with pytest.raises(InputError, match="it turns near"):
+        Bent(law, turns).neuron(Fit(8, -1.2, 6.0))
+
+
+def test_turns_that_are_named_give_the_range():
+    assert Bent(np.sin, (np.pi / 2, 3 * np.pi / 2)).range(-1.2, 6.0) == pytest.approx((-1, 1))
+    assert Bent(np.sin).range(-1.2, 1.2) == pytest.approx((-np.sin(1.2), np.sin(1.2)))
+    assert (Bent(np.tanh).rises, Bent(lambda z: -np.tanh(z)).rises) == (True, False)
+    for kind in activations():
+        if issubclass(kind, Smooth):
+            low, high = kind().range(-40.0, 40.0)
+            values = kind()(np.linspace(-40, 40, 100_001))
+            assert (low, high) == pytest.approx((values.min(), values.max()), abs=1e-6)

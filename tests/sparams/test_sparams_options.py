@@ -125,3 +125,16 @@ def test_results_with_and_without_a_part_stand_side_by_side(resonet, files):
     assert set(json.loads(resonet("--part", f"tee={files['tee']}", "--json")[1])["touchstone"]).isdisjoint(
         other["touchstone"]
     )
+
+
+def test_a_measurement_with_gain_is_said(resonet, tmp_path):
+    network = skrf.Network(json.loads(resonet("--json")[1])["touchstone"][0])
+    for gain, told in ((1.0, []), (1.005, []), (800.0, ["measured-gain"])):
+        other = network.copy()
+        other.s = network.s * gain
+        other.write_touchstone(str(tmp_path / "measured"), form="ma")
+        found = json.loads(resonet("--compare", tmp_path / "measured.s2p", "--json")[1])["warnings"]
+        assert [entry["code"] for entry in found] == told
+        if told:
+            largest = np.linalg.svd(other.s, compute_uv=False).max()
+            assert (found[0]["value"], found[0]["limit"]) == pytest.approx((largest, 10 ** (0.1 / 20)), rel=1e-3)

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import onnx
 
 __all__ = ["PiecewiseLinear", "Smooth"]
+
+SAMPLES = 401  # between two turns
+TOLERANCE = 1e-7  # of the span: turns are given in decimals
+ENDS = (-30.0, 30.0)  # sums between which it rises or falls
 
 
 class Smooth(Activation):
@@ -51,14 +56,32 @@ class Smooth(Activation):
 
     @property
     def rises(self) -> bool:
-        """Whether it turns nowhere."""
-        return not self.turns
+        """Whether it turns nowhere, and ends above where it begins."""
+        return not self.turns and bool(np.diff(self(np.array(ENDS)))[0] >= 0)
 
     def range(self, low: float, high: float) -> tuple[float, float]:
         """Least and largest output: at an end, or where it turns."""
         at = [low, *(turn for turn in self.turns if low < turn < high), high]
         values = self(np.array(at))
+        self._check_turns(np.array(at), float(np.ptp(values)))
         return float(values.min()), float(values.max())
+
+    def _check_turns(self, at: Array, span: float) -> None:
+        """InputError where it turns between two of the sums `at`, of which `turns` knows nothing."""
+        if not np.isfinite(at).all():
+            return
+        for low, high in pairwise(at):
+            z = np.linspace(low, high, SAMPLES)
+            steps = np.diff(self(z))
+            least = TOLERANCE * max(span, float(np.abs(steps).max(initial=0.0)))
+            rising, falling = steps > least, steps < -least
+            if rising.any() and falling.any():
+                other = falling if rising[np.flatnonzero(rising | falling)[0]] else rising
+                at_sum = float(z[int(other.argmax())])
+                raise InputError(
+                    f"activation {self}: it turns near {at_sum:.3g}, which its turns do not name ({self.turns}); "
+                    f"possible: every sum at which it stops to fall or to rise"
+                )
 
     @property
     def exact(self) -> bool:
@@ -96,6 +119,7 @@ class Smooth(Activation):
 
 @lru_cache(maxsize=256)
 def _fitted(activation: Smooth, fit: Fit) -> Neuron:
+    activation.range(fit.low, fit.high)  # refuses turns that it does not name
     curve, error = fit_curve(activation, fit.low, fit.high, fit.pieces, activation.kinks)
     return Neuron(curve=curve, error=error)
 
