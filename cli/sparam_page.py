@@ -199,7 +199,7 @@ def _digest(file: Path) -> str:
 
 
 def _parts_tag(options: Options) -> str:
-    """What tells results of a block with measured parts from those of others: kinds, first digits of the files' hashes."""
+    """What tells results of a block with measured parts from those of others: kinds, first digits of the hashes."""
     return "".join(f"_{kind}{_digest(file)[:6]}" for kind, file in sorted(options.parts))
 
 
