@@ -47,8 +47,7 @@ def _with_known(deck: Deck, step: float) -> Deck:
         NGSPICE.format_element("cknown", (ANSWER, "0"), f"{TIME_CONSTANT * step:.15g}"),
         NGSPICE.format_save([NGSPICE.voltage_of(node) for node in (SOURCE, ANSWER)]),
     ]
-    head, control, rest = deck.text.partition("\n.control\n")
-    return Deck(deck.name, "\n".join([head, *lines]) + control + rest)
+    return Deck(deck.name, NGSPICE.with_lines(deck.text, lines))
 
 
 def _check_known(deck: Deck, plot: Plot, step: float) -> None:

@@ -343,8 +343,8 @@ def load_design(folder: Path) -> Design:
     check_powers(planned, parameters.neuron.p1db)
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales)
+    sums = _sums(path, tables["layers"], cnn)
     check_derived(path, tables)
     warn_of_edits(folder)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    sums = _sums(path, tables["layers"], cnn)
     return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own)

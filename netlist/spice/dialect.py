@@ -35,6 +35,11 @@ class Dialect:
         title = f"resonet {name}: {what}" if what else f"resonet {name}"
         return [self.format_comment(title), *(self.format_include(f"{lib}/{file}") for file in files)]
 
+    def with_lines(self, text: str, lines: Iterable[str]) -> str:
+        """The text of a deck with more lines before its commands."""
+        head, control, rest = text.partition("\n.control\n")
+        return "\n".join([head, *lines]) + control + rest
+
     def write_control(self, commands: Iterable[str]) -> list[str]:
         """What is to be done, and the end of the deck: without `quit` a bare batch run ends with status 1."""
         return [".control", "set filetype=binary", *commands, "quit", ".endc", ".end", ""]

@@ -109,7 +109,7 @@ def test_images_of_other_types(save, array):
     [
         (np.zeros(3, int), "labels of shape [3] for 2 images"),
         (np.zeros((2, 1), int), "labels of shape [2, 1] for 2 images"),
-        (np.array([0.5, 1.0]), "labels of float64"),
+        (np.array([0.5, 1.0]), "label 0 is 0.5; possible: whole numbers"),
     ],
 )
 def test_wrong_labels(save, labels, words):
