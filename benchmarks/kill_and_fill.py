@@ -80,12 +80,13 @@ def small_model(path: Path) -> None:
 
 
 def numbers(found: Any) -> Any:
-    """What of a command's JSON is a number of the circuit: no paths, times, processes."""
+    """What of a command's JSON is a number of the circuit: no paths, times, processes, figures not written."""
     if isinstance(found, dict):
         skip = ("seconds", "folder", "figures", "results", "journal", "decks")
         return {key: numbers(value) for key, value in found.items() if key not in skip}
     if isinstance(found, list):
-        return [numbers(value) for value in found]
+        told = [value for value in found if not (isinstance(value, dict) and value.get("code") == "not-written")]
+        return [numbers(value) for value in told]
     return found
 
 
