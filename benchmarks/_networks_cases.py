@@ -119,7 +119,7 @@ def claims(quick: bool) -> None:
     """Every network of the folder."""
     paths = sorted(CASES.glob("*.onnx"))
     if not paths:
-        show(f"networks of others: none at {CASES} (--cases, RESONET_CASES)", "not there", "there", False)
+        show(f"networks of others: none at {CASES} (RESONET_CASES)", "not there", "there", False)
         return
     for path in paths[:SHOWN] if quick else paths:
         refusal = _refusal(path)

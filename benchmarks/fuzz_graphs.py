@@ -12,12 +12,27 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fuzz"))
 
 from graphs import check
+
+__all__ = ["check_graphs"]
+
+
+def check_graphs(numbers: Iterable[int]) -> tuple[Counter[str], list[str]]:
+    """How many of the graphs of those numbers are equal, refused or else, and a line for each that is neither."""
+    counts, faults = Counter[str](), []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in numbers:
+            kind, detail = check(number, Path(folder) / "graph.onnx")
+            counts[kind] += 1
+            if kind not in ("equal", "refused"):
+                faults.append(f"graph {number}: {kind}: {detail}")
+    return counts, faults
 
 
 def main() -> None:
@@ -26,13 +41,8 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=3000)
     parser.add_argument("--from", type=int, default=0, dest="first", help="number of the first case")
     given = parser.parse_args()
-    start, counts, faults = time.perf_counter(), Counter[str](), []
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(given.first, given.first + given.cases):
-            kind, detail = check(seed, Path(folder) / "graph.onnx")
-            counts[kind] += 1
-            if kind not in ("equal", "refused"):
-                faults.append(f"graph {seed}: {kind}: {detail}")
+    start = time.perf_counter()
+    counts, faults = check_graphs(range(given.first, given.first + given.cases))
     print(", ".join(f"{count} {kind}" for kind, count in counts.items()), f"({time.perf_counter() - start:.0f} s)")
     print("\n".join(faults) if faults else "no faults")
     sys.exit(bool(faults))

@@ -10,7 +10,7 @@ RESONET_FASHION with the IDX files, or from Debian's package dataset-fashion-mni
 
 from _show import run_parts
 
-PARTS = ("cases", "examples", "cascade", "fuzz")
+PARTS = ("cases", "examples", "cascade", "scales", "fuzz")
 
 if __name__ == "__main__":
     run_parts(str(__doc__), "_networks_", PARTS, "numpy", "onnx", "onnxruntime", "networkx")

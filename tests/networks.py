@@ -55,3 +55,21 @@ def tiny_model(folder, pool: str = "none", activation: OscillatorActivation | No
     if activation:
         onnx.save(with_activations(onnx.load(path), {"neuron": activation}), path)
     return path
+
+
+def spread_model(folder, spread: float = 1e3):
+    """conv 2x2x4 on a 3 x 4 image, ReLU, dense 3: channels and what takes them differ by `spread`."""
+    rng, factor = RNG(4), spread ** -np.linspace(0, 1, 4)
+    weights = {
+        "w1": rng.normal(0, 0.5, (4, 1, 2, 2)) * factor[:, None, None, None],
+        "b1": rng.normal(0.1, 0.1, 4) * factor,
+        "w2": (rng.normal(0, 0.5, (3, 4, 6)) / factor[:, None]).reshape(3, 24),
+        "b2": rng.normal(0, 0.1, 3),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Flatten", ["r"], ["f"]),
+        helper.make_node("Gemm", ["f", "w2", "b2"], ["y"], transB=1),
+    ]
+    return save_model(folder / f"spread{spread:g}.onnx", nodes, weights, (1, 3, 4), "y")

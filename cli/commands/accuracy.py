@@ -38,7 +38,7 @@ def accuracy_command(
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy as measure
     from resonet.cosim.weights.inference import diode_accuracy
-    from resonet.cosim.weights.maxima import warn_maximum
+    from resonet.cosim.weights.maxima import has_maxima, warn_maximum
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
     from resonet.netlist.network.forward import propagate
@@ -53,7 +53,8 @@ def accuracy_command(
     else:
         run = find_engine(engine).with_jobs(jobs)
         effective = {method: layer_weights(design, method, run) for method in methods}
-    with progress("images through the circuit", (1 + 2 * len(methods)) * -(-len(images.images) // 500)) as done:
+    through = 1 + (2 if has_maxima(design.built) else 1) * len(methods)
+    with progress("images through the circuit", through * -(-len(images.images) // 500)) as done:
         software = propagate(design.cnn, images.images, done=done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
         diodes = {m: diode_accuracy(design, effective[m], images, software, done) for m in methods}

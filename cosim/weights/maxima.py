@@ -19,7 +19,16 @@ from resonet.models.neuron.electronics import DiodeMaximum
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import IMAGE, Cnn, MaxPool, Synapses, Wiring, max_pool, pool_windows
 
-__all__ = ["MUCH_POOLED", "DiodePools", "PoolError", "PooledVoltages", "diode_pools", "pooled_voltages", "warn_maximum"]
+__all__ = [
+    "MUCH_POOLED",
+    "DiodePools",
+    "PoolError",
+    "PooledVoltages",
+    "diode_pools",
+    "has_maxima",
+    "pooled_voltages",
+    "warn_maximum",
+]
 
 MUCH_POOLED = 0.01  # of full scale
 NONE = IMAGE - 1  # a wire that carries nothing
@@ -175,10 +184,15 @@ class DiodePools:
         return tuple(errors)
 
 
+def has_maxima(cnn: Cnn) -> bool:
+    """Whether anything in a network is pooled by a maximum."""
+    return any(isinstance(layer, MaxPool) for layer in cnn.layers)
+
+
 def diode_pools(design: Design, held: Mapping[str, RfWeights]) -> DiodePools | None:
     """Diode maxima of a design for chains that hold these weights, by layer name; None where nothing is pooled."""
     cnn = design.built
-    if not any(isinstance(layer, MaxPool) for layer in cnn.layers):
+    if not has_maxima(cnn):
         return None
     p_max = design.plan.options.p_max
     units = {name: w.volts_per_weight(design) * p_max / design.scales[name].full_scale for name, w in held.items()}

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import RNG, save_model
-from networks import SETTINGS, dense, tiny_model
-from onnx import helper
+from conftest import RNG
+from networks import SETTINGS, dense, spread_model, tiny_model
 
 from resonet.cosim.calibration.newton import Status, calibrate, calibrate_layer
 from resonet.cosim.calibration.quantised import QuantisationOptions, quantise_layer
@@ -31,24 +30,6 @@ from resonet.netlist.planning.frequency_plan import plan
 from resonet.netlist.programming.methods import own_scale, program
 
 IMAGES = RNG(9).uniform(0, 1, (8, 1, 3, 4))
-
-
-def spread_model(folder, spread: float = 1e3):
-    """conv 2x2x4 on a 3 x 4 image, ReLU, dense 3: channels and what takes them differ by `spread`."""
-    rng, factor = RNG(4), spread ** -np.linspace(0, 1, 4)
-    weights = {
-        "w1": rng.normal(0, 0.5, (4, 1, 2, 2)) * factor[:, None, None, None],
-        "b1": rng.normal(0.1, 0.1, 4) * factor,
-        "w2": (rng.normal(0, 0.5, (3, 4, 6)) / factor[:, None]).reshape(3, 24),
-        "b2": rng.normal(0, 0.1, 3),
-    }
-    nodes = [
-        helper.make_node("Conv", ["x", "w1", "b1"], ["c"]),
-        helper.make_node("Relu", ["c"], ["r"]),
-        helper.make_node("Flatten", ["r"], ["f"]),
-        helper.make_node("Gemm", ["f", "w2", "b2"], ["y"], transB=1),
-    ]
-    return save_model(folder / f"spread{spread:g}.onnx", nodes, weights, (1, 3, 4), "y")
 
 
 def design_of(model, mode: str):

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import RNG, save_model
-from networks import SETTINGS, dense, tiny_model
-from onnx import helper
+from conftest import RNG
+from networks import SETTINGS, dense, spread_model, tiny_model
 
 from resonet.core.errors import InputError
 from resonet.core.validity import collected
@@ -209,24 +208,6 @@ def test_a_gain_that_no_transconductor_has_is_said():
         alike = find_scales(two_layers(1.0), "neuron")
         check_gains(plan(scaled_network(two_layers(1.0), alike.exponents, alike.raised)))
     assert not quiet
-
-
-def spread_model(folder, spread: float = 1e3):
-    """conv 2x2x4 on a 3 x 4 image, ReLU, dense 3, as a file."""
-    rng, factor = RNG(4), spread ** -np.linspace(0, 1, 4)
-    weights = {
-        "w1": rng.normal(0, 0.5, (4, 1, 2, 2)) * factor[:, None, None, None],
-        "b1": rng.normal(0.1, 0.1, 4) * factor,
-        "w2": (rng.normal(0, 0.5, (3, 4, 6)) / factor[:, None]).reshape(3, 24),
-        "b2": rng.normal(0, 0.1, 3),
-    }
-    nodes = [
-        helper.make_node("Conv", ["x", "w1", "b1"], ["c"]),
-        helper.make_node("Relu", ["c"], ["r"]),
-        helper.make_node("Flatten", ["r"], ["f"]),
-        helper.make_node("Gemm", ["f", "w2", "b2"], ["y"], transB=1),
-    ]
-    return save_model(folder / "spread.onnx", nodes, weights, (1, 3, 4), "y")
 
 
 @pytest.mark.parametrize("mode", ["auto", "neuron"])

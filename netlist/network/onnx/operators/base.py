@@ -16,7 +16,7 @@ from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
 
-__all__ = ["Handler", "Inputs", "Join", "NotHardware", "Operator", "Split", "fitted", "floats", "optional"]
+__all__ = ["Handler", "Inputs", "Join", "NotHardware", "Operator", "Split", "fits", "fitted", "floats", "optional"]
 
 Handler = Callable[[Chain, Node, Inputs], None]
 # Of several running tensors: node, their paths by input (None: a constant; the same path where it is the same tensor),
@@ -56,6 +56,14 @@ def floats(inputs: Inputs, i: int, what: str) -> Array:
         raise InputError(f"has no constant {what}; possible: weights stored in the file")
     with np.errstate(invalid="ignore"):  # a signalling NaN; found by the check for finite weights
         return array.astype(np.float64)
+
+
+def fits(array: Array, shape: tuple[int, ...]) -> bool:
+    """Whether an array can be broadcast to a shape."""
+    try:
+        return np.broadcast_shapes(shape, array.shape) == shape
+    except ValueError:
+        return False
 
 
 def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:

@@ -11,7 +11,7 @@ from resonet.netlist.network.activations.clamps import clamped
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
-from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator
+from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator, fits
 from resonet.netlist.network.onnx.operators.pool import whole_image
 from resonet.netlist.network.onnx.sums import add_up, spread
 
@@ -44,11 +44,7 @@ def _sum(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
             chain.add_affine(node, np.array(factor), np.zeros(()))
     shape = (1, *chain.shape)
     for constant in (x for x in inputs if x is not None):
-        try:
-            fits = np.broadcast_shapes(shape, constant.shape) == shape
-        except ValueError:
-            fits = False
-        if not fits:
+        if not fits(constant, shape):
             raise InputError(
                 f"adds a constant {list(constant.shape)} to {list(shape)}; possible: a constant per channel or pixel"
             )

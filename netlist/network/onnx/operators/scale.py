@@ -6,7 +6,7 @@ from resonet.core.errors import InputError
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import NUMPY_OPSET, Array
 from resonet.netlist.network.onnx.node import Node
-from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fitted, floats
+from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fits, fitted, floats
 from resonet.netlist.network.onnx.operators.joins import JOINS
 
 __all__ = ["OPERATORS"]
@@ -45,11 +45,7 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
     shape = (1, *chain.shape)
     if chain.opset < NUMPY_OPSET:
         constant = _aligned(node, constant, len(shape), inputs[0] is None)
-    try:
-        fits = np.broadcast_shapes(shape, constant.shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if not fits(constant, shape):
         raise InputError(
             f"combines {list(shape)} with a constant {list(constant.shape)}; possible: a constant per channel or pixel"
         )
