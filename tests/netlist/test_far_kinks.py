@@ -1,4 +1,4 @@
-"""Functions in several operators whose kinks lie far outside: read as what they are, or refused."""
+"""Functions in several operators whose kinks lie far outside or close to zero: read as what they are, or refused."""
 
 import numpy as np
 import onnx
@@ -25,7 +25,7 @@ def leaky(limit):
 
 
 @pytest.mark.parametrize("kind", [clipped, leaky])
-@pytest.mark.parametrize("limit", [20.0, 30.0, 45.0, 255.0, 2000.0])
+@pytest.mark.parametrize("limit", [1e-7, 1e-5, 1e-3, 20.0, 30.0, 45.0, 255.0, 2000.0])
 @pytest.mark.parametrize("width", [1, 24_000])
 def test_no_limit_is_lost(tmp_path, kind, limit, width):
     nodes, function = kind(limit)

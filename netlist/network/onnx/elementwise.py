@@ -37,8 +37,9 @@ MOST_VALUES = 2**22  # at all probes
 # Numbers at which functions are compared, ±1 among them; few where large constants differ from value to value.
 PROBES = np.array([-25.0, *np.arange(-90, 91) / 10, 25.0])
 FEW_PROBES = np.array([-3.0, -1.0, -0.25, 0.0, 0.5, 1.0, 2.0])
-# Where a function that is recognised must still be the same: beyond a limit, whatever the unit of the numbers.
-FAR = np.array([-1e6, -1e4, -1e3, -300.0, -100.0, -50.0, -30.0, -12.0, 12.0, 30.0, 50.0, 100.0, 300.0, 1e3, 1e4, 1e6])
+# Where what is recognised must still be the same, whatever the unit of the numbers: beyond a limit, beside a shift.
+_SIZES = np.array([1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 12.0, 30.0, 50.0, 100.0, 300.0, 1e3, 1e4, 1e6])
+ELSEWHERE = np.concatenate([-_SIZES[::-1], _SIZES])
 CLOSE = 3e-6  # of the largest value: constants have 32 bits
 
 
@@ -150,7 +151,7 @@ def _groups(
 ) -> Iterator[tuple[_Group, str]]:
     """Groups that begin in `x` and end in one tensor, growing; x holds the probes in every value of `shape`."""
     many = math.prod(shape) * len(PROBES) <= MOST_VALUES
-    z = np.concatenate([PROBES if many else FEW_PROBES, FAR])
+    z = np.concatenate([PROBES if many else FEW_PROBES, ELSEWHERE])
     if math.prod(shape) * len(z) > MAX_ACTIVATION:
         return
     start = np.broadcast_to(z.reshape(-1, *[1] * len(shape)), (len(z), *shape))
@@ -203,7 +204,7 @@ def _wide(array: Array | None) -> Array | None:
 def _recognise(group: _Group, result: str) -> Spelled | None:
     """The activation that a group computes, times a factor."""
     whole = np.asarray(group.values[result], float).reshape(len(group.z), -1)
-    y, z = whole[: -len(FAR)], group.z[: -len(FAR)]
+    y, z = whole[: -len(ELSEWHERE)], group.z[: -len(ELSEWHERE)]
     if not np.isfinite(y).all() or not y.any():
         return None
     if ((whole == whole[:, :1]) | np.isnan(whole)).all():
@@ -211,17 +212,21 @@ def _recognise(group: _Group, result: str) -> Spelled | None:
     if _is_straight(z, y):
         return None
     best = min(_candidates(z, y), key=lambda found: found[0], default=None)
-    if best is None or best[0] > CLOSE or not _holds_far(best[1], best[2], whole):
+    if best is None or best[0] > CLOSE or not _holds_elsewhere(best[1], best[2], whole):
         return None
     return Spelled(best[1], best[2], frozenset(group.members), result)
 
 
-def _holds_far(activation: Activation, factor: float, whole: Array) -> bool:
-    """Whether an activation times a factor is the function at `FAR`, too, where that is finite."""
-    y, scale = whole[-len(FAR) :], float(np.abs(whole[: -len(FAR)]).max())
-    own = factor * activation(FAR if y.ndim == 1 else np.broadcast_to(FAR[:, None], y.shape))
+def _holds_elsewhere(activation: Activation, factor: float, whole: Array) -> bool:
+    """Whether an activation times a factor is the function at `ELSEWHERE`, too, where that is finite.
+
+    Held against its own size there, and against its largest value at the probes, less in proportion below these.
+    """
+    y, probes = whole[-len(ELSEWHERE) :], whole[: -len(ELSEWHERE)]
+    z = ELSEWHERE if y.ndim == 1 else np.broadcast_to(ELSEWHERE[:, None], y.shape)
+    own, size = factor * activation(z), np.abs(probes).max() * np.minimum(np.abs(z) / PROBES[-1], 1)
     finite = np.isfinite(y) & np.isfinite(own)
-    return bool(np.all(np.abs(own - y)[finite] <= 3 * CLOSE * np.maximum(np.abs(y), scale)[finite]))
+    return bool(np.all(np.abs(own - y)[finite] <= 3 * CLOSE * np.maximum(np.abs(y), size)[finite]))
 
 
 def _is_straight(z: Array, y: Array) -> bool:
