@@ -123,8 +123,8 @@ def build(made, tmp_path_factory):
     return folder, data
 
 
-def test_plan_counts_the_resonators_of_the_sum(made, resonet):
-    found = resonet("plan", made["residual"][0], "--tiles", "16", "--json")
+def test_plan_counts_the_resonators_of_the_sum(made, resonet, tmp_path):
+    found = resonet("plan", made["residual"][0], "--tiles", "16", "--json", "-o", tmp_path)
     assert found.code == 0
     assert {row["layer"] for row in json.loads(found.out)["points"]} == {"conv1", "conv2", "dense1"}
 
