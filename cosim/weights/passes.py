@@ -14,6 +14,7 @@ from resonet.cosim.ngspice.raw import Plot
 from resonet.cosim.ngspice.run import EngineError, run_decks
 from resonet.netlist.bus.deck import dc_deck, dc_gain_decks, rf_deck, stack_batches
 from resonet.netlist.bus.hardware import BusHardware
+from resonet.netlist.bus.linear_chain import PRECESSION, SENSE
 from resonet.netlist.spice.dialect import NGSPICE
 from resonet.netlist.spice.sweep import channel_sweeps
 
@@ -37,8 +38,7 @@ def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
     chains, size = hardware.bus.size
     sweeps = channel_sweeps(channels)
     index = [(j, k) for j in range(chains) for k in range(size)]
-    names = [NGSPICE.current_of("vsense", f"xr{j}_{k}") for j, k in index]
-    names += [NGSPICE.voltage_of(f"x{j}_{k}") for j, k in index]
+    names = [name.format(j=j, k=k) for name in (SENSE, PRECESSION) for j, k in index]
     if len(plots) != len(sweeps):
         raise EngineError(f"layer {layer}, bus {bus}: ngspice wrote {len(plots)} of {len(sweeps)} sweeps")
     taken = [sweep.taken for sweep in sweeps]
