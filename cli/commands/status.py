@@ -25,14 +25,30 @@ class _Line:
     why: str
 
 
+def _result(design: Any, name: str, method: Any, what: str, path: Path, engine: Any = None) -> _Line:
+    """Effective weights of a layer, as they are stored."""
+    from resonet.cosim.feed.store import changed_parts, result_parts, stored_result
+    from resonet.cosim.weights.engines import auto
+
+    stored = stored_result(path)
+    if stored is None:
+        return _Line(what, "damaged", "")
+    changed = changed_parts(stored.depends_on, result_parts(design, name, method, engine or auto))
+    if changed:
+        return _Line(what, "stale", "changed: " + ", ".join(changed))
+    return _Line(what, "fresh", str(stored.witness) if stored.witness else "")
+
+
 def _weights(folder: Path, design: Any) -> list[_Line]:
     """Effective weights of every layer and program."""
     from resonet.cosim.feed.feeds import feed_of
-    from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
+    from resonet.cosim.feed.store import effective_path
+    from resonet.cosim.weights.engines import ENGINES, auto
     from resonet.netlist.programming.methods import Method
 
     found = []
     names = [entry.layer.name for entry in design.plan.layers]
+    others = [engine for engine in ENGINES.values() if engine.runs_decks and engine.name != auto.name]
     for method in get_args(Method):
         for name in names:
             feed = feed_of(design, name)
@@ -44,10 +60,10 @@ def _weights(folder: Path, design: Any) -> list[_Line]:
             elif not path.is_file():
                 found.append(_Line(what, "missing", f"resonet crosstalk --layer {name}"))
             else:
-                stored = stored_parts(path)
-                changed = [] if stored is None else changed_parts(stored, result_parts(design, name, method))
-                state = "damaged" if stored is None else "stale" if changed else "fresh"
-                found.append(_Line(what, state, "changed: " + ", ".join(changed) if changed else ""))
+                found.append(_result(design, name, method, what, path))
+            for engine in others:
+                if (path := effective_path(folder, name, method, engine)).is_file():
+                    found.append(_result(design, name, method, f"{what}, by {engine.name}", path, engine))
     return found
 
 

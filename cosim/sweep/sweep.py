@@ -26,6 +26,7 @@ from resonet.cosim.calibration.quantised import fabrication_offsets
 from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
 from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.points import Outcome, open_executor, run_points
+from resonet.cosim.weights.checks import check_cases, spread
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
 from resonet.cosim.weights.inference import accuracy
@@ -42,6 +43,7 @@ from resonet.netlist.programming.methods import COMPILED, METHODS, LayerProgram,
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
 
 Measure = Literal["weights", "accuracy"]
+MOST_CHECKED = 8  # points at which an engine is checked
 MOST_BREAKS = 3  # times that a pool of processes is opened anew
 
 
@@ -54,7 +56,7 @@ class Sweep:
     together: bool = False  # axes value by value, not all combinations
     measure: Measure = "weights"
     programs: tuple[Method, ...] = METHODS
-    engine: str = "linear"
+    engine: str = "auto"
     data: str | None = None  # labelled images
     model: str | None = None  # ONNX file, where the source is a TOML file
     calibration: str | None = None  # images that set the input scales, where the source is a TOML file
@@ -163,6 +165,13 @@ def _fabricated(planned: FrequencyPlan, given: Program, spread: Spread) -> Progr
     return Program(given.method, tuple(layers))
 
 
+def _engine(sweep: Sweep, number: int) -> Engine:
+    """The engine for a point: checked at some of them, which share its time."""
+    engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
+    checked = spread(len(sweep.points), MOST_CHECKED)
+    return engine.with_budget(engine.budget / len(checked)) if number in checked else engine.unchecked
+
+
 def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     """Quantities of one point, by name. Raises InputError, EngineError.
 
@@ -171,6 +180,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     worst_aggressor  {program: {layer: x}} dB
     fill             {program: {layer: x}} largest weight as part of a resonator's range
     source_dbm       {layer: x} largest power of a tone source
+    witness          check of the engine, as a record, at some points from the first to the last
     warnings         those of validity, as records, where there are any
     accuracy         {program: share}, and `software`, the trained network's: where there are images
     """
@@ -179,15 +189,18 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
     with collected() as warnings:
         check_powers(planned, given.neuron.p1db)
-    engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
-    known = _programs(planned, sweep.programs, engine)
+    engine = _engine(sweep, number)
+    known = _programs(planned, sweep.programs, engine.unchecked)
     made = {m: _fabricated(planned, p, spread) for m, p in known.items() if m in sweep.programs}
     design = replace(ground.design, plan=planned, programs=made)
     held = {
-        m: {e.layer.name: effective_weights(design, e.layer.name, m, engine=engine) for e in planned.layers}
+        m: {e.layer.name: effective_weights(design, e.layer.name, m, engine=engine.unchecked) for e in planned.layers}
         for m in made
     }
     found = _weight_values(planned, made, held)
+    cases = [(planned, e, one.f_res) for p in made.values() for e, one in zip(planned.layers, p.layers, strict=True)]
+    if witness := check_cases(engine, cases):
+        found["witness"] = asdict(witness)
     if ground.images is not None:
         shares = {m: accuracy(design, held[m], ground.images, None, ground.software) for m in made}
         found["accuracy"] = {str(m): share.circuit for m, share in shares.items()}

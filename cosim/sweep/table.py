@@ -12,12 +12,14 @@ from resonet.core.files import new_file
 from resonet.core.types import Array
 from resonet.cosim.sweep.points import Outcome
 from resonet.cosim.sweep.sweep import Sweep
+from resonet.cosim.weights.checks import joined
+from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.tidy import bound_folder
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
-__all__ = ["sweep_dataset", "write_sweep"]
+__all__ = ["sweep_dataset", "sweep_witness", "write_sweep"]
 
 BY_LAYER = {  # quantity: unit, meaning
     "rms_error": ("1", "RMS weight error, part of the layer's largest weight"),
@@ -33,6 +35,12 @@ def _cell(outcome: Outcome, *keys: str) -> float:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return float("nan") if value is None else float(value)
+
+
+def sweep_witness(outcomes: Mapping[int, Outcome]) -> Witness | None:
+    """Checks of the engine at all points as one; None where there was none."""
+    told = [row.values["witness"] for row in outcomes.values() if row.values and "witness" in row.values]
+    return joined(Witness(**one) for one in told)
 
 
 def sweep_dataset(sweep: Sweep, outcomes: Mapping[int, Outcome]) -> "Dataset":
@@ -63,9 +71,11 @@ def sweep_dataset(sweep: Sweep, outcomes: Mapping[int, Outcome]) -> "Dataset":
         axis.name.replace(".", "_"): ("point", np.array([float(points[n][axis.name]) for n in sorted(outcomes)]))
         for axis in sweep.axes
     }
+    found = sweep_witness(outcomes)
+    told = {"witness": json.dumps(asdict(found))} if found else {}
     named = {"program": np.array(programs, dtype=np.str_), "layer": np.array(layers, dtype=np.str_)} if programs else {}
     return xr.Dataset(
-        data, coords=axes | named, attrs={"title": "sweep", "sweep": json.dumps(asdict(sweep), default=str)}
+        data, coords=axes | named, attrs={"title": "sweep", "sweep": json.dumps(asdict(sweep), default=str)} | told
     )
 
 
