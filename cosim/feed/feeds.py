@@ -1,10 +1,11 @@
 """What the hardware of a layer holds, whichever way its tones come: one record a feed, chosen by `feed` of the design.
 
 bus         chains on a common bus; an engine of `ENGINES` says what they hold (default: `auto`)
-stripline   chains under strip lines, window by window, by the closed circuit; `sneak --engine ngspice` checks windows
+stripline   chains under strip lines, window by window, by the closed circuit; `auto` checks some windows in ngspice
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, get_args
 
 from resonet.core.errors import InputError
@@ -12,6 +13,7 @@ from resonet.core.types import Done, nothing
 from resonet.cosim.strip.held import STRIP_PROGRAMS
 from resonet.cosim.strip.laid_out import lay_out, solved_layer
 from resonet.cosim.strip.layer import strip_weights
+from resonet.cosim.strip.spot_check import check_strips, strip_cost
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import Engine, auto
 from resonet.cosim.weights.held import RfWeights
@@ -128,15 +130,19 @@ class StripFeed:
         weights = strip_weights(strip, design.plan.options.fill, (program,), disturbed=True)[program]
         for _ in strip.windows:
             done()
-        return weights
+        if engine is not None and not engine.runs_decks:
+            return weights
+        laid, budget = lay_out(design, layer), (engine or auto).budget
+        checked = check_strips(laid.placement, laid.frequencies, weights.f_res, laid.causes, laid.device, budget)
+        return replace(weights, witness=checked)
 
     def steps(self, design: Design, layer: str) -> int:
         """Windows of the layer."""
         return len(lay_out(design, layer).windows)
 
     def cost(self, design: Design, layer: str) -> float:
-        """None: a window is checked by `sneak`."""
-        return 0.0
+        """Of all its windows."""
+        return strip_cost(lay_out(design, layer).placement)
 
 
 FEEDS: dict[FeedKind, Feed] = {"bus": BusFeed(), "stripline": StripFeed()}

@@ -96,7 +96,7 @@ def _engine_parts(engine: Engine) -> dict[str, str]:
 def result_parts(design: Design, layer: str, method: Method, engine: Engine = auto) -> dict[str, str]:
     """What the effective weights of a layer depend on: hash by name. Raises InputError, EngineError."""
     if feed_of(design, layer).name == "stripline":
-        return _strip_parts(design, layer, method) | {"engine": _hash(engine.name)}
+        return _strip_parts(design, layer, method) | _engine_parts(engine)
     entry, programmed = design.plan.layer(layer), design.program(method).layer(layer)
     channels = [
         part

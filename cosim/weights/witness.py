@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 AGREEMENT = 1e-6  # of the largest value of its kind on the bus
+BOTH = "buses and windows"
 BALANCE = 1e-9  # of the power that the sources give, and of their voltage
 
 
@@ -52,11 +53,12 @@ class Witness:
     where: str = ""  # layer and bus of the largest difference
     by: str = ""  # who was compared with the linear engine
     missing: str = ""
+    what: str = "buses"  # or windows under strip lines
 
     def __str__(self) -> str:
         if self.difference is None:
             return f"no witness: {self.missing or 'nothing was compared'}"
-        count = f"{self.buses:,} of {self.of:,} buses"
+        count = f"{self.buses:,} of {self.of:,} {self.what}"
         return f"{self.by} on {count}: at most {self.difference:.1e} of full scale apart ({self.where})"
 
     def __add__(self, other: "Witness") -> "Witness":
@@ -67,6 +69,7 @@ class Witness:
             buses=self.buses + other.buses,
             of=self.of + other.of,
             missing=self.missing or other.missing,
+            what=self.what if other.what in self.what else other.what if self.what in other.what else BOTH,
         )
 
 

@@ -14,6 +14,7 @@ from fakes import EVERY
 from resonet.cli import pages
 from resonet.core.errors import EngineError
 from resonet.core.validity import collected
+from resonet.cosim.feed.feeds import layer_weights
 from resonet.cosim.feed.store import (
     changed_parts,
     effective_path,
@@ -24,6 +25,9 @@ from resonet.cosim.feed.store import (
 )
 from resonet.cosim.ngspice import run as running
 from resonet.cosim.ngspice.program import find_ngspice, ngspice_version
+from resonet.cosim.strip import spot_check as strip_check
+from resonet.cosim.strip.laid_out import lay_out
+from resonet.cosim.strip.spot_check import check_strips, check_window
 from resonet.cosim.weights import engines, spot_check
 from resonet.cosim.weights.bus_answers import Answers
 from resonet.cosim.weights.checks import check_cases, joined, spread
@@ -34,6 +38,7 @@ from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
+from resonet.report import style
 
 LIE = EVERY.format(value="x * (1 + 1e-4 * (-1) ** (n // 2))")
 
@@ -289,6 +294,53 @@ def test_quantise_share_and_sweep_check_their_ends(folder, resonet, ran):
     assert {0, 9} <= set(checked)
     with xr.open_dataset(told["results"], engine="scipy") as data:
         assert json.loads(data.attrs["witness"]) == told["witness"]
+
+
+@pytest.fixture(scope="module")
+def lines(small_model):
+    return compile_cnn(small_model, read_parameters(settings=["feed.kind=stripline"]))
+
+
+def test_under_strip_lines_windows_are_checked(lines):
+    weights = layer_weights(lines, "coupled", auto.with_budget(1e-9), ["conv1"])["conv1"]
+    assert np.array_equal(weights.values, layer_weights(lines, "coupled", linear, ["conv1"])["conv1"].values)
+    found = weights.witness
+    assert (found.buses, found.what) == (1, "windows")
+    assert found.of > 1
+    assert 0 < found.difference < 1e-9
+    assert "windows: at most" in str(found)
+    laid = lay_out(lines, "conv1")
+    arguments = (laid.placement, laid.frequencies, weights.f_res, laid.causes, laid.device)
+    two = check_strips(*arguments, chains=np.arange(8), budget=1e9)
+    assert (two.buses, two.of) == (2, 2)
+    both = two + Witness(1e-10, 1, 1, "bus", "ngspice 39")
+    assert both.what == (both + both).what == "buses and windows"
+
+
+def test_a_lie_under_strip_lines_is_found(lines, monkeypatch):
+    laid, real = lay_out(lines, "conv1"), strip_check.rectified
+
+    def off(passes, f_res, device):
+        volts = real(passes, f_res, device).copy()
+        volts[np.unravel_index(np.abs(volts).argmax(), volts.shape)] *= 1 + 3e-6
+        return volts
+
+    f_res = laid.frequencies[laid.placement.usage.tone] * 1.001
+    monkeypatch.setattr(strip_check, "rectified", off)
+    with pytest.raises(EngineError, match=r"layer conv1, chains .*: rectified voltage, V/W: .*neither is believed"):
+        check_window(laid.placement, laid.frequencies, f_res, np.arange(4), laid.causes, laid.device)
+
+
+def test_sneak_checks_its_circuit(folder, resonet, monkeypatch):
+    monkeypatch.setattr(style, "save", lambda *_: [])
+    told = json.loads(resonet("sneak", folder, "--layer", "conv1", "--feed", "bus", "--json").out)
+    assert (told["engine"], told["witness"]["buses"], told["witness"]["of"]) == ("auto", 1, 1)
+    chains = ("--feed", "stripline", "--chains", "4", "--neighbours", "1", "--json")
+    told = json.loads(resonet("sneak", folder, "--layer", "conv1", *chains).out)
+    assert (told["engine"], told["witness"]["buses"], told["witness"]["what"]) == ("auto", 1, "windows")
+    assert told["witness"]["difference"] < 1e-9
+    quick = json.loads(resonet("sneak", folder, "--layer", "conv1", *chains, "--engine", "linear").out)
+    assert (quick["engine"], quick["witness"], quick["causes"]) == ("linear", None, told["causes"])
 
 
 def _images(folder):
