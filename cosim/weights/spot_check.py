@@ -119,7 +119,8 @@ class _Check:
 
     def buses(self, numbers: Sequence[int]) -> Witness:
         """RF pass, and the answers of the chains that follow from it."""
-        answers = {n: found.values for n, found in enumerate(self.judged.answers()) if n in set(numbers)}
+        wanted = set(numbers)
+        answers = {n: found.values for n, found in enumerate(self.judged.answers()) if n in wanted}
         seen = Witness(by=self.by)
         for at in range(0, len(numbers), AT_ONCE):
             seen += self._some(numbers[at : at + AT_ONCE], answers)

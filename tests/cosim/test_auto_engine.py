@@ -317,6 +317,23 @@ def test_under_strip_lines_windows_are_checked(lines):
     assert both.what == (both + both).what == "buses and windows"
 
 
+def test_long_chains_under_strip_lines_go_alone_or_are_told(lines, monkeypatch):
+    assert [strip_check._size(taps) for taps in (9, 33, 34, 66, 67, 400)] == [(4, 1)] * 2 + [(1, 1)] * 2 + [(1, 0)] * 2
+    plays = [strip_check._plays(resonators) for resonators in (54, 144, 200, 400)]
+    assert plays == sorted(plays, reverse=True)
+    assert (plays[0] > 400, plays[-1]) == (True, strip_check.FEWEST)
+    laid = lay_out(lines, "conv1")
+    f_res = laid.frequencies[laid.placement.usage.tone] * 1.001
+    monkeypatch.setattr(strip_check, "_plays", lambda resonators: 3)
+    assert check_window(laid.placement, laid.frequencies, f_res, np.arange(1), laid.causes, laid.device, 0) < 1e-9
+    monkeypatch.setattr(strip_check, "MOST", 8)
+    with collected() as warnings:
+        found = check_strips(laid.placement, laid.frequencies, f_res)
+    assert (found.difference, found.buses) == (None, 0)
+    assert [one.code for one in warnings] == ["unwitnessed"]
+    assert "layer conv1: chains of 9 resonators; ngspice takes 8 under strip lines" in warnings[0].text
+
+
 def test_a_lie_under_strip_lines_is_found(lines, monkeypatch):
     laid, real = lay_out(lines, "conv1"), strip_check.rectified
 
