@@ -21,6 +21,7 @@ from resonet.netlist.network.activations.registry import activations
 from resonet.netlist.network.onnx.file import MAX_ACTIVATION, Array
 from resonet.netlist.network.onnx.fold import run_node
 from resonet.netlist.network.onnx.node import Node
+from resonet.netlist.network.onnx.refusals import PAGE
 
 __all__ = ["ELEMENTWISE", "Spelled", "Tensors", "UnknownFunction", "spelled_activation", "users_of", "uses_of"]
 
@@ -119,8 +120,11 @@ def spelled_activation(nodes: Sequence[Node], first: int, x: str, tensors: Tenso
         return found
     if len(unknown) > 1:
         operators = ", ".join(dict.fromkeys(nodes[number].op for number in unknown))
-        known = ", ".join(sorted({kind.__name__ for kind in activations() if kind.OPERATORS and not kind.DOMAIN}))
-        raise UnknownFunction(f"begins a function of {operators} that is none of: {known}", unknown)
+        raise UnknownFunction(
+            f"begins a function of {operators} that is that of no neuron; possible: those of the neurons (Relu, Clip, "
+            f"Silu, Gelu, ...: {PAGE})",
+            unknown,
+        )
     return part
 
 

@@ -23,6 +23,7 @@ from resonet.netlist.network.onnx.external import MAX_FILE, embed, parse
 from resonet.netlist.network.onnx.layer_list import LISTS, listed_model
 from resonet.netlist.network.onnx.neurons import is_ours
 from resonet.netlist.network.onnx.node import Node, escape
+from resonet.netlist.network.onnx.older import opset_of, renewed
 from resonet.netlist.network.onnx.quantised import without_codes
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ __all__ = [
 Array = NDArray[Any]
 
 MAX_ELEMENTS = 200_000_000  # of one weight, and of everything made from a file in total
-OLDEST_OPSET = 6
 NUMPY_OPSET = 7  # from here on constants are broadcast as numpy does it
 MAX_ACTIVATION = 2**24  # values of one image between two layers
 NUMERIC = (
@@ -93,7 +93,8 @@ def decode_onnx(data: bytes, folder: Path | None = None) -> OnnxModel:
         raise InputError("is not an ONNX network: it holds no operators")
     if len(graph.sparse_initializer):
         raise InputError("holds sparse weights; possible: dense weights (save the model without sparse initializers)")
-    opset = _opset(model)
+    model = renewed(model)
+    graph, opset = model.graph, opset_of(model)
     named = outputs = tuple(value.name for value in graph.output)
     numbers = _numbers(graph)
     read = without_codes([_node(proto) for proto in graph.node], _real_input(graph).name, outputs, numbers.get)
@@ -130,17 +131,6 @@ def _read_bytes(path: Path) -> bytes:
     if not data:
         raise InputError("is empty; give an .onnx file")
     return data
-
-
-def _opset(model: "onnx.ModelProto") -> int:
-    """Version of the standard operators."""
-    import onnx
-
-    newest = onnx.defs.onnx_opset_version()
-    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
-    if not OLDEST_OPSET <= opset <= newest:
-        raise InputError(f"is written in ONNX opset {opset}; possible: {OLDEST_OPSET} to {newest} (installed onnx)")
-    return opset
 
 
 def _node(proto: "onnx.NodeProto") -> Node:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
@@ -46,6 +45,7 @@ from resonet.netlist.network.onnx.heads import listed, select_output, side_by_si
 from resonet.netlist.network.onnx.node import Node, escape
 from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
+from resonet.netlist.network.onnx.refusals import unsupported
 from resonet.netlist.network.pixels import BYTE, Pixels, pixels_of_scale
 
 __all__ = ["read_bytes", "read_cnn"]
@@ -320,7 +320,7 @@ def _constant(node: Node, tensors: _Tensors, graph: Graph) -> None:
         shape = path.shape if path.lost else (graph.batch, *path.shape)
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
     elif node.op not in FOLDABLE and _operator(node) is None:
-        _unsupported()
+        raise NotHardware(unsupported(node.op))
     result = fold(node, graph.opset, inputs)
     tensors.folded += result.size
     if tensors.folded > MAX_ELEMENTS:
@@ -332,7 +332,7 @@ def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
     """Check that this operator may follow on its running tensors."""
     operator = _operator(node)
     if operator is None:
-        _unsupported()
+        raise NotHardware(unsupported(node.op))
     paths = [tensors.paths[node.inputs[i]] for i in dynamic]
     if len(dynamic) > 1 and operator.join is None:
         joining = ", ".join(sorted({name for (_, name), other in operators().items() if other.join}))
@@ -344,7 +344,3 @@ def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
     if not operator.neutral and not all(path.is_float for path in paths):
         raise InputError("computes with integers; possible: floating point, or a Cast of the input before")
     return operator
-
-
-def _unsupported() -> NoReturn:
-    raise NotHardware(f"is not supported; possible: {possible()}")

@@ -46,12 +46,34 @@ def _gemm(chain: Chain, node: Node, inputs: Inputs) -> None:
 def _matmul(chain: Chain, node: Node, inputs: Inputs) -> None:
     matrix = floats(inputs, 1, "weight")
     *rest, features = chain.shape or (0,)
-    if matrix.ndim != 2 or features != matrix.shape[0] or math.prod(rest) != 1:
+    if matrix.ndim != 2 or features != matrix.shape[0] or not matrix.shape[1]:
         raise InputError(
-            f"multiplies {list(chain.shape)} by {list(matrix.shape)}; possible: one vector [in] by a matrix [in, out]"
+            f"multiplies {list(chain.shape)} by {list(matrix.shape)}; possible: vectors [..., in] by a matrix [in, out]"
         )
     out = matrix.shape[1]
-    _add_dense(chain, node, matrix.T, np.zeros(out), (*rest, out))
+    if math.prod(rest) == 1:
+        _add_dense(chain, node, matrix.T, np.zeros(out), (*rest, out))
+    else:
+        _add_pointwise(chain, node, matrix.T)
+
+
+def _add_pointwise(chain: Chain, node: Node, matrix: Array) -> None:
+    """Append `matrix` [out, in] for each of the vectors [..., in] of a tensor: a 1x1 convolution between wires."""
+    *rest, features = chain.shape
+    out, positions = len(matrix), math.prod(rest)
+    height, width = (rest[0], rest[1]) if len(rest) == 2 else (1, positions)
+    chain.add_wiring(node, np.arange(positions * features).reshape(-1, features).T.reshape(features, height, width))
+    layer = Synapses(
+        name="",
+        source=node.source,
+        kind="conv",
+        weight=matrix[:, :, None, None],
+        bias=np.zeros(out),
+        in_shape=(features, height, width),
+        out_shape=(out, height, width),
+    )
+    chain.add_synapses(layer)
+    chain.add_wiring(node, np.arange(out * positions).reshape(out, positions).T.reshape(*rest, out))
 
 
 OPERATORS = (

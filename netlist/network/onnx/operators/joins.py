@@ -9,6 +9,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Ints
 from resonet.netlist.network.activations.clamps import clamped
 from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.constant_tones import add_constants
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator, fits
@@ -65,10 +66,11 @@ def _axis(node: Node, chain: Chain, default: int | None = None) -> int:
 
 
 def _concat(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
-    """Lists of tones one behind the other; constants may be zero only."""
+    """Lists of tones one behind the other; constants are tones of fixed power."""
     first = next(path for path in paths if path is not None)
     axis = _axis(node, first)
-    shapes = [path.shape if path else _zeros(inputs[n], first) for n, path in enumerate(paths)]
+    held = {n: _constant(inputs[n], first) for n, path in enumerate(paths) if path is None}
+    shapes = [held[n].shape if path is None else path.shape for n, path in enumerate(paths)]
     if len({path.lost for path in paths if path}) > 1:
         raise InputError("joins what has a batch to what has none any more; possible: both with a batch of one")
     fit = {(*shape[:axis], 0, *shape[axis + 1 :]) if len(shape) == len(first.shape) else () for shape in shapes}
@@ -87,15 +89,21 @@ def _concat(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
             starts[id(path)], start = start, start + math.prod(shape)
             taken.append(path)
         parts.append(starts[id(path)] + np.arange(math.prod(shape)).reshape(shape))
-    first.add_wiring(node, np.concatenate(parts, axis=axis), taken[1:])
+    values = [held.get(n, np.zeros(shape)) for n, shape in enumerate(shapes)]
+    add_constants(first, node, np.concatenate(parts, axis=axis), np.concatenate(values, axis=axis), taken[1:])
     return first
 
 
-def _zeros(constant: Array | None, chain: Chain) -> tuple[int, ...]:
-    """Shape of a constant without the batch, if it holds zeros only."""
-    if constant is None or constant.ndim == 0 or constant.shape[0] != chain.batch or constant.any():
-        raise InputError("appends constants to what depends on the image; possible: zeros, one for each image")
-    return constant.shape[1:]
+def _constant(constant: Array | None, chain: Chain) -> Array:
+    """A constant without the batch, if it is the same for each image."""
+    if constant is not None and chain.lost:
+        return constant.astype(np.float64)
+    if constant is None or constant.ndim == 0 or constant.shape[0] != chain.batch or (constant != constant[:1]).any():
+        raise InputError(
+            "appends a constant that is not one for each image alike; possible: [batch, ...], the same for each image"
+        )
+    own: Array = constant[0].astype(np.float64)
+    return own
 
 
 def _split(chain: Chain, node: Node, inputs: Inputs) -> list[Ints]:

@@ -56,13 +56,6 @@ def operators() -> Mapping[tuple[str, str], Operator]:
     return TABLE
 
 
-def possible(domain: str | None = None) -> str:
-    """Operators for messages: those of a domain, or all."""
-    names: dict[str, list[str]] = {}
-    for (its, name), operator in sorted(operators().items()):
-        if operator.made:
-            continue
-        names.setdefault(its, []).append(name)
-    if domain is not None:
-        return " and ".join(names.get(domain, []))
-    return "; ".join(", ".join(these) + (f" of '{its}'" if its else "") for its, these in names.items())
+def possible(domain: str) -> str:
+    """Operators of a domain, for messages."""
+    return " and ".join(name for (its, name), made in sorted(operators().items()) if its == domain and not made.made)

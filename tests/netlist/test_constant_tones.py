@@ -1,0 +1,100 @@
+"""Padding with numbers, appended constants, dense layers over the last axis of an image: against onnxruntime."""
+
+import numpy as np
+import pytest
+from test_read_cnn import CONV, FLATTEN, IMAGE, RELU, X, check, ints, kinds, refused, save, weights
+
+PADS = ints(0, 0, 1, 1, 0, 0, 2, 1)
+LAST = ("Transpose", [], {"perm": [0, 2, 3, 1]})
+FIRST = ("Transpose", [], {"perm": [0, 3, 1, 2]})
+BOTH_SIDES = ("Concat", [weights(1, 2, 5, 7), X, weights(1, 1, 5, 7)], {"axis": 1})
+PLANE = ("Concat", [X, np.full((1, 1, 5, 7), 2, np.float32)], {"axis": 1})
+DENSE = ("MatMul", [weights(3, 6)], {}), ("Add", [weights(6)], {})
+# name: (input shape, opset, operators, names of our layers)
+CASES = {
+    # One offset of all pixels goes before the wires, and folds into the convolution behind them.
+    "of the image": (IMAGE, 17, [("Pad", [PADS, np.float32(0.7)], {}), CONV, RELU], ["wiring1", "scale2", "conv1"]),
+    "of an old file": (
+        IMAGE,
+        7,
+        [("Pad", [], {"pads": PADS.tolist(), "value": -1.5}), ("Conv", [weights(4, 3, 3, 3)], {})],
+        ["wiring1", "conv1"],
+    ),
+    "of sums": (
+        IMAGE,
+        17,
+        [CONV, ("Pad", [PADS, np.float32(-2)], {}), ("Conv", [weights(2, 4, 3, 3)], {})],
+        ["conv1", "wiring1", "conv2"],
+    ),
+    "behind neurons": (
+        IMAGE,
+        17,
+        [CONV, RELU, ("Pad", [PADS, np.float32(3)], {}), ("Conv", [weights(2, 4, 3, 3)], {})],
+        ["conv1", "wiring1", "scale1", "conv2"],
+    ),
+    "of channels": (
+        IMAGE,
+        17,
+        [CONV, RELU, ("Pad", [ints(0, 1, 0, 0, 0, 2, 0, 0), np.float32(-1)], {}), ("Conv", [weights(2, 7, 3, 3)], {})],
+        ["conv1", "wiring1", "conv2"],
+    ),
+    "of some axes": (
+        IMAGE,
+        18,
+        [CONV, RELU, ("Pad", [ints(1, 2), np.float32(-1), ints(3)], {}), ("MaxPool", [], {"kernel_shape": [2, 2]})],
+        ["conv1", "wiring1", "scale1", "maxpool1"],
+    ),
+    "twice": (
+        IMAGE,
+        17,
+        [CONV, ("Pad", [PADS, np.float32(1)], {}), ("Pad", [PADS], {}), ("Conv", [weights(2, 4, 3, 3)], {})],
+        None,
+    ),
+    "with nothing to pad": (IMAGE, 17, [CONV, ("Pad", [ints(*[0] * 8), np.float32(9)], {})], ["conv1"]),
+    "appended": (
+        IMAGE,
+        17,
+        [CONV, RELU, BOTH_SIDES, FLATTEN, ("Gemm", [weights(245, 5)], {})],
+        ["conv1", "wiring1", "dense1"],
+    ),
+    "a plane of one number": (
+        IMAGE,
+        17,
+        [CONV, RELU, PLANE, ("Conv", [weights(2, 5, 2, 2)], {})],
+        ["conv1", "wiring1", "conv2"],
+    ),
+    "dense channels last": (
+        IMAGE,
+        17,
+        [LAST, *DENSE, RELU, ("MatMul", [weights(6, 4)], {}), FIRST, ("Conv", [weights(2, 4, 3, 3)], {})],
+        ["conv1", "conv2", "conv3"],
+    ),
+    "dense over rows": ((5, 4), 17, [("MatMul", [weights(4, 3)], {}), ("Add", [weights(3)], {}), RELU], None),
+    "dense over rows, each its own offset": (
+        (5, 4),
+        17,
+        [("MatMul", [weights(4, 3)], {}), ("Add", [weights(5, 1)], {}), RELU, FLATTEN, ("Gemm", [weights(15, 3)], {})],
+        None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_constants_and_dense_layers(tmp_path, case):
+    shape, opset, ops, names = CASES[case]
+    batch, images = ("n", 2) if all(op != "Concat" for op, *_ in ops) else (1, 1)
+    cnn = check(save(tmp_path / "m.onnx", shape, ops, opset=opset, batch=batch), images=images)
+    assert names in (None, kinds(cnn))
+
+
+def test_a_batch_has_one_constant_for_all_its_images(tmp_path):
+    same = np.repeat(weights(1, 2, 5, 7), 2, axis=0)
+    ops = [CONV, ("Concat", [X, same], {"axis": 1}), FLATTEN]
+    check(save(tmp_path / "m.onnx", IMAGE, ops, batch=2))
+    ops[1] = ("Concat", [X, weights(2, 2, 5, 7)], {"axis": 1})
+    refused(save(tmp_path / "n.onnx", IMAGE, ops, batch=2), "Concat '/concat/1'", "the same for each image")
+
+
+def test_no_tone_is_infinite(tmp_path):
+    ops = [CONV, ("Pad", [PADS, np.float32(-np.inf)], {}), ("MaxPool", [], {"kernel_shape": [2, 2]})]
+    refused(save(tmp_path / "m.onnx", IMAGE, ops), "Pad '/pad/1': pads with -inf", "padding by the pool itself")
