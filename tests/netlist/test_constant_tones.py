@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from test_read_cnn import CONV, FLATTEN, IMAGE, RELU, X, check, ints, kinds, refused, save, weights
+from onnx import helper, numpy_helper
+from test_read_cnn import CONV, FLATTEN, IMAGE, RELU, X, check, ints, kinds, refused, save, save_graph, weights
 
 PADS = ints(0, 0, 1, 1, 0, 0, 2, 1)
 LAST = ("Transpose", [], {"perm": [0, 2, 3, 1]})
@@ -98,3 +99,36 @@ def test_a_batch_has_one_constant_for_all_its_images(tmp_path):
 def test_no_tone_is_infinite(tmp_path):
     ops = [CONV, ("Pad", [PADS, np.float32(-np.inf)], {}), ("MaxPool", [], {"kernel_shape": [2, 2]})]
     refused(save(tmp_path / "m.onnx", IMAGE, ops), "Pad '/pad/1': pads with -inf", "padding by the pool itself")
+
+
+@pytest.mark.parametrize("op", ["MatMul", "Gemm"])
+def test_rows_of_an_image_as_a_matrix(tmp_path, op):
+    """As tf2onnx writes a dense layer over the last axis: no batch between two reshapes."""
+    back = ("Reshape", [ints(-1, 5, 7, 6)], {})
+    dense = [("Reshape", [ints(-1, 4)], {}), (op, [weights(4, 6)], {}), ("Add", [weights(6)], {}), RELU, back]
+    check(save(tmp_path / "m.onnx", IMAGE, [CONV, LAST, *dense, FIRST, ("Conv", [weights(2, 6, 3, 3)], {})]), images=1)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        ("Softmax", [], {"axis": 1}),
+        ("ReduceMean", [], {"axes": [1]}),
+        ("BatchNormalization", [weights(4) ** 2] * 4, {}),
+    ],
+)
+def test_what_needs_a_batch_is_not_done_on_rows(tmp_path, op):
+    ops = [CONV, LAST, ("Reshape", [ints(-1, 4)], {}), op]
+    refused(save(tmp_path / "m.onnx", IMAGE, ops), f"{op[0]} '/{op[0].lower()}/3': works on [35, 4], rows of an image")
+
+
+def test_parts_of_a_constant(tmp_path):
+    """Weights that are split while the file is read."""
+    nodes = [
+        helper.make_node("Split", ["held", "sizes"], ["w", "v"], axis=0),
+        helper.make_node("Conv", ["image", "w"], ["c"]),
+        helper.make_node("Conv", ["c", "v"], ["y"]),
+    ]
+    arrays = {"held": weights(9, 3, 1, 1), "sizes": ints(3, 6)}
+    arrays = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    check(save_graph(tmp_path / "m.onnx", IMAGE, nodes, arrays, ["y"]))

@@ -37,7 +37,7 @@ class Chain:
     at: int = IMAGE
     is_float: bool = True
     is_over: bool = False  # behind a Softmax, where nothing is computed any more
-    lost: bool = False  # a vector of values, whose batch of one was reshaped away
+    lost: bool = False  # the batch of one was reshaped away: `shape` is all of ONNX's shape
 
     @property
     def opset(self) -> int:

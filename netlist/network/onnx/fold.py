@@ -21,7 +21,19 @@ from resonet.netlist.network.onnx.refusals import PAGE
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["FOLDABLE", "MOVES", "BatchError", "fold", "move", "move_one", "pad_value", "run_node", "without_value"]
+__all__ = [
+    "FOLDABLE",
+    "MOVES",
+    "BatchError",
+    "fold",
+    "move",
+    "move_one",
+    "pad_value",
+    "run_node",
+    "split",
+    "split_sizes",
+    "without_value",
+]
 
 # fmt: off
 MOVES = frozenset([
@@ -69,6 +81,28 @@ def fold(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
     return run_node(node, opset, inputs)
 
 
+def split(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+    """The parts of a constant."""
+    x = inputs[0] if inputs else None
+    axis = node.get("axis", 0)
+    if x is None or not -x.ndim <= axis < x.ndim:
+        raise InputError(f"splits over axis {axis}; possible: an axis of a constant")
+    sizes = split_sizes(node, x.shape[axis], inputs[1] if len(inputs) > 1 else None)
+    return np.split(x, np.cumsum(sizes[:-1]), axis=axis)
+
+
+def split_sizes(node: Node, size: int, given: Array | None) -> list[int]:
+    """Sizes of the parts of a Split along its axis of `size` values."""
+    count = len(node.outputs)
+    sizes = [*node.get("split", ())] if given is None else [int(n) for n in given.ravel()[: count + 1]]
+    if not sizes:
+        each = -(-size // count) if "num_outputs" in node.attributes else size // count
+        sizes = [each] * (count - 1) + [size - each * (count - 1) if "num_outputs" in node.attributes else each]
+    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != size or node.get("num_outputs", count) != count:
+        raise InputError(f"splits {size} values into {count} parts of {sizes[:8]}; possible: sizes that add up")
+    return sizes
+
+
 def move(node: Node, opset: int, shape: tuple[int, ...], batch: int, rest: Sequence[Array | None]) -> Array:
     """Index table of a node that only moves data: [*new shape] of positions in the old one, -1 for zero.
 
@@ -99,7 +133,7 @@ def move(node: Node, opset: int, shape: tuple[int, ...], batch: int, rest: Seque
 def move_one(node: Node, opset: int, shape: tuple[int, ...], rest: Sequence[Array | None], is_lost: bool) -> Array:
     """Index table of a node that takes the batch of one away, or (`is_lost`) works on what has none any more.
 
-    The table has a first axis of 1 where the result has a batch again; else it is a vector. Raises InputError.
+    The table has a first axis of 1 where the result has a batch again. Raises InputError.
     """
     size = math.prod(shape)
     tags = np.arange(1, size + 1, dtype=np.float64).reshape(shape if is_lost else (1, *shape))
@@ -107,7 +141,7 @@ def move_one(node: Node, opset: int, shape: tuple[int, ...], rest: Sequence[Arra
     if made > MAX_ACTIVATION:
         raise InputError(f"would make {made} values of an image; possible: at most {MAX_ACTIVATION}")
     moved = run_node(node, opset, [tags, *rest])
-    if not (moved.ndim == 1 or (moved.ndim > 1 and moved.shape[0] == 1)) or moved.size == 0:
+    if not moved.ndim or not moved.size:
         raise InputError(f"makes {list(moved.shape)} of {list(tags.shape)}; possible: the first axis stays the batch")
     table: Array = moved.astype(np.int64) - 1
     return table

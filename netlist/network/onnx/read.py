@@ -30,18 +30,17 @@ from resonet.netlist.network.onnx.elementwise import (
     uses_of,
 )
 from resonet.netlist.network.onnx.file import (
-    MAX_ACTIVATION,
     MAX_ELEMENTS,
     Array,
-    InputTensor,
     OnnxModel,
     decode_onnx,
     read_onnx,
 )
-from resonet.netlist.network.onnx.fold import FOLDABLE, fold
+from resonet.netlist.network.onnx.fold import FOLDABLE, fold, split
 from resonet.netlist.network.onnx.fronts import with_front
 from resonet.netlist.network.onnx.graph import Graph
 from resonet.netlist.network.onnx.heads import listed, select_output, side_by_side
+from resonet.netlist.network.onnx.image_shape import image_shape
 from resonet.netlist.network.onnx.node import Node, escape
 from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
@@ -75,7 +74,7 @@ def _read(
     model = None
     try:
         model = load()
-        shape = _image_shape(model.input, input_shape)
+        shape = image_shape(model.input, input_shape)
         model = select_output(model, output)
         chains, pixels = _follow(model, shape)
         heads = tuple((name, math.prod(chain.shape)) for name, chain in chains.items())
@@ -110,29 +109,6 @@ def _one_line(text: str, limit: int = 600) -> str:
     text = re.sub(r"\s+", " ", text[: 2 * limit]).strip()
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _image_shape(tensor: InputTensor, given: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Shape of one image: the file's, completed by the caller's."""
-    label = f"input '{escape(tensor.name)}' has the shape {tensor.shown}"
-    hint = "pass --input-shape 1,28,28 (channels, height, width, without the batch)"
-    if tensor.shape is None and given is None:
-        raise InputError(f"{label}; {hint}")
-    declared = (None, *[None] * len(given or ())) if tensor.shape is None else tensor.shape
-    if not 2 <= len(declared) <= 4:
-        raise InputError(f"{label}; possible: [batch, features] to [batch, channels, height, width]")
-    image = declared[1:]
-    if given is not None:
-        fits = len(given) == len(image) and all(d in (None, g) for g, d in zip(given, image, strict=True))
-        if not fits or min(given) < 1:
-            raise InputError(f"{label}, to which the input shape {','.join(map(str, given))} does not fit; {hint}")
-        image = tuple(given)
-    shape = tuple(size for size in image if size is not None)
-    if len(shape) < len(image):
-        raise InputError(f"{label}; {hint}")
-    if math.prod(shape) * (declared[0] or 1) > MAX_ACTIVATION:
-        raise InputError(f"{label}; possible: at most {MAX_ACTIVATION} values")
-    return shape
 
 
 @dataclass(slots=True)
@@ -321,11 +297,11 @@ def _constant(node: Node, tensors: _Tensors, graph: Graph) -> None:
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
     elif node.op not in FOLDABLE and _operator(node) is None:
         raise NotHardware(unsupported(node.op))
-    result = fold(node, graph.opset, inputs)
-    tensors.folded += result.size
+    results = split(node, inputs) if node.op == "Split" else [fold(node, graph.opset, inputs)]
+    tensors.folded += sum(result.size for result in results)
     if tensors.folded > MAX_ELEMENTS:
         raise InputError(f"brings the computed constants above the possible {MAX_ELEMENTS} values")
-    tensors.constants[node.outputs[0]] = result
+    tensors.constants |= {output: result for output, result in zip(node.outputs, results, strict=False) if output}
 
 
 def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
@@ -339,6 +315,12 @@ def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
         raise NotHardware(f"takes {len(dynamic)} tensors that depend on the image; possible there: {joining}")
     if dynamic != [0] and not operator.any_input:
         raise InputError("has weights that depend on the image; possible: the running tensor as first input only")
+    rows = [path.shape for path in paths if path.lost and len(path.shape) > 1]
+    if rows and not operator.on_rows:
+        raise InputError(
+            f"works on {list(rows[0])}, rows of an image whose batch was reshaped away; possible there: dense layers, "
+            "neurons, arithmetic with constants, and a Reshape back to one image first"
+        )
     if any(path.is_over for path in paths) and (not operator.neutral or len(dynamic) > 1):
         raise InputError("comes after a Softmax; possible: a Softmax at the end only")
     if not operator.neutral and not all(path.is_float for path in paths):

@@ -34,13 +34,17 @@ def _gemm(chain: Chain, node: Node, inputs: Inputs) -> None:
     if node.flag("transA"):
         raise InputError("has transA = 1, which mixes the images of a batch; possible: transA = 0")
     matrix, order = (weight, "[out, in]") if node.flag("transB") else (weight.T, "[in, out]")
-    if matrix.ndim != 2 or chain.shape != matrix.shape[1:]:
+    rows = chain.lost and len(chain.shape) == 2  # of one image, each a vector
+    if matrix.ndim != 2 or chain.shape[rows:] != matrix.shape[1:]:
         raise InputError(f"has weights {list(weight.shape)} for an input {list(chain.shape)}; possible: {order}")
     bias = np.zeros(1) if optional(inputs, 2) is None else floats(inputs, 2, "bias")
     bias = fitted(bias, (1, len(matrix)), "bias")[0]
     with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
         matrix, bias = node.get("alpha", 1.0) * matrix, node.get("beta", 1.0) * bias
-    _add_dense(chain, node, matrix, bias, (len(matrix),))
+    if rows:
+        _add_pointwise(chain, node, matrix, bias)
+    else:
+        _add_dense(chain, node, matrix, bias, (len(matrix),))
 
 
 def _matmul(chain: Chain, node: Node, inputs: Inputs) -> None:
@@ -54,10 +58,10 @@ def _matmul(chain: Chain, node: Node, inputs: Inputs) -> None:
     if math.prod(rest) == 1:
         _add_dense(chain, node, matrix.T, np.zeros(out), (*rest, out))
     else:
-        _add_pointwise(chain, node, matrix.T)
+        _add_pointwise(chain, node, matrix.T, np.zeros(out))
 
 
-def _add_pointwise(chain: Chain, node: Node, matrix: Array) -> None:
+def _add_pointwise(chain: Chain, node: Node, matrix: Array, bias: Array) -> None:
     """Append `matrix` [out, in] for each of the vectors [..., in] of a tensor: a 1x1 convolution between wires."""
     *rest, features = chain.shape
     out, positions = len(matrix), math.prod(rest)
@@ -68,7 +72,7 @@ def _add_pointwise(chain: Chain, node: Node, matrix: Array) -> None:
         source=node.source,
         kind="conv",
         weight=matrix[:, :, None, None],
-        bias=np.zeros(out),
+        bias=bias,
         in_shape=(features, height, width),
         out_shape=(out, height, width),
     )
@@ -77,6 +81,6 @@ def _add_pointwise(chain: Chain, node: Node, matrix: Array) -> None:
 
 
 OPERATORS = (
-    Operator("Gemm", _gemm),
-    Operator("MatMul", _matmul),
+    Operator("Gemm", _gemm, on_rows=True),
+    Operator("MatMul", _matmul, on_rows=True),
 )

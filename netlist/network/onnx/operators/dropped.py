@@ -64,9 +64,9 @@ def _check_axis(chain: Chain, axis: int, and_after: bool, does: str) -> None:
 
 
 OPERATORS = (
-    Operator("Cast", _cast, neutral=True),
-    Operator("Dropout", _dropout, neutral=True),
-    Operator("Identity", _identity, neutral=True),
+    Operator("Cast", _cast, neutral=True, on_rows=True),
+    Operator("Dropout", _dropout, neutral=True, on_rows=True),
+    Operator("Identity", _identity, neutral=True, on_rows=True),
     *(Operator(name, _ranking, neutral=True, last=True) for name in ("ArgMax", "ArgMin", "TopK")),
     *(Operator(name, _softmax, last=True) for name in ("LogSoftmax", "Softmax")),
 )

@@ -11,8 +11,9 @@ from resonet.netlist.network.activations.clamps import clamped
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.constant_tones import add_constants
 from resonet.netlist.network.onnx.file import Array
+from resonet.netlist.network.onnx.fold import split_sizes
 from resonet.netlist.network.onnx.node import Node
-from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator, fits
+from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator, fits, optional
 from resonet.netlist.network.onnx.operators.pool import whole_image
 from resonet.netlist.network.onnx.sums import add_up, spread
 
@@ -109,14 +110,7 @@ def _constant(constant: Array | None, chain: Chain) -> Array:
 def _split(chain: Chain, node: Node, inputs: Inputs) -> list[Ints]:
     """Index table of each output."""
     axis = _axis(node, chain, 0)
-    size, count = chain.shape[axis], len(node.outputs)
-    given = inputs[1] if len(inputs) > 1 else None
-    sizes = [*node.get("split", ())] if given is None else [int(n) for n in given.ravel()[: count + 1]]
-    if not sizes:
-        each = -(-size // count) if "num_outputs" in node.attributes else size // count
-        sizes = [each] * (count - 1) + [size - each * (count - 1) if "num_outputs" in node.attributes else each]
-    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != size or node.get("num_outputs", count) != count:
-        raise InputError(f"splits {size} values into {count} parts of {sizes[:8]}; possible: sizes that add up")
+    sizes = split_sizes(node, chain.shape[axis], optional(inputs, 1))
     table = np.arange(math.prod(chain.shape)).reshape(chain.shape)
     return np.split(table, np.cumsum(sizes[:-1]), axis=axis)
 

@@ -27,8 +27,8 @@ def _table(chain: Chain, node: Node, rest: Inputs) -> Ints:
             if chain.batch != 1:
                 raise
     table = move_one(node, chain.opset, chain.shape, rest, chain.lost)
-    chain.lost = table.ndim == 1
+    chain.lost = table.ndim == 1 or len(table) > 1
     return table if chain.lost else table[0]
 
 
-OPERATORS = tuple(Operator(name, _move, neutral=True) for name in sorted(MOVES))
+OPERATORS = tuple(Operator(name, _move, neutral=True, on_rows=True) for name in sorted(MOVES))

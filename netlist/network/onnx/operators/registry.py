@@ -38,7 +38,8 @@ def _own() -> Iterator[Operator]:
     for kind in activations():
         for name in kind.OPERATORS:
             join = None if kind.DOMAIN else JOINS.get(name)
-            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=name in kind.ANY_INPUT, join=join)
+            any_input = name in kind.ANY_INPUT
+            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=any_input, on_rows=True, join=join)
 
 
 def _fit(operator: Any) -> tuple[tuple[str, str], Operator]:

@@ -85,6 +85,9 @@ def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 OPERATORS = (
     Operator("BatchNormalization", _batch_normalization),
-    Operator("Neg", _negative),
-    *(Operator(name, _elementwise, any_input=True, join=JOINS[name]) for name in ("Add", "Div", "Mul", "Sub")),
+    Operator("Neg", _negative, on_rows=True),
+    *(
+        Operator(name, _elementwise, any_input=True, on_rows=True, join=JOINS[name])
+        for name in ("Add", "Div", "Mul", "Sub")
+    ),
 )
