@@ -1,9 +1,13 @@
 """Padding with numbers, appended constants, dense layers over the last axis of an image: against onnxruntime."""
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 from test_read_cnn import CONV, FLATTEN, IMAGE, RELU, X, check, ints, kinds, refused, save, save_graph, weights
+
+from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.onnx.read import read_cnn
 
 PADS = ints(0, 0, 1, 1, 0, 0, 2, 1)
 LAST = ("Transpose", [], {"perm": [0, 2, 3, 1]})
@@ -132,3 +136,29 @@ def test_parts_of_a_constant(tmp_path):
     arrays = {"held": weights(9, 3, 1, 1), "sizes": ints(3, 6)}
     arrays = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
     check(save_graph(tmp_path / "m.onnx", IMAGE, nodes, arrays, ["y"]))
+
+
+def test_wires_of_one_table_and_two_shapes(tmp_path):
+    """A sum before wires that another shape has used before keeps its own shape."""
+    rows = "Transpose image -> t; Reshape t flat -> f; MatMul f w -> m; Reshape m back -> s; Conv s k -> c; Relu c -> d"
+    made = [row.split() for row in f"{rows}; Sum s d -> u; Transpose u -> v; Conv v l -> y".split("; ")]
+    attributes = {"Transpose": {"perm": [0, 2, 3, 1]}}
+    nodes = [helper.make_node(row[0], row[1:-2], row[-1:], **attributes.get(row[0], {})) for row in made]
+    arrays = {"flat": ints(-1, 3), "back": ints(-1, 4, 2, 3), "w": weights(3, 3), "k": weights(4, 4, 1, 1)}
+    arrays |= {"l": weights(2, 2, 1, 1)}
+    held = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    path = save_graph(tmp_path / "m.onnx", (3, 4, 2), nodes, held, ["y"], batch=1)
+    images = weights(1, 3, 4, 2)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    [wanted] = session.run(None, {"image": images})
+    np.testing.assert_allclose(propagate(read_cnn(path), images), wanted.reshape(1, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div"])
+def test_a_constant_may_be_larger_than_the_signal(tmp_path, op):
+    """One pixel against many numbers, which the pixel is given to by wires."""
+    ops = [("GlobalAveragePool", [], {}), (op, [weights(1, 3, 2, 4)], {}), RELU]
+    check(save(tmp_path / "m.onnx", IMAGE, ops))
+    check(save(tmp_path / "n.onnx", (6, 1), [("Sub", [weights(5)], {}), FLATTEN, ("Gemm", [weights(30, 2)], {})]))
+    many = ("Sub", [weights(2, 3, 9, 8)], {})
+    refused(save(tmp_path / "b.onnx", IMAGE, [CONV, many]), "Sub '/sub/1'", "a constant per channel or pixel")

@@ -28,14 +28,14 @@ def add_up(node: Node, terms: Sequence[Term]) -> Chain:
     """The path of a sum of several, which end in it. Raises InputError where their shapes do not fit together."""
     paths = [path for path, _ in terms]
     spread(node, paths)
-    wires = _common_wires(paths)
+    wires, shape = _common_wires(paths), paths[0].shape
     if wires is not None:
         back = np.argsort(wires.index).reshape(wires.in_shape)
         for path in paths:
             path.add_wiring(node, back)
     result = _merge(node, terms)
     if wires is not None:
-        result.add_wiring(node, wires.index.reshape(wires.out_shape))
+        result.add_wiring(node, wires.index.reshape(shape))  # theirs: the same wires may have served another shape
     return result
 
 

@@ -10,6 +10,7 @@ from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import Array
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Operator, fitted, floats, optional
+from resonet.netlist.network.onnx.operators.joins import JOINS
 
 __all__ = ["OPERATORS"]
 
@@ -81,6 +82,6 @@ def _add_pointwise(chain: Chain, node: Node, matrix: Array, bias: Array) -> None
 
 
 OPERATORS = (
-    Operator("Gemm", _gemm, on_rows=True),
-    Operator("MatMul", _matmul, on_rows=True),
+    Operator("Gemm", _gemm, on_rows=True, join=JOINS["Mul"]),
+    Operator("MatMul", _matmul, on_rows=True, join=JOINS["Mul"]),
 )
