@@ -162,3 +162,15 @@ def test_a_constant_may_be_larger_than_the_signal(tmp_path, op):
     check(save(tmp_path / "n.onnx", (6, 1), [("Sub", [weights(5)], {}), FLATTEN, ("Gemm", [weights(30, 2)], {})]))
     many = ("Sub", [weights(2, 3, 9, 8)], {})
     refused(save(tmp_path / "b.onnx", IMAGE, [CONV, many]), "Sub '/sub/1'", "a constant per channel or pixel")
+
+
+def test_an_input_that_no_output_needs_is_left_out(tmp_path):
+    """Labels or a keep probability, which training needed."""
+
+    def with_labels(model):
+        model.graph.input.insert(0, helper.make_tensor_value_info("labels", 1, ["n", 10]))
+
+    plain = read_cnn(save(tmp_path / "m.onnx", IMAGE, [CONV, RELU]))
+    labelled = read_cnn(save(tmp_path / "n.onnx", IMAGE, [CONV, RELU], edit=with_labels))
+    np.testing.assert_array_equal(labelled.synapses[0].weight, plain.synapses[0].weight)
+    assert "input 'labels' left out: no output depends on it" in labelled.notes

@@ -683,7 +683,8 @@ def other_domain(model):
 
 
 def two_inputs(model):
-    model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1]))
+    model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, [4]))
+    model.graph.node[0].input[2] = "mask"
 
 
 def no_outputs(model):

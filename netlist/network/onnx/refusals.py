@@ -56,8 +56,8 @@ _REASONS: Mapping[tuple[str, ...], tuple[str, str]] = {
         "possible: static quantisation, with scales that are stored in the file",
     ),
     ("DeformConv",): ("its taps move with the image, and resonators stand where they stand", "possible: Conv"),
-    ("PartitionedCall", "StatefulPartitionedCall"): (
-        "the exporter left a TensorFlow function in the file (grouped convolutions do so)",
+    ("Erfc", "PartitionedCall", "StatefulPartitionedCall"): (
+        "the exporter left what is TensorFlow's in the file (grouped convolutions and Gelu do so)",
         "possible: an export with another backend of Keras (KERAS_BACKEND=torch)",
     ),
     ("LeakyHardtanh", "Affine", "ConstantFill", "Crop", "GivenTensorFill", "ImageScaler", "MeanSubtraction",
