@@ -777,7 +777,7 @@ FORBIDDEN = {
     "gemm bias": ((4,), [("Gemm", [weights(4, 3), weights(2)], {})], None, ["Gemm '/gemm/0'", "bias", "[1, 3]"]),
     "matmul of matrices": ((5, 4), [("MatMul", [weights(2, 4, 3)], {})], None, ["MatMul '/matmul/0'", "a matrix"]),
     "matmul from the left": ((4,), [("MatMul", [weights(3, 4), X], {})], None, ["MatMul '/matmul/0'", "first input"]),
-    "add that grows": ((1,), [("Add", [weights(3)], {})], None, ["Add '/add/0'", "[1, 1]", "[3]"]),
+    "add that grows": ((1,), [("Add", [weights(2, 3)], {})], None, ["Add '/add/0'", "[1, 1]", "[2, 3]"]),
     "division by image": ((4,), [("Div", [np.float32(1), X], {})], None, ["Div '/div/0'", "by a constant"]),
     "division by zero": ((4,), [("Div", [np.float32(0)], {})], None, ["Div '/div/0'", "zero"]),
     "negative variance": (
@@ -796,7 +796,12 @@ FORBIDDEN = {
     "tile huge": (IMAGE, [("Tile", [ints(1, 2**40, 1, 1)], {}), CONV], None, ["Tile '/tile/0'", "at most"]),
     "expand huge": ((1,), [("Expand", [ints(1, 2**40)], {})], None, ["Expand '/expand/0'", "at most"]),
     "reshape that does not fit": (IMAGE, [("Reshape", [ints(1, 7)], {})], None, ["Reshape '/reshape/0'", "fit"]),
-    "batch reshaped": (IMAGE, [("Reshape", [ints(8, -1)], {}), CONV], None, ["Reshape '/reshape/0'", "the batch"]),
+    "batch reshaped": (
+        IMAGE,
+        [("Reshape", [ints(8, -1)], {}), CONV],
+        None,
+        ["Conv '/conv/1'", "rows of an image", "batch"],
+    ),
     "softmax over space": (IMAGE, [CONV, ("Softmax", [], {})], None, ["Softmax '/softmax/1'", "over all outputs"]),
     "softmax inside": (
         (4,),
