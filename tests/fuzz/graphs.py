@@ -181,6 +181,9 @@ def larger(b, x):
         if b.opset < 11:
             return b.add("Upsample" if b.opset == 9 else "Resize", [x, b.constant(np.float64(double))], twice)
         nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        if b.rng.random() < 0.4:
+            mode = b.one_of("asymmetric", "half_pixel", "pytorch_half_pixel")
+            nearest = {"mode": "linear", "coordinate_transformation_mode": mode}
         region = "" if b.opset >= 13 else b.constant(np.zeros(0))
         return b.add("Resize", [x, region, b.constant(np.float64(double))], twice, **nearest)
     groups = int(b.one_of(1, shape[0]))

@@ -279,10 +279,15 @@ FORBIDDEN = {
         ["ConvTranspose '/convtranspose/0'", "[4, 2, 3, 3]", "3 channels"],
     ),
     "huge strides": (IMAGE, [("ConvTranspose", [weights(3, 2, 3, 3)], {"strides": [10**6, 1]})], ["possible"]),
-    "linear": (
+    "cubic": (
         IMAGE,
-        [("Resize", [None, np.array([1, 1, 2, 2], np.float32)], {"mode": "linear"})],
-        ["Resize '/resize/0'", "interpolates (linear)", "nearest"],
+        [("Resize", [None, np.array([1, 1, 2, 2], np.float32)], {"mode": "cubic"})],
+        ["Resize '/resize/0'", "interpolates (cubic)", "nearest"],
+    ),
+    "enlarged beyond memory": (
+        IMAGE,
+        [("Resize", [None, np.array([1, 1, 1e9, 2], np.float32)], {"mode": "linear"})],
+        ["Resize '/resize/0'", "1 to"],
     ),
     "factor that is not whole": (
         IMAGE,
