@@ -9,7 +9,7 @@ import typer
 from resonet.cli.numbers import numbers
 from resonet.cli.options import Data, Folder, Json, only
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent, warning
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ LAYER = ("levels", "rms_nearest", "rms", "worst_neuron", "neuron_error", "tuning
 
 
 NETWORK = "network"  # instead of bits: the network's own codes
+MOST_ENTRIES = 10_000_000  # of the look-up tables of a bus
 DEFAULT = "1,2,3,4,5,6,7,8"
 
 
@@ -61,9 +62,12 @@ def _write(sweep: "BitsSweep", folder: Path) -> list[Path]:
             for n, (f_res, index, levels) in enumerate(zip(one.program.f_res, one.index, one.sets, strict=True)):
                 arrays |= {f"{name}/{n}/f_res": f_res, f"{name}/{n}/level": index}
                 if isinstance(levels, CodeLevels):
-                    table, whose = levels.tables()
                     arrays |= {f"{name}/{n}/code": index + levels.lowest, f"{name}/{n}/coded": levels.coded}
-                    arrays |= {f"{name}/{n}/table": table, f"{name}/{n}/table_of_chain": whose}
+                    if levels.count * levels.step.size <= MOST_ENTRIES:
+                        table, whose = levels.tables()
+                        arrays |= {f"{name}/{n}/table": table, f"{name}/{n}/table_of_chain": whose}
+                    else:
+                        warning(f"note: layer {name}, bus {n}: look-up tables above {MOST_ENTRIES:,} entries left out")
         name = {"dac": point.label.removesuffix("-bit"), "channel": "network_channel"}.get(point.kind, point.kind)
         path = folder / "results" / f"quantised_{name}.npz"
         with new_file(path) as temporary:
@@ -111,7 +115,6 @@ def quantise_command(
     from resonet.cosim.calibration.bits import bits_sweep
     from resonet.cosim.weights.engines import find_engine
     from resonet.netlist.design.folder import load_design
-    from resonet.netlist.programming.codes import has_grid
     from resonet.report.quantised_figures import bits_figure
     from resonet.report.style import save
 
@@ -119,7 +122,7 @@ def quantise_command(
     settings = {"span": span, "grid": grid, "gain": gain, "spread": spread, "seed": seed}
     _choices(bits, states, settings, False)  # what is impossible is told before anything is read
     design = load_design(folder)
-    choices = _choices(bits, states, settings, any(has_grid(entry.layer) for entry in design.plan.layers))
+    choices = _choices(bits, states, settings, any(entry.layer.grids for entry in design.plan.layers))
     images = design.images(data) if data else None
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")

@@ -19,7 +19,7 @@ from resonet.cosim.weights.engines import Engine, Response, layer_response
 from resonet.models.resonator.chain import Chains
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
-from resonet.netlist.programming.codes import TABLES, CodeLevels, Table, code_levels, has_grid, with_tails
+from resonet.netlist.programming.codes import TABLES, CodeLevels, Table, code_levels, with_tails
 from resonet.netlist.programming.dac import (
     GRIDS,
     Grid,
@@ -253,7 +253,7 @@ def calibrated_programs(design: Design, engine: Engine) -> dict[str, LayerProgra
 
 def require_codes(design: Design, options: QuantisationOptions) -> None:
     """InputError where the levels should be codes of the network's weights, and none of its layers has any."""
-    if options.table and not any(has_grid(entry.layer) for entry in design.plan.layers):
+    if options.table and not any(entry.layer.grids for entry in design.plan.layers):
         raise InputError(
             f"{design.cnn.file}: no weights on a grid of codes; possible: a network trained with quantised weights, as "
             "QuantizeLinear and DequantizeLinear, Quant or int8 operators hold them; or bits of a DAC"

@@ -119,6 +119,12 @@ class Synapses:
         return np.asarray(self.matrix[self.wired])
 
     @property
+    def grids(self) -> tuple[WeightGrid, ...]:
+        """Grids of its own weights and of its addends', of those that have one."""
+        found = (self.grid, *(addend.grid for addend in self.addends))
+        return tuple(grid for grid in found if grid is not None)
+
+    @property
     def no_input(self) -> Array:
         """Zeros as a batch of one input, or of all inputs one behind the other."""
         return np.zeros((1, *self.in_shape) if not self.addends else (1, sum(math.prod(s) for s in self.inputs)))

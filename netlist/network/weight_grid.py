@@ -41,6 +41,13 @@ class WeightGrid:
         """Bits of a code."""
         return (self.levels - 1).bit_length()
 
+    def __str__(self) -> str:
+        if self.step.shape[1:] != (1, 1, 1):
+            steps = "steps that differ by input"
+        else:
+            steps = "a step for each neuron" if self.by_neuron else "one step"
+        return f"{self.bits}-bit codes {self.lowest} ... {self.highest}, {steps}"
+
     @property
     def by_neuron(self) -> bool:
         """Whether neurons have steps of their own."""

@@ -29,7 +29,7 @@ from resonet.netlist.planning.frequency_plan import Bus, LayerPlan
 from resonet.netlist.programming.dac import level_response
 from resonet.netlist.programming.methods import own_scale
 
-__all__ = ["TABLES", "CodeLevels", "Table", "code_levels", "has_grid", "resonance_for_weight", "with_tails"]
+__all__ = ["TABLES", "CodeLevels", "Table", "code_levels", "resonance_for_weight", "with_tails"]
 
 Table = Literal["", "alone", "channel"]
 TABLES: tuple[Table, ...] = ("", "alone", "channel")
@@ -114,11 +114,6 @@ class CodeLevels:
         """Trained codes that are more than a resonator can hold."""
         weight = (self.first + self.step * self.trained - self.tails) / self.own
         return int((self.coded & ((weight > 1 / (1 + self.damping)) | (weight < -1 / (1 - self.damping)))).sum())
-
-
-def has_grid(layer: Synapses) -> bool:
-    """Whether weights of a layer, or of an input that is added to it, lie on a grid."""
-    return layer.grid is not None or any(addend.grid is not None for addend in layer.addends)
 
 
 def _arrays(layer: Synapses) -> tuple[Array, Array, Ints, Ints, Bools]:

@@ -4,10 +4,12 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
-from conftest import complaint
+from conftest import complaint, save_model
 from networks import quantised_model
+from onnx import helper, numpy_helper
 
 from resonet.core.errors import InputError
 from resonet.cosim.calibration.bits import bits_sweep
@@ -137,6 +139,7 @@ def test_a_table_by_channel_takes_the_mean_tail_off(made):
     assert by_channel.tunings == count  # one tone, one code: one tuning
 
 
+@pytest.mark.slow
 def test_codes_that_move_are_never_worse_and_calibration_is_the_limit(made):
     _, design, start = made
     rng = np.random.default_rng(1)
@@ -196,11 +199,71 @@ def test_layers_without_codes_stay_calibrated(tmp_path):
     assert found["dense1"].rms < 1e-6 < found["conv1"].rms
 
 
+def test_sums_of_inputs_with_grids_of_their_own(tmp_path):
+    """Two convolutions of 3 and 5 bits in series, and an identity, whose weights have no codes."""
+    rng = np.random.default_rng(8)
+    codes = {
+        "a": rng.integers(-4, 4, (2, 1, 3, 3)),
+        "b": rng.integers(-16, 16, (2, 2, 3, 3)),
+        "c": rng.integers(-4, 4, (2, 1, 1, 1)),
+    }
+    nodes, pads = [], {"pads": [1, 1, 1, 1]}
+    for name, bits in (("a", 3), ("b", 5), ("c", 3)):
+        nodes += [
+            helper.make_node("QuantizeLinear", [name, f"{name}s", "zero"], [f"{name}1"]),
+            helper.make_node("Clip", [f"{name}1", f"low{bits}", f"high{bits}"], [f"{name}2"]),
+            helper.make_node("DequantizeLinear", [f"{name}2", f"{name}s", "zero"], [f"{name}3"]),
+        ]
+    nodes += [
+        helper.make_node("Conv", ["x", "a3"], ["h"], **pads),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("Conv", ["r", "b3"], ["s"], **pads),
+        helper.make_node("Conv", ["x", "c3"], ["u"]),
+        helper.make_node("Sum", ["s", "u", "r"], ["t"]),
+        helper.make_node("Relu", ["t"], ["v"]),
+        helper.make_node("Flatten", ["v"], ["f"]),
+        helper.make_node("Gemm", ["f", "d"], ["y"], transB=1),
+    ]
+    scales = {"a": 0.1, "b": 0.03, "c": 0.2}
+    weights = {name: codes[name] * scale for name, scale in scales.items()}
+    weights |= {f"{name}s": np.array(scale) for name, scale in scales.items()} | {"d": rng.normal(0, 0.2, (3, 72))}
+    path = save_model(tmp_path / "m.onnx", nodes, weights, (1, 6, 6), "y")
+    model = onnx.load(path)
+    ends = {"zero": 0, "low3": -4, "high3": 3, "low5": -16, "high5": 15}
+    model.graph.initializer.extend(numpy_helper.from_array(np.int8(value), name) for name, value in ends.items())
+    onnx.save(model, path)
+    design = compile_cnn(path)
+    entry = design.plan.layer("conv2")
+    assert sorted((grid.bits, float(grid.step.ravel()[0])) for grid in entry.layer.grids) == [
+        (3, pytest.approx(0.2)),
+        (5, pytest.approx(0.03)),
+    ]
+    start = calibrated_programs(design, linear)["conv2"]
+    found = quantise_layer(design.plan, entry, start, linear, ALONE)
+    assert found.levels == 32
+    expected = np.concatenate([codes["b"].reshape(2, -1), codes["c"].reshape(2, -1)], 1)
+    for bus, index, levels, f_res, began in zip(
+        entry.buses, found.index, found.sets, found.program.f_res, start.f_res, strict=True
+    ):
+        assert (index <= levels.top).all()
+        if len(bus.outputs) == 1:  # the identity's
+            assert not levels.coded.any()
+            np.testing.assert_array_equal(f_res, began)
+        else:
+            assert levels.coded.all()
+            np.testing.assert_array_equal(index + levels.lowest, expected[bus.outputs][:, bus.taps])
+    moved = quantise_layer(design.plan, entry, start, linear, QuantisationOptions(table="channel"))
+    assert moved.rms <= moved.rms_nearest < found.rms
+    for index, levels in zip(moved.index, moved.sets, strict=True):
+        assert (index <= levels.top).all()
+
+
 def test_a_network_without_codes_is_refused(small_design):
     with pytest.raises(InputError, match=r"no weights on a grid of codes; possible: .* or bits of a DAC"):
         bits_sweep(small_design, linear, [ALONE])
 
 
+@pytest.mark.slow
 def test_errors_by_ngspice_are_the_same(made):
     _, design, start = made
     by_linear, by_ngspice = (
@@ -209,9 +272,15 @@ def test_errors_by_ngspice_are_the_same(made):
     assert by_ngspice.rms == pytest.approx(by_linear.rms, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_command(made, resonet, tmp_path, small_model):
     folder = tmp_path / "build"
-    assert resonet("compile", made[0], "-o", folder).code == 0
+    told = json.loads(resonet("compile", made[0], "-o", folder, "--json").out)
+    grids = ["4-bit codes -8 ... 7, a step for each neuron", "4-bit codes -8 ... 7, one step"]
+    assert [layer["weight_grids"] for layer in told["layers"]] == [[grids[0]], [grids[1]]]
+    held = json.loads(resonet("status", folder, "--json").out)["codes"]
+    assert [(line["what"], line["why"]) for line in held] == [("conv1", grids[0]), ("dense1", grids[1])]
+    assert grids[0] in (folder / "design.toml").read_text()
     shown = json.loads(resonet("quantise", folder, "--bits", "3,network", "--json").out)
     assert [point["kind"] for point in shown["points"]] == ["dac", "network", "channel"]
     row = shown["points"][2]["layers"]["conv1"]
