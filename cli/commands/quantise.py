@@ -9,7 +9,7 @@ import typer
 from resonet.cli.numbers import numbers
 from resonet.cli.options import Data, Folder, Json, only
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent, warning
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent, warning
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,6 +155,11 @@ def quantise_command(
     print_table(
         f"{design.cnn.file}: weights out of a few DAC levels (errors: part of the largest weight)", columns, rows
     )
+    for point in sweep.points:
+        for name, layer in point.layers.items():
+            if layer.beyond:
+                told = f"codes of {layer.beyond} weights are more than a resonator can hold, and stay at its largest"
+                say(f"note: {point.label}: layer {name}: {told}; possible: compile with less plan.fill")
     print_files("files", [*files, *figures])
 
 

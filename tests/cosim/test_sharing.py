@@ -184,6 +184,7 @@ def test_layer_counts_and_limits(small_design, wide):
     assert shared.rms / shared.rms_before == pytest.approx(np.sqrt(1 - shared.phases / positions), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_two", ["identity", "convolution"])
 def test_sums_of_two_inputs(tmp_path, of_two):
     """An identity has one phase, and shares no tails with the kernel: exact. Kernels of 3 and 2 meet in 36 phases."""

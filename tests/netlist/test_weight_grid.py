@@ -60,6 +60,20 @@ def test_quantised_constants_clip_and_transpose(tmp_path):
     assert dense.grid.step.ravel() == pytest.approx([-0.05], rel=1e-6)
 
 
+@pytest.mark.parametrize("each", [True, False])
+def test_unsigned_codes_with_zero_points(tmp_path, each):
+    """Asymmetric weights of a transposed matrix: scales and zero points by its columns, or one of each."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 256, (6, 5)).astype(np.uint8)
+    scale, zero = rng.uniform(0.01, 0.02, 5).astype(np.float32), np.array([100, 128, 0, 255, 7], np.uint8)
+    scale, zero = (scale, zero) if each else (scale[0], zero[0])
+    rows = [node("DequantizeLinear", "k,ks,kz", "f", axis=1), node("MatMul", "image,f", "out")]
+    [dense] = layers(tmp_path, rows, {"k": codes, "ks": scale, "kz": zero}, (6,))
+    np.testing.assert_array_equal(codes_of(dense)[:, :, 0, 0], codes.T)
+    np.testing.assert_array_equal(dense.grid.zero.ravel(), zero.ravel())
+    assert (dense.grid.lowest, dense.grid.highest, dense.grid.by_neuron) == (0, 255, each)
+
+
 def test_quant_of_qonnx(tmp_path):
     path = save_model(tmp_path / "m.onnx", [], {}, (6,), "out")
     model = onnx.load(path)
