@@ -270,3 +270,18 @@ def test_what_is_cut_off_and_what_each_output_is_off_by_is_told(built, resonet, 
         ["y", "coupled"],
         ["z", "coupled"],
     ]
+
+
+def test_a_layer_of_zeros_is_told_and_measured(resonet, tmp_path):
+    """x - x: a bus of one resonator whose weight is zero, so that engines differ by rounding alone."""
+    nodes = [*FIRST, node("Sub a a -> s"), *LAST]
+    weights = {name: WEIGHTS[name] for name in ("c", "b", "w")}
+    model, folder = save_model(tmp_path / "zero.onnx", nodes, weights, SHAPE, "y"), tmp_path / "build"
+    np.savez(tmp_path / "images.npz", images=RNG(5).uniform(0, 1, (9, *SHAPE)), labels=np.zeros(9, int))
+    done = resonet("compile", model, "-o", folder, "--calibration", tmp_path / "images.npz")
+    assert (done.code, done.err) == (0, "")
+    assert "layer scale1: all its weights are zero" in done.out
+    assert "times less" not in done.out
+    rows = json.loads(resonet("crosstalk", folder, "--layer", "scale1", "--program", "coupled", "--json").out)["layers"]
+    assert rows[0]["rms_error_coupled"] < 1e-6
+    assert "layer dense1: no tone above zero" in complaint(resonet("levels", folder, "--data", tmp_path / "images.npz"))
