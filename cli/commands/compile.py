@@ -87,6 +87,7 @@ def compile_command(
         layers = [
             row
             | {"fill": fills[row["name"]], "coupled_residual": residuals[row["name"]]}
+            | {"weight_grids": [str(grid) for grid in made.plan.layer(row["name"]).layer.grids]}
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
@@ -104,6 +105,9 @@ def compile_command(
     say(f"pixels: {made.pixels} ({made.pixels.source})")
     for note in made.cnn.notes:
         say(f"note: {note}")
+    for synapses in made.cnn.synapses:
+        for grid in synapses.grids:
+            say(f"note: layer {synapses.name}: trained on {grid}: resonet quantise takes them as levels of the DACs")
     for one in scales:
         scaled = f"{one.scaled} neurons have scales of their own, {one.least:g} ... {one.most:g}"
         raised = (

@@ -53,6 +53,12 @@ def _weights(folder: Path, design: Any) -> list[_Line]:
     return found
 
 
+def _codes(design: Any) -> list[_Line]:
+    """Grids that weights were trained on."""
+    layers = [entry.layer for entry in design.plan.layers]
+    return [_Line(layer.name, "trained", str(grid)) for layer in layers for grid in layer.grids]
+
+
 def _decks(folder: Path) -> list[_Line]:
     """Decks and libraries that are not as they were written."""
     from resonet.netlist.design.written import MEANING, edited_files
@@ -168,7 +174,7 @@ def status_command(
     except EngineError as error:
         weights = [_Line("effective weights", "unknown", str(error))]
     parts = {"decks": _decks(folder), "weights": weights, "warnings": _warnings(folder)}
-    parts |= {"sweeps": _sweeps(folder), "runs": _runs(folder)}
+    parts |= {"codes": _codes(design), "sweeps": _sweeps(folder), "runs": _runs(folder)}
     if as_json:
         print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
         return
@@ -176,6 +182,7 @@ def status_command(
         "decks": "decks and libraries",
         "weights": "results",
         "warnings": "warnings of validity, of the last run",
+        "codes": "weights on a grid of codes (resonet quantise --bits network)",
         "sweeps": "sweeps",
         "runs": "commands, which print again what they printed",
     }
@@ -183,7 +190,7 @@ def status_command(
         if lines:
             columns = {titles[name]: "left", "state": "left", "why": "left"}
             print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
-    states = [line.state for name, lines in parts.items() if name != "warnings" for line in lines]
+    states = [line.state for name, lines in parts.items() if name not in ("warnings", "codes") for line in lines]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     told += f"; {len(parts['warnings'])} warnings" if parts["warnings"] else ""
     say(f"all in all: {told}")

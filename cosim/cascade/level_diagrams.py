@@ -43,6 +43,7 @@ MUCH_CLIPPED = 0.01  # share of activations
 MUCH_NOISE = 0.1  # of full scale, rms
 LINEAR = 1.01  # of p_max: the scales just hold the calibration batch, and the circuit's errors come on top
 MOST_IMAGES = 200
+SILENT = 1e-9  # of a layer's full scale: neurons below have none, but rounding
 WHICH = ("largest", "median", "smallest")
 
 
@@ -92,6 +93,8 @@ class LayerLevels:
     clipped: float  # share of activations beyond the clamp
     p1db: float  # dB from the largest amplifier output to 1 dB compression
     amplifier_noise: float  # W at the amplifiers' outputs in a linewidth, the largest
+    worst_neuron: int  # with the least full scale above zero, counted over the groups: where the noise counts most
+    worst_full_scale: float  # V, of that neuron at all its positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +233,20 @@ def _layer(
         driven.clipped,
         driven.p1db,
         driven.amplifier_noise,
+        *_worst(levels, number, trimmed),
     )
+
+
+def _worst(levels: Levels, number: int, trimmed: Array) -> tuple[int, float]:
+    """Neuron of a stage's layer with the least full scale above zero, and that, V; `trimmed` [n, neurons] in V."""
+    stage = levels.parallel.stages[number]
+    group, output = np.divmod(stage.first, stage.layer.outputs)
+    channel = group // stage.layer.positions * stage.layer.outputs + output
+    scale = np.zeros(len(stage.layer.weight))
+    np.maximum.at(scale, channel, np.abs(trimmed).max(0))
+    live = scale > SILENT * scale.max()
+    worst = int(np.where(live, scale, np.inf).argmin()) if live.any() else 0
+    return worst, float(scale[worst])
 
 
 def _amplifier_noise(levels: Levels, link: LinkLevels) -> float:

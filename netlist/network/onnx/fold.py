@@ -29,7 +29,7 @@ MOVES = frozenset([
 ])
 BROADCASTING = frozenset(["Add", "Div", "Equal", "Max", "Min", "Mod", "Mul", "Pow", "Sub", "Where"])
 FOLDABLE = MOVES | BROADCASTING | frozenset([
-    "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "DequantizeLinear", "Floor", "Identity", "Neg",
+    "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "DequantizeLinear", "Floor", "Identity", "Neg",
     "QuantizeLinear", "Range", "Reciprocal", "ReduceProd", "Round", "Shape", "Size", "Sqrt",
 ])
 # fmt: on

@@ -1,8 +1,7 @@
 """Read a trained CNN from an ONNX file, or from a list of layers (`layer_list`).
 
 The operators are followed from the input to the output: what depends on constants only is computed (`fold`),
-every other operator adds to the chain of layers (`operators`), folds into it, or is refused with a word on what is
-possible. `onnx` is imported only when a file is read.
+every other operator adds to the layers (`operators`) or is refused. `onnx` is imported only when a file is read.
 """
 
 import math
@@ -39,9 +38,9 @@ from resonet.netlist.network.onnx.file import (
     decode_onnx,
     read_onnx,
 )
-from resonet.netlist.network.onnx.fold import FOLDABLE, fold
 from resonet.netlist.network.onnx.fronts import with_front
 from resonet.netlist.network.onnx.graph import Graph
+from resonet.netlist.network.onnx.grids import Grids, is_foldable
 from resonet.netlist.network.onnx.heads import listed, select_output, side_by_side
 from resonet.netlist.network.onnx.node import Node, escape
 from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
@@ -147,6 +146,7 @@ class _Tensors:
     folded: int = 0  # values of all computed constants
     done: set[int] = field(default_factory=set)  # numbers of nodes that are followed before their turn
     unknown: dict[int, str] = field(default_factory=dict)  # why nodes belong to a function that is not known
+    grids: Grids = field(default_factory=Grids)
 
     def take(self, name: str, times: int = 1) -> Chain:
         """A path that goes on from a tensor, for so many of its uses."""
@@ -157,7 +157,7 @@ class _Tensors:
     def give(self, name: str, path: Chain) -> None:
         """A tensor that stands where a path has come to; its claim becomes one for each use."""
         uses = self.uses[name]
-        self.paths[name] = replace(path)
+        self.paths[name] = replace(path, grid=None)
         path.graph.claim(path.at, uses)
         path.graph.release(path.at)
 
@@ -217,7 +217,7 @@ def _follow_node(nodes: Sequence[Node], number: int, tensors: _Tensors, graph: G
     counts = Counter(node.inputs[i] for i in dynamic)
     paths = {name: tensors.take(name, times) for name, times in counts.items()}
     inputs = [tensors.constants.get(name) for name in node.inputs]
-    path = paths[node.inputs[dynamic[0]]]
+    path = tensors.grids.lend(paths[node.inputs[dynamic[0]]], node)
     if operator.split is not None:
         _follow_split(node, path, operator.split(path, node, inputs), tensors)
         return
@@ -319,9 +319,9 @@ def _constant(node: Node, tensors: _Tensors, graph: Graph) -> None:
         path = tensors.paths[name]
         shape = path.shape if path.lost else (graph.batch, *path.shape)
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
-    elif node.op not in FOLDABLE and _operator(node) is None:
+    elif not is_foldable(node) and _operator(node) is None:
         _unsupported()
-    result = fold(node, graph.opset, inputs)
+    result = tensors.grids.folded(node, graph.opset, inputs)
     tensors.folded += result.size
     if tensors.folded > MAX_ELEMENTS:
         raise InputError(f"brings the computed constants above the possible {MAX_ELEMENTS} values")
