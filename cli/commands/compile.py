@@ -114,7 +114,7 @@ def compile_command(
             f"chains of {one.raised} are raised, gain of their transconductors down to {one.gain:.3g} of the others'"
         )
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
-    if scales:
+    if scales and helps != 1:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
     tell_zeros(made, fills)
     if kept:

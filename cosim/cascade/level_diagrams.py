@@ -123,11 +123,14 @@ def _per_part(levels: Levels, number: int) -> Array:
     return watts
 
 
-def _chosen(tones: Array, live: Bools) -> list[tuple[int, int]]:
+def _chosen(layer: str, tones: Array, live: Bools) -> list[tuple[int, int]]:
     """Image and tone of the largest, the median and the smallest non-zero one of [n, tones]."""
     rows, columns = np.nonzero((tones > 0) & live)
     if not len(rows):
-        raise InputError("no tone above zero in the whole batch; possible: images that are not black")
+        raise InputError(
+            f"layer {layer}: no tone above zero in the whole batch; possible: images that are not black, a network in "
+            "which something gets that far"
+        )
     order = np.argsort(tones[rows, columns], kind="stable")
     picked = order[[-1, len(order) // 2, 0]]
     return [(int(rows[i]), int(columns[i])) for i in picked]
@@ -282,7 +285,8 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
     shown, layers = [], []
     for number, tones in enumerate(parts):
         per_part = _per_part(levels, number)
-        for which, at in zip(WHICH, _chosen(tones, levels.stages[number].paths.ways > 0), strict=True):
+        name, live = levels.parallel.stages[number].layer.name, levels.stages[number].paths.ways > 0
+        for which, at in zip(WHICH, _chosen(name, tones, live), strict=True):
             tone_level = _tone(levels, number, which, at, float(tones[at]), per_part)
             neuron = _neuron(levels, number, at[1], [voltages[at[0]] for voltages in volts])
             shown.append(replace(tone_level, neuron=neuron))

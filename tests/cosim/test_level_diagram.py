@@ -148,5 +148,5 @@ def test_activations_beyond_the_calibration_batch_are_faults(found) -> None:
 
 def test_black_images_have_no_tones(found) -> None:
     made, _ = found
-    with pytest.raises(InputError, match="no tone above zero"):
+    with pytest.raises(InputError, match="layer conv1: no tone above zero"):
         level_diagram(made, np.zeros((1, 1, 8, 8)))
