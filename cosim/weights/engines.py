@@ -8,7 +8,7 @@ linear   the bus circuit of the plan in closed form (models/circuit/bus.py), eve
 ngspice  the decks of the layer, `.ac` and `.op`
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from resonet.core.registry import Registry, named
 from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.ngspice.program import engine_identity
-from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers
+from resonet.cosim.weights.bus_answers import Answers, bus_answers, loudest_of
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
 from resonet.cosim.weights.witness import witness
 from resonet.models.circuit.bus import bus_currents
@@ -60,7 +60,7 @@ class Engine:
 
     name: str
     passes: Callable[..., Passes]
-    answers: Callable[[FrequencyPlan, LayerPlan, Sequence[Array]], Iterator[Answers]] | None = None  # without phasors
+    answers: Callable[[FrequencyPlan, LayerPlan, Sequence[Array], Array], Answers] | None = None  # without phasors
     ideal: bool = False  # knows nothing of the circuit around the resonators
     decks: bool = False  # runs the layer's decks in processes of their own
     version: Callable[[], str] = field(default=_nothing_else)  # what its answers depend on beside our code
@@ -75,17 +75,21 @@ class Engine:
         return self.passes(plan, entry, f_res, *((self.jobs, done) if self.decks else ()))
 
     def layer_answers(
-        self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], done: Done = nothing
-    ) -> Iterator[Answers]:
-        """Answers of the chains of every bus; `done` as above. Raises EngineError."""
+        self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: Array, done: Done = nothing
+    ) -> Answers:
+        """Answers of all chains, in units of `unit` [groups, outputs] V/W; `done` as above. Raises EngineError."""
         if self.answers is not None:
-            yield from self.answers(plan, entry, f_res)
-            return
-        passes = self(plan, entry, f_res, done)
-        for rf, gain in zip(passes.rf, passes.gains, strict=True):
+            return self.answers(plan, entry, f_res, unit)
+        passes, sensitivity = self(plan, entry, f_res, done), plan.device.sensitivity
+        values, most, chain = np.zeros_like(entry.layer.matrix), [], []
+        for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
             volts = rectify(rf, plan.device.transduction)
-            values, size = np.einsum("tjk,jk->jt", volts, gain), np.abs(volts)
-            yield Answers(values, size.max(1).T, size.argmax(1).T)
+            scale = unit[bus.group, bus.outputs, None]
+            values[bus.group][np.ix_(bus.outputs, bus.taps)] = np.einsum("tjk,jk->jt", volts, gain) / scale
+            size = np.abs(volts)
+            most.append(size.max(1).T / sensitivity)
+            chain.append(size.argmax(1).T)
+        return Answers(values, tuple(most), loudest_of(most, chain))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,11 +152,9 @@ def _ngspice(
     return passes
 
 
-def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Iterator[Answers]:
+def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: Array) -> Answers:
     """Answers of every bus in closed form, without phasors in memory."""
-    divider = readout_divider(plan, entry)
-    for bus, power, f in zip(entry.buses, bus_powers(plan, entry), f_res, strict=True):
-        yield bus_answers(bus, power, f, bus.signs * divider, plan.device)
+    return bus_answers(plan, entry, f_res, readout_divider(plan, entry), unit)
 
 
 formula = Engine("formula", _formula, ideal=True)
