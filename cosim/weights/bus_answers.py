@@ -171,25 +171,28 @@ def _padded(array: Array, value: float) -> Array:
     return out
 
 
-def bus_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], divider: float, unit: Array) -> Answers:
-    """Answers of the chains of a layer by the linear engine; those of output o of group g in units of `unit`, V/W.
+def bus_answers(
+    plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], powers: Sequence[Array], divider: float, unit: Array
+) -> Answers:
+    """Answers of the chains of a layer; those of output o of group g in units of `unit`, V/W [groups, outputs].
 
-    f_res [chains, resonators] Hz bus by bus, `divider` the part of a chain's DC voltage that the readout sees, unit
-    [groups, outputs]. Raises EngineError where an answer is not finite.
+    f_res [chains, resonators] Hz and powers [tones, resonators] A²/W bus by bus (one array for all buses alike),
+    `divider` the part of a chain's DC voltage that the readout sees. Raises EngineError where an answer is not finite.
     """
-    device, powers = plan.device, bus_powers(plan, entry)
+    device = plan.device
     groups, outputs, taps = entry.layer.matrix.shape
     values = np.zeros((groups, outputs, taps))
     most = [np.empty((len(bus.taps), len(bus.taps))) for bus in entry.buses]
-    shared: dict[int, tuple[Array, Array, Array]] = {}
-    for bus, power in zip(entry.buses, powers, strict=True):
-        if id(power) not in shared:
+    keys = [(id(power), bus.frequencies.tobytes()) for bus, power in zip(entry.buses, powers, strict=True)]
+    shared: dict[tuple[int, bytes], tuple[Array, Array, Array]] = {}
+    for key, bus, power in zip(keys, entry.buses, powers, strict=True):
+        if key not in shared:
             volts = _padded(0.5 * device.transduction * power.T, 0.0)
-            shared[id(power)] = _padded(bus.frequencies, 1.0), volts, bus.signs * divider
+            shared[key] = _padded(bus.frequencies, 1.0), volts, bus.signs * divider
     kernel, found = _compiled(), [(0.0, 0, 0, True)] * len(most)
 
     def answer(n: int) -> None:
-        bus, (f, volts, gains) = entry.buses[n], shared[id(powers[n])]
+        bus, (f, volts, gains) = entry.buses[n], shared[keys[n]]
         scale = unit[bus.group, bus.outputs]
         found[n] = kernel(
             f,
@@ -208,15 +211,14 @@ def bus_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], d
     _on_all_cores(answer, entry.buses)
     for bus, (*_, finite) in zip(entry.buses, found, strict=True):
         if not finite:
-            raise EngineError(f"layer {entry.layer.name}, bus {bus.name}: the linear engine's answer is not finite")
-    return Answers(values, tuple(most), _linear_loudest(plan, entry, f_res, powers, found))
+            raise EngineError(f"layer {entry.layer.name}, bus {bus.name}: an answer is not finite")
+    return Answers(values, tuple(most), _loudest_found(plan, entry, f_res, found))
 
 
-def _linear_loudest(
+def _loudest_found(
     plan: FrequencyPlan,
     entry: LayerPlan,
     f_res: Sequence[Array],
-    powers: Sequence[Array],
     found: Sequence[tuple[float, int, int, bool]],
 ) -> Loudest | None:
     """Of what every bus found, the loudest, with its chain."""

@@ -16,7 +16,7 @@ import numpy as np
 from resonet.core.registry import Registry, named
 from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.ngspice.program import engine_identity
-from resonet.cosim.weights.bus_answers import Answers, bus_answers, loudest_of
+from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers, loudest_of
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
 from resonet.cosim.weights.witness import witness
 from resonet.models.circuit.bus import bus_currents
@@ -46,6 +46,10 @@ class Passes:
     gains: tuple[Array, ...]  # [chains, resonators] V at the readout per volt rectified, p against n
 
 
+# |i|² bus by bus, A²/W [tones, resonators], which no program changes and all chains share; the DC gain along a chain
+Powers = tuple[Sequence[Array], float]
+
+
 def _nothing_else() -> str:
     return ""
 
@@ -60,7 +64,7 @@ class Engine:
 
     name: str
     passes: Callable[..., Passes]
-    answers: Callable[[FrequencyPlan, LayerPlan, Sequence[Array], Array], Answers] | None = None  # without phasors
+    powers: Callable[[FrequencyPlan, LayerPlan], Powers] | None = None  # where these are all that there is to know
     ideal: bool = False  # knows nothing of the circuit around the resonators
     decks: bool = False  # runs the layer's decks in processes of their own
     version: Callable[[], str] = field(default=_nothing_else)  # what its answers depend on beside our code
@@ -78,8 +82,8 @@ class Engine:
         self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: Array, done: Done = nothing
     ) -> Answers:
         """Answers of all chains, in units of `unit` [groups, outputs] V/W; `done` as above. Raises EngineError."""
-        if self.answers is not None:
-            return self.answers(plan, entry, f_res, unit)
+        if self.powers is not None:
+            return bus_answers(plan, entry, f_res, *self.powers(plan, entry), unit)
         passes, sensitivity = self(plan, entry, f_res, done), plan.device.sensitivity
         values, most, chain = np.zeros_like(entry.layer.matrix), [], []
         for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
@@ -97,7 +101,7 @@ class Response:
     """What the chains of a bus answer, and the profile that explains it to the solver (`Chains.profile`)."""
 
     values: Array  # [chains, tones] units of K_SD
-    profile: Array  # [chains, tones, resonators]
+    profile: Array  # [chains, tones, resonators], or [tones, resonators] where all chains have the same
 
 
 def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> RfPass:
@@ -152,13 +156,17 @@ def _ngspice(
     return passes
 
 
-def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: Array) -> Answers:
-    """Answers of every bus in closed form, without phasors in memory."""
-    return bus_answers(plan, entry, f_res, readout_divider(plan, entry), unit)
+def _formula_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:
+    alike = {size: np.full((size, size), 2 / plan.device.resistance) for size in {len(b.taps) for b in entry.buses}}
+    return [alike[len(bus.taps)] for bus in entry.buses], 1.0
 
 
-formula = Engine("formula", _formula, ideal=True)
-linear = Engine("linear", _linear, _linear_answers)
+def _linear_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:
+    return bus_powers(plan, entry), readout_divider(plan, entry)
+
+
+formula = Engine("formula", _formula, _formula_powers, ideal=True)
+linear = Engine("linear", _linear, _linear_powers)
 ngspice = Engine("ngspice", _ngspice, decks=True, version=engine_identity)
 OURS = (formula, linear, ngspice)
 ENGINES: Registry[str, Engine] = Registry("engine", "resonet.engines", lambda: OURS, named("engine", Engine))
@@ -171,10 +179,18 @@ def find_engine(name: str) -> Engine:
 
 def layer_response(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> list[Response]:
     """What every chain of a layer answers to each of its tones, by one run of an engine."""
-    device, passes = plan.device, engine(plan, entry, f_res)
-    responses = []
+    device, responses = plan.device, []
+    if engine.powers is not None:
+        powers, divider = engine.powers(plan, entry)
+        unit = np.full(entry.layer.matrix.shape[:2], device.sensitivity)
+        values = bus_answers(plan, entry, f_res, powers, divider, unit).values
+        return [
+            Response(values[bus.group][np.ix_(bus.outputs, bus.taps)], 0.5 * device.resistance * divider * power)
+            for bus, power in zip(entry.buses, powers, strict=True)
+        ]
+    passes = engine(plan, entry, f_res)
     for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
-        values = np.einsum("tjk,jk->jt", rectify(rf, device.transduction), gain) / device.sensitivity
+        answers = np.einsum("tjk,jk->jt", rectify(rf, device.transduction), gain) / device.sensitivity
         power = 0.5 * device.resistance * np.abs(rf.current) ** 2
-        responses.append(Response(values, (power * (gain * bus.signs)).swapaxes(0, 1)))
+        responses.append(Response(answers, (power * (gain * bus.signs)).swapaxes(0, 1)))
     return responses
