@@ -61,6 +61,7 @@ class Engine:
     name: str
     passes: Callable[..., Passes]
     answers: Callable[[FrequencyPlan, LayerPlan, Sequence[Array]], Iterator[Answers]] | None = None  # without phasors
+    profiles: Callable[[FrequencyPlan, LayerPlan], Iterator[Array]] | None = None  # [tones, K] of each bus, any program
     ideal: bool = False  # knows nothing of the circuit around the resonators
     decks: bool = False  # runs the layer's decks in processes of their own
     version: Callable[[], str] = field(default=_nothing_else)  # what its answers depend on beside our code
@@ -93,7 +94,7 @@ class Response:
     """What the chains of a bus answer, and the profile that explains it to the solver (`Chains.profile`)."""
 
     values: Array  # [chains, tones] units of K_SD
-    profile: Array  # [chains, tones, resonators]
+    profile: Array  # [chains, tones, resonators]; one for all chains where they are alike
 
 
 def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> RfPass:
@@ -155,8 +156,16 @@ def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array
         yield bus_answers(bus, power, f, bus.signs * divider, plan.device)
 
 
+def _linear_profiles(plan: FrequencyPlan, entry: LayerPlan) -> Iterator[Array]:
+    """Power of each tone in every resonator, as part of the plan's, times what of it reaches the readout."""
+    factor = 0.5 * plan.device.resistance * readout_divider(plan, entry)
+    by_shape: dict[int, Array] = {}
+    for power in bus_powers(plan, entry):
+        yield by_shape.setdefault(id(power), factor * power)
+
+
 formula = Engine("formula", _formula, ideal=True)
-linear = Engine("linear", _linear, _linear_answers)
+linear = Engine("linear", _linear, _linear_answers, _linear_profiles)
 ngspice = Engine("ngspice", _ngspice, decks=True, version=engine_identity)
 OURS = (formula, linear, ngspice)
 ENGINES: Registry[str, Engine] = Registry("engine", "resonet.engines", lambda: OURS, named("engine", Engine))
@@ -169,8 +178,14 @@ def find_engine(name: str) -> Engine:
 
 def layer_response(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> list[Response]:
     """What every chain of a layer answers to each of its tones, by one run of an engine."""
-    device, passes = plan.device, engine(plan, entry, f_res)
-    responses = []
+    device = plan.device
+    if engine.answers is not None and engine.profiles is not None:
+        answers = zip(engine.answers(plan, entry, f_res), engine.profiles(plan, entry), strict=True)
+        return [
+            Response(one.values / device.sensitivity, np.broadcast_to(profile, (len(one.values), *profile.shape)))
+            for one, profile in answers
+        ]
+    passes, responses = engine(plan, entry, f_res), []
     for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
         values = np.einsum("tjk,jk->jt", rectify(rf, device.transduction), gain) / device.sensitivity
         power = 0.5 * device.resistance * np.abs(rf.current) ** 2
