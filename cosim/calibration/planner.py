@@ -13,14 +13,15 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Done, nothing
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
+from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.cosim.weights.engines import layer_response, linear
 from resonet.netlist.design.parameters import Parameters
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, plan, source_power
 from resonet.netlist.planning.powers import check_source_power, check_tone_power
 from resonet.netlist.planning.second_order import Products, clear_band
-from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, own_scale, program
-from resonet.netlist.programming.remedy import Remedy, bus_profile, remedies
+from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, own_scale, programs
+from resonet.netlist.programming.remedy import Remedy, remedies
 
 __all__ = ["Advice", "PlanPoint", "advise", "random_weights", "trade_off"]
 
@@ -88,8 +89,9 @@ def _planned(cnn: Cnn, layer: str, parameters: Parameters, options: PlanOptions,
 
 def _largest_fill(planned: FrequencyPlan, entry: LayerPlan, fill: float = MOST_FILL) -> float:
     """Largest fill with the bus circuit's currents."""
-    profiles = [bus_profile(planned, bus.frequencies, len(bus.outputs), bus.below) for bus in entry.buses]
-    return largest_fill(entry, planned.device, fill, profiles)
+    powers = bus_powers(planned, entry)
+    alike = {id(power): 0.5 * planned.device.resistance * power for power in powers}
+    return largest_fill(entry, planned.device, fill, [alike[id(power)] for power in powers])
 
 
 def _rms(planned: FrequencyPlan, entry: LayerPlan, programmed: LayerProgram) -> float:
@@ -106,7 +108,8 @@ def _rms(planned: FrequencyPlan, entry: LayerPlan, programmed: LayerProgram) -> 
 
 def _point(planned: FrequencyPlan, tile: int) -> PlanPoint:
     entry = planned.layers[0]
-    formula, coupled = (program(planned, method).layers[0] for method in COMPILED)
+    made = programs(planned)
+    formula, coupled = (made[method].layers[0] for method in COMPILED)
     done = calibrate_layer(planned, entry, coupled, linear, CalibrationOptions())
     return PlanPoint(
         entry.layer.name,

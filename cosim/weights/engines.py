@@ -101,7 +101,7 @@ class Response:
     """What the chains of a bus answer, and the profile that explains it to the solver (`Chains.profile`)."""
 
     values: Array  # [chains, tones] units of K_SD
-    profile: Array  # [chains, tones, resonators], or [tones, resonators] where all chains have the same
+    profile: Array  # [chains, tones, resonators]; one for all chains where they are alike
 
 
 def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> RfPass:
@@ -179,15 +179,17 @@ def find_engine(name: str) -> Engine:
 
 def layer_response(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> list[Response]:
     """What every chain of a layer answers to each of its tones, by one run of an engine."""
-    device, responses = plan.device, []
+    device, responses = plan.device, list[Response]()
     if engine.powers is not None:
         powers, divider = engine.powers(plan, entry)
         unit = np.full(entry.layer.matrix.shape[:2], device.sensitivity)
         values = bus_answers(plan, entry, f_res, powers, divider, unit).values
-        return [
-            Response(values[bus.group][np.ix_(bus.outputs, bus.taps)], 0.5 * device.resistance * divider * power)
-            for bus, power in zip(entry.buses, powers, strict=True)
-        ]
+        profiles: dict[int, Array] = {}
+        for bus, power in zip(entry.buses, powers, strict=True):
+            profile = profiles.setdefault(id(power), 0.5 * device.resistance * divider * power)
+            of_all = np.broadcast_to(profile, (len(bus.outputs), *profile.shape))
+            responses.append(Response(values[bus.group][np.ix_(bus.outputs, bus.taps)], of_all))
+        return responses
     passes = engine(plan, entry, f_res)
     for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
         answers = np.einsum("tjk,jk->jt", rectify(rf, device.transduction), gain) / device.sensitivity

@@ -93,6 +93,11 @@ class LayerPlan:
         return sum(len(bus.outputs) * len(bus.taps) for bus in self.buses)
 
     @property
+    def elements(self) -> int:
+        """Of the Jacobians of all chains: tones times resonators of each."""
+        return sum(len(bus.outputs) * len(bus.taps) ** 2 for bus in self.buses)
+
+    @property
     def channels(self) -> int:
         """Most tones on one bus."""
         return max(len(bus.taps) for bus in self.buses)
@@ -139,8 +144,7 @@ def _fitted_taps(
 ) -> Ints:
     """Inputs of a tile in the order of its channels."""
     device, options = made_for
-    largest = float(np.abs(synapses.matrix).max())
-    if not options.assign or largest == 0 or len(tile) == 1:
+    if not options.assign or len(tile) == 1 or (largest := float(np.abs(synapses.matrix).max())) == 0:
         return tile
     weights = synapses.held[group][np.ix_(bank, tile)] * (options.fill / largest)
     return tile[assign_taps(weights, grid, device.damping)]
