@@ -39,7 +39,6 @@ __all__ = [
     "state_levels",
 ]
 
-BATCH = 4_000_000  # elements of a candidate table held at once
 Grid = Literal["ends", "zero"]
 GRIDS: tuple[Grid, ...] = ("ends", "zero")
 ROUNDS = 20  # of levels and gain in turn
@@ -130,47 +129,20 @@ def level_response(index: Ints, chains: Chains, levels: Levels) -> Array:
     return np.asarray(sum(_answers(chains, rows, k, f_res[:, k, None])[..., 0] for k in range(index.shape[1])))
 
 
-def _best_level(
-    k: int, rows: Ints, index: Ints, error: Array, chains: Chains, levels: Levels, window: int
-) -> tuple[Ints, Array]:
-    """Best level of resonator k for some chains, the others held: levels [n] and errors [n, tones] with it."""
-    count = levels.values.shape[1]
-    now = index[rows, k]
-    reach = np.arange(count) - now[:, None] if count <= 2 * window + 1 else np.arange(-window, window + 1)
-    candidates = np.clip(now[:, None] + reach, 0, count - 1)
-    f_res = levels.values[k, candidates]
-    if levels.offset is not None:
-        f_res = f_res + levels.offset[rows, k, None]
-    answers = _answers(chains, rows, k, f_res)
-    stay = np.argmax(candidates == now[:, None], 1)
-    each = np.arange(len(rows))
-    trial = error[rows, :, None] - answers[each, :, stay, None] + answers
-    squares = (trial**2).sum(1)
-    best = squares.argmin(1)
-    best = np.where(squares[each, best] < (1 - GAIN) * squares[each, stay], best, stay)
-    return candidates[each, best], trial[each, :, best]
-
-
 def descend(target: Array, chains: Chains, levels: Levels, start: Ints, window: int = 8) -> tuple[Ints, Array]:
     """Coordinate descent on the levels of every chain; returns levels [chains, K] and what they answer.
 
     Tried are all levels of a resonator, or those up to `window` away where there are more than 2 window + 1. Never ends
     worse than `start`; no single move within the window helps any more.
     """
-    index = start.copy()
+    from resonet.netlist.programming.dac_descent import descend_chains
+
+    index = np.array(start, np.int64, order="C")
     error = level_response(index, chains, levels) - target
-    width = min(levels.values.shape[1], 2 * window + 1)
-    size = max(1, BATCH // (target.shape[1] * width))
-    moving = np.arange(len(target))
-    while moving.size:
-        moved = np.zeros(len(target), bool)
-        for rows in np.array_split(moving, -(-len(moving) // size)):
-            for k in range(target.shape[1]):
-                level, left = _best_level(k, rows, index, error, chains, levels, window)
-                moved[rows] |= level != index[rows, k]
-                index[rows, k], error[rows] = level, left
-        moving = np.flatnonzero(moved)
-    return index, error + target
+    profile = np.ones((len(chains.frequencies),) * 2) if chains.profile is None else chains.profile
+    units = -4 * chains.damping * chains.signs * (profile[None] if profile.ndim == 2 else profile)
+    tried = levels.values, levels.offset, window, GAIN, index, error
+    return index, descend_chains(chains.frequencies, chains.damping, units, *tried) + target
 
 
 def _gains(parts: Sequence[Part], answers: Sequence[Array], free: bool) -> tuple[Array, Array]:
