@@ -120,7 +120,7 @@ def _formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> P
 
 def readout_divider(plan: FrequencyPlan, entry: LayerPlan) -> float:
     """Part of a chain's DC voltage that the readout sees."""
-    circuit, tiles = plan.circuit, len({bus.tile for bus in entry.buses})
+    circuit, tiles = plan.circuit, 1 + max(bus.tile for bus in entry.buses)
     series = entry.layer.series * plan.device.resistance + tiles * circuit.choke_resistance
     return circuit.readout_resistance / (circuit.readout_resistance + series)
 
