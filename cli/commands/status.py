@@ -123,7 +123,7 @@ def _sweeps(folder: Path) -> list[_Line]:
             found.append(_Line(path.name, "damaged", "delete it"))
             continue
         names = " x ".join(f"{axis.name!s:.60} ({len(axis.values)})" for axis in sweep.axes)
-        failed = sum(outcome.values is None for outcome in outcomes.values())
+        failed = len(outcomes.failed())
         state = "fresh" if len(outcomes) == total else f"{len(outcomes)} of {total}"
         why = f"{failed} points failed" if failed else "" if state == "fresh" else "the same command goes on with it"
         if _outdated(sweep, str(head["key"])):
