@@ -32,7 +32,7 @@ from resonet.sparams.eliminate import Plan, make_plan, reduce_to_kept
 
 __all__ = ["linear_s"]
 
-SLICE_BYTES = 8e6  # of matrix entries that are held at once: they stay in the cache
+SLICE_BYTES = 2e6  # of matrix entries that are held at once: they stay in the cache
 WEAK = 1e-6  # pivot over the rest of its row: six digits lost, ten left
 SINGULAR = 1e-3  # smallest singular value of 1 + S down to which an N-port is taken by its admittances
 
@@ -265,10 +265,14 @@ def linear_s(block: Block, f: Array, lines: LineForm = "spice") -> Complex:
     check_band(block, f)
     system = _system(block, float(f.max()))
     size = int(np.clip(SLICE_BYTES / (16 * system.plan.entries), 16, 512))
-    inverse = np.concatenate([_inverse(system, f[n : n + size], lines) for n in range(0, len(f), size)])
+    ports = len(system.ports)
+    s: Complex = np.empty((len(f), ports, ports), complex)
     root = np.sqrt(system.shunt)
-    s = 2 * root[:, None] * inverse * root - np.eye(len(root))
+    scale = 2 * root[:, None] * root
+    for n in range(0, len(f), size):
+        np.multiply(_inverse(system, f[n : n + size], lines), scale, out=s[n : n + size])
+    s[:, np.arange(ports), np.arange(ports)] -= 1
     if not np.all(np.isfinite(s)):
         where = f[~np.all(np.isfinite(s), axis=(1, 2))][0]
         raise EngineError(f"block {block.name}: no solution at {where:g} Hz")
-    return np.asarray(s)
+    return s
