@@ -19,13 +19,14 @@ import numpy as np
 from resonet.core.errors import EngineError, InputError
 from resonet.core.plugins import plugged_code
 from resonet.core.sources import PHYSICS, file_hash, source_hash
-from resonet.core.types import Done, nothing
+from resonet.core.types import Array, Done, Ints, nothing
 from resonet.core.validity import Warned, collected, warn
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
 from resonet.cosim.calibration.quantised import fabrication_offsets
-from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
+from resonet.cosim.sweep.axes import Axis, Spread, at_point, axis_point, axis_values, count_points
 from resonet.cosim.sweep.journal import Journal, open_journal
-from resonet.cosim.sweep.points import Outcome, open_executor, run_points
+from resonet.cosim.sweep.outcomes import Outcomes
+from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
 from resonet.cosim.weights.inference import accuracy
@@ -61,9 +62,17 @@ class Sweep:
     spread: Spread = field(default_factory=Spread)
 
     @property
-    def points(self) -> list[dict[str, float | int]]:
-        """Values of each point by parameter."""
-        return sweep_points(self.axes, self.together)
+    def count(self) -> int:
+        """How many points there are. Raises InputError for axes that do not go together."""
+        return count_points(self.axes, self.together)
+
+    def point(self, number: int) -> dict[str, float | int]:
+        """Values of a point by parameter."""
+        return axis_point(self.axes, self.together, number)
+
+    def values_at(self, numbers: Ints) -> dict[str, Array]:
+        """Values [points] by parameter, of the points of some numbers."""
+        return axis_values(self.axes, self.together, numbers)
 
 
 def sweep_from_table(table: dict[str, Any]) -> Sweep:
@@ -115,26 +124,34 @@ class _Ground:
 
     design: Design
     given: Parameters
-    points: list[dict[str, float | int]]
     images: ImageSet | None
     software: Any  # logits of the trained network
 
 
-@functools.lru_cache(maxsize=1)
+_grounds: dict[str, _Ground] = {}  # of the last sweep, by its key: a sweep of a million points is slow to compare
+
+
 def _ground(sweep: Sweep, key: str) -> _Ground:
+    if key not in _grounds:
+        _grounds.clear()
+        _grounds[key] = _make_ground(sweep, key)
+    return _grounds[key]
+
+
+def _make_ground(sweep: Sweep, key: str) -> _Ground:
     if sweep_key(sweep) != key:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     with collected():  # what is said of the design that is varied says nothing of the points
         design, given = _base(sweep)
     design.require_bus("sweep")
     if sweep.measure == "weights":
-        return _Ground(design, given, sweep.points, None, None)
+        return _Ground(design, given, None, None)
     if sweep.data is None:
         raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
     images = design.images(Path(sweep.data))
     if not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
-    return _Ground(design, given, sweep.points, images, propagate(design.cnn, images.images))
+    return _Ground(design, given, images, propagate(design.cnn, images.images))
 
 
 def _programs(planned: FrequencyPlan, wanted: Sequence[Method], engine: Engine) -> dict[Method, Program]:
@@ -175,7 +192,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     accuracy         {program: share}, and `software`, the trained network's: where there are images
     """
     ground = _ground(sweep, key)
-    given, spread = at_point(ground.given, sweep.spread, ground.points[number])
+    given, spread = at_point(ground.given, sweep.spread, sweep.point(number))
     planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
     with collected() as warnings:
         check_powers(planned, given.neuron.p1db)
@@ -236,8 +253,8 @@ def _compute(
     for _ in range(MOST_BREAKS):
         left = [number for number in missing if number not in journal.outcomes]
         try:
-            with open_executor(*workers) as (executor, width, check):
-                run_points(left, work, executor, width, journal.begin, ended, check)
+            with open_workers(work, *workers) as opened:
+                run_points(left, opened, journal.begin, ended)
             return
         except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
             continue
@@ -252,13 +269,13 @@ def run_sweep(
     jobs: int | None = None,
     scheduler: str | None = None,
     done: Done = nothing,
-) -> tuple[Path, dict[int, Outcome]]:
+) -> tuple[Path, Outcomes]:
     """Compute what is missing of a sweep; the path of its journal and the outcome of every point.
 
     `done` is called for every point, also for what was known. A point that failed keeps its error, and is computed
     again the next time only if an engine or a worker broke down. Raises InputError, EngineError.
     """
-    key, count = sweep_key(sweep), len(sweep.points)
+    key, count = sweep_key(sweep), sweep.count
     path = folder / "results" / f"sweep_{key}.jsonl"
     with open_journal(path, {"key": key, "points": count} | asdict(sweep)) as journal:
         missing = [number for number in range(count) if number not in journal.outcomes]
@@ -267,6 +284,6 @@ def run_sweep(
         if missing:
             _ground(sweep, key)  # what is wrong for all points is told before the first
         _compute(journal, missing, functools.partial(measure_point, sweep, key), (jobs, scheduler), done)
-        outcomes = dict(sorted(journal.outcomes.items()))
+        outcomes = journal.outcomes
     _warn_again(outcomes.values())
     return path, outcomes

@@ -27,6 +27,7 @@ class Accuracy:
     same_class: float  # share of images that circuit and software put in the same class
     logit_rms: float  # of circuit minus software, as part of the largest logit of the software
     logit_max: float  # the largest, likewise
+    heads: dict[str, tuple[float, float]]  # of several outputs each: those two, parts of its own largest value
     clipped: dict[str, float]  # by layer: share of its inputs beyond what its tones carry, which are cut off
 
 
@@ -70,6 +71,19 @@ def forward(
     return propagate(design.built, images, hardware_layer, done=done, pooled=maxima.maximum)
 
 
+def _off(found: Array, logits: Array) -> tuple[float, float]:
+    """RMS and largest deviation as part of the largest logit."""
+    off = (found - logits) / (float(np.abs(logits).max()) or 1.0)
+    return float(np.sqrt(np.mean(off**2))), float(np.abs(off).max())
+
+
+def _heads_off(design: Design, found: Array, logits: Array) -> dict[str, tuple[float, float]]:
+    """The same of each output alone; empty where there is one only."""
+    ends = np.cumsum([count for _, count in design.cnn.heads])
+    parts = zip(np.split(found, ends[:-1], axis=1), np.split(logits, ends[:-1], axis=1), strict=True)
+    return {name: _off(*part) for (name, _), part in zip(design.cnn.heads, parts, strict=True)} if len(ends) else {}
+
+
 def accuracy(
     design: Design,
     held: Mapping[str, HeldWeights],
@@ -99,14 +113,15 @@ def accuracy(
 
     found = forward(design, held, data.images, done, watch)
     circuit = classes(found, ranked)
-    off = (found - logits) / (float(np.abs(logits).max()) or 1.0)
+    rms, largest = _off(found, logits)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),
         float(np.mean(circuit == data.labels)),
         float(np.mean(circuit == trained)),
-        float(np.sqrt(np.mean(off**2))),
-        float(np.abs(off).max()),
+        rms,
+        largest,
+        _heads_off(design, found, logits),
         {layer: sum(shares) for layer, shares in outside.items()},
     )
 
