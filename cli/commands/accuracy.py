@@ -8,7 +8,7 @@ import typer
 
 from resonet.cli.options import Folder, Jobs, Json, Programs, with_decks
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
@@ -89,6 +89,7 @@ def accuracy_command(
         shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
         pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
         page = {"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+        page["arithmetic"] = {m: found[m].arithmetic for m in methods}
         print_json(page | {"figures": figures})
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
@@ -102,6 +103,8 @@ def accuracy_command(
     columns = {"network": "left"} | dict.fromkeys(headings, "right")
     by = f", weights by {engine}" if engine else ""
     print_table(f"{images.file}: {first.images:,} images{by}", columns, rows)
+    for how in dict.fromkeys(found[m].arithmetic for m in methods):
+        say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
     show_fitted(design)
     print_files("figures", figures)
 
