@@ -17,7 +17,16 @@ from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.network.forward import activate, biased, classes, propagate
 from resonet.netlist.network.images import ImageSet
 
-__all__ = ["Accuracy", "DiodeAccuracy", "accuracy", "circuit_logits", "diode_accuracy", "forward", "tone_powers"]
+__all__ = [
+    "Accuracy",
+    "DiodeAccuracy",
+    "accuracy",
+    "check_labels",
+    "circuit_logits",
+    "diode_accuracy",
+    "forward",
+    "tone_powers",
+]
 
 FEW = 200  # images up to which float64 is as fast
 TOLD = 100.0  # times as large as the rounding: differences that float32 tells
@@ -79,6 +88,18 @@ def forward(
     if maxima is None:
         return propagate(design.built, images, hardware_layer, done=done)
     return propagate(design.built, images, hardware_layer, done=done, pooled=maxima.maximum)
+
+
+def check_labels(data: ImageSet, logits: Array | None = None, ranked: int | None = None) -> None:
+    """InputError where images have no labels, or some that outputs [n, outputs] have no class for."""
+    if not data.labels.size:
+        raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
+    if logits is None:
+        return
+    low, high = int(data.labels.min()), int(data.labels.max())
+    last = max((ranked or logits.shape[1]) - 1, 1)  # one output tells two classes apart
+    if low < 0 or high > last:
+        raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {last}")
 
 
 class _CutOff:
@@ -171,14 +192,11 @@ def accuracy(
     `software` may hand in the trained network's logits, where they are known already. `threads` as for
     `circuit_logits`.
     """
-    if not data.labels.size:
-        raise InputError(f"{data.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
-    logits = propagate(design.cnn, data.images, done=done) if software is None else software
-    low, high = int(data.labels.min()), int(data.labels.max())
     ranked = design.cnn.ranked
-    last = max((ranked or logits.shape[1]) - 1, 1)  # one output tells two classes apart
-    if low < 0 or high > last:
-        raise InputError(f"{data.file}: labels {low} ... {high}; possible: 0 ... {last}")
+    if software is None:
+        check_labels(data)
+    logits = propagate(design.cnn, data.images, done=done) if software is None else software
+    check_labels(data, logits, ranked)
     trained = classes(logits, ranked)
     cut_off = _CutOff(design, len(data.images))
     found = circuit_logits(design, held, data.images, done, threads, software=logits, cut_off=cut_off)
