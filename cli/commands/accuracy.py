@@ -39,9 +39,9 @@ def accuracy_command(
     from resonet.cosim.weights.inference import accuracy as measure
     from resonet.cosim.weights.inference import diode_accuracy
     from resonet.cosim.weights.maxima import has_maxima, warn_maximum
+    from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
-    from resonet.netlist.network.forward import propagate
 
     design = load_design(folder)
     images = design.images(data)
@@ -55,12 +55,12 @@ def accuracy_command(
         effective = {method: layer_weights(design, method, run) for method in methods}
     through = 1 + (2 if has_maxima(design.built) else 1) * len(methods)
     with progress("images through the circuit", through * -(-len(images.images) // 500)) as done:
-        software = propagate(design.cnn, images.images, done=done)
+        software = SoftwareLogits(design.cnn, images.images, done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
-        diodes = {m: diode_accuracy(design, effective[m], images, software, done) for m in methods}
+        diodes = {m: diode_accuracy(design, effective[m], images, software.values, done) for m in methods}
     pooled = {m: made for m, made in diodes.items() if made}
     first = next(iter(found.values()))
-    check_chance(design.cnn, data, images, software)
+    check_chance(design.cnn, data, images, software.values)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     for name, share in first.clipped.items():
         if share > MUCH_CLIPPED:

@@ -10,8 +10,9 @@ from resonet.core.types import Array, Bools, Done, Ints
 from resonet.cosim.weights.float32 import Float32Images, Float32Network, float32_images
 from resonet.cosim.weights.float32_graph import BEYOND, Inexpressible
 from resonet.cosim.weights.held import HeldWeights, RfWeights
-from resonet.cosim.weights.logits import SAME, Logits, all_exact, checked_logits
+from resonet.cosim.weights.logits import FEW, SAME, Logits, all_exact, checked_logits
 from resonet.cosim.weights.maxima import DiodePools, PoolError, diode_pools
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.network.forward import activate, biased, classes, propagate
@@ -28,8 +29,8 @@ __all__ = [
     "tone_powers",
 ]
 
-FEW = 200  # images up to which float64 is as fast
 TOLD = 100.0  # times as large as the rounding: differences that float32 tells
+QUICK = 2e10  # products that float64 takes some seconds for
 
 
 def nobody(synapses: Synapses, x: Array) -> None:
@@ -135,6 +136,18 @@ def _may_cut(design: Design, ends: Mapping[str, Mapping[str, Array]], count: int
     return found
 
 
+def _exactly(
+    design: Design, held: Mapping[str, HeldWeights], images: Array, cut_off: _CutOff | None = None
+) -> Callable[[slice | Bools], Array]:
+    """What gives logits of chosen images by float64."""
+
+    def exact(which: slice | Bools) -> Array:
+        watch = nobody if cut_off is None else cut_off.of(np.arange(len(images))[which])
+        return forward(design, held, images[which], None, watch)
+
+    return exact
+
+
 def circuit_logits(
     design: Design,
     held: Mapping[str, HeldWeights],
@@ -149,34 +162,22 @@ def circuit_logits(
 
     What float32 cannot say goes through `forward` altogether; the result says why. `threads`: of the runtime, default
     one a core. `sent` may hand in `float32_images`, where they are known. With `software`, the trained network's
-    logits, differences from it are known to 1 % or better; with `cut_off`, what layers cut off is counted.
+    logits, the largest difference from it is that of float64; with `cut_off`, what layers cut off is counted.
     """
-    count = len(images)
-
-    def exact(which: slice | Bools) -> Array:
-        chosen = np.arange(count)[which]
-        watch = nobody if cut_off is None else cut_off.of(chosen)
-        return forward(design, held, images[which], None, watch)
 
     def quick() -> tuple[Array, Bools]:
-        if count <= FEW:
+        if len(images) <= FEW:
             raise Inexpressible("few images")
         inputs = float32_images(design.built, images) if sent is None else sent
         ends = None if cut_off is None else (float(inputs.min()), float(inputs.max()))
-        network = Float32Network(design.built, held, design.scales, ends, threads)
-        found = network(inputs, done)
-        again = _may_cut(design, found.ends, count)
+        found = Float32Network(design.built, held, design.scales, ends, threads)(inputs, done)
+        again = _may_cut(design, found.ends, len(images))
         if software is not None:
             off = np.abs(found.logits - software).max(1)
-            again |= off >= 0.999 * off.max()  # the largest difference is told
+            again |= off >= 0.999 * off.max()
         return found.logits, again
 
-    found = checked_logits(quick, exact, design.cnn.ranked)
-    if software is not None and not found.reason:
-        rms = float(np.sqrt(np.mean((found.values - software) ** 2)))
-        if rms < TOLD * found.rounding:
-            return all_exact(exact, f"circuit and software differ by {rms:.2g}, float32 is off by {found.rounding:.2g}")
-    return found
+    return checked_logits(quick, _exactly(design, held, images, cut_off), design.cnn.ranked)
 
 
 def accuracy(
@@ -184,24 +185,38 @@ def accuracy(
     held: Mapping[str, HeldWeights],
     data: ImageSet,
     done: Done | None = None,
-    software: Array | None = None,
+    software: SoftwareLogits | Array | None = None,
     threads: int | None = None,
 ) -> Accuracy:
     """Accuracy of the circuit on a labelled image set next to the trained network's own.
 
     `software` may hand in the trained network's logits, where they are known already. `threads` as for
-    `circuit_logits`.
+    `circuit_logits`. Differences of logits that float32 cannot tell are those of float64: of all images, or, where that
+    would take long, of those that are evaluated with float64 anyway.
     """
-    ranked = design.cnn.ranked
+    ranked, count = design.cnn.ranked, len(data.images)
+    check_labels(data)
     if software is None:
-        check_labels(data)
-    logits = propagate(design.cnn, data.images, done=done) if software is None else software
+        software = SoftwareLogits(design.cnn, data.images, done, threads)
+    elif not isinstance(software, SoftwareLogits):
+        software = SoftwareLogits.given(software)
+    logits = software.values
     check_labels(data, logits, ranked)
-    trained = classes(logits, ranked)
-    cut_off = _CutOff(design, len(data.images))
+    cut_off = _CutOff(design, count)
     found = circuit_logits(design, held, data.images, done, threads, software=logits, cut_off=cut_off)
-    circuit = classes(found.values, ranked)
-    off = (found.values - logits) / (float(np.abs(logits).max()) or 1.0)
+    software.settle(found.exact)
+    off, how = found.values - logits, str(found)
+    rms, rounding = float(np.sqrt(np.mean(off**2))), found.rounding + software.rounding
+    if not found.reason and rms < TOLD * rounding:
+        told = f"logits of circuit and software differ by {rms:.2g}, float32 is off by {rounding:.2g}"
+        if count * sum(layer.matrix.size * layer.positions for layer in design.cnn.synapses) <= QUICK:
+            found = all_exact(_exactly(design, held, data.images, cut_off), told)
+            software.settle(found.exact)
+            off, how = found.values - logits, str(found)
+        else:
+            off, how = off[found.exact], f"{how}; differences are of those alone: {told}"
+    off, circuit = off / (float(np.abs(logits).max()) or 1.0), classes(found.values, ranked)
+    trained = classes(logits, ranked)
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),
@@ -210,7 +225,7 @@ def accuracy(
         float(np.sqrt(np.mean(off**2))),
         float(np.abs(off).max()),
         {layer: float(shares.mean()) for layer, shares in cut_off.shares.items()},
-        str(found),
+        how,
     )
 
 

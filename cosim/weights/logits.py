@@ -13,8 +13,9 @@ import numpy as np
 from resonet.core.types import Array, Bools
 from resonet.cosim.weights.float32_graph import Inexpressible
 
-__all__ = ["SAFETY", "SAME", "Logits", "all_exact", "checked_logits", "margins"]
+__all__ = ["FEW", "SAFETY", "SAME", "Logits", "all_exact", "checked_logits", "margins"]
 
+FEW = 200  # images up to which float64 is as fast
 SAMPLE = 48  # images that are evaluated both ways to begin with
 SAFETY = 32.0
 SAME = 1e-4  # of the largest output: beyond that float32 is off by more than rounding
