@@ -28,7 +28,7 @@ from resonet.cosim.sweep.prepared import Preparation, fabricated
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
 from resonet.cosim.weights.float32 import Float32Images, float32_images
-from resonet.cosim.weights.float32_graph import Inexpressible
+from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.inference import check_labels, circuit_logits
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resonet.core.types import Array, Done, nothing
-from resonet.cosim.weights.float32_graph import Float32Graph, Inexpressible, float32_graph
+from resonet.cosim.weights.float32_graph import float32_graph
+from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.held import HeldWeights
+from resonet.cosim.weights.maxima import DiodePools
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.planning.scales import InputScale
 
@@ -28,6 +30,7 @@ class Float32Outputs:
 
     logits: Array  # [n, outputs]
     ends: dict[str, dict[str, Array]]  # by layer whose inputs may be cut off: the "high" and the "low" one, [n]
+    pools: dict[tuple[str, str], list[Array]]  # by pool and layer that diode maxima pool: see `diode_pooled`
 
 
 def float32_images(cnn: Cnn, images: Array) -> Float32Images:
@@ -51,9 +54,10 @@ class Float32Network:
         scales: Mapping[str, InputScale] | None = None,
         sent: tuple[float, float] | None = None,
         threads: int | None = None,
+        maxima: DiodePools | None = None,
     ) -> None:
         """`threads` of a run; None: one a core. The rest as for `float32_graph`."""
-        graph = float32_graph(cnn, held, scales, sent)
+        graph = float32_graph(cnn, held, scales, sent, maxima)
         self._session = _session(graph.model(int(np.prod(cnn.input_shape))), threads)
         self._graph = graph
         self._batch = min(max(CACHED // graph.widest, FEWEST), EACH)
@@ -66,13 +70,10 @@ class Float32Network:
             for first in range(0, len(part), self._batch):
                 rows.append(self._session.run(None, {"image": part[first : first + self._batch]}))
             (done or nothing)()
-        logits, *found = [np.concatenate(column).astype(float) for column in zip(*rows, strict=True)]
-        return Float32Outputs(logits, _by_layer(self._graph, found))
-
-
-def _by_layer(graph: Float32Graph, found: list[Array]) -> dict[str, dict[str, Array]]:
-    values = iter(found)
-    return {layer: {end: next(values) for end in ends} for layer, ends in graph.ends.items()}
+        logits, *more = (np.concatenate(column).astype(float) for column in zip(*rows, strict=True))
+        values, graph = iter(more), self._graph
+        ends = {layer: {end: next(values) for end in own} for layer, own in graph.ends.items()}
+        return Float32Outputs(logits, ends, {which: [next(values) for _ in own] for which, own in graph.pools.items()})
 
 
 def _session(model: bytes, threads: int | None) -> Any:

@@ -8,92 +8,23 @@ out for the processor once, and are then twice as fast as with weights as inputs
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from resonet.core.errors import InputError
 from resonet.core.types import Array
+from resonet.cosim.weights.float32_nodes import Float32Graph, Inexpressible, Shape, activated
+from resonet.cosim.weights.float32_pools import diode_pooled
 from resonet.cosim.weights.held import HeldWeights, PositionWeights
-from resonet.netlist.network.activations.base import Activation
-from resonet.netlist.network.activations.curve import Curve
+from resonet.cosim.weights.maxima import DiodePools
 from resonet.netlist.network.cnn import IMAGE, Addend, Cnn, Layer, MaxPool, Synapses, Wiring
-from resonet.netlist.network.onnx.neurons import add_activations
 from resonet.netlist.planning.scales import InputScale
 
-if TYPE_CHECKING:
-    import onnx
+__all__ = ["BEYOND", "float32_graph"]
 
-__all__ = ["BEYOND", "Float32Graph", "Inexpressible", "float32_graph"]
-
-OPSET, IR = 20, 9
-LEAST, MOST = 1e-30, 1e15  # of the largest number of an array: sums of products stay where 32 bits hold all digits
 BEYOND = 1e-9  # of full scale: how far beyond an input counts as cut off
 ANY = 1e30  # stands for any sum
-Shape = tuple[int, ...]
-
-
-class Inexpressible(Exception):
-    """What the graph cannot say, as the reason why a network is evaluated in float64."""
-
-
-@dataclass(slots=True, eq=False)
-class Float32Graph:
-    """Nodes and constants; inputs and outputs are [n, values], flattened."""
-
-    nodes: list["onnx.NodeProto"] = field(default_factory=list)
-    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
-    result: str = ""
-    ends: dict[str, dict[str, str]] = field(default_factory=dict)  # by layer whose inputs may be cut: high, low
-    widest: int = 1  # values of one image at the widest place
-
-    def put(self, op: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """Add a node; the name of its output."""
-        import onnx
-
-        name = f"t{len(self.nodes)}"
-        self.nodes.append(onnx.helper.make_node(op, list(inputs), [name], **attributes))
-        return name
-
-    def hold(self, values: Any) -> str:
-        """Add a constant, whole numbers as int64, others as float32; its name. Raises Inexpressible."""
-        array = np.asarray(values)
-        if array.dtype.kind == "f":
-            largest = float(np.abs(array, where=~np.isinf(array), out=np.zeros(array.shape)).max(initial=0))
-            if not (largest == 0 or LEAST < largest < MOST):
-                raise Inexpressible(f"numbers of {largest:.2g} are too far from one for float32")
-        name = f"c{len(self.constants)}"
-        self.constants[name] = np.asarray(array, np.int64 if array.dtype.kind in "iu" else np.float32)
-        return name
-
-    def reshape(self, source: str, shape: Shape) -> str:
-        """[n, ...] -> [n, *shape]."""
-        return self.put("Reshape", [source, self.hold(np.array([-1, *shape]))])
-
-    def flat(self, sources: Sequence[str]) -> str:
-        """Several [n, ...], flattened, one behind the other."""
-        rows = [self.put("Flatten", [source], axis=1) for source in sources]
-        return rows[0] if len(rows) == 1 else self.put("Concat", rows, axis=1)
-
-    def model(self, inputs: int) -> bytes:
-        """The model, serialised: input "image" [n, inputs]."""
-        import onnx
-        from onnx import TensorProto, helper, numpy_helper
-
-        float32 = TensorProto.FLOAT
-        outputs = [self.result, *(name for ends in self.ends.values() for name in ends.values())]
-        graph = helper.make_graph(
-            self.nodes,
-            "circuit",
-            [helper.make_tensor_value_info("image", float32, ["n", inputs])],
-            [helper.make_tensor_value_info(name, float32, None) for name in outputs],
-            [numpy_helper.from_array(values, name) for name, values in self.constants.items()],
-        )
-        model: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
-        return bytes(add_activations(model).SerializeToString())
 
 
 def _reach(of: Synapses | Addend | MaxPool, kernel: Sequence[int], axis: int) -> int:
@@ -167,35 +98,6 @@ def _by_position(graph: Float32Graph, layer: Synapses, parts: Sequence[str], val
     return graph.put("Add", [sums, graph.hold(layer.bias[:, None, None])])
 
 
-def _bent(graph: Float32Graph, curve: Curve, source: str) -> str:
-    """Straight pieces, each a clip between its corners: no large numbers that cancel."""
-    corners, slopes = curve.corners, np.diff(curve.values) / np.diff(curve.corners)
-    first, last = corners[0], corners[-1]
-    parts = [(curve.below, "Min", [first]), (curve.above, "Max", [last])]
-    parts += [(s, "Clip", [*ends]) for s, *ends in zip(slopes, corners[:-1], corners[1:], strict=True)]
-    rest = curve.values[0] - curve.below * first - curve.above * last - float(slopes @ corners[:-1])
-    column = (-1, 1, 1)
-    terms = []
-    for slope, op, ends in parts:
-        if np.any(slope):
-            piece = graph.put(op, [source, *(graph.hold(np.float64(end)) for end in ends)])
-            terms.append(graph.put("Mul", [piece, graph.hold(np.reshape(slope, column))]))
-    return graph.put("Sum", [*terms, graph.hold(np.reshape(rest, column))])
-
-
-def _activated(graph: Float32Graph, activation: Activation, source: str) -> str:
-    if activation.jumps:
-        raise Inexpressible(f"activation {activation} jumps")
-    if activation.straight is not None:
-        return _bent(graph, activation.straight, source)
-    name = f"a{len(graph.nodes)}"
-    try:
-        graph.nodes += activation.write(source, name)
-    except InputError as error:
-        raise Inexpressible(str(error)) from None
-    return name
-
-
 def _pooled(graph: Float32Graph, layer: MaxPool, source: str) -> str:
     if any(pad >= kernel for pad, kernel in zip(layer.padding, layer.kernel * 2, strict=True)):
         raise Inexpressible(f"layer {layer.name} pools padding alone")
@@ -221,8 +123,10 @@ class _Writer:
         held: Mapping[str, HeldWeights],
         scales: Mapping[str, InputScale] | None,
         sent: tuple[float, float] | None,
+        maxima: DiodePools | None,
     ) -> None:
         self.held, self.scales, self.watched, self.graph = held, scales, sent is not None, Float32Graph()
+        self.maxima, self.pooled = maxima, dict[int, str]()  # what maxima pool, by layer number: [n, values]
         self.values: dict[int, tuple[str, Shape]] = {IMAGE: ("image", (int(np.prod(cnn.input_shape)),))}
         self.ranges = {IMAGE: sent or (-np.inf, np.inf)}
 
@@ -253,11 +157,15 @@ class _Writer:
         match layer:
             case Synapses():
                 parts = self.inputs(layer.inputs, sources)
-                found = _activated(self.graph, layer.activation, self.sums(layer, parts, (low, high)))
+                sums = self.sums(layer, parts, (low, high))
+                self.pooled[number] = sums
+                found = activated(self.graph, layer.activation, sums)
                 known = layer.activation.exact or layer.activation.straight is not None
                 low, high = layer.activation.range(-ANY, ANY) if known else (-np.inf, np.inf)
             case MaxPool():
                 found = _pooled(self.graph, layer, self.inputs([layer.in_shape], sources)[0])
+                if self.maxima is not None:
+                    found, self.pooled[number] = diode_pooled(self.graph, layer, found, self.maxima, self.pooled)
             case Wiring():
                 found = _wired(self.graph, layer, self.graph.flat([self.values[source][0] for source in sources]))
         self.values[number], self.ranges[number] = (found, layer.out_shape), (low, high)
@@ -303,13 +211,15 @@ def float32_graph(
     held: Mapping[str, HeldWeights],
     scales: Mapping[str, InputScale] | None = None,
     sent: tuple[float, float] | None = None,
+    maxima: DiodePools | None = None,
 ) -> Float32Graph:
     """Graph of a network whose layers hold these weights, by layer name: what its sources send -> its outputs.
 
     With `scales` inputs are cut off as tones cut them. With the least and the largest number that is `sent`, the graph
-    also gives the `ends` of every image's inputs, of those layers that may cut some off. Raises Inexpressible.
+    also gives the `ends` of every image's inputs, of those layers that may cut some off. Max pools are ideal without
+    `maxima`. Raises Inexpressible.
     """
-    writer = _Writer(cnn, held, scales, sent)
+    writer = _Writer(cnn, held, scales, sent, maxima)
     for number, (layer, sources) in enumerate(zip(cnn.layers, cnn.inputs, strict=True)):
         writer.layer(number, layer, sources)
     writer.graph.result = writer.graph.flat([writer.values[cnn.last][0]])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.types import Array, Bools
-from resonet.cosim.weights.float32_graph import Inexpressible
+from resonet.cosim.weights.float32_nodes import Inexpressible
 
 __all__ = ["FEW", "SAFETY", "SAME", "Logits", "all_exact", "checked_logits", "margins"]
 

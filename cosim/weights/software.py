@@ -4,7 +4,7 @@ import numpy as np
 
 from resonet.core.types import Array, Bools, Done
 from resonet.cosim.weights.float32 import Float32Network, float32_images
-from resonet.cosim.weights.float32_graph import Inexpressible
+from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.held import trained_weights
 from resonet.cosim.weights.logits import FEW, SAME, checked_logits
 from resonet.netlist.network.cnn import Cnn

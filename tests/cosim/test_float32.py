@@ -13,7 +13,7 @@ from onnx import helper
 from resonet.cosim.crossbar.crossbar import NoisyCrossbar
 from resonet.cosim.weights import inference, software
 from resonet.cosim.weights.float32 import Float32Network, float32_images
-from resonet.cosim.weights.float32_graph import Inexpressible
+from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.held import HeldWeights, PositionWeights
 from resonet.cosim.weights.inference import accuracy, circuit_logits, forward
 from resonet.cosim.weights.logits import checked_logits, margins

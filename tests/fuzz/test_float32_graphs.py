@@ -8,7 +8,7 @@ from graphs import random_model
 
 from resonet.core.errors import InputError
 from resonet.cosim.weights.float32 import Float32Network, float32_images
-from resonet.cosim.weights.float32_graph import Inexpressible
+from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.held import HeldWeights
 from resonet.cosim.weights.inference import forward
 from resonet.netlist.network.activations.base import PIECES, Fit
