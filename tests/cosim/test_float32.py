@@ -8,10 +8,13 @@ import numpy as np
 import onnx
 import pytest
 from conftest import RNG, save_model
+from networks import spread_model
 from onnx import helper
 
 from resonet.cosim.crossbar.crossbar import NoisyCrossbar
 from resonet.cosim.weights import inference, software
+from resonet.cosim.weights.effective import effective_weights
+from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.float32 import Float32Network, float32_images
 from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.held import HeldWeights, PositionWeights
@@ -19,6 +22,7 @@ from resonet.cosim.weights.inference import accuracy, circuit_logits, forward
 from resonet.cosim.weights.logits import checked_logits, margins
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import compile_cnn
+from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.activations.oscillator import OscillatorActivation
 from resonet.netlist.network.activations.rounded import Rounded
 from resonet.netlist.network.cnn import MaxPool
@@ -148,6 +152,19 @@ def test_weights_of_every_position(tmp_path, images):
     shape = (1, layer.positions, *layer.matrix.shape[1:])
     own = layer.matrix[:, None] * (1 + 0.1 * RNG(2).standard_normal(shape))
     held = held_of(design) | {layer.name: PositionWeights(layer=layer.name, values=own, trained=layer.matrix[:, None])}
+    assert off(design, held, images) < ROUNDING
+
+
+def test_scales_of_neurons_and_chains_that_are_raised(tmp_path):
+    path = spread_model(tmp_path)
+    shape = compile_cnn(path).cnn.input_shape
+    images = RNG(4).uniform(0, 1, (COUNT, *shape))
+    given = read_parameters(settings=["plan.scale=neuron"])
+    design = compile_cnn(path, given, ImageSet("batch", images[:50], np.empty(0, np.int64)))
+    assert design.neuron_scales
+    held = {
+        layer.name: effective_weights(design, layer.name, "coupled", engine=linear) for layer in design.cnn.synapses
+    }
     assert off(design, held, images) < ROUNDING
 
 
