@@ -93,13 +93,16 @@ def share_command(
         f"{first.unknowns:,} shared tuning currents (errors: part of the largest weight)"
     )
     columns = {"spread, half-widths": "left"}
-    columns |= dict.fromkeys(("RMS before", "RMS shared", "RMS each", "accuracy shared", "accuracy each"), "right")
+    headings = ("RMS\nbefore", "RMS\nshared", "RMS\neach", "worst\nneuron", "its RMS")
+    columns |= dict.fromkeys((*headings, "accuracy\nshared", "accuracy\neach"), "right")
     rows = [
         (
             f"{s:g}",
             percent(a.rms_before),
             percent(a.rms),
             small_percent(b.rms),
+            str(a.worst_neuron),
+            percent(a.neuron_error),
             percent(shares[0][n]),
             percent(shares[1][n]),
         )

@@ -1,15 +1,17 @@
 """`resonet status`: what a design folder holds, what of it is stale and why, what is missing."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.replay import changed_files, dependencies, read_record
+from resonet.cli.replay import Record, changed_files, dependencies, read_record
 from resonet.cli.show import print_json, print_table, say
 from resonet.core.errors import EngineError
+from resonet.core.sources import file_hash
 
 __all__ = ["COMMAND"]
 
@@ -51,6 +53,12 @@ def _weights(folder: Path, design: Any) -> list[_Line]:
     return found
 
 
+def _codes(design: Any) -> list[_Line]:
+    """Grids that weights were trained on."""
+    layers = [entry.layer for entry in design.plan.layers]
+    return [_Line(layer.name, "trained", str(grid)) for layer in layers for grid in layer.grids]
+
+
 def _decks(folder: Path) -> list[_Line]:
     """Decks and libraries that are not as they were written."""
     from resonet.netlist.design.written import MEANING, edited_files
@@ -66,22 +74,40 @@ def _decks(folder: Path) -> list[_Line]:
 def _runs(folder: Path) -> list[_Line]:
     """Commands that were run on the folder."""
     found = []
-    for path in sorted((folder / "runs").glob("*.json")):
-        record = read_record(path)
+    records = {path: read_record(path) for path in sorted((folder / "runs").glob("*.json"))}
+    left_by: dict[tuple[str, str], Record] = {}  # by file and hash
+    for known in sorted(filter(None, records.values()), key=lambda known: known.date):
+        left_by |= dict.fromkeys(known.files.items(), known)
+    for path, record in records.items():
         if record is None:
             found.append(_Line(f"runs/{path.name}", "damaged", "delete it"))
             continue
         now = dependencies(record.arguments, Path(record.place))
         changed = [Path(name).name for name in now if record.depends_on.get(name) != now[name]]
         changed += [f"{Path(name).name} (gone)" for name in record.depends_on if name not in now]
-        lost = changed_files(record)
+        lost, later = _changed(record, left_by)
         why = [f"changed: {', '.join(changed)}"] if changed else []
         why += [f"{len(lost)} of its files changed or gone, such as {Path(lost[0]).name}"] if lost else []
-        what = " ".join(["resonet", *record.arguments])
-        found.append(
-            _Line(what, "stale" if why else "fresh", "; ".join(why) or f"{record.date}, {record.seconds:.1f} s")
-        )
+        what, told = " ".join(["resonet", *record.arguments]), f"{record.date}, {record.seconds:.1f} s"
+        if later:
+            told += f"; {Path(next(iter(later))).name} is now of: {' '.join(['resonet', *next(iter(later.values()))])}"
+        found.append(_Line(what, "stale" if why else "fresh", "; ".join(why) or told))
     return found
+
+
+def _changed(record: Record, left_by: Mapping[tuple[str, str], Record]) -> tuple[list[str], dict[str, list[str]]]:
+    """Files that are no longer as a run left them; and those that a later run wrote anew, with its words.
+
+    The latter are no sign that its numbers are out of date: it makes those files again when it is run again.
+    """
+    lost, later = [], {}
+    for name in changed_files(record):
+        by = left_by.get((name, file_hash(Path(name)))) if Path(name).is_file() else None
+        if by is not None and by.date >= record.date:
+            later[name] = by.arguments
+        else:
+            lost.append(name)
+    return lost, later
 
 
 def _warnings(folder: Path) -> list[_Line]:
@@ -123,7 +149,7 @@ def _sweeps(folder: Path) -> list[_Line]:
             found.append(_Line(path.name, "damaged", "delete it"))
             continue
         names = " x ".join(f"{axis.name!s:.60} ({len(axis.values)})" for axis in sweep.axes)
-        failed = sum(outcome.values is None for outcome in outcomes.values())
+        failed = len(outcomes.failed())
         state = "fresh" if len(outcomes) == total else f"{len(outcomes)} of {total}"
         why = f"{failed} points failed" if failed else "" if state == "fresh" else "the same command goes on with it"
         if _outdated(sweep, str(head["key"])):
@@ -148,7 +174,7 @@ def status_command(
     except EngineError as error:
         weights = [_Line("effective weights", "unknown", str(error))]
     parts = {"decks": _decks(folder), "weights": weights, "warnings": _warnings(folder)}
-    parts |= {"sweeps": _sweeps(folder), "runs": _runs(folder)}
+    parts |= {"codes": _codes(design), "sweeps": _sweeps(folder), "runs": _runs(folder)}
     if as_json:
         print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
         return
@@ -156,6 +182,7 @@ def status_command(
         "decks": "decks and libraries",
         "weights": "results",
         "warnings": "warnings of validity, of the last run",
+        "codes": "weights on a grid of codes (resonet quantise --bits network)",
         "sweeps": "sweeps",
         "runs": "commands, which print again what they printed",
     }
@@ -163,7 +190,7 @@ def status_command(
         if lines:
             columns = {titles[name]: "left", "state": "left", "why": "left"}
             print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
-    states = [line.state for name, lines in parts.items() if name != "warnings" for line in lines]
+    states = [line.state for name, lines in parts.items() if name not in ("warnings", "codes") for line in lines]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     told += f"; {len(parts['warnings'])} warnings" if parts["warnings"] else ""
     say(f"all in all: {told}")

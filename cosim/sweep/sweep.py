@@ -19,21 +19,23 @@ import numpy as np
 from resonet.core.errors import EngineError, InputError
 from resonet.core.plugins import plugged_code
 from resonet.core.sources import PHYSICS, file_hash, source_hash
-from resonet.core.types import Done, nothing
+from resonet.core.types import Array, Done, Ints, nothing
 from resonet.core.validity import Warned, collected, warn
-from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
+from resonet.cosim.sweep.axes import Axis, Spread, at_point, axis_point, axis_values, count_points
 from resonet.cosim.sweep.journal import Journal, open_journal
-from resonet.cosim.sweep.points import Outcome, open_executor, run_points
+from resonet.cosim.sweep.outcomes import Outcomes
+from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.sweep.prepared import Preparation, fabricated
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
 from resonet.cosim.weights.float32 import Float32Images, float32_images
 from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.inference import check_labels, circuit_logits
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.design.parameters import Parameters, read_parameters
-from resonet.netlist.network.forward import classes, propagate
+from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.network.onnx.external import data_files
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, source_power
@@ -61,9 +63,17 @@ class Sweep:
     spread: Spread = field(default_factory=Spread)
 
     @property
-    def points(self) -> list[dict[str, float | int]]:
-        """Values of each point by parameter."""
-        return sweep_points(self.axes, self.together)
+    def count(self) -> int:
+        """How many points there are. Raises InputError for axes that do not go together."""
+        return count_points(self.axes, self.together)
+
+    def point(self, number: int) -> dict[str, float | int]:
+        """Values of a point by parameter."""
+        return axis_point(self.axes, self.together, number)
+
+    def values_at(self, numbers: Ints) -> dict[str, Array]:
+        """Values [points] by parameter, of the points of some numbers."""
+        return axis_values(self.axes, self.together, numbers)
 
 
 def sweep_from_table(table: dict[str, Any]) -> Sweep:
@@ -122,7 +132,7 @@ class _Tested:
         """Raises InputError."""
         images = design.images(path)
         check_labels(images)
-        logits = propagate(design.cnn, images.images)
+        logits = SoftwareLogits(design.cnn, images.images, threads=1).values
         check_labels(images, logits, design.cnn.ranked)
         right = classes(logits, design.cnn.ranked) == images.labels
         try:
@@ -149,14 +159,22 @@ class _Ground:
 
     design: Design
     given: Parameters
-    points: list[dict[str, float | int]]
     engine: Engine
     prepared: Preparation
     tested: _Tested | None
 
 
-@functools.lru_cache(maxsize=1)
+_grounds: dict[str, _Ground] = {}  # of the last sweep, by its key: a sweep of a million points is slow to compare
+
+
 def _ground(sweep: Sweep, key: str) -> _Ground:
+    if key not in _grounds:
+        _grounds.clear()
+        _grounds[key] = _make_ground(sweep, key)
+    return _grounds[key]
+
+
+def _make_ground(sweep: Sweep, key: str) -> _Ground:
     if sweep_key(sweep) != key:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     with collected():  # what is said of the design that is varied says nothing of the points
@@ -166,7 +184,7 @@ def _ground(sweep: Sweep, key: str) -> _Ground:
         raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
     tested = _Tested.read(design, Path(sweep.data)) if sweep.measure == "accuracy" and sweep.data else None
     engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
-    return _Ground(design, given, sweep.points, engine, Preparation(design.cnn, sweep.programs, engine), tested)
+    return _Ground(design, given, engine, Preparation(design.cnn, sweep.programs, engine), tested)
 
 
 def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
@@ -182,7 +200,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     float64          {program: reason} where float32 was not enough for these
     """
     ground = _ground(sweep, key)
-    given, spread = at_point(ground.given, sweep.spread, ground.points[number])
+    given, spread = at_point(ground.given, sweep.spread, sweep.point(number))
     shared = ground.prepared(given)
     made = {method: fabricated(shared.plan, program, spread) for method, program in shared.programs.items()}
     design = replace(ground.design, plan=shared.plan, programs=made)
@@ -196,12 +214,10 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
 
 def _by_plan(sweep: Sweep, numbers: list[int]) -> list[int]:
     """Points in an order in which those that share plan and programs follow one another."""
-    points, own = sweep.points, {spec.name for spec in fields(Spread)}
-
-    def parameters(number: int) -> tuple[float | int, ...]:
-        return tuple(value for name, value in points[number].items() if name not in own)
-
-    return sorted(numbers, key=parameters)
+    own = {spec.name for spec in fields(Spread)}
+    values = sweep.values_at(np.array(numbers, np.int64))
+    keys = [row for name, row in values.items() if name not in own]
+    return np.array(numbers)[np.lexsort(keys[::-1])].tolist() if keys else numbers
 
 
 def _weight_values(
@@ -245,8 +261,8 @@ def _compute(
     for _ in range(MOST_BREAKS):
         left = [number for number in missing if number not in journal.outcomes]
         try:
-            with open_executor(*workers) as (executor, width, check):
-                run_points(left, work, executor, width, journal.begin, ended, check)
+            with open_workers(work, *workers) as opened:
+                run_points(left, opened, journal.begin, ended)
             return
         except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
             continue
@@ -261,13 +277,13 @@ def run_sweep(
     jobs: int | None = None,
     scheduler: str | None = None,
     done: Done = nothing,
-) -> tuple[Path, dict[int, Outcome]]:
+) -> tuple[Path, Outcomes]:
     """Compute what is missing of a sweep; the path of its journal and the outcome of every point.
 
     `done` is called for every point, also for what was known. A point that failed keeps its error, and is computed
     again the next time only if an engine or a worker broke down. Raises InputError, EngineError.
     """
-    key, count = sweep_key(sweep), len(sweep.points)
+    key, count = sweep_key(sweep), sweep.count
     path = folder / "results" / f"sweep_{key}.jsonl"
     with open_journal(path, {"key": key, "points": count} | asdict(sweep)) as journal:
         missing = [number for number in range(count) if number not in journal.outcomes]
@@ -275,9 +291,8 @@ def run_sweep(
             done()
         if missing:
             _ground(sweep, key)  # what is wrong for all points is told before the first
-        _compute(
-            journal, _by_plan(sweep, missing), functools.partial(measure_point, sweep, key), (jobs, scheduler), done
-        )
-        outcomes = dict(sorted(journal.outcomes.items()))
+        work = functools.partial(measure_point, sweep, key)
+        _compute(journal, _by_plan(sweep, missing), work, (jobs, scheduler), done)
+        outcomes = journal.outcomes
     _warn_again(outcomes.values())
     return path, outcomes

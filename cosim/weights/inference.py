@@ -7,6 +7,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools, Done, Ints
+from resonet.cosim.weights.differences import head_columns, largest_in, rms_and_largest
 from resonet.cosim.weights.float32 import Float32Images, Float32Network, float32_images
 from resonet.cosim.weights.float32_graph import BEYOND
 from resonet.cosim.weights.float32_nodes import Inexpressible
@@ -48,6 +49,7 @@ class Accuracy:
     same_class: float  # share of images that circuit and software put in the same class
     logit_rms: float  # of circuit minus software, as part of the largest logit of the software
     logit_max: float  # the largest, likewise
+    heads: dict[str, tuple[float, float]]  # of several outputs each: those two, parts of its own largest value
     clipped: dict[str, float]  # by layer: share of its inputs beyond what its tones carry, which are cut off
     arithmetic: str  # of the circuit's logits: float32 with what was evaluated again, or float64 and why
 
@@ -174,11 +176,33 @@ def circuit_logits(
         found = Float32Network(design.built, held, design.scales, ends, threads)(inputs, done)
         again = _may_cut(design, found.ends, len(images))
         if software is not None:
-            off = np.abs(found.logits - software).max(1)
-            again |= off >= 0.999 * off.max()
+            again |= largest_in(found.logits - software, design.cnn)
         return found.logits, again
 
     return checked_logits(quick, _exactly(design, held, images, cut_off), design.cnn.ranked)
+
+
+def _told(
+    design: Design, exact: Callable[[slice | Bools], Array], found: Logits, software: SoftwareLogits
+) -> tuple[Logits, Bools, str]:
+    """Logits of the circuit, images whose differences from the software are told [n], and how both were computed.
+
+    Differences that float32 cannot tell are those of float64: of all images, or, where that would take long, of those
+    that are evaluated with float64 anyway.
+    """
+    software.settle(found.exact)
+    everywhere, rounding = np.ones(len(found.exact), bool), found.rounding + software.rounding
+    off = found.values - software.values
+    rms = min(float(np.sqrt(np.mean(off[:, columns] ** 2))) for columns in head_columns(design.cnn).values())
+    if found.reason or rms >= TOLD * rounding:
+        return found, everywhere, str(found)
+    told = f"logits of circuit and software differ by {rms:.2g}, float32 is off by {rounding:.2g}"
+    products = len(off) * sum(layer.matrix.size * layer.positions for layer in design.cnn.synapses)
+    if products > QUICK:
+        return found, found.exact, f"{found}; differences are of those alone: {told}"
+    found = all_exact(exact, told)
+    software.settle(everywhere)
+    return found, everywhere, str(found)
 
 
 def accuracy(
@@ -192,10 +216,9 @@ def accuracy(
     """Accuracy of the circuit on a labelled image set next to the trained network's own.
 
     `software` may hand in the trained network's logits, where they are known already. `threads` as for
-    `circuit_logits`. Differences of logits that float32 cannot tell are those of float64: of all images, or, where that
-    would take long, of those that are evaluated with float64 anyway.
+    `circuit_logits`.
     """
-    ranked, count = design.cnn.ranked, len(data.images)
+    ranked, cut_off = design.cnn.ranked, _CutOff(design, len(data.images))
     check_labels(data)
     if software is None:
         software = SoftwareLogits(design.cnn, data.images, done, threads)
@@ -203,28 +226,20 @@ def accuracy(
         software = SoftwareLogits.given(software)
     logits = software.values
     check_labels(data, logits, ranked)
-    cut_off = _CutOff(design, count)
     found = circuit_logits(design, held, data.images, done, threads, software=logits, cut_off=cut_off)
-    software.settle(found.exact)
-    off, how = found.values - logits, str(found)
-    rms, rounding = float(np.sqrt(np.mean(off**2))), found.rounding + software.rounding
-    if not found.reason and rms < TOLD * rounding:
-        told = f"logits of circuit and software differ by {rms:.2g}, float32 is off by {rounding:.2g}"
-        if count * sum(layer.matrix.size * layer.positions for layer in design.cnn.synapses) <= QUICK:
-            found = all_exact(_exactly(design, held, data.images, cut_off), told)
-            software.settle(found.exact)
-            off, how = found.values - logits, str(found)
-        else:
-            off, how = off[found.exact], f"{how}; differences are of those alone: {told}"
-    off, circuit = off / (float(np.abs(logits).max()) or 1.0), classes(found.values, ranked)
-    trained = classes(logits, ranked)
+    exact = _exactly(design, held, data.images, cut_off)
+    found, kept, how = _told(design, exact, found, software)
+    circuit, trained = classes(found.values, ranked), classes(logits, ranked)
+    rms, largest = rms_and_largest(found.values, logits, kept)
+    heads = head_columns(design.cnn) if design.cnn.heads else {}
     return Accuracy(
         len(circuit),
         float(np.mean(trained == data.labels)),
         float(np.mean(circuit == data.labels)),
         float(np.mean(circuit == trained)),
-        float(np.sqrt(np.mean(off**2))),
-        float(np.abs(off).max()),
+        rms,
+        largest,
+        {name: rms_and_largest(found.values[:, own], logits[:, own], kept) for name, own in heads.items()},
         {layer: float(shares.mean()) for layer, shares in cut_off.shares.items()},
         how,
     )

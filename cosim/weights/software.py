@@ -3,10 +3,11 @@
 import numpy as np
 
 from resonet.core.types import Array, Bools, Done
+from resonet.cosim.weights.differences import largest_in
 from resonet.cosim.weights.float32 import Float32Network, float32_images
 from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.held import trained_weights
-from resonet.cosim.weights.logits import FEW, SAME, checked_logits
+from resonet.cosim.weights.logits import FEW, checked_logits
 from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.network.forward import propagate
 
@@ -33,8 +34,7 @@ class SoftwareLogits:
             network, sent = Float32Network(cnn, trained_weights(cnn), threads=threads), float32_images(cnn, images)
             calls.clear()
             found = network(sent, done).logits
-            size = np.abs(found).max(1)
-            return found, size >= (1 - SAME) * size.max()  # the largest is what differences are parts of
+            return found, largest_in(found, cnn)  # what differences are parts of
 
         found = checked_logits(quick, exact, cnn.ranked)
         self.values, self.rounding, self._known = found.values, found.rounding, found.exact

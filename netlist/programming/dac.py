@@ -16,7 +16,7 @@ lowers the sum most, until none helps, and the gain anew. Neither step can raise
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from resonet.models.resonator.linear import real_susceptibility, resonance_for_d
 __all__ = [
     "GRIDS",
     "Grid",
+    "LevelSet",
     "Levels",
     "Part",
     "Quantised",
@@ -47,12 +48,43 @@ ENOUGH = 1e-4  # a round that lowers the squares by less than this part of them 
 GAIN = 1e-9  # a move counts if it lowers the squares by more than this part of them: no circles by rounding
 
 
+class LevelSet(Protocol):
+    """What resonators of a bus can be set to: levels by number, for each of them."""
+
+    @property
+    def count(self) -> int:
+        """How many levels a resonator has, at most; a number beyond its own is its last."""
+
+    def f_res(self, index: Ints) -> Array:
+        """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
+
+    def candidates(self, k: int, rows: Ints, index: Ints) -> Array:
+        """Resonance frequencies of resonator k of chains `rows` [n] at levels [n, c], Hz."""
+
+    def starts(self, wanted: Array) -> tuple[Ints, ...]:
+        """Levels [chains, K] to begin at; the first are what is compared with, wanted [chains, K] in Hz."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
     """What every resonator of a bus can be set to: f_res = values[k, level] + offset[chain, k]."""
 
     values: Array  # [K, levels] Hz, rising
     offset: Array | None = None  # [chains, K] Hz, what fabrication adds; None: nothing
+
+    @property
+    def count(self) -> int:
+        """How many levels a resonator has."""
+        return int(self.values.shape[1])
+
+    def candidates(self, k: int, rows: Ints, index: Ints) -> Array:
+        """Resonance frequencies of resonator k of chains `rows` [n] at levels [n, c], Hz."""
+        tuned = self.values[k, index]
+        return np.asarray(tuned if self.offset is None else tuned + self.offset[rows, k, None])
+
+    def starts(self, wanted: Array) -> tuple[Ints, ...]:
+        """The levels nearest to the wanted f_res [chains, K]."""
+        return (nearest(wanted, self),)
 
     def f_res(self, index: Ints) -> Array:
         """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
@@ -67,7 +99,7 @@ class Part:
     target: Array  # [chains, K] units of K_SD
     wanted: Array  # [chains, K] Hz, f_res that hold the target
     chains: Chains
-    levels: Levels
+    levels: LevelSet
     owner: Ints  # [chains] number of the gain that a chain shares
 
 
@@ -124,24 +156,21 @@ def _answers(chains: Chains, rows: Ints, k: int, f_res: Array) -> Array:
     return np.asarray(-4 * chains.damping * chains.signs[k] * gain * real)
 
 
-def level_response(index: Ints, chains: Chains, levels: Levels) -> Array:
+def level_response(index: Ints, chains: Chains, levels: LevelSet) -> Array:
     """What the chains answer at these levels, [chains, tones], units of K_SD."""
     f_res, rows = levels.f_res(index), np.arange(len(index))
     return np.asarray(sum(_answers(chains, rows, k, f_res[:, k, None])[..., 0] for k in range(index.shape[1])))
 
 
 def _best_level(
-    k: int, rows: Ints, index: Ints, error: Array, chains: Chains, levels: Levels, window: int
+    k: int, rows: Ints, index: Ints, error: Array, chains: Chains, levels: LevelSet, window: int
 ) -> tuple[Ints, Array]:
     """Best level of resonator k for some chains, the others held: levels [n] and errors [n, tones] with it."""
-    count = levels.values.shape[1]
+    count = levels.count
     now = index[rows, k]
     reach = np.arange(count) - now[:, None] if count <= 2 * window + 1 else np.arange(-window, window + 1)
     candidates = np.clip(now[:, None] + reach, 0, count - 1)
-    f_res = levels.values[k, candidates]
-    if levels.offset is not None:
-        f_res = f_res + levels.offset[rows, k, None]
-    answers = _answers(chains, rows, k, f_res)
+    answers = _answers(chains, rows, k, levels.candidates(k, rows, candidates))
     stay = np.argmax(candidates == now[:, None], 1)
     each = np.arange(len(rows))
     trial = error[rows, :, None] - answers[each, :, stay, None] + answers
@@ -151,7 +180,7 @@ def _best_level(
     return candidates[each, best], trial[each, :, best]
 
 
-def descend(target: Array, chains: Chains, levels: Levels, start: Ints, window: int = 8) -> tuple[Ints, Array]:
+def descend(target: Array, chains: Chains, levels: LevelSet, start: Ints, window: int = 8) -> tuple[Ints, Array]:
     """Coordinate descent on the levels of every chain; returns levels [chains, K] and what they answer.
 
     Tried are all levels of a resonator, or those up to `window` away where there are more than 2 window + 1. Never ends
@@ -159,7 +188,7 @@ def descend(target: Array, chains: Chains, levels: Levels, start: Ints, window: 
     """
     index = start.copy()
     error = level_response(index, chains, levels) - target
-    width = min(levels.values.shape[1], 2 * window + 1)
+    width = min(levels.count, 2 * window + 1)
     size = max(1, BATCH // (target.shape[1] * width))
     moving = np.arange(len(target))
     while moving.size:
@@ -224,11 +253,13 @@ def quantise(
     With `free` gains the nearest levels get the best gain too; else every gain is 1. Without `descent` both are the
     nearest.
     """
-    index = tuple(nearest(part.wanted, part.levels) for part in parts)
+    index, *others = zip(*(part.levels.starts(part.wanted) for part in parts), strict=True)
     first = _fit_gains(parts, index, free)
     if not descent:
         return first, first
     best = _settle(parts, first, free, window)
+    for other in others:
+        best = _better(parts, best, _settle(parts, _fit_gains(parts, other, free), free, window))
     if free and first.gain.size > 1:  # gains of their own find poorer levels from afar than from a common gain's
         common = [replace(part, owner=np.zeros_like(part.owner)) for part in parts]
         shared = _settle(common, _fit_gains(common, index, free), free, window)

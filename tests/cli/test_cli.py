@@ -409,7 +409,10 @@ def bad_model(what: str, path: Path) -> Path:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("operator", "Sin 'act': is not supported; possible: Add, ArgMax, AveragePool, .*Relu"),
+        (
+            "operator",
+            "Sin 'act': is not supported: .*no neuron.*; possible: Relu, .*docs/guide/networks.md lists all operators",
+        ),
         ("dynamic", r"input 'x' has the shape \[batch, 1, h, w\]; pass --input-shape"),
         ("nan", "Conv 'first': has weights that are NaN or infinite; possible: finite weights"),
         ("inf", "Conv 'first': has weights that are NaN or infinite"),

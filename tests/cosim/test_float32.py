@@ -267,6 +267,21 @@ def test_differences_that_float32_cannot_tell_are_those_of_float64(small_design,
     assert 0 < sampled.logit_max <= found.logit_max
 
 
+def test_several_outputs_are_told_one_by_one(small_design, many, monkeypatch):
+    cnn = replace(small_design.cnn, heads=(("first", 2), ("second", 1)))
+    design, held = replace(small_design, cnn=cnn), held_of(small_design)
+    data = ImageSet("test", many, RNG(2).integers(0, 2, len(many)))
+    quick = accuracy(design, held, data, threads=1)
+    for module in (inference, software):
+        monkeypatch.setattr(module, "FEW", 10**9)
+    exact = accuracy(design, held, data)
+    assert (quick.arithmetic[:7], exact.arithmetic[:7]) == ("float32", "float64")
+    assert (quick.circuit, quick.same_class) == (exact.circuit, exact.same_class)
+    for name, (rms, largest) in exact.heads.items():
+        assert quick.heads[name][0] == pytest.approx(rms, rel=1e-6)
+        assert quick.heads[name][1] == pytest.approx(largest, rel=1e-12)
+
+
 def test_logits_of_the_trained_network(small_design, many):
     exact = propagate(small_design.cnn, many)
     found = SoftwareLogits(small_design.cnn, many, threads=1)

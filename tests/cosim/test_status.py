@@ -80,6 +80,24 @@ def test_commands_are_fresh_or_stale(build, status, small_model, monkeypatch, ca
     assert [state for state, _ in status("runs").values()] == ["damaged"]
 
 
+@pytest.mark.slow
+def test_a_figure_that_a_later_run_wrote_makes_no_number_old(build, status, monkeypatch):
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["resonet", *words])
+        with pytest.raises(SystemExit):
+            entry.main()
+        return " ".join(["resonet", *words])
+
+    first = run("crosstalk", str(build), "--layer", "conv1")
+    second = run("crosstalk", str(build), "--layer", "conv1", "--program", "coupled")
+    state, why = status("runs")[first]
+    assert state == "fresh"
+    assert why.endswith(f".png is now of: {second}")
+    assert status("runs")[second][0] == "fresh"
+    (build / "report" / "weights.png").write_bytes(b"edited")
+    assert {status("runs")[words][0] for words in (first, second)} == {"stale"}
+
+
 def test_the_table_and_a_folder_that_is_none(build, resonet, tmp_path):
     told = resonet("status", build)
     assert "all in all: 6 missing" in told.out
