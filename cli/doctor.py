@@ -15,12 +15,24 @@ from resonet.netlist.spice.dialect import NGSPICE
 
 __all__ = ["Finding", "examine"]
 
-REQUIRED = ("numpy", "scipy", "networkx", "onnx", "scikit-rf", "PySpice", "matplotlib", "xarray", "typer", "rich")
 WITHOUT = (
     "without it weights are the linear engine's alone (warning unwitnessed), and what runs in ngspice does not: "
     "--engine ngspice, transient, demo, S-parameters of its own"
 )
-OPTIONAL = {"onnxruntime": "tests compare with it", "torch": "only the training scripts in examples/ need it"}
+REQUIRED = (
+    "numpy",
+    "scipy",
+    "networkx",
+    "onnx",
+    "onnxruntime",
+    "scikit-rf",
+    "PySpice",
+    "matplotlib",
+    "xarray",
+    "typer",
+    "rich",
+)
+OPTIONAL = {"torch": "only the training scripts in examples/ need it"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,8 @@ def share_command(
     from resonet.cosim.weights.checks import joined
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy
+    from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.design.folder import load_design
-    from resonet.netlist.network.forward import propagate
     from resonet.report.sharing_figures import sharing_figure
     from resonet.report.style import save
 
@@ -64,7 +64,7 @@ def share_command(
     with progress("tuning currents", 2 * len(spreads)) as done:
         calibrated = calibrated_weights(design, run) if images is not None else {}
         effective: dict[str, HeldWeights] = {**calibrated}
-        software = propagate(design.cnn, images.images) if images is not None else None
+        software = SoftwareLogits(design.cnn, images.images) if images is not None else None
         found: list[list[SharedCalibration]] = []
         shares: list[list[float | None]] = []
         for row in options:
@@ -98,13 +98,16 @@ def share_command(
         f"{first.unknowns:,} shared tuning currents (errors: part of the largest weight)"
     )
     columns = {"spread, half-widths": "left"}
-    columns |= dict.fromkeys(("RMS before", "RMS shared", "RMS each", "accuracy shared", "accuracy each"), "right")
+    headings = ("RMS\nbefore", "RMS\nshared", "RMS\neach", "worst\nneuron", "its RMS")
+    columns |= dict.fromkeys((*headings, "accuracy\nshared", "accuracy\neach"), "right")
     rows = [
         (
             f"{s:g}",
             percent(a.rms_before),
             percent(a.rms),
             small_percent(b.rms),
+            str(a.worst_neuron),
+            percent(a.neuron_error),
             percent(shares[0][n]),
             percent(shares[1][n]),
         )

@@ -18,7 +18,7 @@ from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_points, hann_mean
 from resonet.cosim.ngspice.raw import Plot
 from resonet.netlist.cascade.deck import Timing, cascade_deck, shown
 from resonet.netlist.cascade.levels import Levels, sums_of
-from resonet.netlist.design.folder import write_deck
+from resonet.netlist.design.decks import write_deck
 from resonet.netlist.spice.deck import Deck
 
 __all__ = ["CascadeTransient", "cascade_timing", "run_cascade", "trace_difference"]

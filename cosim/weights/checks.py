@@ -9,7 +9,7 @@ from resonet.cosim.weights.spot_check import SAMPLE, bus_cost, layer_cost
 from resonet.cosim.weights.witness import Witness
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
-__all__ = ["Case", "check_cases", "joined", "spread"]
+__all__ = ["Case", "check_cases", "joined", "spread_over"]
 
 Case = tuple[FrequencyPlan, LayerPlan, Sequence[Array]]  # a program of a layer: f_res by bus, Hz
 
@@ -20,7 +20,7 @@ def joined(found: Iterable[Witness | None]) -> Witness | None:
     return sum(checks[1:], checks[0]) if checks else None
 
 
-def spread(count: int, most: int) -> list[int]:
+def spread_over(count: int, most: int) -> list[int]:
     """At most so many numbers below `count`, the first and the last among them, the others evenly between."""
     if most >= count:
         return list(range(count))
@@ -37,7 +37,7 @@ def check_cases(engine: Engine, cases: Sequence[Case]) -> Witness | None:
         return None
     least = sum(max(map(bus_cost, entry.buses)) for _, entry, _ in cases)
     most = max(1, math.floor(len(cases) * SAMPLE * engine.budget / least))
-    chosen = [cases[number] for number in spread(len(cases), most)]
+    chosen = [cases[number] for number in spread_over(len(cases), most)]
     total = sum(layer_cost(entry) for _, entry, _ in chosen)
     checks = [
         engine.with_budget(engine.budget * layer_cost(entry) / total).witnessed(plan, entry, f_res)

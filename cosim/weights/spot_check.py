@@ -7,7 +7,7 @@ The lot is drawn from the resonance frequencies, so that a program is always che
 
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,7 @@ from resonet.core.validity import warn
 from resonet.cosim.ngspice.program import find_ngspice, ngspice_missing, ngspice_version
 from resonet.cosim.weights.bus_answers import Answers
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
-from resonet.cosim.weights.witness import Witness, check_balance, compare, compare_bus
+from resonet.cosim.weights.witness import NOUGHT, Witness, check_balance, compare, compare_bus
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.bus.deck import DC_DECK, stack_batches
 from resonet.netlist.bus.hardware import BusHardware, Stack, bus_hardware, dc_stacks
@@ -101,7 +101,7 @@ class Judged:
     """What is checked of a layer."""
 
     rf: Callable[[Bus, Array], RfPass]  # of a bus and its f_res, in closed form
-    answers: Callable[[], Iterator[Answers]]  # of every bus, as the weights are made of them
+    answers: Callable[[], Answers]  # of all chains, V/W, as the weights are made of them
     divider: float  # of the readout: gain of every resonator at DC
 
 
@@ -119,23 +119,23 @@ class _Check:
 
     def buses(self, numbers: Sequence[int]) -> Witness:
         """RF pass, and the answers of the chains that follow from it."""
-        wanted = set(numbers)
-        answers = {n: found.values for n, found in enumerate(self.judged.answers()) if n in wanted}
+        answers = self.judged.answers().values
         seen = Witness(by=self.by)
         for at in range(0, len(numbers), AT_ONCE):
             seen += self._some(numbers[at : at + AT_ONCE], answers)
         return seen
 
-    def _some(self, numbers: Sequence[int], answers: dict[int, Array]) -> Witness:
+    def _some(self, numbers: Sequence[int], answers: Array) -> Witness:
         plan, entry, seen = self.plan, self.entry, Witness(by=self.by)
         built = [bus_hardware(plan, entry.buses[n], self.f_res[n]) for n in numbers]
         for n, found in zip(numbers, rf_pass(built, self.jobs, self.done), strict=True):
             bus = entry.buses[n]
             where = f"layer {entry.layer.name}, bus {bus.name}"
             off = compare_bus(plan, entry, bus, found, self.judged.rf(bus, self.f_res[n]))
-            gain = self.judged.divider * bus.signs
+            gain, known = self.judged.divider * bus.signs, answers[bus.group][np.ix_(bus.outputs, bus.taps)]
             chains = np.einsum("tjk,k->jt", rectify(found, plan.device.transduction), gain)
-            off = max(off, compare(where, "answer of a chain, V/W", chains, answers[n]))
+            least = NOUGHT * float(np.abs(found.current * found.precession).max()) * abs(plan.device.transduction) / 2
+            off = max(off, compare(where, "answer of a chain, V/W", chains, known, least=least))
             seen += Witness(off, 1, 0, where, self.by)
         return seen
 

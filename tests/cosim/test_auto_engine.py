@@ -29,8 +29,7 @@ from resonet.cosim.strip import spot_check as strip_check
 from resonet.cosim.strip.laid_out import lay_out
 from resonet.cosim.strip.spot_check import check_strips, check_window
 from resonet.cosim.weights import engines, spot_check
-from resonet.cosim.weights.bus_answers import Answers
-from resonet.cosim.weights.checks import check_cases, joined, spread
+from resonet.cosim.weights.checks import check_cases, joined, spread_over
 from resonet.cosim.weights.effective import effective_weights, network_weights
 from resonet.cosim.weights.engines import auto, formula, linear, ngspice
 from resonet.cosim.weights.spot_check import bus_cost, layer_cost, most_telling
@@ -142,15 +141,15 @@ def test_a_lying_ngspice_is_found(lying, small_design):
 @pytest.mark.parametrize("factor", [1 + 3e-6, 0.0, np.nan])
 def test_a_lying_linear_engine_is_found(small_design, monkeypatch, factor):
     """What is checked are the very answers that the weights are made of."""
-    real = engines._linear_answers
+    real = engines.bus_answers
 
-    def off(plan, entry, f_res):
-        for answers in real(plan, entry, f_res):
-            values = answers.values.copy()
-            values[np.unravel_index(np.abs(values).argmax(), values.shape)] *= factor
-            yield Answers(values, answers.most, answers.chain)
+    def off(*arguments):
+        found = real(*arguments)
+        values = found.values.copy()
+        values[np.unravel_index(np.abs(values).argmax(), values.shape)] *= factor
+        return replace(found, values=values)
 
-    monkeypatch.setattr(engines, "_linear_answers", off)
+    monkeypatch.setattr(engines, "bus_answers", off)
     with pytest.raises(EngineError, match=r"layer conv1, bus t0: answer of a chain, V/W: .*neither is believed"):
         effective_weights(small_design, "conv1", "coupled")
 
@@ -225,7 +224,7 @@ def test_many_programs_share_one_check(small_design, ran):
     assert check_cases(linear, cases) is None
     assert check_cases(auto, []) is None
     assert check_cases(auto.unchecked, cases) is None
-    assert [spread(9, most) for most in (1, 2, 3, 20)] == [[8], [0, 8], [0, 4, 8], list(range(9))]
+    assert [spread_over(9, most) for most in (1, 2, 3, 20)] == [[8], [0, 8], [0, 4, 8], list(range(9))]
     held = network_weights(small_design, "coupled")
     assert joined(one.witness for one in held.values()).buses == 2
     assert layer_cost(layers[0]) > 0
