@@ -17,8 +17,9 @@ from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
 from resonet.cosim.weights.inference import accuracy
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.cosim.weights.summary import LayerSummary, summarise
+from resonet.netlist.design.decks import write_deck
 from resonet.netlist.design.design import Design, compile_cnn
-from resonet.netlist.design.folder import write_calibrated, write_deck, write_design
+from resonet.netlist.design.folder import write_calibrated, write_design
 from resonet.netlist.network.images import read_images
 from resonet.netlist.programming.methods import METHODS
 

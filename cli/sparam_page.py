@@ -11,8 +11,8 @@ from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.parameters import check_value, parameter, parse
 from resonet.core.types import Array, Done
+from resonet.netlist.design.decks import write_deck
 from resonet.netlist.design.design import Design
-from resonet.netlist.design.folder import write_deck
 from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import Block, pick_ports, with_impedance
 from resonet.sparams.build import Stand

@@ -76,7 +76,7 @@ def _decks(folder: Path, design: Any, layers: list[str], array: "CrossbarArray")
     from resonet.core.files import new_file
     from resonet.cosim.crossbar.crossbar import first_array
     from resonet.netlist.crossbar.deck import MOST_CELLS, crossbar_deck
-    from resonet.netlist.design.folder import write_deck
+    from resonet.netlist.design.decks import write_deck
     from resonet.spice_lib.library import library, library_text
 
     file = library()["crossbar_cell"].file
