@@ -89,6 +89,7 @@ def compile_command(
         layers = [
             row
             | {"fill": fills[row["name"]], "coupled_residual": residuals[row["name"]]}
+            | {"weight_grids": [str(grid) for grid in made.plan.layer(row["name"]).layer.grids]}
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
@@ -109,13 +110,16 @@ def compile_command(
     say(f"pixels: {made.pixels} ({made.pixels.source})")
     for note in made.cnn.notes:
         say(f"note: {note}")
+    for synapses in made.cnn.synapses:
+        for grid in synapses.grids:
+            say(f"note: layer {synapses.name}: trained on {grid}: resonet quantise takes them as levels of the DACs")
     for one in scales:
         scaled = f"{one.scaled} neurons have scales of their own, {one.least:g} ... {one.most:g}"
         raised = (
             f"chains of {one.raised} are raised, gain of their transconductors down to {one.gain:.3g} of the others'"
         )
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
-    if scales:
+    if scales and helps != 1:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
     tell_zeros(made, fills)
     if kept:

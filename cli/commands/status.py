@@ -2,17 +2,18 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.replay import DESIGN, PACKAGES, changed_files, dependencies, read_record
+from resonet.cli.replay import DESIGN, PACKAGES, Record, changed_files, dependencies, read_record
 from resonet.cli.show import print_json, print_table, say
 from resonet.core.errors import EngineError
 from resonet.core.seen import Seen, seen
-from resonet.core.sources import source_hash
+from resonet.core.sources import file_hash, source_hash
 
 __all__ = ["COMMAND"]
 
@@ -85,6 +86,12 @@ def _weights(folder: Path, design: Any) -> list[_Line]:
     return found
 
 
+def _codes(design: Any) -> list[_Line]:
+    """Grids that weights were trained on."""
+    layers = [entry.layer for entry in design.plan.layers]
+    return [_Line(layer.name, "trained", str(grid)) for layer in layers for grid in layer.grids]
+
+
 def _decks(folder: Path, design: Any) -> list[_Line]:
     """Decks and libraries that are not as they were written, and how many are not written."""
     from resonet.netlist.design.decks import written_decks
@@ -106,22 +113,40 @@ def _decks(folder: Path, design: Any) -> list[_Line]:
 def _runs(folder: Path) -> list[_Line]:
     """Commands that were run on the folder."""
     found = []
-    for path in sorted((folder / "runs").glob("*.json")):
-        record = read_record(path)
+    records = {path: read_record(path) for path in sorted((folder / "runs").glob("*.json"))}
+    left_by: dict[tuple[str, str], Record] = {}  # by file and hash
+    for known in sorted(filter(None, records.values()), key=lambda known: known.date):
+        left_by |= dict.fromkeys(known.files.items(), known)
+    for path, record in records.items():
         if record is None:
             found.append(_Line(f"runs/{path.name}", "damaged", "delete it"))
             continue
         now = dependencies(record.arguments, Path(record.place))
         changed = [Path(name).name for name in now if record.depends_on.get(name) != now[name]]
         changed += [f"{Path(name).name} (gone)" for name in record.depends_on if name not in now]
-        lost = changed_files(record)
+        lost, later = _changed(record, left_by)
         why = [f"changed: {', '.join(changed)}"] if changed else []
         why += [f"{len(lost)} of its files changed or gone, such as {Path(lost[0]).name}"] if lost else []
-        what = " ".join(["resonet", *record.arguments])
-        found.append(
-            _Line(what, "stale" if why else "fresh", "; ".join(why) or f"{record.date}, {record.seconds:.1f} s")
-        )
+        what, told = " ".join(["resonet", *record.arguments]), f"{record.date}, {record.seconds:.1f} s"
+        if later:
+            told += f"; {Path(next(iter(later))).name} is now of: {' '.join(['resonet', *next(iter(later.values()))])}"
+        found.append(_Line(what, "stale" if why else "fresh", "; ".join(why) or told))
     return found
+
+
+def _changed(record: Record, left_by: Mapping[tuple[str, str], Record]) -> tuple[list[str], dict[str, list[str]]]:
+    """Files that are no longer as a run left them; and those that a later run wrote anew, with its words.
+
+    The latter are no sign that its numbers are out of date: it makes those files again when it is run again.
+    """
+    lost, later = [], {}
+    for name in changed_files(record):
+        by = left_by.get((name, file_hash(Path(name)))) if Path(name).is_file() else None
+        if by is not None and by.date >= record.date:
+            later[name] = by.arguments
+        else:
+            lost.append(name)
+    return lost, later
 
 
 def _warnings(folder: Path) -> list[_Line]:
@@ -188,7 +213,7 @@ def status_command(
     except EngineError as error:
         weights = [_Line("effective weights", "unknown", str(error))]
     parts = {"decks": _decks(folder, design), "weights": weights, "warnings": _warnings(folder)}
-    parts |= {"sweeps": _sweeps(folder), "runs": _runs(folder)}
+    parts |= {"codes": _codes(design), "sweeps": _sweeps(folder), "runs": _runs(folder)}
     if as_json:
         print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
         return
@@ -196,6 +221,7 @@ def status_command(
         "decks": "decks and libraries",
         "weights": "results",
         "warnings": "warnings of validity, of the last run",
+        "codes": "weights on a grid of codes (resonet quantise --bits network)",
         "sweeps": "sweeps",
         "runs": "commands, which print again what they printed",
     }
@@ -203,7 +229,7 @@ def status_command(
         if lines:
             columns = {titles[name]: "left", "state": "left", "why": "left"}
             print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
-    states = [line.state for name, lines in parts.items() if name != "warnings" for line in lines]
+    states = [line.state for name, lines in parts.items() if name not in ("warnings", "codes") for line in lines]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     told += f"; {len(parts['warnings'])} warnings" if parts["warnings"] else ""
     say(f"all in all: {told}")

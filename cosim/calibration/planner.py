@@ -70,7 +70,7 @@ def random_weights(cnn: Cnn, seed: int = 0) -> Cnn:
     """The network with uniform random weights, the hardest that a layer may ask for."""
     rng = np.random.default_rng(seed)
     layers = tuple(
-        replace(entry, weight=rng.uniform(-1, 1, entry.weight.shape), raised=None)
+        replace(entry, weight=rng.uniform(-1, 1, entry.weight.shape), raised=None, grid=None)
         if isinstance(entry, Synapses)
         else entry
         for entry in cnn.layers

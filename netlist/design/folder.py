@@ -48,6 +48,7 @@ from resonet.netlist.design.model_table import (
     stored_output,
     stored_pixels,
     used_plugins,
+    weight_table,
 )
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, Parameters, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
@@ -124,8 +125,7 @@ def _tables(design: Design, network: bytes) -> dict[str, Any]:
         } | (_neuron_table(design, layer.name) if layer.name in inner else {})
         if (own := design.neuron_scales.get(layer.name)) is not None:
             layers[layer.name] |= {"neuron_scales": [2.0 ** int(own.min()), 2.0 ** int(own.max())]}
-        if layer.raised is not None:
-            layers[layer.name] |= {"neuron_gains": [float(1 / layer.raised.max()), 1.0]}
+        layers[layer.name] |= weight_table(layer)
     model = {
         "file": design.cnn.file,
         "sha256": design.cnn.sha256,

@@ -81,8 +81,9 @@ def _settle_chains(
     error: Array,
 ) -> None:
     for j in range(len(index)):
-        of_chain = units[j if len(units) > 1 else 0]
-        _settle_chain(f, lossy, of_chain, levels, offset[j if len(offset) > 1 else 0], window, gain, index[j], error[j])
+        of_chain, settings = units[j if len(units) > 1 else 0], levels[j if len(levels) > 1 else 0]
+        moved = offset[j if len(offset) > 1 else 0]
+        _settle_chain(f, lossy, of_chain, settings, moved, window, gain, index[j], error[j])
 
 
 def descend_chains(
@@ -98,18 +99,18 @@ def descend_chains(
 ) -> Array:
     """Levels of chains, `index` [chains, K] in place, until no single move within the window lowers the squares.
 
-    frequencies [tones] Hz; units [1 or chains, tones, K], what Re chi of a resonator counts for each tone; levels [K,
-    levels] Hz; offset [chains, K] Hz; a move counts if it lowers the squares by more than `gain` of them; error
-    [chains, tones] at the start. Returns the errors at the end.
+    frequencies [tones] Hz; units [1 or chains, tones, K], what Re chi of a resonator counts for each tone; levels [1 or
+    chains, K, levels] Hz; offset [chains, K] Hz; a move counts if it lowers the squares by more than `gain` of them;
+    error [chains, tones] at the start. Returns the errors at the end.
     """
-    tones, window = len(frequencies), len(levels[0]) if levels.shape[1] <= 2 * window + 1 else window
+    tones, window = len(frequencies), levels.shape[2] if levels.shape[2] <= 2 * window + 1 else window
     padded = tones + -tones % LANES
     f, lossy, held = np.ones(padded), np.zeros(padded), np.zeros((len(error), padded))
     f[:tones], held[:, :tones] = frequencies, error
     lossy[:tones] = (2 * damping * frequencies) ** 2
     lossy[tones:] = 1.0
-    turned = np.zeros((len(units), len(levels), padded))
+    turned = np.zeros((len(units), levels.shape[1], padded))
     turned[..., :tones] = units.swapaxes(1, 2)
-    moved = np.zeros((1, len(levels))) if offset is None else np.ascontiguousarray(offset)
+    moved = np.zeros((1, levels.shape[1])) if offset is None else np.ascontiguousarray(offset)
     _settle_chains(f, lossy, turned, np.ascontiguousarray(levels), moved, window, gain, index, held)
     return held[:, :tones]
