@@ -205,12 +205,12 @@ def run_command(
     neurons: Neurons = None,
     program: Chosen = "calibrated",
     engine: Annotated[
-        str, typer.Option("--engine", help="Any of two-pass,envelope,transient; the last takes minutes.")
+        str, typer.Option("--engine", help="Any of two-pass,envelope,fixed_step,transient; the last takes minutes.")
     ] = "two-pass,envelope",
     stop: Annotated[
         str | None,
-        typer.Option("--stop", help="End of envelope and transient (default: 8 slowest time constants)."),
-        only("engine", "envelope", "transient"),
+        typer.Option("--stop", help="End of all but the two passes (default: 8 slowest time constants)."),
+        only("engine", "envelope", "fixed_step", "transient"),
     ] = None,
     part: Annotated[
         str | None,
@@ -218,8 +218,8 @@ def run_command(
     ] = None,
     points: Annotated[
         float,
-        typer.Option(help="Transient: time points per period of the highest tone."),
-        only("engine", "transient"),
+        typer.Option(help="Of fixed_step and transient: time points per period of the highest tone."),
+        only("engine", "fixed_step", "transient"),
     ] = 12.0,
     as_json: Json = False,
 ) -> None:
@@ -228,7 +228,7 @@ def run_command(
     The layers are built in parallel: every position has chains and neurons of its own, and nothing leaves the analogue
     domain between the pixels and the logits.
 
-    Example: resonet run build --image 3 --engine two-pass,envelope,transient --stop "500 ns"
+    Example: resonet run build --image 3 --engine two-pass,fixed_step --stop "500 ns"
     """
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import RunOptions, prepare, run_image

@@ -30,12 +30,18 @@ def transient_command(
     prewarp: Annotated[
         Literal["tones", "tank", "none"], typer.Option(help="What is moved against the integrator's error.")
     ] = "tones",
+    engine: Annotated[
+        Literal["ngspice", "fixed_step"],
+        typer.Option(help="Who integrates the deck: ngspice, or compiled trapezoids on the same time points."),
+    ] = "ngspice",
     program: Chosen = "coupled",
     as_json: Json = False,
 ) -> None:
     """The referee: one chain in the time domain, against the two-pass result.
 
-    Without --data every tone has half of p_max. Example: resonet transient build --layer conv1 --resonators 9
+    Without --data every tone has half of p_max.
+
+    Example: resonet transient build --layer conv1 --resonators 9 --engine fixed_step
     """
     import numpy as np
 
@@ -53,8 +59,8 @@ def transient_command(
         powers = patch_powers(design, layer, images, resonators)
     else:
         powers = np.full(resonators or size, 0.5 * design.plan.options.p_max)
-    with progress("ngspice, transient", 1) as done:
-        result, deck = run(design, layer, program, powers, chain, points, prewarp)
+    with progress(f"{engine}, transient", 1) as done:
+        result, deck = run(design, layer, program, powers, chain, points, prewarp, engine=engine)
         done()
     path = write_deck(deck, folder / "decks" / program)
     if as_json:
@@ -67,7 +73,9 @@ def transient_command(
         f"{result.two_pass * 1e6:.3f} uV",
         percent(result.difference_of_full_scale, 4),
     )
-    print_table(f"pre-warp: {prewarp}; full scale {result.full_scale * 1e6:.1f} uV = K_SD p_max", columns, [row])
+    print_table(
+        f"{engine}, pre-warp: {prewarp}; full scale {result.full_scale * 1e6:.1f} uV = K_SD p_max", columns, [row]
+    )
     print_files("deck", [path])
 
 

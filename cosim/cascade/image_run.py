@@ -23,6 +23,7 @@ from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
 from resonet.cosim.cascade.settle import DARK, StageSettling, settling, settling_time, time_constants
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, trained_stages
+from resonet.cosim.fixed_step.transients import TransientEngine
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
 from resonet.netlist.cascade.levels import Levels
@@ -46,10 +47,11 @@ __all__ = [
     "run_image",
 ]
 
-RunEngine = Literal["two-pass", "envelope", "transient"]
-RUN_ENGINES: tuple[RunEngine, ...] = ("two-pass", "envelope", "transient")
+RunEngine = Literal["two-pass", "envelope", "fixed_step", "transient"]
+RUN_ENGINES: tuple[RunEngine, ...] = ("two-pass", "envelope", "fixed_step", "transient")
 MOST_RESONATORS = 2_000_000  # of parallel hardware, some 1 kB each
-MOST_IN_TRANSIENT = 2_000
+MOST_IN_TIME: dict[RunEngine, int] = {"transient": 2_000, "fixed_step": 20_000}
+IN_TIME: dict[RunEngine, TransientEngine] = {"fixed_step": "fixed_step", "transient": "ngspice"}
 LARGE = 20_000  # resonators from which on the envelope takes fewer and longer steps
 SETTLED = 8.0  # slowest time constants of all stages: e^-8 is 0.03 %
 SCALE_IMAGES = 100  # that full scales and fitted levels come from
@@ -63,9 +65,9 @@ class RunOptions:
     """How an image is run."""
 
     engines: tuple[RunEngine, ...] = ("two-pass", "envelope")
-    stop: float = parameter(0.0, "s", 0.0, 1.0, "end of envelope and transient; 0: 8 of the slowest time constants")
-    points: float = parameter(12.0, "", 8.0, 1e4, "time points of the transient per period of the highest tone")
-    window: float = parameter(110e-9, "s", 1e-12, 1.0, "of the transient's readings, at most a third of it")
+    stop: float = parameter(0.0, "s", 0.0, 1.0, "end of all but the two passes; 0: 8 of the slowest time constants")
+    points: float = parameter(12.0, "", 8.0, 1e4, "time points of a transient per period of the highest tone")
+    window: float = parameter(110e-9, "s", 1e-12, 1.0, "of a transient's readings, at most a third of it")
 
     def __post_init__(self) -> None:
         check(self, "run")
@@ -113,7 +115,7 @@ class ImageRun:
     stop: float = 0.0  # s, of envelope and transient
     step: float = 0.0  # s, of the envelope that settling and energy are read from
     envelope: EnvelopeRun | None = None
-    transient: CascadeTransient | None = None
+    transient: CascadeTransient | None = None  # ngspice's; where it is not asked for, that of fixed_step
     settling: tuple[StageSettling, ...] = ()  # with the envelope
     energy: Energy | None = None  # with the envelope, until the logits have settled
 
@@ -136,9 +138,10 @@ def _settled(network: ParallelNetwork, settled: Sequence[StageSettling]) -> floa
 def _check_size(cnn: Cnn, engines: tuple[RunEngine, ...]) -> None:
     """InputError for more parallel resonators than an engine can follow; before anything is unrolled."""
     size = sum(len(synapses.weight) * synapses.series * synapses.positions for synapses in cnn.synapses)
-    most = MOST_IN_TRANSIENT if "transient" in engines else MOST_RESONATORS
+    most = min(MOST_IN_TIME.get(engine, MOST_RESONATORS) for engine in engines)
     if size > most:
-        what = "the transient" if "transient" in engines else "parallel hardware"
+        slowest = [engine for engine in engines if MOST_IN_TIME.get(engine) == most]
+        what = f"the engine {slowest[0]}" if slowest else "parallel hardware"
         raise InputError(
             f"{cnn.file}: {size:,} resonators in parallel; possible for {what}: {most:,}, such as a slice of the first "
             "two convolutions, --slice ROW,COLUMN,OUTPUTS[,INPUTS]"
@@ -238,12 +241,18 @@ def _resolved(
 
 
 def _transient(
-    hardware: Hardware, image: Array, stop: float, options: RunOptions, name: str, folder: Path | None
+    hardware: Hardware,
+    image: Array,
+    stop: float,
+    options: RunOptions,
+    name: str,
+    folder: Path | None,
+    engine: TransientEngine,
 ) -> tuple[Answer, CascadeTransient]:
     timing = cascade_timing(hardware.levels, stop, options.points)
     window = min(options.window, timing.stop / 3)
     start = time.perf_counter()
-    run = run_cascade(hardware.levels, image, timing, window, name, folder)
+    run = run_cascade(hardware.levels, image, timing, window, name, folder, engine=engine)
     return Answer(run.settled, run.logits, time.perf_counter() - start, hardware.cnn.ranked), run
 
 
@@ -272,7 +281,8 @@ def run_image(
     stop = options.stop or default_stop(levels)
     step = _step(stop, hardware.design.resonators)
     answers: dict[RunEngine, Answer] = {}
-    traces = transient = None
+    traces: EnvelopeRun | None = None
+    transient: CascadeTransient | None = None
     if "two-pass" in options.engines:
         answers["two-pass"] = _two_pass(hardware, image)
         done()
@@ -280,9 +290,11 @@ def run_image(
         answers["envelope"], traces = _envelope(hardware, image, stop, step, done)
         traces, step = _resolved(hardware, image, traces, stop, step, scales)
         done()
-    if "transient" in options.engines:
-        answers["transient"], transient = _transient(hardware, image, stop, options, name, folder)
-        done()
+    for engine in options.engines:
+        if engine in IN_TIME:
+            answer, run = _transient(hardware, image, stop, options, name, folder, IN_TIME[engine])
+            answers[engine], transient = answer, run if engine == "transient" or transient is None else transient
+            done()
     settled = tuple(settling(levels, traces, PART, scales)) if traces else ()
     drawn = energy(levels, traces, image, _settled(network, settled)) if traces else None
     software = Answer(sums, network.logits(sums), ranked=hardware.cnn.ranked)

@@ -1,4 +1,4 @@
-"""The referee of the cascade: a whole parallel network in ngspice, in the time domain, one image.
+"""The referee of the cascade: a whole parallel network in the time domain, one image, in ngspice or compiled.
 
 All tones are played where trapezoidal integration of the fixed step answers as the true circuit does at their channels
 (cosim/referee/chain.py), so the step costs no accuracy and is as long as ngspice keeps it. Readings are Hann-weighted
@@ -14,12 +14,12 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.cosim.cascade.envelopes import EnvelopeRun
 from resonet.cosim.cascade.two_pass import pixel_tones
-from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_points, hann_mean, run_fixed_step
-from resonet.cosim.ngspice.raw import Plot
+from resonet.cosim.fixed_step.readings import Readings
+from resonet.cosim.fixed_step.transients import TransientEngine, read_transient
+from resonet.cosim.ngspice.kept_step import MOST_STEPS, check_points
 from resonet.netlist.cascade.deck import Timing, cascade_deck, shown
 from resonet.netlist.cascade.levels import Levels, sums_of
 from resonet.netlist.design.decks import write_deck
-from resonet.netlist.spice.deck import Deck
 
 __all__ = ["CascadeTransient", "cascade_timing", "run_cascade", "trace_difference"]
 
@@ -61,34 +61,34 @@ def run_cascade(
     name: str = "network",
     folder: Path | None = None,
     timeout: float = 7200.0,
+    engine: TransientEngine = "ngspice",
 ) -> CascadeTransient:
-    """One image [*input_shape] through the whole network in ngspice.
+    """One image [*input_shape] through the whole network in the time domain, in ngspice or compiled (`fixed_step`).
 
-    The deck is kept in `folder`, if given. Raises InputError, EngineError.
+    The deck is kept in `folder`, if given; `timeout` in s is ngspice's. Raises InputError, EngineError.
     """
     tones = pixel_tones(levels.parallel, image[None])[0]
     deck = cascade_deck(levels, tones, timing, name)
     if folder:
         write_deck(deck, folder)
-    return _read(levels, deck, timing, window, timeout, not tones.any())
-
-
-def _read(levels: Levels, deck: Deck, timing: Timing, window: float, timeout: float, silent: bool) -> CascadeTransient:
-    plot = run_fixed_step(deck, timing.step, round(timing.stop / timing.step), timeout, silent)
-    sums = tuple(_sums(levels, s, plot) for s in range(len(levels.stages)))
-    settled = tuple(hann_mean(plot.axis, stage, window) for stage in sums)
+    steps = round(timing.stop / timing.step)
+    run = read_transient(deck, timing.step, steps, window, engine, timeout, not tones.any())
+    both = [_sums(levels, s, run) for s in range(len(levels.stages))]
+    settled = tuple(means for _, means in both)
     logits = levels.parallel.network.logits(settled)
-    return CascadeTransient(plot.axis, sums, settled, logits, timing.step, window)
+    return CascadeTransient(run.time, tuple(sums for sums, _ in both), settled, logits, timing.step, window)
 
 
-def _sums(levels: Levels, s: int, plot: Plot) -> Array:
-    """Weighted sums plus bias of a stage [points, neurons] from what its nodes show."""
+def _sums(levels: Levels, s: int, run: Readings) -> tuple[Array, Array]:
+    """Weighted sums plus bias of a stage [points, neurons] from what its nodes show, and their means [neurons]."""
     nodes = shown(levels, s)
-    volts = plot.columns([f"v({one.node})" for one in nodes]).real
+    traces, means = run.columns([f"v({one.node})" for one in nodes])
+    volts = np.concatenate([traces, means[None]])
     for n, one in enumerate(nodes):
         if one.link is not None:
             volts[:, n] = (volts[:, n] / one.link.options.resistance - one.link.bias[one.tone]) / one.link.gm[one.tone]
-    return sums_of(levels, s, volts)
+    sums = sums_of(levels, s, volts)
+    return sums[:-1], sums[-1]
 
 
 def trace_difference(levels: Levels, transient: CascadeTransient, run: EnvelopeRun) -> Array:

@@ -1,6 +1,6 @@
-from .fixed_step import check_fixed_step as check_fixed_step
-from .fixed_step import hann_mean as hann_mean
 from .in_process import in_process_ngspice as in_process_ngspice
+from .kept_step import check_kept_step as check_kept_step
+from .kept_step import hann_mean as hann_mean
 from .program import engine_identity as engine_identity
 from .raw import Plot as Plot
 from .raw import read_raw as read_raw

@@ -19,7 +19,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
-from resonet.cosim.ngspice.fixed_step import MOST_STEPS, check_points, hann_mean, run_fixed_step
+from resonet.cosim.fixed_step.transients import TransientEngine, read_transient
+from resonet.cosim.ngspice.kept_step import MOST_STEPS, check_points
 from resonet.cosim.weights.inference import tone_powers
 from resonet.cosim.weights.passes import RfPass, dc_pass, rectify, rf_pass
 from resonet.cosim.weights.witness import compare, compare_rf
@@ -60,9 +61,10 @@ class TransientResult:
     transient: float  # V, DC output: Hann-weighted mean over the window
     two_pass: float  # V
     full_scale: float  # V, what one resonator gives at its largest weight and p_max: K_SD p_max
-    points: int  # time points that ngspice took
+    points: int  # time points that were taken
     dt: float  # s
     window: float  # s
+    engine: TransientEngine = "ngspice"
 
     @property
     def difference_of_full_scale(self) -> float:
@@ -158,11 +160,13 @@ def transient(
     points: float | None = None,
     prewarp: Prewarp = "tones",
     seed: int = 0,
+    engine: TransientEngine = "ngspice",
 ) -> tuple[TransientResult, Deck]:
     """Transient of one chain of the layer's first tile, against the two-pass result on the same circuit.
 
     powers [tones] in W: as many resonators of the chain take part. `points` is time points per period of the highest
-    tone, by default what POINTS says for the pre-warp. Raises InputError, EngineError.
+    tone, by default what POINTS says for the pre-warp. `fixed_step` runs the same deck compiled. Raises InputError,
+    EngineError.
     """
     design.require_bus("transient", (layer,))
     if prewarp not in PREWARPS:
@@ -182,16 +186,17 @@ def transient(
     emf = bus.levels * np.sqrt(powers) / hardware.gain
     phases = np.random.default_rng(seed).uniform(0, 360, len(powers))
     deck = _deck(hardware, emf, phases, dt, steps * dt, prewarp)
-    plot = run_fixed_step(deck, dt, steps, 3600, not powers.any())
+    run = read_transient(deck, dt, steps, window, engine, 3600, not powers.any())
     result = TransientResult(
         layer,
         chain,
         len(powers),
-        float(hann_mean(plot.axis, plot.columns(["v(dc0)"])[:, 0].real, window)),
+        float(run.columns(["v(dc0)"])[1][0]),
         two_pass_voltage(hardware, powers),
         design.plan.device.sensitivity * design.plan.options.p_max,
-        len(plot.axis),
+        run.points,
         dt,
         window,
+        engine,
     )
     return result, deck

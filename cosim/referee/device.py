@@ -10,7 +10,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
-from resonet.cosim.ngspice.fixed_step import check_fixed_step, hann_weights
+from resonet.cosim.ngspice.kept_step import check_kept_step, hann_weights
 from resonet.cosim.ngspice.raw import Plot
 from resonet.cosim.ngspice.run import run_deck
 from resonet.netlist.spice.deck import Deck
@@ -101,7 +101,7 @@ def _transient(
         )
     analysis = NGSPICE.format_tran(dt, stop, initial)
     plot = _run(name, device, [*body, NGSPICE.format_fixed_step()], analysis, save, 300)
-    check_fixed_step(plot, steps)
+    check_kept_step(plot, steps)
     return plot
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.types import Array, Complex
-from resonet.cosim.ngspice.fixed_step import run_fixed_step
+from resonet.cosim.ngspice.kept_step import run_kept_step
 from resonet.models.circuit.bus import BusCircuit, bus_currents, tone_levels
 from resonet.models.circuit.mixing import product_voltage, series_transfer
 from resonet.models.resonator.linear import SpinDiode, resonance_for_detuning, susceptibility
@@ -78,7 +78,7 @@ def three_tones(shift: float = 0.0, power: float = 2e-9, phase: float = 0.0) -> 
         phases = np.array([phase + turned, 0.0, 0.0])
         sounded = emf / hardware.gain
         deck = transient_deck(hardware, sounded, bus.frequencies, phases, dt, steps * dt, TankStep(dt))
-        plot = run_fixed_step(deck, dt, steps)
+        plot = run_kept_step(deck, dt, steps)
         where = plot.axis > plot.axis[-1] - window
         weight = np.sin(np.pi * (plot.axis[where] - plot.axis[where][0]) / window) ** 2
         volts.append(float(weight @ plot.columns(["v(dc0)"])[where, 0].real / weight.sum()))

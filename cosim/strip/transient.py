@@ -9,7 +9,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.cosim.ngspice.fixed_step import hann_mean, run_fixed_step
+from resonet.cosim.fixed_step.transients import TransientEngine, read_transient
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.spice.prewarp import played
@@ -50,6 +50,7 @@ def strip_transient(
     device: SpinDiode,
     points: float = 30.0,
     seed: int = 0,
+    engine: TransientEngine = "ngspice",
 ) -> Array:
     """DC voltage at every chain's head, V [chains], for tones of `powers` (W, [lines]) by transient.
 
@@ -67,9 +68,9 @@ def strip_transient(
     deck = strip_transient_deck(
         circuit, built, reference, currents, (emf, played(f, timing.dt), phases), (timing.dt, stop), device
     )
-    plot = run_fixed_step(deck, timing.dt, timing.steps, 1800, not (powers.any() or currents.any()))
-    volts = plot.columns([f"v(n{n})" for n in circuit.readout]).real
-    return hann_mean(plot.axis, volts, timing.window)
+    silent = not (powers.any() or currents.any())
+    run = read_transient(deck, timing.dt, timing.steps, timing.window, engine, 1800, silent)
+    return run.columns([f"v(n{n})" for n in circuit.readout])[1]
 
 
 def strip_dc_pass(circuit: StripCircuit, rectified: Array, currents: Array, device: SpinDiode) -> tuple[Array, Array]:

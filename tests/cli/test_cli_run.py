@@ -13,7 +13,7 @@ from onnx import helper
 
 from resonet.cosim.cascade import image_run as module
 from resonet.cosim.cascade.image_run import RunOptions, deviations, prepare, run_image
-from resonet.cosim.referee.chain import hann_mean
+from resonet.cosim.ngspice.kept_step import hann_mean
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
@@ -191,12 +191,15 @@ def test_a_slice_of_two_convolutions(resonet, tmp_path):
 
 
 def test_users_mistakes(build, resonet, monkeypatch):
-    assert "possible: two-pass, envelope, transient" in complaint(resonet("run", build, "--engine", "spice"))
+    assert "possible: two-pass, envelope, fixed_step, transient" in complaint(
+        resonet("run", build, "--engine", "spice")
+    )
     assert "possible: 0 ... 449" in complaint(resonet("run", build, "--image", 450))
     assert "--stop" in complaint(resonet("run", build, "--stop", "3 GHz"))
     assert "two convolutions" in complaint(resonet("run", build, "--slice", "0,0,1"))
-    monkeypatch.setattr(module, "MOST_IN_TRANSIENT", 600)
-    assert "--slice" in complaint(resonet("run", build, "--engine", "transient"))
+    monkeypatch.setattr(module, "MOST_IN_TIME", {"transient": 600, "fixed_step": 683})
+    assert "for the engine transient: 600" in complaint(resonet("run", build, "--engine", "fixed_step,transient"))
+    assert "for the engine fixed_step: 683" in complaint(resonet("run", build, "--engine", "fixed_step"))
     monkeypatch.setattr(module, "MOST_RESONATORS", 600)
     assert "684 resonators in parallel" in complaint(resonet("run", build))
     assert not (build / "report").exists()

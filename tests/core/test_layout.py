@@ -25,7 +25,7 @@ ROOMS = {
     ],
     "cosim": [
         ["ngspice"],
-        ["weights", "bench"],
+        ["weights", "bench", "fixed_step"],
         ["calibration", "strip", "crossbar", "referee"],
         ["feed"],
         ["cascade", "sweep"],

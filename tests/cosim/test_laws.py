@@ -11,7 +11,7 @@ from networks import SETTINGS, tiny_model
 from resonet.core.errors import EngineError
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade
-from resonet.cosim.ngspice.fixed_step import run_fixed_step
+from resonet.cosim.ngspice.kept_step import run_kept_step
 from resonet.cosim.referee.chain import chain_bus, transient, two_pass_voltage
 from resonet.cosim.strip import tree_solver
 from resonet.cosim.strip.direct import linear_phasors
@@ -121,9 +121,9 @@ def test_another_rule_of_integration_is_no_trapezoid():
     def deck(method: str) -> Deck:
         return Deck("t", "\n".join([lines[0], f".options method={method} trtol=1e5", *lines[1:], *control]))
 
-    assert run_fixed_step(deck("trap"), 1e-11, 500).columns(["v(b)"]).any()
+    assert run_kept_step(deck("trap"), 1e-11, 500).columns(["v(b)"]).any()
     with pytest.raises(EngineError, match=r"a circuit whose answer is known is off by up to .* no trapezoids"):
-        run_fixed_step(deck("gear"), 1e-11, 500)
+        run_kept_step(deck("gear"), 1e-11, 500)
 
 
 def ring() -> tuple[Circuit, np.ndarray, np.ndarray, np.ndarray]:

@@ -95,7 +95,7 @@ def test_bad_requests(small_design, arguments, message):
 
 @pytest.mark.slow
 def test_a_step_that_did_not_stay_fixed_is_refused(small_design, monkeypatch):
-    import resonet.cosim.ngspice.fixed_step as module
+    import resonet.cosim.ngspice.kept_step as module
 
     real = module.run_deck
 

@@ -1,4 +1,4 @@
-"""Transients at a fixed time step: whether ngspice kept it, did what it was asked for, and DC readings out of them.
+"""Transients in ngspice at a fixed time step: whether it kept the step and did what it was asked for; DC readings.
 
 Nothing else solves a whole network in the time domain at the price of a check, so that a circuit whose answer is known
 goes along, tied to nothing: a sine of 1 V through a resistor into a capacitor. Its source is known at every point, and
@@ -18,7 +18,7 @@ from resonet.cosim.ngspice.run import run_deck
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE
 
-__all__ = ["MOST_STEPS", "check_fixed_step", "check_points", "hann_mean", "hann_weights", "run_fixed_step"]
+__all__ = ["MOST_STEPS", "check_kept_step", "check_points", "hann_mean", "hann_weights", "of_deck", "run_kept_step"]
 
 MORE = 50  # points: the first steps are smaller, by ngspice's own start
 KNOWN = 1e-6  # V, of 1
@@ -27,7 +27,7 @@ TIME_CONSTANT = 10  # steps of the known circuit
 SOURCE, ANSWER = "known_e", "known_v"  # its nodes
 
 
-def check_fixed_step(plot: Plot, steps: int) -> None:
+def check_kept_step(plot: Plot, steps: int) -> None:
     """EngineError unless a transient took the `steps` that were asked for: trapezoidal pre-warp holds for no other."""
     if abs(len(plot.axis) - steps) > MORE:
         raise EngineError(
@@ -69,19 +69,24 @@ def _check_known(deck: Deck, plot: Plot, step: float) -> None:
         )
 
 
-def run_fixed_step(deck: Deck, step: float, steps: int, timeout: float = 600.0, silent: bool = False) -> Plot:
+def run_kept_step(deck: Deck, step: float, steps: int, timeout: float = 600.0, silent: bool = False) -> Plot:
     """Transient of a deck that asks for so many fixed steps (s), with the known circuit beside it.
 
     Raises EngineError where the engine kept no fixed step, where the known circuit is off, and where all vectors are
     zero, unless `silent`: nothing drives the deck.
     """
     plot = run_deck(_with_known(deck, step), timeout=timeout)[0]
-    check_fixed_step(plot, steps)
+    check_kept_step(plot, steps)
     _check_known(deck, plot, step)
-    ours = [name for name in plot.variables[1:] if name not in (f"v({SOURCE})", f"v({ANSWER})")]
+    ours = of_deck(plot)
     if not silent and not plot.columns(ours).any():
         raise EngineError(f"ngspice on {deck.name}: every vector of the {plot.name} is zero, such as {ours[0][:60]}")
     return plot
+
+
+def of_deck(plot: Plot) -> list[str]:
+    """Variables of a transient without the known circuit's and time."""
+    return [name for name in plot.variables[1:] if name not in (f"v({SOURCE})", f"v({ANSWER})")]
 
 
 def hann_weights(time: Array, window: float) -> Array:
