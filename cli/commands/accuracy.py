@@ -9,7 +9,7 @@ import typer
 
 from resonet.cli.options import Folder, Jobs, Json, Programs, with_decks
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
@@ -60,9 +60,9 @@ def accuracy_command(
     from resonet.cosim.weights.inference import accuracy as measure
     from resonet.cosim.weights.inference import diode_accuracy
     from resonet.cosim.weights.maxima import has_maxima, warn_maximum
+    from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
-    from resonet.netlist.network.forward import propagate
 
     design = load_design(folder)
     images = design.images(data)
@@ -76,12 +76,12 @@ def accuracy_command(
         effective = {method: layer_weights(design, method, run) for method in methods}
     through = 1 + (2 if has_maxima(design.built) else 1) * len(methods)
     with progress("images through the circuit", through * -(-len(images.images) // 500)) as done:
-        software = propagate(design.cnn, images.images, done=done)
+        software = SoftwareLogits(design.cnn, images.images, done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
-        diodes = {m: diode_accuracy(design, effective[m], images, software, done) for m in methods}
+        diodes = {m: diode_accuracy(design, effective[m], images, software.values, done) for m in methods}
     pooled = {m: made for m, made in diodes.items() if made}
     first = next(iter(found.values()))
-    check_chance(design.cnn, data, images, software)
+    check_chance(design.cnn, data, images, software.values)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     for name, share in first.clipped.items():
         if share > MUCH_CLIPPED:
@@ -111,6 +111,7 @@ def accuracy_command(
         shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
         pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
         page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+        page["arithmetic"] = {m: found[m].arithmetic for m in methods}
         print_json(page | {"figures": figures})
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
@@ -124,6 +125,8 @@ def accuracy_command(
     columns = {"network": "left"} | dict.fromkeys(headings, "right")
     by = f", weights by {engine}" if engine else ""
     print_table(f"{images.file}: {first.images:,} images{by}", columns, rows)
+    for how in dict.fromkeys(found[m].arithmetic for m in methods):
+        say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
     _show_heads({m: found[m].heads for m in methods})
     _show_clipped(first.clipped)
     show_fitted(design)

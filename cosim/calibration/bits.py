@@ -17,8 +17,8 @@ from resonet.cosim.calibration.quantised import (
 )
 from resonet.cosim.weights.engines import Engine
 from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
-from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.programming.methods import LayerProgram
 
@@ -91,7 +91,7 @@ def bits_sweep(
     for options in choices:
         require_codes(design, options)
     start = start or calibrated_programs(design, engine)
-    logits = None if data is None else propagate(design.cnn, data.images)
+    logits = None if data is None else SoftwareLogits(design.cnn, data.images)
 
     def score(results: Results) -> tuple[float | None, float | None]:
         if data is None:

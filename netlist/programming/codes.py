@@ -15,6 +15,7 @@ Its mean over the chains of a bus, t_k, can be taken into the entries of channel
 which leaves the least squares for given tails.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -33,6 +34,7 @@ __all__ = ["TABLES", "CodeLevels", "Table", "code_levels", "resonance_for_weight
 
 Table = Literal["", "alone", "channel"]
 TABLES: tuple[Table, ...] = ("", "alone", "channel")
+BATCH = 4_000_000  # entries of the tables that are held at once
 ROUNDS = 50  # of the tails and the tunings against each other
 ENOUGH = 1e-12  # change of a tail, units of K_SD, at which they agree
 
@@ -74,9 +76,13 @@ class CodeLevels:
         """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
         return self._at(slice(None), slice(None), index)
 
-    def candidates(self, k: int, rows: Ints, index: Ints) -> Array:
-        """Resonance frequencies of resonator k of chains `rows` [n] at levels [n, c], Hz."""
-        return self._at(rows[:, None], k, index)
+    def settings(self, chains: int) -> Iterator[tuple[slice, Array, Array | None]]:
+        """Some chains at a time, each with a table of its own [chains, K, levels], Hz, fabrication in it."""
+        index, size = np.arange(self.count)[None], max(1, BATCH // (self.count * len(self.tails)))
+        for begin in range(0, chains, size):
+            rows = np.arange(begin, min(begin + size, chains))
+            table = np.stack([self._at(rows[:, None], k, index) for k in range(len(self.tails))], axis=1)
+            yield slice(begin, begin + len(rows)), table, None
 
     def _at(self, rows: "Ints | slice", k: "int | slice", index: Ints) -> Array:
         index = np.minimum(index, self.top[rows, k])
@@ -105,7 +111,7 @@ class CodeLevels:
         alike = np.concatenate([self.step, self.first, self.top, self.coded], axis=1)
         _, rows, whose = np.unique(alike, axis=0, return_index=True, return_inverse=True)
         plain, index = replace(self, offset=None), np.arange(self.count)
-        found = np.stack([plain.candidates(k, rows, index[None]) for k in range(len(self.tails))], axis=1)
+        found = np.stack([plain._at(rows[:, None], k, index[None]) for k in range(len(self.tails))], axis=1)
         there = self.coded[rows, :, None] & (index <= self.top[rows, :, None])
         return np.where(there, found, np.nan), whose.ravel()
 

@@ -14,7 +14,7 @@ first each resonator to the level nearest to its calibrated f_res; then one reso
 lowers the sum most, until none helps, and the gain anew. Neither step can raise the sum.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -40,7 +40,6 @@ __all__ = [
     "state_levels",
 ]
 
-BATCH = 4_000_000  # elements of a candidate table held at once
 Grid = Literal["ends", "zero"]
 GRIDS: tuple[Grid, ...] = ("ends", "zero")
 ROUNDS = 20  # of levels and gain in turn
@@ -58,8 +57,8 @@ class LevelSet(Protocol):
     def f_res(self, index: Ints) -> Array:
         """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
 
-    def candidates(self, k: int, rows: Ints, index: Ints) -> Array:
-        """Resonance frequencies of resonator k of chains `rows` [n] at levels [n, c], Hz."""
+    def settings(self, chains: int) -> Iterator[tuple[slice, Array, Array | None]]:
+        """Parts of so many chains, each with its f_res [1 or its chains, K, levels] and what to add to each chain's."""
 
     def starts(self, wanted: Array) -> tuple[Ints, ...]:
         """Levels [chains, K] to begin at; the first are what is compared with, wanted [chains, K] in Hz."""
@@ -77,10 +76,9 @@ class Levels:
         """How many levels a resonator has."""
         return int(self.values.shape[1])
 
-    def candidates(self, k: int, rows: Ints, index: Ints) -> Array:
-        """Resonance frequencies of resonator k of chains `rows` [n] at levels [n, c], Hz."""
-        tuned = self.values[k, index]
-        return np.asarray(tuned if self.offset is None else tuned + self.offset[rows, k, None])
+    def settings(self, chains: int) -> Iterator[tuple[slice, Array, Array | None]]:
+        """All chains at once: one table for all of them, and what fabrication adds."""
+        yield slice(0, chains), self.values[None], self.offset
 
     def starts(self, wanted: Array) -> tuple[Ints, ...]:
         """The levels nearest to the wanted f_res [chains, K]."""
@@ -162,43 +160,22 @@ def level_response(index: Ints, chains: Chains, levels: LevelSet) -> Array:
     return np.asarray(sum(_answers(chains, rows, k, f_res[:, k, None])[..., 0] for k in range(index.shape[1])))
 
 
-def _best_level(
-    k: int, rows: Ints, index: Ints, error: Array, chains: Chains, levels: LevelSet, window: int
-) -> tuple[Ints, Array]:
-    """Best level of resonator k for some chains, the others held: levels [n] and errors [n, tones] with it."""
-    count = levels.count
-    now = index[rows, k]
-    reach = np.arange(count) - now[:, None] if count <= 2 * window + 1 else np.arange(-window, window + 1)
-    candidates = np.clip(now[:, None] + reach, 0, count - 1)
-    answers = _answers(chains, rows, k, levels.candidates(k, rows, candidates))
-    stay = np.argmax(candidates == now[:, None], 1)
-    each = np.arange(len(rows))
-    trial = error[rows, :, None] - answers[each, :, stay, None] + answers
-    squares = (trial**2).sum(1)
-    best = squares.argmin(1)
-    best = np.where(squares[each, best] < (1 - GAIN) * squares[each, stay], best, stay)
-    return candidates[each, best], trial[each, :, best]
-
-
 def descend(target: Array, chains: Chains, levels: LevelSet, start: Ints, window: int = 8) -> tuple[Ints, Array]:
     """Coordinate descent on the levels of every chain; returns levels [chains, K] and what they answer.
 
     Tried are all levels of a resonator, or those up to `window` away where there are more than 2 window + 1. Never ends
     worse than `start`; no single move within the window helps any more.
     """
-    index = start.copy()
+    from resonet.netlist.programming.dac_descent import descend_chains
+
+    index = np.array(start, np.int64, order="C")
     error = level_response(index, chains, levels) - target
-    width = min(levels.count, 2 * window + 1)
-    size = max(1, BATCH // (target.shape[1] * width))
-    moving = np.arange(len(target))
-    while moving.size:
-        moved = np.zeros(len(target), bool)
-        for rows in np.array_split(moving, -(-len(moving) // size)):
-            for k in range(target.shape[1]):
-                level, left = _best_level(k, rows, index, error, chains, levels, window)
-                moved[rows] |= level != index[rows, k]
-                index[rows, k], error[rows] = level, left
-        moving = np.flatnonzero(moved)
+    profile = np.ones((len(chains.frequencies),) * 2) if chains.profile is None else chains.profile
+    units = -4 * chains.damping * chains.signs * (profile[None] if profile.ndim == 2 else profile)
+    for rows, table, offset in levels.settings(len(target)):
+        of_rows = units if len(units) == 1 else units[rows]
+        tried = table, offset, window, GAIN, index[rows], error[rows]
+        error[rows] = descend_chains(chains.frequencies, chains.damping, of_rows, *tried)
     return index, error + target
 
 

@@ -159,23 +159,36 @@ def largest_fill(
 ) -> float:
     """Largest fill, from `fill` down to a tenth of it, at which every chain of the layer can hold its weights.
 
-    Found by bisection to 1 % of `fill`, with the chains that fail at `fill`; 0 if even a tenth is too much. `solved` is
-    what `solve_layer` gives at `fill`, where that is known.
+    Found bus by bus, by bisection to 1 % of `fill` with the chains that fail where those before hold; 0 if even a tenth
+    is too much. `solved` is what `solve_layer` gives at `fill`, where that is known.
     """
-    given = profiles or [None] * len(entry.buses)
-    tests: list[Trial] = []
+    given, reach = profiles or [None] * len(entry.buses), 1.0
     for n, (bus, profile) in enumerate(zip(entry.buses, given, strict=True)):
-        test = bus, profile, bus_weights(entry, bus)
-        tests += _left(test, solved[n].worst, fill) if solved else _failing(entry, device, fill, [test])
-    if not tests:
-        return fill
+        left = [(bus, profile, bus_weights(entry, bus))]
+        if solved:
+            left = _left(left[0], solved[n].worst, fill)
+        if (reach < 1 or not solved) and left:  # only what fails where the buses before it hold can lower that
+            left = _failing(entry, device, fill * reach, left)
+        if left:
+            reach = _reach(entry, device, fill, left)
+        if reach == 0:
+            break
+    return fill * reach
+
+
+def _reach(entry: LayerPlan, device: SpinDiode, fill: float, failing: list[Trial]) -> float:
+    """Largest part of `fill` at which chains that fail at all of it hold their weights, 0 if even a tenth is too much.
+
+    What holds at a fill holds at every lower one: only those that fail are tried on.
+    """
     low, high = LEAST_FILL, 1.0
-    if _failing(entry, device, fill * low, tests):
+    if _failing(entry, device, fill * low, failing):
         return 0.0
     for _ in range(FILL_STEPS):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if _failing(entry, device, fill * middle, tests) else (middle, high)
-    return fill * low
+        left = _failing(entry, device, fill * middle, failing)
+        low, high, failing = (low, middle, left) if left else (middle, high, failing)
+    return low
 
 
 def _alone(entry: LayerPlan, device: SpinDiode, fill: float) -> list[Solved]:

@@ -254,7 +254,9 @@ def test_sparams(resonet, build):
 def test_accuracy(resonet, build, data):
     result = resonet("accuracy", build, "--data", data, "--json")
     assert (result.code, result.err) == (0, "")
-    found = json.loads(result.out)["accuracy"]
+    page = json.loads(result.out)
+    assert set(page["arithmetic"].values()) == {"float64 (few images)"}
+    found = page["accuracy"]
     assert found["images"] == 40
     assert found["software"] == pytest.approx(0.95)
     assert found["circuit_coupled"] == pytest.approx(0.95)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ import xarray as xr
 from conftest import complaint
 
 from resonet.core.errors import EngineError, InputError
+from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.sweep import cluster as cluster_module
+from resonet.cosim.sweep import prepared
 from resonet.cosim.sweep.axes import Axis, Spread, axis_point, axis_values, count_points, parse_axis
 from resonet.cosim.sweep.journal import read_journal
 from resonet.cosim.sweep.outcomes import Outcomes
@@ -29,6 +32,7 @@ from resonet.cosim.sweep.table import sweep_dataset
 from resonet.cosim.sweep.workers import Workers
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.inference import forward
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import write_design
 from resonet.netlist.design.parameters import read_parameters
@@ -143,6 +147,40 @@ def test_spread_is_seeded_and_first_order(built):
     assert np.all(rms[:, 0] < 1e-6)
     assert rms[:, 2] == pytest.approx(2 * rms[:, 1], rel=0.02)
     assert len(set(rms[:, 1])) == 3
+
+
+def test_samples_share_plan_and_programs(built, small_model, tmp_path, monkeypatch):
+    """Seeds are not planned again, whatever the order of the axes, and give what each by itself gives in float64."""
+    images = np.random.default_rng(3).uniform(0, 1, (300, 1, 8, 8))
+    labels = np.random.default_rng(4).integers(0, 3, 300)
+    np.savez(tmp_path / "images.npz", images=images, labels=labels)
+    axes = (Axis("seed", (1, 2, 3)), Axis("spread", (0.0, 0.1)), Axis("device.damping", (0.01, 0.02)))
+    planned, real = [], prepared.plan
+
+    def plan(cnn, device, *more):
+        planned.append(device.damping)
+        return real(cnn, device, *more)
+
+    monkeypatch.setattr(prepared, "plan", plan)
+    methods = ("coupled", "calibrated")
+    sweep = Sweep(str(built), axes, measure="accuracy", data=str(tmp_path / "images.npz"), programs=methods)
+    found, _ = computed(sweep, tmp_path, jobs=1)
+    assert planned == [0.01, 0.02]
+    monkeypatch.undo()
+    for number in range(count_points(axes)):
+        point = axis_point(axes, False, number)
+        given = read_parameters(settings=[f"device.damping={point['device.damping']}"])
+        design = calibrate(compile_cnn(small_model, given), linear).design
+        spread = Spread(point["spread"], point["seed"])
+        made = {m: prepared.fabricated(design.plan, design.program(m), spread) for m in methods}
+        own = replace(design, programs=made)
+        for method in methods:
+            held = {name: effective_weights(own, name, method, engine=linear) for name in ("conv1", "dense1")}
+            values = found[number][0]
+            for name, one in held.items():
+                assert values["rms_error"][method][name] == pytest.approx(one.rms_error, rel=1e-9, abs=1e-15)
+            assert values["accuracy"][method] == np.mean(forward(own, held, images).argmax(1) == labels)
+            assert "float64" not in values
 
 
 def test_accuracy_of_points(built, small_images, tmp_path):
