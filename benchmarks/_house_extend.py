@@ -74,7 +74,7 @@ NEW: tuple[tuple[str, Callable[[Path], None], str, int], ...] = (
     ("an engine", _into_table("divided.py", "DIVIDED", "cosim/weights/engines.py"), "engine", 1),
     ("a dialect", _copied("xyce.py", "netlist/spice"), "dialect", 1),
     ("an arrangement", _into_table("column.py", "COLUMN", "netlist/strip/arrangement.py"), "arrangement", 1),
-    ("a command", _copied("decks.py", "cli/commands"), "command", 1),
+    ("a command", _copied("netlists.py", "cli/commands"), "command", 1),
 )
 
 

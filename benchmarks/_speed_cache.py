@@ -21,7 +21,7 @@ from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.bus.deck import rf_deck, rf_deck_blocks
 from resonet.netlist.bus.hardware import BusHardware, bus_hardware
-from resonet.netlist.design.folder import stream_deck
+from resonet.netlist.design.decks import stream_deck
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, PlanOptions, channel_grid
 
 __all__ = ["claims"]

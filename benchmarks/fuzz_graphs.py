@@ -2,8 +2,9 @@
 
     python benchmarks/fuzz_graphs.py --cases 3000 [--from 0]
 
-Convolutions (groups, dilation, padding, strides), pools, activations in one node or spelled in several, sums, splits,
-concatenations, channels-last blocks, several outputs, nodes in any order. Exit status 1 if one was read differently.
+Convolutions (groups, dilation, padding, strides), transposed ones, pools (ceil mode), activations in one node or in
+several, sums, splits, concatenations, padding with any number, channels-last blocks and dense layers, several outputs,
+nodes in any order, opsets 7 to 22. Exit status 1 if one was read differently.
 """
 
 import argparse

@@ -134,7 +134,7 @@ def main() -> None:
     effective = before_and_after(calibration, quick)
     circuit_accuracy(calibration.design, effective, read_images(MNIST / "mnist_test.npz", SHAPE))
     never_worse()
-    for part in ("_calibration_planning", "_calibration_quantised", "_calibration_bench"):
+    for part in ("_calibration_planning", "_calibration_quantised", "_calibration_codes", "_calibration_bench"):
         print()
         importlib.import_module(part).claims(quick)
     stop()

@@ -15,10 +15,11 @@ from resonet.cosim.feed.store import count_steps, stored_effective_weights
 from resonet.cosim.ngspice.run import find_ngspice
 from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
 from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.cosim.weights.summary import LayerSummary, summarise
+from resonet.netlist.design.decks import write_deck
 from resonet.netlist.design.design import Design, compile_cnn
-from resonet.netlist.design.folder import write_calibrated, write_deck, write_design
-from resonet.netlist.network.forward import propagate
+from resonet.netlist.design.folder import write_calibrated, write_design
 from resonet.netlist.network.images import read_images
 from resonet.netlist.programming.methods import METHODS
 
@@ -88,7 +89,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
     with progress("ngspice, RF and DC passes", len(METHODS) * count_steps(design, layers)) as done:
         effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in METHODS}
     with progress("images through the circuit", (1 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
-        software = propagate(design.cnn, data.images, done=done)
+        software = SoftwareLogits(design.cnn, data.images, done)
         found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
     with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
         transients = _transients(design, batch.images[:16], folder, done)

@@ -15,8 +15,20 @@ from resonet.netlist.spice.dialect import NGSPICE
 
 __all__ = ["Finding", "examine"]
 
-REQUIRED = ("numpy", "scipy", "networkx", "onnx", "scikit-rf", "PySpice", "matplotlib", "xarray", "typer", "rich")
-OPTIONAL = {"onnxruntime": "tests compare with it", "torch": "only the training scripts in examples/ need it"}
+REQUIRED = (
+    "numpy",
+    "scipy",
+    "networkx",
+    "onnx",
+    "onnxruntime",
+    "scikit-rf",
+    "PySpice",
+    "matplotlib",
+    "xarray",
+    "typer",
+    "rich",
+)
+OPTIONAL = {"torch": "only the training scripts in examples/ need it"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from resonet.core.files import new_file, read_bytes, read_json
 from resonet.core.plugins import plugged_code, plugged_groups
+from resonet.core.seen import Seen
 from resonet.core.sources import file_hash, source_hash
 
 __all__ = [
@@ -39,6 +40,7 @@ CALIBRATION = ("calibrated.npz", "earlier.npz")
 DESIGN = ("design.toml", "model.onnx", "program.npz", *CALIBRATION)
 UNCALIBRATED = ("plan", "layout")  # commands that ask for no program, so that a calibration changes nothing in them
 MOST_BYTES = 20_000_000  # of a record: what a command printed
+DEEPEST = 4  # levels of a file below its design folder
 OUTPUT = ("-o", "--out")
 UNKNOWN = frozenset({"resonet.commands", "resonet.engines"})  # groups of plug-ins that may run other programs
 TERMINAL = ("COLUMNS", "TERM", "NO_COLOR", "FORCE_COLOR")
@@ -98,7 +100,27 @@ def _file_hashes(arguments: Sequence[str], place: Path) -> dict[str, str]:
         else:
             files = [path / name for name in DESIGN if arguments[0] not in UNCALIBRATED or name not in CALIBRATION]
         files += [file for model in files if model.suffix != ".npz" and model.is_file() for file in data_files(model)]
-        found |= {str(file): file_hash(file) for file in files if file.is_file()}
+        found |= _hashes(file for file in files if file.is_file())
+    return found
+
+
+def _design_folder(path: Path) -> Path | None:
+    """The design folder that a file lies in."""
+    return next((up for up in list(path.absolute().parents)[:DEEPEST] if (up / "design.toml").is_file()), None)
+
+
+def _hashes(files: Iterable[Path]) -> dict[str, str]:
+    """Hash of each file by its path; of a design folder nothing is read again that has not changed."""
+    found, tables = dict[str, str](), dict[Path, Seen]()
+    for file in files:
+        folder = _design_folder(file)
+        if folder is None:
+            found[str(file)] = file_hash(file)
+        else:
+            table = tables.setdefault(folder, Seen(folder))
+            found[str(file)] = table.hash(file.absolute())
+    for table in tables.values():
+        table.store()
     return found
 
 
@@ -180,7 +202,8 @@ def read_record(path: Path) -> Record | None:
 
 def changed_files(record: Record) -> list[str]:
     """Files that are no longer as the run left them."""
-    return [name for name, known in record.files.items() if not Path(name).is_file() or file_hash(Path(name)) != known]
+    now = _hashes(path for path in map(Path, record.files) if path.is_file())
+    return [name for name, known in record.files.items() if now.get(name) != known]
 
 
 def find_record(arguments: Sequence[str], place: Path) -> Record | None:

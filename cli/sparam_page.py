@@ -11,8 +11,8 @@ from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.parameters import check_value, parameter, parse
 from resonet.core.types import Array, Done
+from resonet.netlist.design.decks import write_deck
 from resonet.netlist.design.design import Design
-from resonet.netlist.design.folder import write_deck
 from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import Block, pick_ports, with_impedance
 from resonet.sparams.build import Stand
@@ -104,6 +104,7 @@ class Options:
     impedance: tuple[str, ...] = ()  # 75Ohm, or NAME=75Ohm
     touchstone: str = "1"
     parts: tuple[tuple[str, Path], ...] = ()  # measured parts in the block: kind, file
+    all_points: bool = False  # in the Touchstone file, however large
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,9 +204,11 @@ def _parts_tag(options: Options) -> str:
     return "".join(f"_{kind}{_digest(file)[:6]}" for kind, file in sorted(options.parts))
 
 
-def _extracted(block: Block, f: Array, engine: Engine, options: Options, folder: Path) -> tuple["Network", Path]:
+def _extracted(
+    block: Block, f: Array, engine: Engine, options: Options, folder: Path, notes: list[str]
+) -> tuple["Network", Path]:
     """The network, named after block, bias, engine and program; its Touchstone file, and ngspice's deck, written."""
-    from resonet.sparams.touchstone import provenance, write_touchstone
+    from resonet.sparams.touchstone import fit_for_file, provenance, write_touchstone
 
     network = extract(block, f, engine)
     network.name = f"{block.name}_{engine.replace('-', '_')}_{options.method}"
@@ -216,7 +219,11 @@ def _extracted(block: Block, f: Array, engine: Engine, options: Options, folder:
     path = folder / "results" / f"{network.name}.{ending}"
     header = provenance(network, engine, deck.text)
     header += [f"measured {kind}: {file.name[:60]}, sha256 {_digest(file)}" for kind, file in options.parts]
-    return network, write_touchstone(network, path, version, header)  # type: ignore[arg-type]
+    held, digits, told = (network, 17, "") if options.all_points else fit_for_file(network, version)  # type: ignore[arg-type]
+    if told:
+        header.append(told)
+        notes.append(f"{path.name}: {told} (--all-points: all, {network.s.size * 46 / 1e6:.0f} MB)")
+    return network, write_touchstone(held, path, version, header, digits)  # type: ignore[arg-type]
 
 
 def block_page(
@@ -248,9 +255,9 @@ def block_page(
     written = []
     if chain and options.bias:
         silent = replace(wanted_block(design, replace(options, bias=0.0), stand), name=bare.name)
-        unbiased, path = _extracted(silent, fine, engine, options, folder)
+        unbiased, path = _extracted(silent, fine, engine, options, folder, notes)
         written.append(path)
-    network, path = _extracted(block, fine, engine, options, folder)
+    network, path = _extracted(block, fine, engine, options, folder, notes)
     written.append(path)
     if not chain:
         return BlockPage(block, network, network, engine, channels, np.empty(0), options.bias, written, [], notes)

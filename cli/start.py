@@ -4,6 +4,7 @@ import contextlib
 import sys
 from pathlib import Path
 
+from resonet.core.heap import keep_memory
 from resonet.core.signals import heed_signals
 
 __all__ = ["main"]
@@ -12,6 +13,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command."""
     heed_signals()
+    keep_memory()
     _sweep(sys.argv[1:])
     from resonet.cli.entry import main as run
 

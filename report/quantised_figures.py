@@ -4,28 +4,29 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from resonet.cosim.calibration.bits import BitsSweep
+from resonet.cosim.calibration.bits import BitsSweep, Kind
 from resonet.report.style import COUPLED, FORMULA, MUTED, SOFTWARE, STYLE, figure, finish
 
 __all__ = ["bits_figure"]
 
+MARKS: dict[Kind, str] = {"dac": "o-", "states": "D", "network": "s", "channel": "^"}
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)  # %
 
 
 def _draw(axes: Axes, sweep: BitsSweep, nearest: str, after: str) -> None:
-    """Nearest and descended values of the points, in per cent; points with states as diamonds."""
+    """Nearest and descended values of the points, in per cent; points of other kinds than DACs with marks alone."""
     for name, colour, label in ((nearest, FORMULA, "nearest level"), (after, COUPLED, "coordinate descent")):
-        for states in (False, True):
-            chosen = [point for point in sweep.points if bool(point.label.startswith("states")) == states]
+        for kind, mark in MARKS.items():
+            chosen = [point for point in sweep.points if point.kind == kind]
             if chosen:
                 axes.plot(
                     [point.bits for point in chosen],
                     [100 * getattr(point, name) for point in chosen],
-                    "D" if states else "o-",
+                    mark,
                     color=colour,
-                    markersize=7 if states else 4,
-                    markerfacecolor="none" if states else colour,
-                    label=f"{label}, {chosen[0].label}" if states else label,
+                    markersize=4 if kind == "dac" else 7,
+                    markerfacecolor=colour if kind == "dac" else "none",
+                    label=label if kind == "dac" else f"{label}, {chosen[0].label}",
                 )
     axes.grid(visible=True)
     bits = [point.bits for point in sweep.points]

@@ -228,12 +228,19 @@ def flat(block: Block) -> Block:
     return replace(block, elements=tuple(elements))
 
 
+def _measured_parts(block: Block) -> "list[FittedPart]":
+    """Measured parts of a block and of the blocks in it."""
+    found = [element.part for element in block.elements if isinstance(element, Measured)]
+    inside = (element.block for element in block.elements if isinstance(element, Part))
+    return found + [part for inner in inside for part in _measured_parts(inner)]
+
+
 def check_band(block: Block, f: Array) -> None:
     """InputError where a frequency (Hz) lies outside what the measured parts of a block cover: the rule of all engines.
 
     Nothing is known of a part there; what its model would say is an extrapolation.
     """
-    parts = [element.part for element in flat(block).elements if isinstance(element, Measured)]
+    parts = _measured_parts(block)
     if not parts or not np.size(f):
         return
     low, high = max(part.band[0] for part in parts), min(part.band[1] for part in parts)

@@ -146,7 +146,7 @@ def reduce_to_kept(plan: Plan, values: Complex) -> tuple[Complex, Array]:
     values [entries of the plan, frequencies] is overwritten. The measure is |pivot| over the largest entry of its row
     when it went; where it is tiny, the rest has lost as many digits.
     """
-    weakest = np.full(values.shape[1], np.inf)
+    weakest, squares = np.full(values.shape[1], np.inf), np.full(values.shape[1], np.inf)
     for pivot, row, column, target in plan.rounds:
         if pivot.ndim == 2:
             np.minimum(weakest, _take_block(values, (pivot, row, column, target)), out=weakest)
@@ -156,6 +156,11 @@ def reduce_to_kept(plan: Plan, values: Complex) -> tuple[Complex, Array]:
         if row.shape[1]:
             share = values[column] / centre[:, None]
             values[target] -= share[:, :, None] * across[:, None]
-            ratio = np.abs(centre) / np.abs(across).max(1)
-            np.minimum(weakest, ratio.min(0), out=weakest)
+            np.minimum(squares, (_square(centre) / _square(across).max(1)).min(0), out=squares)
+    weakest = np.minimum(weakest, np.sqrt(squares))
     return np.ascontiguousarray(np.moveaxis(values[plan.kept], -1, 0)), weakest
+
+
+def _square(values: Complex) -> Array:
+    """|values|², without the root that `np.abs` takes with care."""
+    return np.asarray(values.real**2 + values.imag**2)

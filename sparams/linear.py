@@ -9,6 +9,7 @@ where a pivot is next to nothing (a resonance without loss) the whole sparse mat
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from resonet.core.errors import EngineError
 from resonet.core.types import Array, Bools, Complex, Ints
@@ -31,19 +32,27 @@ from resonet.sparams.eliminate import Plan, make_plan, reduce_to_kept
 
 __all__ = ["linear_s"]
 
-SLICE_BYTES = 4e6  # of matrix entries that are held at once: they stay in the cache
+SLICE_BYTES = 2e6  # of matrix entries that are held at once: they stay in the cache
 WEAK = 1e-6  # pivot over the rest of its row: six digits lost, ten left
 SINGULAR = 1e-3  # smallest singular value of 1 + S down to which an N-port is taken by its admittances
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stamp:
-    """Entries of one element: rows and columns [m], and values [m, frequencies] or [m] where they never change."""
+    """Entries of one element at rows and columns [m]: its values as they are, or those of branches four times each."""
 
     rows: Ints
     columns: Ints
     element: object
     cut: int = 1
+
+    @property
+    def shares(self) -> tuple[int, Ints, Array]:
+        """How many values the element has; which of them each entry is, and its sign."""
+        m = len(self.rows)
+        if isinstance(self.element, Lumped | Resonators):
+            return m // 4, np.arange(m) % (m // 4), np.repeat([1.0, 1.0, -1.0, -1.0], m // 4)
+        return m, np.arange(m), np.ones(m)
 
 
 class _Layout:
@@ -120,11 +129,10 @@ def _combiner_values(element: Combiner) -> Complex:
 
 
 def _values(stamp: _Stamp, f: Array, form: LineForm) -> Complex:
-    """Entries of a stamp, [m, frequencies] or [m, 1]."""
+    """Values of a stamp (`_Stamp.shares`), [values, frequencies] or [values, 1]."""
     match stamp.element:
         case Lumped() | Resonators() as element:
-            y = branch_admittance(element, f)
-            return np.concatenate([y, y, -y, -y])
+            return branch_admittance(element, f)
         case LineBranch(line=line):
             return line_admittance(line, f, stamp.cut, form).reshape(4, -1)
         case CoupledLines() as element:
@@ -152,11 +160,9 @@ class _System:
 
     size: int
     stamps: list[_Stamp]
-    grounded: list[Bools]  # by stamp: entries that touch ground, which is no unknown
     rows: Ints
     columns: Ints
-    order: Ints  # sorts all entries of the stamps by place
-    starts: Ints  # first of each place
+    total: csr_array  # [entries of the plan, values of the stamps and ports]: which are added up where
     ports: Ints
     shunt: Array  # [ports] 1/z
     plan: Plan
@@ -169,20 +175,31 @@ def _system(block: Block, highest: float) -> _System:
     for element in whole.elements:
         _place(layout, element, highest)
     stamps = layout.stamps
-    inside = [(stamp.rows >= 0) & (stamp.columns >= 0) for stamp in stamps]
+    inside = [(stamp.rows >= 0) & (stamp.columns >= 0) for stamp in stamps]  # ground is no unknown
     rows = np.concatenate([*(s.rows[keep] for s, keep in zip(stamps, inside, strict=True)), ports])
     columns = np.concatenate([*(s.columns[keep] for s, keep in zip(stamps, inside, strict=True)), ports])
     used, packed = np.unique(np.concatenate([rows, columns]), return_inverse=True)  # only unknowns that are there
     rows, columns = packed[: len(rows)], packed[len(rows) :]
     size, ports = len(used), np.searchsorted(used, ports)
-    key = rows * size + columns
-    order = np.argsort(key, kind="stable")
-    place, starts = np.unique(key[order], return_index=True)
+    place, of = np.unique(rows * size + columns, return_inverse=True)
     rows, columns = place // size, place % size
     kept = [*ports.tolist(), *np.searchsorted(used, layout.kept).tolist()]
     shunt = np.array([1 / port.impedance for port in whole.ports])
     plan = make_plan(size, rows, columns, kept)
-    return _System(size, stamps, inside, rows, columns, order, starts, ports, shunt, plan)
+    total = _total(stamps, inside, plan.slots[of], plan.entries, len(ports))
+    return _System(size, stamps, rows, columns, total, ports, shunt, plan)
+
+
+def _total(stamps: list[_Stamp], inside: list[Bools], slots: Ints, entries: int, ports: int) -> csr_array:
+    """`_System.total`; `slots` are the places of the entries of the stamps that are no ground, then of the ports."""
+    first, which, signs = 0, [], []
+    for stamp, keep in zip(stamps, inside, strict=True):
+        count, share, sign = stamp.shares
+        which.append(first + share[keep])
+        signs.append(sign[keep])
+        first += count
+    columns = np.concatenate([*which, first + np.arange(ports)])
+    return csr_array((np.concatenate([*signs, np.ones(ports)]), (slots, columns)), shape=(entries, first + ports))
 
 
 def _same(element: object) -> object:
@@ -197,16 +214,16 @@ def _same(element: object) -> object:
 
 
 def _entries(system: _System, f: Array, form: LineForm) -> Complex:
-    """Values of the matrix at its places, [places, frequencies]; equal lines are computed once."""
+    """Values of the matrix at the places of the plan, [entries, frequencies]; equal lines are computed once."""
     once: dict[object, Complex] = {}
     found = []
-    for stamp, keep in zip(system.stamps, system.grounded, strict=True):
+    for stamp in system.stamps:
         key = (_same(stamp.element), stamp.cut)
         if key not in once:
             once[key] = _values(stamp, f, form)
-        found.append(np.broadcast_to(once[key], (len(stamp.rows), len(f)))[keep])
+        found.append(np.broadcast_to(once[key], (len(once[key]), len(f))))
     found.append(np.broadcast_to(system.shunt[:, None], (len(system.shunt), len(f))))
-    return np.asarray(np.add.reduceat(np.concatenate(found)[system.order], system.starts, axis=0))
+    return np.asarray(system.total @ np.concatenate(found))
 
 
 def _pivoted(system: _System, entries: Complex) -> Complex:
@@ -225,18 +242,16 @@ def _pivoted(system: _System, entries: Complex) -> Complex:
 
 def _inverse(system: _System, f: Array, form: LineForm) -> Complex:
     """M⁻¹ over the ports, [frequencies, ports, ports]."""
-    entries = _entries(system, f, form)
-    values = np.zeros((system.plan.entries, len(f)), complex)
-    values[system.plan.slots] = entries
-    n = len(system.ports)
+    values, n = _entries(system, f, form), len(system.ports)
     with np.errstate(all="ignore"):  # what goes wrong here is found by its pivots and solved again
         remains, weakest = reduce_to_kept(system.plan, values)
     bad = ~(weakest > WEAK) | ~np.all(np.isfinite(remains), axis=(1, 2))
     remains[bad] = np.eye(remains.shape[1])
     right = np.eye(remains.shape[1], n)
     found = np.linalg.solve(remains, np.broadcast_to(right, (len(f), *right.shape)))[:, :n]
-    for k in np.flatnonzero(bad):
-        found[k] = _pivoted(system, entries[:, k])
+    again = _entries(system, f[bad], form)[system.plan.slots] if bad.any() else values
+    for n, k in enumerate(np.flatnonzero(bad)):
+        found[k] = _pivoted(system, again[:, n])
     return np.asarray(found)
 
 
@@ -250,10 +265,14 @@ def linear_s(block: Block, f: Array, lines: LineForm = "spice") -> Complex:
     check_band(block, f)
     system = _system(block, float(f.max()))
     size = int(np.clip(SLICE_BYTES / (16 * system.plan.entries), 16, 512))
-    inverse = np.concatenate([_inverse(system, f[n : n + size], lines) for n in range(0, len(f), size)])
+    ports = len(system.ports)
+    s: Complex = np.empty((len(f), ports, ports), complex)
     root = np.sqrt(system.shunt)
-    s = 2 * root[:, None] * inverse * root - np.eye(len(root))
+    scale = 2 * root[:, None] * root
+    for n in range(0, len(f), size):
+        np.multiply(_inverse(system, f[n : n + size], lines), scale, out=s[n : n + size])
+    s[:, np.arange(ports), np.arange(ports)] -= 1
     if not np.all(np.isfinite(s)):
         where = f[~np.all(np.isfinite(s), axis=(1, 2))][0]
         raise EngineError(f"block {block.name}: no solution at {where:g} Hz")
-    return np.asarray(s)
+    return s

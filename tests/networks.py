@@ -73,3 +73,45 @@ def spread_model(folder, spread: float = 1e3):
         helper.make_node("Gemm", ["f", "w2", "b2"], ["y"], transB=1),
     ]
     return save_model(folder / f"spread{spread:g}.onnx", nodes, weights, (1, 3, 4), "y")
+
+
+def quantised_model(folder, bits: int = 4, of_all: bool = True):
+    """conv 3x3x4 of stride 2 on an 8 x 8 image, ReLU, dense 3: weights of few bits by QuantizeLinear, Clip and so on.
+
+    The convolution has a scale for each kernel, the dense layer one; without `of_all` its weights are as they are.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    rng, half = RNG(7), 2 ** (bits - 1)
+    w, v = (
+        rng.normal(0, 0.3, (4, 1, 3, 3)) * np.array([1, 0.6, 0.8, 0.4])[:, None, None, None],
+        rng.normal(0, 0.3, (36, 3)),
+    )
+    scales = np.abs(w).max((1, 2, 3)) / (half - 0.5), np.abs(v).max() / (half - 0.5)
+    nodes = []
+    for name, axis in (("w", 0), ("v", 1)):
+        nodes += [
+            helper.make_node("QuantizeLinear", [name, f"{name}s", f"{name}z"], [f"{name}q"], axis=axis),
+            helper.make_node("Clip", [f"{name}q", "low", "high"], [f"{name}c"]),
+            helper.make_node("DequantizeLinear", [f"{name}c", f"{name}s", f"{name}z"], [f"{name}f"], axis=axis),
+        ]
+    nodes = nodes if of_all else nodes[:3]
+    nodes += [
+        helper.make_node("Conv", ["x", "wf"], ["c"], strides=[2, 2]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Flatten", ["r"], ["f"]),
+        helper.make_node("MatMul", ["f", "vf" if of_all else "v"], ["y"]),
+    ]
+    path = save_model(
+        folder / f"quantised{bits}{of_all}.onnx",
+        nodes,
+        {"w": w, "v": v, "ws": scales[0], "vs": scales[1]},
+        (1, 8, 8),
+        "y",
+    )
+    model = onnx.load(path)
+    codes = {"wz": np.zeros(4, np.int8), "vz": np.int8(0), "low": np.int8(-half), "high": np.int8(half - 1)}
+    model.graph.initializer.extend(numpy_helper.from_array(np.asarray(a), name) for name, a in codes.items())
+    onnx.save(model, path)
+    return path

@@ -1,5 +1,6 @@
 """`resonet accuracy`: software against circuit on the same images."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +9,32 @@ import typer
 
 from resonet.cli.options import Folder, Jobs, Json, Programs, with_decks
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
 
 MUCH_CLIPPED = 0.01  # share of a layer's inputs from which on a warning is due
+
+
+def _show_heads(found: Mapping[str, Mapping[str, tuple[float, float]]]) -> None:
+    """Deviations of each output, where there are several."""
+    rows = [
+        (name, method, small_percent(rms), small_percent(largest))
+        for method, heads in found.items()
+        for name, (rms, largest) in heads.items()
+    ]
+    if rows:
+        columns = {"output": "left", "program": "left"} | dict.fromkeys(("off\nRMS", "off\nlargest"), "right")
+        print_table("each output, part of its own largest value; the first tells the class", columns, rows)
+
+
+def _show_clipped(shares: Mapping[str, float]) -> None:
+    """Layers some of whose inputs are cut off, if there are any."""
+    rows = [(layer, small_percent(share)) for layer, share in shares.items() if share > 0]
+    if rows:
+        columns = {"layer": "left", "inputs": "right"}
+        print_table("inputs beyond what the tones carry, cut off", columns, rows)
 
 
 def accuracy_command(
@@ -39,9 +60,9 @@ def accuracy_command(
     from resonet.cosim.weights.inference import accuracy as measure
     from resonet.cosim.weights.inference import diode_accuracy
     from resonet.cosim.weights.maxima import has_maxima, warn_maximum
+    from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
-    from resonet.netlist.network.forward import propagate
 
     design = load_design(folder)
     images = design.images(data)
@@ -55,12 +76,12 @@ def accuracy_command(
         effective = {method: layer_weights(design, method, run) for method in methods}
     through = 1 + (2 if has_maxima(design.built) else 1) * len(methods)
     with progress("images through the circuit", through * -(-len(images.images) // 500)) as done:
-        software = propagate(design.cnn, images.images, done=done)
+        software = SoftwareLogits(design.cnn, images.images, done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
-        diodes = {m: diode_accuracy(design, effective[m], images, software, done) for m in methods}
+        diodes = {m: diode_accuracy(design, effective[m], images, software.values, done) for m in methods}
     pooled = {m: made for m, made in diodes.items() if made}
     first = next(iter(found.values()))
-    check_chance(design.cnn, data, images, software)
+    check_chance(design.cnn, data, images, software.values)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     for name, share in first.clipped.items():
         if share > MUCH_CLIPPED:
@@ -86,9 +107,11 @@ def accuracy_command(
         shown |= {f"same_class_{m}": found[m].same_class for m in methods}
         shown |= {f"logit_rms_{m}": found[m].logit_rms for m in methods}
         shown |= {f"logit_max_{m}": found[m].logit_max for m in methods}
+        heads = {m: {name: {"rms": o[0], "max": o[1]} for name, o in found[m].heads.items()} for m in methods}
         shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
         pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
-        page = {"accuracy": shown, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+        page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+        page["arithmetic"] = {m: found[m].arithmetic for m in methods}
         print_json(page | {"figures": figures})
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
@@ -102,6 +125,10 @@ def accuracy_command(
     columns = {"network": "left"} | dict.fromkeys(headings, "right")
     by = f", weights by {engine}" if engine else ""
     print_table(f"{images.file}: {first.images:,} images{by}", columns, rows)
+    for how in dict.fromkeys(found[m].arithmetic for m in methods):
+        say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
+    _show_heads({m: found[m].heads for m in methods})
+    _show_clipped(first.clipped)
     show_fitted(design)
     print_files("figures", figures)
 

@@ -46,6 +46,7 @@ def compile_command(
     Example: resonet compile mnist.onnx -o build --calibration images.npz --set plan.tile=32
     """
     from resonet.cosim.weights.summary import scaled_neurons, summarise
+    from resonet.netlist.design.decks import INDEX, few_decks
     from resonet.netlist.design.design import compile_cnn
     from resonet.netlist.design.earlier import read_earlier
     from resonet.netlist.design.folder import write_design
@@ -67,6 +68,7 @@ def compile_command(
         images = read_images(calibration, cnn.input_shape, taken or cnn.pixels)
     ends = (low_high[0], low_high[1]) if low_high else None
     made = compile_cnn(model, parameters, images, known_shape, ends, taken, output)
+    few = few_decks(made)
     with progress("write decks", 2 * len(made.plan.layers)) as done:
         decks = write_design(made, model, folder, done, force)
     rows = summarise(made)
@@ -87,12 +89,14 @@ def compile_command(
         layers = [
             row
             | {"fill": fills[row["name"]], "coupled_residual": residuals[row["name"]]}
+            | {"weight_grids": [str(grid) for grid in made.plan.layer(row["name"]).layer.grids]}
             | {"input_scale": asdict(made.scales[row["name"]])}
             for row in summary_json(rows)
         ]
         told = {
             "folder": folder,
             "decks": decks,
+            "all_decks": not few,
             "earlier": sorted(kept),
             "notes": made.cnn.notes,
             "pixels": str(made.pixels),
@@ -101,16 +105,21 @@ def compile_command(
         print_json(told | {"layers": layers})
         return
     summary_table(f"{made.cnn.file}: {decks} decks in {folder}", rows)
+    if few:
+        say(f"note: those are a few of its decks; {folder / 'decks' / INDEX} lists all, `resonet decks` writes them")
     say(f"pixels: {made.pixels} ({made.pixels.source})")
     for note in made.cnn.notes:
         say(f"note: {note}")
+    for synapses in made.cnn.synapses:
+        for grid in synapses.grids:
+            say(f"note: layer {synapses.name}: trained on {grid}: resonet quantise takes them as levels of the DACs")
     for one in scales:
         scaled = f"{one.scaled} neurons have scales of their own, {one.least:g} ... {one.most:g}"
         raised = (
             f"chains of {one.raised} are raised, gain of their transconductors down to {one.gain:.3g} of the others'"
         )
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
-    if scales:
+    if scales and helps != 1:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
     tell_zeros(made, fills)
     if kept:

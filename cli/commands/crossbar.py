@@ -51,7 +51,7 @@ def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: 
     from resonet.cosim.feed.feeds import network_programs
     from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.inference import accuracy
-    from resonet.netlist.network.forward import propagate
+    from resonet.cosim.weights.software import SoftwareLogits
 
     if design.fed_by("bus"):
         design = calibrated_design(design)  # the fair counterpart of a crossbar that is reprogrammed for its wires
@@ -63,7 +63,7 @@ def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: 
     shares: dict[str, float] = {}
     if images is not None:
         with progress("images through the RF chains", (1 + len(methods)) * -(-len(images.images) // BATCH)) as done:
-            software = propagate(design.cnn, images.images, done=done)
+            software = SoftwareLogits(design.cnn, images.images, done)
             found = {str(m): accuracy(design, effective[m], images, done, software) for m in methods}
         shares = {"software": found["coupled"].software} | {m: a.circuit for m, a in found.items()}
     return _Chains({str(m): error for m, error in errors.items()}, by_layer, shares)
@@ -76,7 +76,7 @@ def _decks(folder: Path, design: Any, layers: list[str], array: "CrossbarArray")
     from resonet.core.files import new_file
     from resonet.cosim.crossbar.crossbar import first_array
     from resonet.netlist.crossbar.deck import MOST_CELLS, crossbar_deck
-    from resonet.netlist.design.folder import write_deck
+    from resonet.netlist.design.decks import write_deck
     from resonet.spice_lib.library import library, library_text
 
     file = library()["crossbar_cell"].file

@@ -59,6 +59,8 @@ def _noise(layer: "LayerLevels") -> tuple[str, ...]:
         f"{1e6 * layer.chain_noise:.1f} uV",
         f"{1e6 * layer.full_scale:.1f} uV",
         percent(layer.chain_noise / layer.full_scale, 1) if layer.full_scale else "-",
+        str(layer.worst_neuron),
+        percent(layer.chain_noise / layer.worst_full_scale, 1) if layer.worst_full_scale else "-",
     )
 
 
@@ -84,7 +86,15 @@ def _show(diagram: "LevelDiagram", title: str) -> None:
         names = ("chains\nuV", "drive\nuA", "drive\nI/I_th", "oscillator\ndBm", "amplifier\ndBm", "to P1dB\ndB")
         columns = {"into": "left", "tone": "left"} | dict.fromkeys(names, "right")
         print_table("what makes them", columns, map(_neuron, made))
-    floors = ("kTB in a\nlinewidth", "amplifiers\nin it", "chains\nrms", "chains\nfull scale", "noise /\nscale")
+    floors = (
+        "kTB in a\nlinewidth",
+        "amplifiers\nin it",
+        "chains\nrms",
+        "chains\nfull scale",
+        "noise /\nscale",
+        "worst\nneuron",
+        "noise /\nits scale",
+    )
     columns = {"layer": "left"} | dict.fromkeys(floors, "right")
     print_table("noise floors at 300 K", columns, map(_noise, diagram.layers))
     left = ("to p_max", "inputs\nbeyond", "largest\nI/I_th", "to clamp", "clipped", "to P1dB")

@@ -82,6 +82,12 @@ def plan_command(
         bool, typer.Option("--random", help="Uniform random weights in place of the trained ones.")
     ] = False,
     most_power: Annotated[float, typer.Option(help="Most that a tone source gives, dBm; bounds the tile.")] = 1000.0,
+    sample: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Resonators of a layer that a row is made from, at most; the advice is of all (0: all)."
+        ),
+    ] = 50_000,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where the figure goes.")] = None,
     design: Annotated[ParameterFile, NETWORK] = None,
     preset: Annotated[Preset, NETWORK] = None,
@@ -120,8 +126,9 @@ def plan_command(
         raise InputError(f"{total} points; possible: {MOST_POINTS} (fewer --tiles, --damping or --layer)")
     cnn = random_weights(cnn) if random else cnn
     with progress("plan", total + 1) as done:
-        points = trade_off(cnn, given, layers, sizes, dampings, done)
-        advice = advise(cnn, given, points, most_power)
+        sample = sample or max(entry.weight.size for entry in cnn.synapses)
+        points = trade_off(cnn, given, layers, sizes, dampings, done, sample)
+        advice = advise(cnn, given, points, most_power, sample)
         done()
     weights = "random weights" if random else "its own weights"
     title = f"{cnn.file}: {weights}, {given.plan.f_min / 1e9:g}-{given.plan.f_max / 1e9:g} GHz"
@@ -135,6 +142,10 @@ def plan_command(
         "tones: channels per bus; fits: largest weight, % of a resonator's range; formula, coupled, calibrated: RMS "
         "weight error, % of the largest weight; dBm: what a tone source must give"
     )
+    for name in dict.fromkeys(p.layer for p in points if p.sample < p.resonators):
+        rows = [p for p in points if p.layer == name]
+        least = min(p.sample for p in rows)
+        say(f"{name}: fits and errors are of {least:,} or more of its {rows[0].resonators:,} resonators (--sample)")
     _say(advice, given)
     print_files("figures", figures)
 

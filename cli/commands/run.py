@@ -61,10 +61,12 @@ def _logits(run: "ImageRun", title: str, classes: bool) -> None:
     """Logits by engine; the largest first where there are many."""
     columns = {"class" if classes else "sum": "left", "software": "right"} | dict.fromkeys(run.answers, "right")
     everyone = [run.software, *run.answers.values()]
+    heads = run.hardware.cnn.heads if classes else ()
+    names = [f"{name} {n}" for name, count in heads for n in range(count)]
     rows = list(range(len(run.software.logits)))
     if len(rows) > MOST_CLASSES:
         rows = sorted(rows, key=lambda c: -run.software.logits[c])[:MOST_CLASSES]
-    cells = [(str(row), *(f"{one.logits[row]:.4f}" for one in everyone)) for row in rows]
+    cells = [(names[row] if names else str(row), *(f"{one.logits[row]:.4f}" for one in everyone)) for row in rows]
     if classes:
         cells.append(("class", *(str(one.predicted) for one in everyone)))
     print_table(title, columns, cells)
@@ -164,6 +166,7 @@ def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]
         "label": label,
         "logits": {"software": run.software.logits.tolist()}
         | {engine: answer.logits.tolist() for engine, answer in run.answers.items()},
+        "outputs": dict(run.hardware.cnn.heads),
         "predicted": {"software": run.software.predicted}
         | {engine: answer.predicted for engine, answer in run.answers.items()},
         "layers": [asdict(one) for one in deviations(run)],

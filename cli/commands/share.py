@@ -41,8 +41,8 @@ def share_command(
     from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy
+    from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.design.folder import load_design
-    from resonet.netlist.network.forward import propagate
     from resonet.report.sharing_figures import sharing_figure
     from resonet.report.style import save
 
@@ -60,7 +60,7 @@ def share_command(
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     with progress("tuning currents", 2 * len(spreads)) as done:
         effective: dict[str, HeldWeights] = {**calibrated_weights(design, run)} if images is not None else {}
-        software = propagate(design.cnn, images.images) if images is not None else None
+        software = SoftwareLogits(design.cnn, images.images) if images is not None else None
         found: list[list[SharedCalibration]] = []
         shares: list[list[float | None]] = []
         for row in options:
@@ -93,13 +93,16 @@ def share_command(
         f"{first.unknowns:,} shared tuning currents (errors: part of the largest weight)"
     )
     columns = {"spread, half-widths": "left"}
-    columns |= dict.fromkeys(("RMS before", "RMS shared", "RMS each", "accuracy shared", "accuracy each"), "right")
+    headings = ("RMS\nbefore", "RMS\nshared", "RMS\neach", "worst\nneuron", "its RMS")
+    columns |= dict.fromkeys((*headings, "accuracy\nshared", "accuracy\neach"), "right")
     rows = [
         (
             f"{s:g}",
             percent(a.rms_before),
             percent(a.rms),
             small_percent(b.rms),
+            str(a.worst_neuron),
+            percent(a.neuron_error),
             percent(shares[0][n]),
             percent(shares[1][n]),
         )

@@ -1,6 +1,5 @@
 """`resonet sparams`: S-parameters of a layer's blocks, their figures, metrics and comparison with measurements."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json, Layer, Values, only, when
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, err, out, print_json, print_table, progress
+from resonet.cli.show import err, out, print_json, progress
+from resonet.cli.sparam_tables import chain_table, compare_table, file_names, parts_table, sheet_table
 
 if TYPE_CHECKING:
     from resonet.cli.sparam_page import BlockPage, Options
@@ -46,107 +46,8 @@ def _swept(name: str) -> Callable[[Values], bool]:
 RESONATORS = "with --block chain, with --block bus or with --metrics (the others hold no resonators)"
 CHAIN = when(_of_chain, "with --block chain or with --metrics")
 BIASED = when(_has_resonators, RESONATORS)
+MANY = when(lambda found: _kind(found) in ("bus", "combiner"), "with --block bus or with --block combiner")
 SWEPT = when(lambda found: _kind(found) in OF_BUS, "with --block chain or with --block bus")
-
-
-def _files(title: str, paths: list[Path]) -> None:
-    if paths:
-        out.print(f"{title}: " + ", ".join(str(path) for path in paths), soft_wrap=True, markup=False)
-
-
-def _parts_table(parts: "list[FittedPart]") -> None:
-    columns = {
-        "measured part": "left",
-        "pole pairs": "right",
-        "RMS error": "right",
-        "largest": "right",
-        "gain of file": "right",
-        "passive": "left",
-    }
-    rows = (
-        (
-            part.name,
-            str(int((part.poles.imag > 0).sum())),
-            f"{part.rms_error:.1e}",
-            f"{part.max_error:.1e}",
-            f"{20 * math.log10(max(part.data_gain, 1e-300)):+.3f} dB",
-            "as fitted" if part.passive_before else f"enforced (RMS {part.fit_error:.1e} before)",
-        )
-        for part in parts
-    )
-    print_table("measured parts: rational models", columns, rows)
-
-
-def _with_unit(value: float, unit: str) -> str:
-    if math.isnan(value):
-        return "not found"
-    if math.isinf(value):
-        return "none"
-    return engineering(value, unit, 4) if unit == "s" else f"{value:.4g} {unit}".strip()
-
-
-def _sheet_table(sheet: "LayerSheet", solver: str) -> None:
-    c, r = sheet.channels, sheet.resonances
-    number = range(len(c.frequency))
-    heads = dict.fromkeys(("channel", "insertion loss", "return loss", "group delay", "isolation"), "right")
-    rows = (
-        (
-            f"{c.frequency[k] / 1e9:.4f} GHz",
-            f"{c.insertion_loss[k]:.2f} dB",
-            f"{c.return_loss[k]:.3f} dB",
-            f"{c.group_delay[k] * 1e12:.2f} ps",
-            f"{sheet.isolation[k]:.2f} dB",
-        )
-        for k in number
-    )
-    title = f"{sheet.layer}, bus {sheet.bus}, by {solver}: channels (isolation: of adjacent inputs)"
-    print_table(title, heads, rows)
-    heads = dict.fromkeys(("channel", "centre", "-3 dB width", "Q_L", "depth", "rejection"), "right")
-    lines = (
-        (
-            f"{c.frequency[k] / 1e9:.4f} GHz",
-            f"{r.centre[k] / 1e9:.4f} GHz",
-            f"{r.bandwidth[k] / 1e6:.1f} MHz",
-            f"{r.loaded_q[k]:.2f}",
-            f"{r.depth[k] * 1e3:+.2f} mdB",
-            f"{sheet.rejection[k]:.1f} dB",
-        )
-        for k in number
-    )
-    print_table("resonances under bias (rejection: at the nearest other channel)", heads, lines)
-    verdicts = {"limit": "left", "found": "right", "allowed": "right", "": "left"}
-    words = {True: "pass", False: "FAIL", None: "not judged"}
-    judged = (
-        (
-            v.name,
-            _with_unit(v.found, v.unit),
-            "-" if v.passed is None else f"at {v.side} {_with_unit(v.limit, v.unit)}",
-            words[v.passed],
-        )
-        for v in sheet.verdicts
-    )
-    print_table("limits ([limits] of design.toml; where none is set, nothing is judged)", verdicts, judged)
-
-
-def _compare_table(found: dict[str, Any]) -> None:
-    columns = {"entry": "left", "RMS |ΔS|": "right", "largest": "right", "at": "right", "largest, levels": "right"}
-    rows = (
-        (
-            r["entry"],
-            f"{r['rms']:.2e}",
-            f"{r['largest']:.2e}",
-            f"{r['at_hz'] / 1e9:.4f} GHz",
-            f"{r['largest_db']:.3g} dB",
-        )
-        for r in found["entries"]
-    )
-    print_table(f"against {found['file']}: RMS {found['rms']:.2e} at {found['frequencies']} frequencies", columns, rows)
-
-
-def _chain_table(name: str, rows: list[tuple[float, float, float, float]]) -> None:
-    columns = {"channel": "right", "resonance": "right", "|S21|": "right", "|S11|": "right"}
-    text = ((f"{f / 1e9:.4f} GHz", f"{r / 1e9:.4f} GHz", f"{s21:.2f} dB", f"{s11:.3f} dB") for f, r, s21, s11 in rows)
-    print_table(f"{name}: at the sweep's points nearest to the channels", columns, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +120,17 @@ def _print_tables(result: _Result) -> None:
     size = f"{page.network.nports} ports, {len(page.network.f)} frequencies"
     out.print(f"{page.network.name}: {size}, by {page.engine} (--engine)", markup=False, soft_wrap=True)
     if page.rows:
-        _chain_table(page.network.name or "", page.rows)
+        chain_table(page.network.name or "", page.rows)
     if result.parts:
-        _parts_table(result.parts)
+        parts_table(result.parts)
     if result.compared:
-        _compare_table(result.compared)
+        compare_table(result.compared)
     if result.sheet:
-        _sheet_table(result.sheet, result.solver)
+        sheet_table(result.sheet, result.solver)
     for note in result.notes:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
-    _files("Touchstone", page.touchstone)
-    _files("figures", result.figures)
+    file_names("Touchstone", page.touchstone)
+    file_names("figures", result.figures)
 
 
 def sparams_command(
@@ -259,6 +160,11 @@ def sparams_command(
     touchstone: Annotated[
         Literal["1", "2"], typer.Option(help="Version of the Touchstone file.", rich_help_panel=PANEL)
     ] = "1",
+    all_points: Annotated[
+        bool,
+        typer.Option("--all-points", help="Every frequency into the file, even over 20 MB.", rich_help_panel=PANEL),
+        MANY,
+    ] = False,
     part: Annotated[
         list[str] | None,
         typer.Option(help="Measured part: tee=FILE, combiner=FILE, line=FILE, package=FILE.", rich_help_panel=PANEL),
@@ -323,7 +229,9 @@ def sparams_command(
     measured = readable(compare) if compare else None
     names, kind = tuple(name.strip() for name in ports.split(",")) if ports else (), block or "chain"
     held = check_parts(tuple(part or ()), kind, metrics)
-    options = Options(layer, program, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone, held)
+    options = Options(
+        layer, program, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone, held, all_points
+    )
     asked = _Sweep(sweep, tuning_width, tuple(drift or ()))
     result = _block(design, folder, options, tuple(part or ()), limits, asked, tolerance)
     page = result.page

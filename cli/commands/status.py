@@ -1,15 +1,19 @@
 """`resonet status`: what a design folder holds, what of it is stale and why, what is missing."""
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.replay import changed_files, dependencies, read_record
+from resonet.cli.replay import DESIGN, PACKAGES, Record, changed_files, dependencies, read_record
 from resonet.cli.show import print_json, print_table, say
 from resonet.core.errors import EngineError
+from resonet.core.seen import Seen, seen
+from resonet.core.sources import file_hash, source_hash
 
 __all__ = ["COMMAND"]
 
@@ -25,63 +29,124 @@ class _Line:
     why: str
 
 
+def _programs(design: Any, layer: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Programs that a layer can ever have, and those that it has."""
+    from resonet.netlist.programming.methods import METHODS
+
+    if design.feed(layer) == "bus":
+        return METHODS, tuple(design.programs)
+    from resonet.cosim.feed.feeds import feed_of  # strip lines take long to load
+
+    feed = feed_of(design, layer)
+    return feed.every, feed.programs(design)
+
+
+def _stored(folder: Path, design: Any, layer: str, method: Any, table: Seen) -> _Line | None:
+    """Whether stored effective weights still hold; None where there are none."""
+    if not (folder / "results").is_dir() or not any((folder / "results").glob("effective_*.nc")):
+        return None
+    from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
+    from resonet.cosim.weights.engines import ngspice
+
+    path = table.folder / effective_path(folder, layer, method).relative_to(folder)
+    if not path.is_file():
+        return None
+    stored = json.loads(table.of(path, "parts", lambda: json.dumps(stored_parts(path))))
+    if design.feed(layer) == "bus":  # hashes of a million numbers: made once for the same files, code and engine
+        files = (path.name, *(table.hash(table.folder / name) for name in DESIGN if (table.folder / name).is_file()))
+        on = hashlib.sha256("".join([*files, source_hash(*PACKAGES), ngspice.version()]).encode()).hexdigest()
+        key = f"{layer} {method}"
+        told = table.of(table.folder / "program.npz", key, lambda: json.dumps(result_parts(design, layer, method)), on)
+        now = json.loads(told)
+    else:
+        now = result_parts(design, layer, method)
+    changed = [] if stored is None else changed_parts(stored, now)
+    state = "damaged" if stored is None else "stale" if changed else "fresh"
+    return _Line("", state, "changed: " + ", ".join(changed) if changed else "")
+
+
 def _weights(folder: Path, design: Any) -> list[_Line]:
     """Effective weights of every layer and program."""
-    from resonet.cosim.feed.feeds import feed_of
-    from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
     from resonet.netlist.programming.methods import Method
 
-    found = []
-    names = [entry.layer.name for entry in design.plan.layers]
-    for method in get_args(Method):
-        for name in names:
-            feed = feed_of(design, name)
-            if method not in feed.every:
-                continue
-            what, path = f"effective weights, {name}, {method}", effective_path(folder, name, method)
-            if method not in feed.programs(design):
-                found.append(_Line(what, "missing", "no such program: resonet calibrate"))
-            elif not path.is_file():
-                found.append(_Line(what, "missing", f"resonet crosstalk --layer {name}"))
-            else:
-                stored = stored_parts(path)
-                changed = [] if stored is None else changed_parts(stored, result_parts(design, name, method))
-                state = "damaged" if stored is None else "stale" if changed else "fresh"
-                found.append(_Line(what, state, "changed: " + ", ".join(changed) if changed else ""))
+    found, names = [], [entry.layer.name for entry in design.plan.layers]
+    programs = {name: _programs(design, name) for name in names}
+    with seen(folder) as table:
+        for method in get_args(Method):
+            for name in names:
+                every, there = programs[name]
+                if method not in every:
+                    continue
+                what, line = f"effective weights, {name}, {method}", None
+                if method not in there:
+                    line = _Line("", "missing", "no such program: resonet calibrate")
+                line = line or _stored(folder, design, name, method, table)
+                line = line or _Line("", "missing", f"resonet crosstalk --layer {name}")
+                found.append(replace(line, what=what))
     return found
 
 
-def _decks(folder: Path) -> list[_Line]:
-    """Decks and libraries that are not as they were written."""
+def _codes(design: Any) -> list[_Line]:
+    """Grids that weights were trained on."""
+    layers = [entry.layer for entry in design.plan.layers]
+    return [_Line(layer.name, "trained", str(grid)) for layer in layers for grid in layer.grids]
+
+
+def _decks(folder: Path, design: Any) -> list[_Line]:
+    """Decks and libraries that are not as they were written, and how many are not written."""
+    from resonet.netlist.design.decks import written_decks
     from resonet.netlist.design.written import MEANING, edited_files
 
-    edits = edited_files(folder)
-    lines = [
+    edits, lines = edited_files(folder), []
+    for program in design.programs:
+        there, listed = written_decks(folder / "decks" / program)
+        if there < listed and not any(name.startswith(f"decks/{program}/") for name in edits):
+            why = f"the others: resonet decks --program {program}"
+            lines.append(_Line(f"decks, {program}", "on demand", f"{there:,} of {listed:,} written; {why}"))
+    lines += [
         _Line(name, state, MEANING if state == "edited" else "") for name, state in list(edits.items())[:MOST_EDITS]
     ]
-    more = len(edits) - len(lines)
+    more = len(edits) - MOST_EDITS
     return lines + ([_Line(f"{more} more", "edited", MEANING)] if more > 0 else [])
 
 
 def _runs(folder: Path) -> list[_Line]:
     """Commands that were run on the folder."""
     found = []
-    for path in sorted((folder / "runs").glob("*.json")):
-        record = read_record(path)
+    records = {path: read_record(path) for path in sorted((folder / "runs").glob("*.json"))}
+    left_by: dict[tuple[str, str], Record] = {}  # by file and hash
+    for known in sorted(filter(None, records.values()), key=lambda known: known.date):
+        left_by |= dict.fromkeys(known.files.items(), known)
+    for path, record in records.items():
         if record is None:
             found.append(_Line(f"runs/{path.name}", "damaged", "delete it"))
             continue
         now = dependencies(record.arguments, Path(record.place))
         changed = [Path(name).name for name in now if record.depends_on.get(name) != now[name]]
         changed += [f"{Path(name).name} (gone)" for name in record.depends_on if name not in now]
-        lost = changed_files(record)
+        lost, later = _changed(record, left_by)
         why = [f"changed: {', '.join(changed)}"] if changed else []
         why += [f"{len(lost)} of its files changed or gone, such as {Path(lost[0]).name}"] if lost else []
-        what = " ".join(["resonet", *record.arguments])
-        found.append(
-            _Line(what, "stale" if why else "fresh", "; ".join(why) or f"{record.date}, {record.seconds:.1f} s")
-        )
+        what, told = " ".join(["resonet", *record.arguments]), f"{record.date}, {record.seconds:.1f} s"
+        if later:
+            told += f"; {Path(next(iter(later))).name} is now of: {' '.join(['resonet', *next(iter(later.values()))])}"
+        found.append(_Line(what, "stale" if why else "fresh", "; ".join(why) or told))
     return found
+
+
+def _changed(record: Record, left_by: Mapping[tuple[str, str], Record]) -> tuple[list[str], dict[str, list[str]]]:
+    """Files that are no longer as a run left them; and those that a later run wrote anew, with its words.
+
+    The latter are no sign that its numbers are out of date: it makes those files again when it is run again.
+    """
+    lost, later = [], {}
+    for name in changed_files(record):
+        by = left_by.get((name, file_hash(Path(name)))) if Path(name).is_file() else None
+        if by is not None and by.date >= record.date:
+            later[name] = by.arguments
+        else:
+            lost.append(name)
+    return lost, later
 
 
 def _warnings(folder: Path) -> list[_Line]:
@@ -123,7 +188,7 @@ def _sweeps(folder: Path) -> list[_Line]:
             found.append(_Line(path.name, "damaged", "delete it"))
             continue
         names = " x ".join(f"{axis.name!s:.60} ({len(axis.values)})" for axis in sweep.axes)
-        failed = sum(outcome.values is None for outcome in outcomes.values())
+        failed = len(outcomes.failed())
         state = "fresh" if len(outcomes) == total else f"{len(outcomes)} of {total}"
         why = f"{failed} points failed" if failed else "" if state == "fresh" else "the same command goes on with it"
         if _outdated(sweep, str(head["key"])):
@@ -147,8 +212,8 @@ def status_command(
         weights = _weights(folder, design)
     except EngineError as error:
         weights = [_Line("effective weights", "unknown", str(error))]
-    parts = {"decks": _decks(folder), "weights": weights, "warnings": _warnings(folder)}
-    parts |= {"sweeps": _sweeps(folder), "runs": _runs(folder)}
+    parts = {"decks": _decks(folder, design), "weights": weights, "warnings": _warnings(folder)}
+    parts |= {"codes": _codes(design), "sweeps": _sweeps(folder), "runs": _runs(folder)}
     if as_json:
         print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
         return
@@ -156,6 +221,7 @@ def status_command(
         "decks": "decks and libraries",
         "weights": "results",
         "warnings": "warnings of validity, of the last run",
+        "codes": "weights on a grid of codes (resonet quantise --bits network)",
         "sweeps": "sweeps",
         "runs": "commands, which print again what they printed",
     }
@@ -163,7 +229,7 @@ def status_command(
         if lines:
             columns = {titles[name]: "left", "state": "left", "why": "left"}
             print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
-    states = [line.state for name, lines in parts.items() if name != "warnings" for line in lines]
+    states = [line.state for name, lines in parts.items() if name not in ("warnings", "codes") for line in lines]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     told += f"; {len(parts['warnings'])} warnings" if parts["warnings"] else ""
     say(f"all in all: {told}")

@@ -12,6 +12,7 @@ from resonet.cli.show import percent, print_files, print_json, print_table, prog
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from resonet.cosim.sweep.outcomes import Outcomes
     from resonet.cosim.sweep.points import Outcome
     from resonet.cosim.sweep.sweep import Sweep
 
@@ -44,16 +45,16 @@ def _row(number: int, at: dict[str, Any], outcome: "Outcome") -> dict[str, Any]:
     )
 
 
-def _table(sweep: "Sweep", outcomes: "dict[int, Outcome]", points: list[dict[str, Any]]) -> None:
+def _table(sweep: "Sweep", outcomes: "Outcomes") -> None:
     """RMS error of every program over all layers (the largest), and the accuracy."""
     accuracy = sweep.measure == "accuracy"
     columns = dict.fromkeys((axis.name for axis in sweep.axes), "right")
     columns |= dict.fromkeys((f"RMS\n{name}" for name in sweep.programs), "right")
     columns |= dict.fromkeys((f"accuracy\n{name}" for name in sweep.programs), "right") if accuracy else {}
     rows = []
-    for number, outcome in list(outcomes.items())[:SHOWN]:
-        found = outcome.values or {}
-        cells = [f"{value:.6g}" for value in points[number].values()]
+    for number in sorted(outcomes)[:SHOWN]:
+        found = outcomes[number].values or {}
+        cells = [f"{value:.6g}" for value in sweep.point(number).values()]
         for name in sweep.programs:
             errors = found.get("rms_error", {}).get(name, {})
             cells.append(small_percent(max(errors.values())) if errors else "failed")
@@ -127,25 +128,25 @@ def sweep_command(
         Spread(spread, seed),
     )  # fmt: skip
     place = folder or (source if source.is_dir() else Path())
-    points = sweep.points
-    with progress(f"sweep, {engine}", len(points)) as done:
+    with progress(f"sweep, {engine}", sweep.count) as done:
         journal, outcomes = run_sweep(sweep, place, jobs, scheduler, done)
     dataset = sweep_dataset(sweep, outcomes)
     path = write_sweep(dataset, journal)
-    good = any(outcome.values is not None for outcome in outcomes.values())
+    failed = outcomes.failed()
     names = [axis.name for axis in axes]
-    figures = save(sweep_figure(dataset, names, together), place / "report", path.stem) if good else []
-    failed = {number: outcome for number, outcome in outcomes.items() if outcome.values is None}
+    figures = (
+        save(sweep_figure(dataset, names, together), place / "report", path.stem) if len(failed) < len(outcomes) else []
+    )
     if as_json:
-        rows = [_row(number, points[number], outcome) for number, outcome in outcomes.items()]
+        rows = [_row(number, sweep.point(number), outcomes[number]) for number in sorted(outcomes)]
         print_json({"points": rows, "failed": len(failed), "results": path, "journal": journal, "figures": figures})
     else:
-        _table(sweep, outcomes, points)
+        _table(sweep, outcomes)
         print_files("results", [path, *figures])
     if failed:
-        number, first = next(iter(failed.items()))
-        told = ", ".join(f"{name} {value:g}" for name, value in points[number].items())
-        complain(f"{len(failed)} of {len(points)} points failed, the first ({told}): {first.error}")
+        told = ", ".join(f"{name} {value:g}" for name, value in sweep.point(failed[0]).items())
+        error = outcomes[failed[0]].error
+        complain(f"{len(failed)} of {sweep.count} points failed, the first ({told}): {error}")
         raise typer.Exit(1)
 
 

@@ -47,7 +47,8 @@ def transient_command(
 
     from resonet.cosim.referee.chain import patch_powers
     from resonet.cosim.referee.chain import transient as run
-    from resonet.netlist.design.folder import load_design, write_deck
+    from resonet.netlist.design.decks import write_deck
+    from resonet.netlist.design.folder import load_design
 
     design = load_design(folder)
     size = design.plan.layer(layer).buses[0].size[1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -12,17 +13,19 @@ from resonet.cosim.calibration.quantised import (
     calibrated_programs,
     quantise_design,
     quantised_weights,
+    require_codes,
 )
 from resonet.cosim.weights.engines import Engine
 from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
-from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.programming.methods import LayerProgram
 
-__all__ = ["BitsPoint", "BitsSweep", "bits_sweep"]
+__all__ = ["BitsPoint", "BitsSweep", "Kind", "bits_sweep"]
 
 Results = Mapping[str, QuantisedLayer]
+Kind = Literal["dac", "states", "network", "channel"]  # of levels; the last two: the network's own codes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +33,18 @@ class BitsPoint:
     """A network with such levels; errors over all weights, each as part of its layer's largest."""
 
     label: str
-    bits: float  # log2 of the number of levels
+    kind: Kind
+    bits: float  # log2 of the number of levels, of the layer with most
     rms_nearest: float
     rms: float
     accuracy_nearest: float | None  # None without labelled images
     accuracy: float | None
     layers: Results
+
+    @property
+    def worst(self) -> QuantisedLayer:
+        """The layer with the neuron whose weights are furthest off, as part of its own largest."""
+        return max(self.layers.values(), key=lambda layer: layer.neuron_error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +64,17 @@ def _overall(design: Design, errors: Mapping[str, float]) -> float:
     return float(np.sqrt(sum(sizes[n] * e**2 for n, e in errors.items()) / sum(sizes[n] for n in errors)))
 
 
+def _named(options: QuantisationOptions, results: Results) -> tuple[str, Kind]:
+    """Label and kind of a point."""
+    if options.table:
+        bits = sorted({(layer.levels - 1).bit_length() for layer in results.values() if layer.levels > 1})
+        label = f"{'/'.join(map(str, bits))}-bit codes"
+        return (label, "network") if options.table == "alone" else (f"{label} by channel", "channel")
+    if options.states:
+        return "states " + ", ".join(f"{u:g}" for u in options.states), "states"
+    return f"{options.bits}-bit", "dac"
+
+
 def bits_sweep(
     design: Design,
     engine: Engine,
@@ -68,8 +88,10 @@ def bits_sweep(
     `start` are the programs to quantise (default: calibrated ones). Raises InputError, EngineError.
     """
     design.require_bus("quantise")
+    for options in choices:
+        require_codes(design, options)
     start = start or calibrated_programs(design, engine)
-    logits = None if data is None else propagate(design.cnn, data.images)
+    logits = None if data is None else SoftwareLogits(design.cnn, data.images)
 
     def score(results: Results) -> tuple[float | None, float | None]:
         if data is None:
@@ -84,9 +106,8 @@ def bits_sweep(
         final = quantise_design(design, engine, options, start) if options.descent else rounded
         nearest = _overall(design, {name: quantised.rms for name, quantised in rounded.items()})
         rms = _overall(design, {name: quantised.rms for name, quantised in final.items()})
-        levels = next(iter(final.values())).levels
-        label = "states " + ", ".join(f"{u:g}" for u in options.states) if options.states else f"{options.bits}-bit"
-        points.append(BitsPoint(label, float(np.log2(levels)), nearest, rms, score(rounded)[0], score(final)[0], final))
+        bits, named = float(np.log2(max(layer.levels for layer in final.values()))), _named(options, final)
+        points.append(BitsPoint(*named, bits, nearest, rms, score(rounded)[0], score(final)[0], final))
         done()
     exact = {
         name: replace(quantised, program=start[name], gain=np.ones_like(quantised.gain))

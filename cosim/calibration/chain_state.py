@@ -71,9 +71,11 @@ def bus_states(
 def merged(old: BusState, new: BusState) -> BusState:
     """Chains that got better, as they are now; the others as they were, with half the step."""
     better = new.squares < old.squares
+    before, after = old.response.profile, new.response.profile
+    alike = before.strides[0] == after.strides[0] == 0 and np.array_equal(before[0], after[0])
     response = Response(
         np.where(better[:, None], new.response.values, old.response.values),
-        np.where(better[:, None, None], new.response.profile, old.response.profile),
+        after if alike else np.where(better[:, None, None], after, before),
     )
     detuning = np.where(better[:, None], new.detuning, old.detuning)
     fraction = np.where(better, np.minimum(1, 2 * old.fraction), 0.5 * old.fraction)

@@ -23,7 +23,7 @@ from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.calibration.chain_state import BusState, Limits, bus_states, merged
 from resonet.cosim.weights.engines import Engine, Response, layer_response, linear
-from resonet.models.resonator.chain import BRANCHES, Branches, chain_response, solve_chains
+from resonet.models.resonator.chain import BRANCHES, Branches, chain_answers, solve_chains
 from resonet.models.resonator.linear import SpinDiode, resonance_for_detuning
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
@@ -34,6 +34,7 @@ from resonet.netlist.programming.methods import (
     bus_weights,
     largest_fill,
     layer_unit,
+    many_chains,
     own_scale,
     solver_chains,
 )
@@ -134,7 +135,7 @@ def _f_res(entry: LayerPlan, detuning: Sequence[Array], device: SpinDiode) -> tu
 
 
 def _proposal(
-    state: BusState, bus: Bus, device: SpinDiode, branches: Branches, limits: Limits, first: bool
+    state: BusState, bus: Bus, device: SpinDiode, branches: Branches, limits: Limits, first: bool, compiled: bool
 ) -> BusState:
     """The state with the detunings at which the model, corrected by what it misses, answers with the target.
 
@@ -142,9 +143,8 @@ def _proposal(
     """
     asked = limits.of(state)
     tolerance = limits.tolerance * limits.top if first else float(asked.min())
-    chains = solver_chains(bus, device, state.response.profile)
-    model, _ = chain_response(state.detuning, chains)
-    goal = state.target - (state.response.values - model)
+    chains = solver_chains(bus, device, state.response.profile, compiled)
+    goal = state.target - (state.response.values - chain_answers(state.detuning, chains))
     solved, worst = solve_chains(goal, chains, state.detuning, branches, 0.01 * tolerance)
     moved = state.detuning + state.fraction[:, None] * (solved - state.detuning)
     return replace(state, detuning=moved, reachable=worst <= np.maximum(asked, 0.01 * tolerance))
@@ -166,7 +166,7 @@ def _descend(
             return states, taken
         before = np.concatenate([state.squares for state in states])
         proposals = [
-            _proposal(state, bus, plan.device, options.branches, limits, taken == 0)
+            _proposal(state, bus, plan.device, options.branches, limits, taken == 0, many_chains(entry))
             for state, bus in zip(states, entry.buses, strict=True)
         ]
         responses = layer_response(plan, entry, _f_res(entry, [p.detuning for p in proposals], plan.device), engine)

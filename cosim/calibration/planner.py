@@ -2,7 +2,8 @@
 
 Every point is a plan of one layer: the largest weight that its chains can hold, the errors of its weights in the bus
 circuit (linear engine) by formula, by coupled solve and after calibration, the power that a tone source must have, and
-the second-order products on its channels.
+the second-order products on its channels. Of a large layer points are made from some of its buses, evenly spread; what
+is advised is held against all of them.
 """
 
 from collections.abc import Sequence
@@ -13,18 +14,20 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Done, nothing
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
+from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.cosim.weights.engines import layer_response, linear
 from resonet.netlist.design.parameters import Parameters
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, plan, source_power
 from resonet.netlist.planning.powers import check_source_power, check_tone_power
 from resonet.netlist.planning.second_order import Products, clear_band
-from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, own_scale, program
-from resonet.netlist.programming.remedy import Remedy, bus_profile, remedies
+from resonet.netlist.programming.methods import COMPILED, LayerProgram, bus_weights, largest_fill, own_scale, programs
+from resonet.netlist.programming.remedy import Remedy, remedies
 
 __all__ = ["Advice", "PlanPoint", "advise", "random_weights", "trade_off"]
 
 MOST_FILL = 0.98
+SAMPLE = 50_000  # resonators of a layer that a point is made from, at most
 GAIN = 1.02  # ratio of largest fills from which on a change of the channels is worth its while
 LAYOUTS: tuple[dict[str, int], ...] = ({"assign": 1}, {"ends": 2}, {"assign": 1, "ends": 2})  # tried
 
@@ -45,6 +48,8 @@ class PlanPoint:
     rms_coupled: float
     rms_calibrated: float
     source_dbm: float  # largest available power of a tone source at p_max
+    resonators: int  # of the layer
+    sample: int  # resonators that fill and errors are of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def random_weights(cnn: Cnn, seed: int = 0) -> Cnn:
     """The network with uniform random weights, the hardest that a layer may ask for."""
     rng = np.random.default_rng(seed)
     layers = tuple(
-        replace(entry, weight=rng.uniform(-1, 1, entry.weight.shape), raised=None)
+        replace(entry, weight=rng.uniform(-1, 1, entry.weight.shape), raised=None, grid=None)
         if isinstance(entry, Synapses)
         else entry
         for entry in cnn.layers
@@ -86,10 +91,21 @@ def _planned(cnn: Cnn, layer: str, parameters: Parameters, options: PlanOptions,
     return plan(_only(cnn, layer), replace(parameters.device, damping=damping), parameters.bus, options)
 
 
+def _sampled(entry: LayerPlan, most: int) -> LayerPlan:
+    """A layer with so many of its buses, evenly spread from the first tile to the last, as have `most` resonators."""
+    count = max(2, most * len(entry.buses) // entry.resonators)
+    if entry.resonators <= most or count >= len(entry.buses):
+        return entry
+    by_tile = sorted(entry.buses, key=lambda bus: bus.tile)
+    taken = np.linspace(0, len(by_tile) - 1, count).round().astype(int)
+    return replace(entry, buses=tuple(by_tile[n] for n in taken))
+
+
 def _largest_fill(planned: FrequencyPlan, entry: LayerPlan, fill: float = MOST_FILL) -> float:
     """Largest fill with the bus circuit's currents."""
-    profiles = [bus_profile(planned, bus.frequencies, len(bus.outputs), bus.below) for bus in entry.buses]
-    return largest_fill(entry, planned.device, fill, profiles)
+    powers = bus_powers(planned, entry)
+    alike = {id(power): 0.5 * planned.device.resistance * power for power in powers}
+    return largest_fill(entry, planned.device, fill, [alike[id(power)] for power in powers])
 
 
 def _rms(planned: FrequencyPlan, entry: LayerPlan, programmed: LayerProgram) -> float:
@@ -104,21 +120,25 @@ def _rms(planned: FrequencyPlan, entry: LayerPlan, programmed: LayerProgram) -> 
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2))) / largest
 
 
-def _point(planned: FrequencyPlan, tile: int) -> PlanPoint:
-    entry = planned.layers[0]
-    formula, coupled = (program(planned, method).layers[0] for method in COMPILED)
+def _point(planned: FrequencyPlan, tile: int, sample: int) -> PlanPoint:
+    whole, entry = planned.layers[0], _sampled(planned.layers[0], sample)
+    made = programs(replace(planned, layers=(entry,)))
+    formula, coupled = (made[method].layers[0] for method in COMPILED)
     done = calibrate_layer(planned, entry, coupled, linear, CalibrationOptions())
+    more = (whole.resonators / entry.resonators) ** 0.5  # of an error per weight of the whole layer
     return PlanPoint(
         entry.layer.name,
         tile,
-        entry.channels,
+        whole.channels,
         planned.device.damping,
-        len(entry.buses),
+        len(whole.buses),
         _largest_fill(planned, entry),
         _rms(planned, entry, formula),
-        done.rms_before,
-        done.rms_after,
-        source_power(entry, planned),
+        more * done.rms_before,
+        more * done.rms_after,
+        source_power(whole, planned),
+        whole.resonators,
+        entry.resonators,
     )
 
 
@@ -129,10 +149,12 @@ def trade_off(
     tiles: Sequence[int],
     dampings: Sequence[float],
     done: Done = nothing,
+    sample: int = SAMPLE,
 ) -> tuple[PlanPoint, ...]:
     """Points of every layer over tile sizes and dampings, all else as given; `done` is called after each.
 
-    A tile size that cuts a layer as a smaller one does already is left out. Raises InputError.
+    Fill and errors are of at most `sample` resonators of a layer. A tile size that cuts a layer as a smaller one does
+    already is left out. Raises InputError.
     """
     check_tone_power(given.device, given.plan.p_max)
     points = []
@@ -143,15 +165,15 @@ def trade_off(
                 planned = _planned(cnn, layer, given, replace(given.plan, tile=tile), damping)
                 if planned.layers[0].channels not in counts:
                     counts.add(planned.layers[0].channels)
-                    points.append(_point(planned, tile))
+                    points.append(_point(planned, tile, sample))
                 done()
     return tuple(points)
 
 
-def _fills(cnn: Cnn, layers: Sequence[str], parameters: Parameters, options: PlanOptions) -> float:
-    """Largest fill that all layers can hold."""
+def _fills(cnn: Cnn, layers: Sequence[str], parameters: Parameters, options: PlanOptions, sample: int) -> float:
+    """Largest fill that all layers can hold, or so many resonators of each."""
     planned = (_planned(cnn, layer, parameters, options, parameters.device.damping) for layer in layers)
-    return min(_largest_fill(frequency_plan, frequency_plan.layers[0]) for frequency_plan in planned)
+    return min(_largest_fill(each, _sampled(each.layers[0], sample)) for each in planned)
 
 
 def _worst_layer(cnn: Cnn, layers: Sequence[str], parameters: Parameters, options: PlanOptions) -> tuple[Remedy, ...]:
@@ -163,16 +185,18 @@ def _worst_layer(cnn: Cnn, layers: Sequence[str], parameters: Parameters, option
     return next((r for r in offered if r), ())
 
 
-def _layouts(cnn: Cnn, layers: Sequence[str], parameters: Parameters, tile: int) -> tuple[float, float, PlanOptions]:
+def _layouts(
+    cnn: Cnn, layers: Sequence[str], parameters: Parameters, tile: int, sample: int
+) -> tuple[float, float, PlanOptions]:
     """Largest fill with tiles of that size, as the channels stand and as they best stand; and the options for that.
 
     The channels stay as they are where another layout gains less than 2 %.
     """
     plain = best = replace(parameters.plan, tile=tile)
-    before = fill = _fills(cnn, layers, parameters, plain)
+    before = fill = _fills(cnn, layers, parameters, plain, sample)
     for changes in LAYOUTS if before < MOST_FILL else ():
         tried = replace(plain, **{name: max(value, getattr(plain, name)) for name, value in changes.items()})
-        reached = _fills(cnn, layers, parameters, tried)
+        reached = _fills(cnn, layers, parameters, tried, sample)
         if reached > GAIN * fill:
             best, fill = tried, reached
     return before, fill, best
@@ -192,8 +216,12 @@ def _settings(old: PlanOptions, new: PlanOptions) -> tuple[str, ...]:
     return tuple(f"plan.{n}={v / 1e9:.6g}GHz" if n == "f_max" else f"plan.{n}={v:g}" for n, v in changed)
 
 
-def advise(cnn: Cnn, given: Parameters, points: Sequence[PlanPoint], most_dbm: float = np.inf) -> Advice:
+def advise(
+    cnn: Cnn, given: Parameters, points: Sequence[PlanPoint], most_dbm: float = np.inf, sample: int = SAMPLE
+) -> Advice:
     """Tile, layout of the channels, f_max and fill to compile with, at the damping given.
+
+    Chosen by `sample` resonators of each layer at most; the fill that is advised, and whether it holds, are of all.
 
     The largest tile among `points`, with sources of at most `most_dbm`, whose chains all hold their weights at the
     plan's fill; where there is none, the one with the largest fill. Assigned inputs or wider ends where they raise the
@@ -204,7 +232,7 @@ def advise(cnn: Cnn, given: Parameters, points: Sequence[PlanPoint], most_dbm: f
     goal = 0.99 * given.plan.fill
     layouts = []
     for tile in tiles:
-        layouts.append(_layouts(cnn, layers, given, tile))
+        layouts.append(_layouts(cnn, layers, given, tile, sample))
         if layouts[-1][1] >= goal:
             break
     before, _, options = layouts[-1] if layouts[-1][1] >= goal else max(layouts, key=lambda layout: layout[1])
@@ -212,9 +240,14 @@ def advise(cnn: Cnn, given: Parameters, points: Sequence[PlanPoint], most_dbm: f
     full = max(planned, key=lambda p: p.layers[0].channels)
     bus = full.layers[0].buses[0]
     cleared, now, after = clear_band(full, len(bus.taps), len(bus.outputs))
-    moved = _fills(cnn, layers, given, cleared)
+    every = max(entry.resonators for entry in (p.layers[0] for p in planned))
+    moved = _fills(cnn, layers, given, cleared, every)
     if moved < goal <= layouts[-1][1]:
         cleared, after, moved = options, now, layouts[-1][1]
+        if every > sample:
+            moved = _fills(cnn, layers, given, cleared, every)
+    if every > sample:
+        before = _fills(cnn, layers, given, replace(given.plan, tile=options.tile), every)
     for frequency_plan in planned:
         check_source_power(frequency_plan, given.neuron.p1db)
     holds = moved >= goal

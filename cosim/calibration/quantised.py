@@ -16,12 +16,15 @@ from resonet.core.types import Array, Done, Ints, nothing
 from resonet.cosim.calibration.newton import calibrated_design
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import Engine, Response, layer_response
+from resonet.models.resonator.chain import Chains
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
+from resonet.netlist.programming.codes import TABLES, CodeLevels, Table, code_levels, with_tails
 from resonet.netlist.programming.dac import (
     GRIDS,
     Grid,
     Levels,
+    LevelSet,
     Part,
     Quantised,
     dac_levels,
@@ -42,6 +45,7 @@ __all__ = [
     "quantise_design",
     "quantise_layer",
     "quantised_weights",
+    "require_codes",
 ]
 
 Gain = Literal["fixed", "layer", "chain"]
@@ -61,13 +65,15 @@ class QuantisationOptions:
     grid: Grid = "ends"
     gain: Gain = "layer"  # what the readout trims: nothing, one gain a layer, or one a chain
     states: tuple[float, ...] = ()  # detunings in half-widths that a resonator has instead of a DAC's levels
+    table: Table = ""  # instead: a level for each code of the network's own weights; see netlist/programming/codes.py
     descent: bool = True  # False: every resonator at its nearest level
 
     def __post_init__(self) -> None:
         check(self, "quantise")
-        for name, value, possible in (("grid", self.grid, GRIDS), ("gain", self.gain, GAINS)):
+        given = (("grid", self.grid, GRIDS), ("gain", self.gain, GAINS), ("table", self.table, TABLES))
+        for name, value, possible in given:
             if value not in possible:
-                raise InputError(f"quantise.{name} = {value!r}: possible: {', '.join(possible)}")
+                raise InputError(f"quantise.{name} = {value!r}: possible: {', '.join(filter(None, possible))}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +81,21 @@ class QuantisedLayer:
     """Result for a layer; errors by the engine, as part of the layer's largest weight."""
 
     program: LayerProgram
-    index: tuple[Ints, ...]  # [chains, resonators] for each bus: level, 0 = lowest f_res
-    levels: int
+    index: tuple[Ints, ...]  # [chains, resonators] for each bus: level, 0 = lowest f_res, or lowest code
+    sets: tuple[LevelSet, ...]  # levels of each bus
     gain: Array  # [groups, outputs] of each neuron on top of the program's scale; 1 unless gain = "chain"
     rms_start: float  # of the program that was quantised
     rms_nearest: float
     rms: float
+    worst_neuron: int  # counted over the groups of the layer
+    neuron_error: float  # RMS of its weights as part of its own largest
+    tunings: int  # different f_res that the resonators are set to, counted on each channel of a bus
+    beyond: int  # weights whose code is more than a resonator can hold, of levels that are the network's codes
+
+    @property
+    def levels(self) -> int:
+        """How many levels its resonators have, at most."""
+        return max(one.count for one in self.sets)
 
     @property
     def layer(self) -> str:
@@ -93,8 +108,22 @@ def fabrication_offsets(bus: Bus, damping: float, spread: float, rng: np.random.
     return spread * damping * bus.frequencies * rng.standard_normal(bus.size) if spread else None
 
 
-def _levels(bus: Bus, damping: float, options: QuantisationOptions, rng: np.random.Generator) -> Levels:
+def _level_set(
+    plan: FrequencyPlan,
+    entry: LayerPlan,
+    bus: Bus,
+    unit: float,
+    chains: Chains,
+    f_res: Array,
+    options: QuantisationOptions,
+    rng: np.random.Generator,
+) -> LevelSet:
+    """Levels of the resonators of a bus."""
+    damping = plan.device.damping
     offset = fabrication_offsets(bus, damping, options.spread, rng)
+    if options.table:
+        codes = code_levels(entry, bus, unit, chains, f_res, offset)
+        return with_tails(codes, bus_weights(entry, bus) * unit, chains) if options.table == "channel" else codes
     if options.states:
         values = state_levels(bus.frequencies, damping, options.states)
     else:
@@ -121,9 +150,20 @@ def _parts(
     for bus, f_res, response in zip(entry.buses, start.f_res, responses, strict=True):
         owner = bus.group * outputs + bus.outputs if options.gain == "chain" else np.zeros_like(bus.outputs)
         chains = solver_chains(bus, plan.device, response.profile)
-        levels = _levels(bus, plan.device.damping, options, rng)
+        levels = _level_set(plan, entry, bus, unit, chains, f_res, options, rng)
         parts.append(Part(bus_weights(entry, bus) * unit, f_res, chains, levels, owner))
     return parts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """What levels give in the circuit; errors as in `QuantisedLayer`."""
+
+    program: LayerProgram
+    gain: Array
+    rms: float
+    worst_neuron: int
+    neuron_error: float
 
 
 def _measure(
@@ -133,21 +173,27 @@ def _measure(
     parts: Sequence[Part],
     quantised: Quantised,
     engine: Engine,
-) -> tuple[LayerProgram, Array, float]:
-    """Program of such levels, gain of every neuron, and RMS error by the engine."""
+) -> _Measured:
+    """Program of such levels, gain of every neuron, and errors by the engine."""
     shape = entry.layer.matrix.shape[:2]
     common = float(quantised.gain[0]) if quantised.gain.size == 1 else 1.0
     gain = np.ones(shape) if quantised.gain.size == 1 else quantised.gain.reshape(shape)
     f_res = tuple(part.levels.f_res(index) for part, index in zip(parts, quantised.index, strict=True))
-    squares, worst = 0.0, 0.0
+    squares, of_neurons, worst = 0.0, np.zeros(shape), 0.0
     responses = layer_response(plan, entry, f_res, engine)
     for part, bus, response in zip(parts, entry.buses, responses, strict=True):
         error = quantised.gain[part.owner, None] * response.values - part.target
         worst = max(worst, float(np.abs(error).max()))
-        squares += float(((error / own_scale(entry, bus)) ** 2).sum())
-    top = start.weight_scale / plan.device.sensitivity * float(np.abs(entry.layer.matrix).max()) or 1.0
+        part_squares = (error / own_scale(entry, bus)) ** 2
+        squares += float(part_squares.sum())
+        of_neurons[bus.group, bus.outputs] += part_squares.sum(1)
+    unit = start.weight_scale / plan.device.sensitivity
+    top = unit * float(np.abs(entry.layer.matrix).max()) or 1.0
+    own = unit * np.abs(entry.layer.matrix).max(2)
+    errors = np.sqrt(of_neurons / entry.layer.series) / np.where(own > 0, own, top)
     program = LayerProgram(entry.layer.name, start.weight_scale / common, f_res, worst / top)
-    return program, gain, float(np.sqrt(squares / entry.layer.matrix.size)) / top
+    rms = float(np.sqrt(squares / entry.layer.matrix.size)) / top
+    return _Measured(program, gain, rms, int(errors.argmax()), float(errors.max()))
 
 
 def quantise_layer(
@@ -159,7 +205,9 @@ def quantise_layer(
 ) -> QuantisedLayer:
     """A layer with every resonator at one of its levels, from a (calibrated) program without levels.
 
-    Never worse than the nearest levels, as the engine measures it. Raises InputError, EngineError.
+    Never worse than the nearest levels, as the engine measures it. With levels that are the network's own codes
+    (`options.table`) the nearest are each weight's own code; what lies on no grid keeps the f_res of `start`. Raises
+    InputError, EngineError.
     """
     options = options or QuantisationOptions()
     responses = layer_response(plan, entry, start.f_res, engine)
@@ -170,20 +218,46 @@ def quantise_layer(
         for r, part, bus in zip(responses, parts, entry.buses, strict=True)
     )
     first, best = quantise(parts, options.gain != "fixed", options.window, options.descent)
-    program, gain, rms_nearest = _measure(plan, entry, start, parts, first, engine)
-    chosen, rms = first, rms_nearest
+    nearest = found = _measure(plan, entry, start, parts, first, engine)
+    chosen = first
     if options.descent:
         measured = _measure(plan, entry, start, parts, best, engine)
-        if measured[2] < rms_nearest:
-            chosen, (program, gain, rms) = best, measured
+        if measured.rms < nearest.rms:
+            chosen, found = best, measured
     rms_start = float(np.sqrt(missed / entry.layer.matrix.size)) / top
-    count = parts[0].levels.values.shape[1]
-    return QuantisedLayer(program, chosen.index, count, gain, rms_start, rms_nearest, rms)
+    levels = tuple(part.levels for part in parts)
+    return QuantisedLayer(
+        found.program,
+        chosen.index,
+        levels,
+        found.gain,
+        rms_start,
+        nearest.rms,
+        found.rms,
+        found.worst_neuron,
+        found.neuron_error,
+        sum(_different(f_res) for f_res in found.program.f_res),
+        sum(one.beyond for one in levels if isinstance(one, CodeLevels)),
+    )
+
+
+def _different(f_res: Array) -> int:
+    """How many different f_res [chains, K] there are, counted on each channel; to 1e-12 of each."""
+    return sum(len(np.unique(np.round(column / column.max(), 12))) for column in f_res.T)
 
 
 def calibrated_programs(design: Design, engine: Engine) -> dict[str, LayerProgram]:
     """Calibrated program of every layer: the design's own, or one made now. Raises EngineError."""
     return {entry.layer: entry for entry in calibrated_design(design, engine).program("calibrated").layers}
+
+
+def require_codes(design: Design, options: QuantisationOptions) -> None:
+    """InputError where the levels should be codes of the network's weights, and none of its layers has any."""
+    if options.table and not any(entry.layer.grids for entry in design.plan.layers):
+        raise InputError(
+            f"{design.cnn.file}: no weights on a grid of codes; possible: a network trained with quantised weights, as "
+            "QuantizeLinear and DequantizeLinear, Quant or int8 operators hold them; or bits of a DAC"
+        )
 
 
 def quantise_design(
@@ -195,6 +269,7 @@ def quantise_design(
 ) -> dict[str, QuantisedLayer]:
     """Every layer of a design, by name; `start` are the programs to quantise (default: calibrated ones)."""
     design.require_bus("quantise")
+    require_codes(design, options or QuantisationOptions())
     start = start or calibrated_programs(design, engine)
     quantised = {}
     for entry in design.plan.layers:

@@ -16,7 +16,7 @@ from resonet.cosim.calibration.quantised import MOST_SPREAD
 from resonet.cosim.weights.engines import Engine, layer_response
 from resonet.cosim.weights.held import PositionWeights
 from resonet.models.resonator.linear import detuning_for_weight, resonance_for_detuning
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import bus_weights, largest_fill, layer_unit, own_scale, solver_chains
 from resonet.netlist.programming.sharing import (
     Colouring,
@@ -60,6 +60,8 @@ class SharedCalibration:
     rms_before: float  # with the currents that would be right without spread and loss
     rms: float
     worst: float
+    worst_neuron: int  # counted over the groups of the layer
+    neuron_error: float  # RMS over its weights at all positions, as part of its own largest
     weights: PositionWeights  # that the circuit holds
 
 
@@ -85,7 +87,28 @@ def _all_phases(entry: LayerPlan, colouring: Colouring) -> LayerPlan:
 def _nominal_x(target: Array, problem: SharedProblem) -> Array:
     """Tunings [unknowns] that hold the target without spread and loss; target [phases, kernels, K]."""
     start = detuning_for_weight(np.clip(problem.chains.signs * target, -1, 1))
-    return solve_shared(problem, start.ravel()).x
+    return solve_shared(problem, _mean(problem.unknown, start)).x
+
+
+def _mean(number: Ints, values: Array) -> Array:
+    """Mean of the values that have each number, 0 and up."""
+    return np.asarray(np.bincount(number.ravel(), values.ravel()) / np.bincount(number.ravel()))
+
+
+def _check_size(entry: LayerPlan, bus: Bus, positions: int, unknown: Ints) -> None:
+    """InputError where the chains of a bus at all positions, with their tunings [phases, kernels, K], are too many."""
+    kernels, size = bus.size
+    if positions * kernels * size**2 > MOST_ELEMENTS:
+        raise InputError(
+            f"layer {entry.layer.name}, bus {bus.name}: {positions} positions of {kernels} chains of {size}: too "
+            "large at once; possible: plan.fanout or plan.tile smaller"
+        )
+    lines = len(np.unique(unknown[:, 0]))  # of one neuron; where several inputs are added up they meet
+    if entry.layer.addends and positions * size * lines > MOST_ELEMENTS:
+        raise InputError(
+            f"layer {entry.layer.name}, bus {bus.name}: {lines:,} tunings of a neuron meet in {positions} positions: "
+            "too many at once; possible: plan.tile smaller"
+        )
 
 
 def _bus_problems(
@@ -103,14 +126,10 @@ def _bus_problems(
     problems = []
     for n, (bus, profile) in enumerate(zip(entry.buses, profiles, strict=True)):
         kernels, size = bus.size
-        if positions * kernels * size**2 > MOST_ELEMENTS:
-            raise InputError(
-                f"layer {entry.layer.name}, bus {bus.name}: {positions} positions of {kernels} chains of {size}: too "
-                "large at once; possible: plan.fanout or plan.tile smaller"
-            )
         target = np.stack([bus_weights(entry, _phase_entry(entry, t).buses[n]) * unit for t in colouring.taps])
         phases = len(target)
-        unknown = np.arange(target.size).reshape(target.shape)
+        unknown = colouring.kinds(bus.taps, kernels)
+        _check_size(entry, bus, positions, unknown)
         offset, lever = rng.standard_normal((2, positions * kernels, size))
         if plan.device.damping * (1 + options.spread * float(np.abs(offset).max())) > 0.5:
             raise InputError(
@@ -143,8 +162,7 @@ def _solve(bus: _Bus) -> Shared:
     """Tunings from the mean of what each resonator needs; never worse than the nominal ones."""
     problem = bus.problem
     needed = (bus.nominal[problem.unknown] + problem.offset) / problem.lever
-    number = problem.unknown.ravel()
-    solution = solve_shared(problem, np.bincount(number, needed.ravel()) / np.bincount(number))
+    solution = solve_shared(problem, _mean(problem.unknown, needed))
     answers, _ = shared_response(problem, bus.nominal)
     worse = float(((answers - problem.target) ** 2).sum()) < float(solution.squares.sum())
     return solve_shared(problem, bus.nominal) if worse else solution
@@ -201,16 +219,22 @@ def calibrate_shared(
     before = _measure(plan, entry, colouring, buses, [bus.nominal for bus in buses], unit, engine)
     weights = _measure(plan, entry, colouring, buses, [solution.x for solution in solved], unit, engine)
     error, error_before = ((w - entry.layer.matrix[:, None]) / largest for w in (weights, before))
+    resonators = int(entry.layer.wired.sum()) * len(colouring.phase)  # off a diagonal there are none, and no errors
+    own = np.abs(entry.layer.matrix).max(2).ravel() / largest
+    of_neurons = np.sqrt((error**2).sum((1, 3)).ravel() / (entry.layer.series * len(colouring.phase)))
+    of_neurons = of_neurons / np.where(own > 0, own, 1)
     return SharedCalibration(
         entry.layer.name,
         len(colouring.phase),
         len(colouring.taps),
-        entry.layer.matrix.size * len(colouring.phase),
+        resonators,
         sum(bus.nominal.size for bus in buses),
         sum(solution.components for solution in solved),
         fill,
-        float(np.sqrt(np.mean(error_before**2))),
-        float(np.sqrt(np.mean(error**2))),
+        float(np.sqrt((error_before**2).sum() / resonators)),
+        float(np.sqrt((error**2).sum() / resonators)),
         float(np.abs(error).max()),
+        int(of_neurons.argmax()),
+        float(of_neurons.max()),
         PositionWeights(layer=entry.layer.name, values=weights, trained=entry.layer.matrix[:, None]),
     )

@@ -40,7 +40,7 @@ class StageEnergy:
     neurons: int  # oscillators: one for each stage that a neuron feeds
     resonators: float
     sources: float  # available from the sources of the tones into the stage, `resonators` included
-    pixels: float  # of that, from the sources of pixels, with those of padding beside them
+    pixels: float  # of that, from sources that no neuron feeds: of pixels, and of padding that stands in for an offset
     drive: float  # of its neurons, dissipation in the oscillators included
     oscillators: float  # of that, in the oscillators themselves
     read: float
@@ -84,7 +84,7 @@ class Energy:
 
     @property
     def total(self) -> float:
-        """All that is drawn: the pixels' sources, and the supplies of all neurons."""
+        """All that is drawn: sources of pixels and padding, and the supplies of all neurons."""
         return sum(s.pixels for s in self.stages) + sum(s.neuron_total for s in self.stages)
 
 
@@ -105,7 +105,7 @@ def _source_power(levels: Levels, number: int, tones: Array) -> tuple[Array, Arr
     offset, full_scale = levels.parallel.scale(number)
     dark = (paths.emf[paths.tone == -1] ** 2).sum() * offset / full_scale
     pixels = sum(len(feed.values) for feed in levels.parallel.stages[number].feeds if feed.source == IMAGE)
-    own = tones[:, :pixels] @ paths.source[:pixels] ** 2 + dark if pixels else np.zeros(len(tones))
+    own = tones[:, :pixels] @ paths.source[:pixels] ** 2 + dark
     return np.asarray((tones @ paths.source**2 + dark) / (8 * z0)), np.asarray(own / (8 * z0))
 
 

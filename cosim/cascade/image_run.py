@@ -20,7 +20,7 @@ from resonet.cosim.calibration.newton import calibrated_design
 from resonet.cosim.cascade.energy_budget import Energy, energy
 from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
 from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
-from resonet.cosim.cascade.settle import StageSettling, settling, settling_time, time_constants
+from resonet.cosim.cascade.settle import DARK, StageSettling, settling, settling_time, time_constants
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, trained_stages
 from resonet.cosim.fixed_step.transients import TransientEngine
@@ -214,7 +214,7 @@ def _envelope(hardware: Hardware, image: Array, stop: float, step: float, done: 
 
 
 def _resolved(
-    hardware: Hardware, image: Array, run: EnvelopeRun, stop: float, step: float
+    hardware: Hardware, image: Array, run: EnvelopeRun, stop: float, step: float, scales: Array
 ) -> tuple[EnvelopeRun, float]:
     """The run that settling times and energy are read from, and its step.
 
@@ -227,9 +227,10 @@ def _resolved(
     if short < stop and fine < step:
         again = envelope(levels, image, short, fine)
         ends = [(trace.sums[-1], long.sums[-1]) for trace, long in zip(again.stages, run.stages, strict=True)]
-        if all(np.abs(a - b).max() <= PART * np.abs(b).max() for a, b in ends):
+        sizes = [max(np.abs(b).max(), DARK * scale) for (_, b), scale in zip(ends, scales, strict=True)]
+        if all(np.abs(a - b).max() <= PART * size for (a, b), size in zip(ends, sizes, strict=True)):
             run, step = again, fine
-    latency = settling_time(run.time, run.stages[-1].sums, PART).max()
+    latency = settling_time(run.time, run.stages[-1].sums, PART, DARK * scales[-1]).max()
     if latency and latency < FEWEST_STEPS * step:
         text = (
             f"settling, latency and energy are read in steps of {step:.3g} s, few until the logits settle; "
@@ -276,7 +277,7 @@ def run_image(
     network, image = hardware.design.network, np.asarray(images[number], float)
     sums = tuple(stage.sums[0] for stage in trained_stages(network, image[None]))
     batch = trained_stages(network, images[:SCALE_IMAGES])
-    scales = [max(np.abs(a.sums).max(), np.abs(b).max()) or 1.0 for a, b in zip(batch, sums, strict=True)]
+    scales = np.array([max(np.abs(a.sums).max(), np.abs(b).max()) or 1.0 for a, b in zip(batch, sums, strict=True)])
     stop = options.stop or default_stop(levels)
     step = _step(stop, hardware.design.resonators)
     answers: dict[RunEngine, Answer] = {}
@@ -287,15 +288,14 @@ def run_image(
         done()
     if "envelope" in options.engines:
         answers["envelope"], traces = _envelope(hardware, image, stop, step, done)
-        traces, step = _resolved(hardware, image, traces, stop, step)
+        traces, step = _resolved(hardware, image, traces, stop, step, scales)
         done()
     for engine in options.engines:
         if engine in IN_TIME:
             answer, run = _transient(hardware, image, stop, options, name, folder, IN_TIME[engine])
             answers[engine], transient = answer, run if engine == "transient" or transient is None else transient
             done()
-    settled = tuple(settling(levels, traces)) if traces else ()
+    settled = tuple(settling(levels, traces, PART, scales)) if traces else ()
     drawn = energy(levels, traces, image, _settled(network, settled)) if traces else None
     software = Answer(sums, network.logits(sums), ranked=hardware.cnn.ranked)
-    shown = np.array(scales, float)
-    return ImageRun(hardware, image, software, answers, shown, stop, step, traces, transient, settled, drawn)
+    return ImageRun(hardware, image, software, answers, scales, stop, step, traces, transient, settled, drawn)

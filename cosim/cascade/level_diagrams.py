@@ -43,6 +43,7 @@ MUCH_CLIPPED = 0.01  # share of activations
 MUCH_NOISE = 0.1  # of full scale, rms
 LINEAR = 1.01  # of p_max: the scales just hold the calibration batch, and the circuit's errors come on top
 MOST_IMAGES = 200
+SILENT = 1e-9  # of a layer's full scale: neurons below have none, but rounding
 WHICH = ("largest", "median", "smallest")
 
 
@@ -92,6 +93,8 @@ class LayerLevels:
     clipped: float  # share of activations beyond the clamp
     p1db: float  # dB from the largest amplifier output to 1 dB compression
     amplifier_noise: float  # W at the amplifiers' outputs in a linewidth, the largest
+    worst_neuron: int  # with the least full scale above zero, counted over the groups: where the noise counts most
+    worst_full_scale: float  # V, of that neuron at all its positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +123,14 @@ def _per_part(levels: Levels, number: int) -> Array:
     return watts
 
 
-def _chosen(tones: Array, live: Bools) -> list[tuple[int, int]]:
+def _chosen(layer: str, tones: Array, live: Bools) -> list[tuple[int, int]]:
     """Image and tone of the largest, the median and the smallest non-zero one of [n, tones]."""
     rows, columns = np.nonzero((tones > 0) & live)
     if not len(rows):
-        raise InputError("no tone above zero in the whole batch; possible: images that are not black")
+        raise InputError(
+            f"layer {layer}: no tone above zero in the whole batch; possible: images that are not black, a network in "
+            "which something gets that far"
+        )
     order = np.argsort(tones[rows, columns], kind="stable")
     picked = order[[-1, len(order) // 2, 0]]
     return [(int(rows[i]), int(columns[i])) for i in picked]
@@ -227,7 +233,20 @@ def _layer(
         driven.clipped,
         driven.p1db,
         driven.amplifier_noise,
+        *_worst(levels, number, trimmed),
     )
+
+
+def _worst(levels: Levels, number: int, trimmed: Array) -> tuple[int, float]:
+    """Neuron of a stage's layer with the least full scale above zero, and that, V; `trimmed` [n, neurons] in V."""
+    stage = levels.parallel.stages[number]
+    group, output = np.divmod(stage.first, stage.layer.outputs)
+    channel = group // stage.layer.positions * stage.layer.outputs + output
+    scale = np.zeros(len(stage.layer.weight))
+    np.maximum.at(scale, channel, np.abs(trimmed).max(0))
+    live = scale > SILENT * scale.max()
+    worst = int(np.where(live, scale, np.inf).argmin()) if live.any() else 0
+    return worst, float(scale[worst])
 
 
 def _amplifier_noise(levels: Levels, link: LinkLevels) -> float:
@@ -266,7 +285,8 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
     shown, layers = [], []
     for number, tones in enumerate(parts):
         per_part = _per_part(levels, number)
-        for which, at in zip(WHICH, _chosen(tones, levels.stages[number].paths.ways > 0), strict=True):
+        name, live = levels.parallel.stages[number].layer.name, levels.stages[number].paths.ways > 0
+        for which, at in zip(WHICH, _chosen(name, tones, live), strict=True):
             tone_level = _tone(levels, number, which, at, float(tones[at]), per_part)
             neuron = _neuron(levels, number, at[1], [voltages[at[0]] for voltages in volts])
             shown.append(replace(tone_level, neuron=neuron))

@@ -18,7 +18,17 @@ from resonet.cosim.cascade.envelopes import EnvelopeRun, low_pass
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels
 
-__all__ = ["StageSettling", "TimeConstants", "predicted_settling", "settling", "settling_time", "time_constants"]
+__all__ = [
+    "DARK",
+    "StageSettling",
+    "TimeConstants",
+    "predicted_settling",
+    "settling",
+    "settling_time",
+    "time_constants",
+]
+
+DARK = 0.01  # of full scale: below it a stage has nothing to tell of this image
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +58,12 @@ class StageSettling:
     constants: TimeConstants
 
 
-def settling_time(time: Array, traces: Array, part: float) -> Array:
-    """Time [...] after which traces [times, ...] stay within part * (largest end value) of where they end."""
-    band = part * float(np.abs(traces[-1]).max())
+def settling_time(time: Array, traces: Array, part: float, least: float = 0.0) -> Array:
+    """Time [...] after which traces [times, ...] stay within part * (largest end value) of where they end.
+
+    Of end values below `least`, within part * least: what ends in nothing is never within a part of that.
+    """
+    band = part * max(float(np.abs(traces[-1]).max()), least)
     outside = np.abs(traces - traces[-1]) > band
     last = len(time) - 1 - outside[::-1].argmax(0)
     return np.asarray(np.where(outside.any(0), time[np.minimum(last + 1, len(time) - 1)], time[0]))
@@ -101,13 +114,20 @@ def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9
     return np.array(settled)
 
 
-def settling(levels: Levels, run: EnvelopeRun, part: float = 0.01) -> list[StageSettling]:
-    """Settling of every stage to `part` of its largest value."""
+def settling(
+    levels: Levels, run: EnvelopeRun, part: float = 0.01, full_scales: Array | None = None
+) -> list[StageSettling]:
+    """Settling of every stage to `part` of its largest value, which counts as `DARK` of full scale where it is less.
+
+    `full_scales` [stages] of the sums, 0 where not given; of the outputs they are the levels' own.
+    """
+    sums = np.zeros(len(run.stages)) if full_scales is None else full_scales
+    outputs = [max((link.full_scale for link in stage.links), default=0.0) for stage in levels.stages]
     return [
         StageSettling(
             levels.parallel.stages[n].layer.name,
-            float(settling_time(run.time, trace.sums, part).max()),
-            float(settling_time(run.time, trace.outputs, part).max()),
+            float(settling_time(run.time, trace.sums, part, DARK * float(sums[n])).max()),
+            float(settling_time(run.time, trace.outputs, part, DARK * outputs[n]).max()),
             time_constants(levels, n),
         )
         for n, trace in enumerate(run.stages)

@@ -19,7 +19,7 @@ from resonet.cosim.fixed_step.transients import TransientEngine, read_transient
 from resonet.cosim.ngspice.kept_step import MOST_STEPS, check_points
 from resonet.netlist.cascade.deck import Timing, cascade_deck, shown
 from resonet.netlist.cascade.levels import Levels, sums_of
-from resonet.netlist.design.folder import write_deck
+from resonet.netlist.design.decks import write_deck
 
 __all__ = ["CascadeTransient", "cascade_timing", "run_cascade", "trace_difference"]
 

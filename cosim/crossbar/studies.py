@@ -9,7 +9,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.crossbar.crossbar import CrossbarProgram, CrossbarWeights, crossbar_weights, noisy
-from resonet.cosim.weights.inference import forward
+from resonet.cosim.weights.inference import circuit_logits
 from resonet.models.circuit.crossbar import CrossbarArray, Unselected
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.forward import classes
@@ -87,8 +87,8 @@ def crossbar_point(
         known[key] = {layer: crossbar_weights(design, layer, array, program) for layer in layers}
     share = None
     if images is not None:
-        logits = forward(design, noisy(known[key], array.read_noise), images.images)
-        share = float(np.mean(classes(logits, design.cnn.ranked) == images.labels))
+        logits = circuit_logits(design, noisy(known[key], array.read_noise), images.images)
+        share = float(np.mean(classes(logits.values, design.cnn.ranked) == images.labels))
     return CrossbarPoint(axis, value, (program, array.unselected), known[key], share)
 
 

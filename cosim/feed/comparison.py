@@ -13,9 +13,9 @@ from resonet.cosim.strip.layer import strip_weights
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell
 from resonet.netlist.design.design import Design
-from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.programming.methods import Method
 
@@ -47,7 +47,7 @@ def compare_layer(design: Design, laid: LaidOut, images: ImageSet, done: Done = 
     bus = calibrated_design(design.on_buses())
     names = [entry.layer.name for entry in bus.plan.layers]
     effective = {name: effective_weights(bus, name, "calibrated", engine=linear) for name in names}
-    software = propagate(bus.cnn, images.images)
+    software = SoftwareLogits(bus.cnn, images.images)
     on_buses = accuracy(bus, effective, images, software=software)
     shares = {"software": on_buses.software, "RF bus, calibrated": on_buses.circuit}
     done()

@@ -1,6 +1,5 @@
 """What a sweep varies: axes from text such as "device.damping=0.005:0.02:8", and the points that they span."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -11,12 +10,22 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.numbers import mixed_units, read_list, read_whole
 from resonet.core.parameters import check, describe, parameter, parse, shown
+from resonet.core.types import Array, Ints
 from resonet.cosim.calibration.quantised import MOST_SPREAD
 from resonet.netlist.design.parameters import SECTIONS, TABLES, Parameters
 
-__all__ = ["Axis", "Spread", "at_point", "axis_names", "parse_axis", "sweep_points"]
+__all__ = [
+    "Axis",
+    "Spread",
+    "at_point",
+    "axis_names",
+    "axis_point",
+    "axis_values",
+    "count_points",
+    "parse_axis",
+]
 
-MOST_POINTS = 100_000
+MOST_POINTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,8 @@ def parse_axis(text: str) -> Axis:
     return Axis(name, tuple(_value(value, spec, section) for value in values))
 
 
-def sweep_points(axes: Sequence[Axis], together: bool = False) -> list[dict[str, float | int]]:
-    """Points, each {name: value}: every combination, the last axis fastest; or the axes `together`, value by value.
+def count_points(axes: Sequence[Axis], together: bool = False) -> int:
+    """How many points axes span: every combination; or the axes `together`, value by value.
 
     Raises InputError for axes of unequal length that should go together, two of one name, or too many points.
     """
@@ -127,9 +136,26 @@ def sweep_points(axes: Sequence[Axis], together: bool = False) -> list[dict[str,
     count = lengths[0] if together else math.prod(lengths)
     if count > MOST_POINTS:
         raise InputError(f"{count:,} points; possible: {MOST_POINTS:,}")
-    values = [axis.values for axis in axes]
-    rows = zip(*values, strict=True) if together else itertools.product(*values)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return count
+
+
+def _places(axes: Sequence[Axis], together: bool, numbers: Ints) -> list[Ints]:
+    """Which value of each axis the points of some numbers have; the last axis goes fastest."""
+    if together:
+        return [numbers] * len(axes)
+    return [np.asarray(at) for at in np.unravel_index(numbers, [len(axis.values) for axis in axes])]
+
+
+def axis_values(axes: Sequence[Axis], together: bool, numbers: Ints) -> dict[str, Array]:
+    """Values [points] of each axis at the points of some numbers."""
+    places = _places(axes, together, numbers)
+    return {axis.name: np.asarray(axis.values)[at] for axis, at in zip(axes, places, strict=True)}
+
+
+def axis_point(axes: Sequence[Axis], together: bool, number: int) -> dict[str, float | int]:
+    """One point: {name: value}."""
+    places = _places(axes, together, np.array([number]))
+    return {axis.name: axis.values[at[0]] for axis, at in zip(axes, places, strict=True)}
 
 
 def at_point(given: Parameters, spread: Spread, point: dict[str, float | int]) -> tuple[Parameters, Spread]:

@@ -1,16 +1,19 @@
-"""Points of a sweep on a dask cluster. Nobody waits for ever for a scheduler or for workers that are gone."""
+"""Points of a sweep on a dask cluster. Nobody waits for ever for a scheduler or for workers that are gone.
+
+What computes the points goes to each worker once, also to one that comes later; a task names it.
+"""
 
 import asyncio
 import contextlib
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
 from resonet.core.errors import EngineError, InputError
-from resonet.core.types import Done
+from resonet.core.heap import keep_memory
+from resonet.cosim.sweep.workers import Work, Workers, hold_work
 
 __all__ = ["open_cluster"]
 
@@ -94,9 +97,25 @@ def _silent() -> Iterator[None]:
             logger.setLevel(level)
 
 
+class _Told:
+    """Plugin that tells a worker what computes the points of a name."""
+
+    def __init__(self, name: str, work: Work) -> None:
+        self.name, self.work = name, work
+
+    def setup(self, worker: object) -> None:
+        """The worker is there."""
+        keep_memory()
+        hold_work(self.name, self.work)
+
+    def teardown(self, worker: object) -> None:
+        """The sweep is over."""
+        hold_work(self.name, None)
+
+
 @contextmanager
-def open_cluster(address: str) -> Iterator[tuple[Executor, int, Done]]:
-    """Executor on a dask cluster, how many points it should hold, and what raises where nobody computes any more.
+def open_cluster(address: str, name: str, work: Work) -> Iterator[Workers]:
+    """Workers of a dask cluster that know `work` by its name.
 
     Raises InputError without dask, EngineError where no scheduler with workers answers.
     """
@@ -113,9 +132,27 @@ def open_cluster(address: str) -> Iterator[tuple[Executor, int, Done]]:
             raise EngineError(f"no dask scheduler answers at {address[:80]} ({_line(error)})") from None
         executor = client.get_executor(pure=False)
         try:
-            yield executor, 2 * threads, _Watch(address).check
+            _tell(client, dask, name, work, address)
+            yield Workers(executor, name, 2 * threads, _Watch(address).check, lump=True)
         finally:
+            with contextlib.suppress(Exception):
+                client.unregister_worker_plugin(name)
             with contextlib.suppress(Exception):
                 executor.shutdown(wait=False)
             with contextlib.suppress(Exception):
                 client.close(timeout=2)
+
+
+def _tell(client: Any, dask: Any, name: str, work: Work, address: str) -> None:
+    """Every worker knows the work, and every one that comes. Raises EngineError."""
+
+    class Plugin(_Told, dask.WorkerPlugin):  # type: ignore[misc]
+        """As dask wants it."""
+
+    try:
+        client.register_plugin(Plugin(name, work), name=name)
+    except Exception as error:  # such as a worker without this package
+        raise EngineError(
+            f"the workers of the dask scheduler at {address[:80]} cannot take the sweep ({_line(error)}); "
+            "possible: the same resonet there"
+        ) from None

@@ -1,6 +1,7 @@
 """Journal of a sweep: a line as each point begins and ends, so that a run that was killed goes on where it was.
 
 The first line says what is computed. A line that was cut off in the middle is dropped; a number comes back bit by bit.
+Each line ends with a hash of itself, as it stands there, so that a million of them are read in a minute.
 """
 
 import hashlib
@@ -8,27 +9,28 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from resonet.core.errors import InputError
-from resonet.core.files import read_bytes, read_json
+from resonet.core.files import read_json
 from resonet.core.validity import warn
+from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.points import Outcome
 
 __all__ = ["Journal", "open_journal", "read_journal", "sealed_line"]
 
 
-MOST_BYTES = 100_000_000  # 100,000 points of a kilobyte
+MOST_LINE = 32_000_000  # bytes: the first line names the values of every axis
+SEAL = b', "seal": "'  # before the hash of what stands before it
 KINDS = {"values": dict | None, "error": str, "final": bool, "seconds": int | float, "process": str}  # of an outcome
 
 
 class Journal:
     """Outcomes by point number, and the file that they are written to as they come."""
 
-    def __init__(self, file: TextIO, outcomes: dict[int, Outcome]) -> None:
+    def __init__(self, file: TextIO, outcomes: Outcomes) -> None:
         self.outcomes = outcomes
         self._file = file
 
@@ -42,64 +44,89 @@ class Journal:
 
     def end(self, point: int, outcome: Outcome) -> None:
         """A point is done."""
-        self._write(end=point, **asdict(outcome))
+        names = Outcome.__dataclass_fields__
+        self._write(end=point, **{name: getattr(outcome, name) for name in names})
         self.outcomes[point] = outcome
 
 
-def _seal(table: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
+def _hash(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()
 
 
 def sealed_line(table: dict[str, Any]) -> str:
-    """A line of a journal, with a hash of itself."""
-    return json.dumps(table | {"seal": _seal(table)}) + "\n"
+    """A line of a journal, with a hash of what stands before it."""
+    text = json.dumps(table).encode()[:-1]
+    return (text + SEAL + _hash(text)).decode() + '"}\n'
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _table(line: bytes) -> dict[str, Any]:
+    """What a whole line holds; ValueError for one that is not as it was written."""
+    text, mark, rest = line.rpartition(SEAL)
+    if not mark or rest != _hash(text) + b'"}\n':
+        raise ValueError("edited")
+    table = read_json(text + b"}", MOST_LINE)
+    if not isinstance(table, dict):
+        raise ValueError("no table")
+    return table
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Whole lines of a journal that are as they were written; a warning of validity where some are not."""
-    found, broken = [], 0
-    content = read_bytes(path, MOST_BYTES)
-    for line in content[: content.rfind(b"\n") + 1].split(b"\n"):  # what a kill cut off is no line
-        try:
-            table = read_json(line)
-            if table.pop("seal") != _seal(table):
-                raise ValueError("edited")
-            found.append(table)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            broken += bool(line)
+    broken = 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(MOST_LINE):
+                try:
+                    table = _table(line)
+                except ValueError:
+                    broken += line.endswith(b"\n") and line != b"\n"  # what a kill cut off is no line
+                    continue
+                yield table
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     if broken:
         text = f"{path}: {broken} damaged or edited lines are not used: their points are computed anew"
         warn("damaged-result", text, broken, 0, "lines")
-    return found
 
 
-def read_journal(path: Path) -> tuple[dict[str, Any], dict[int, Outcome]]:
+def _outcome(line: dict[str, Any]) -> tuple[int, Outcome]:
+    """Point and outcome of the line of one that is done. Raises KeyError, ValueError for what is none."""
+    outcome = Outcome(**{name: line[name] for name in Outcome.__dataclass_fields__})
+    if type(line["end"]) is not int or not all(isinstance(getattr(outcome, n), k) for n, k in KINDS.items()):
+        raise ValueError("values of other types")
+    if not (outcome.error + outcome.process).isprintable():
+        raise ValueError("control characters")
+    return line["end"], outcome
+
+
+def read_journal(path: Path) -> tuple[dict[str, Any], Outcomes]:
     """What a sweep computes, and the outcomes so far that are final; InputError for what is no journal."""
+    outcomes = Outcomes()
     try:
-        head, *lines = _lines(path)
-        outcomes = {}
+        lines = _lines(path)
+        head = next(lines, {})["sweep"]
+        if not json.dumps(head).isprintable():
+            raise ValueError("control characters")
         for line in lines:
             if "end" in line:
-                outcome = Outcome(**{name: line[name] for name in Outcome.__dataclass_fields__})
-                if type(line["end"]) is not int or not all(
-                    isinstance(getattr(outcome, n), k) for n, k in KINDS.items()
-                ):
-                    raise ValueError("values of other types")
-                outcomes[line["end"]] = outcome
-        texts = [outcome.error + outcome.process for outcome in outcomes.values()] + [json.dumps(head)]
-        if not all(text.isprintable() for text in texts):
-            raise ValueError("control characters")
-        return head["sweep"], {point: outcome for point, outcome in outcomes.items() if outcome.final}
+                point, outcome = _outcome(line)
+                outcomes[point] = outcome
+                if not outcome.final:
+                    del outcomes[point]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no journal of a sweep ({error!r:.80}); possible: delete it") from None
+    return head, outcomes
 
 
 def _mend(path: Path) -> None:
     """Take off the last line if a kill cut it short."""
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(size - MOST_LINE, 0))
+        tail = file.read()
+    whole = tail.rfind(b"\n") + 1
+    if whole < len(tail):
+        os.truncate(path, size - len(tail) + whole)
 
 
 @contextmanager
@@ -109,7 +136,7 @@ def open_journal(path: Path, sweep: dict[str, Any]) -> Iterator[Journal]:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        outcomes: dict[int, Outcome] = {}
+        outcomes = Outcomes()
         if path.is_file():
             _mend(path)
             try:

@@ -1,7 +1,9 @@
 """Points of a sweep on any executor: in this process, in processes of this machine, or on a dask cluster.
 
 All three are one code path on the interface of `concurrent.futures`, and give the same numbers: a point is computed by
-one thread, whoever computes it. What a point returns is JSON, so that a journal can keep it bit by bit.
+one thread, whoever computes it. What a point returns is JSON, so that a journal can keep it bit by bit. What computes
+the points goes to each process once; a task carries its name and the numbers of the points, several where they are
+short.
 """
 
 import functools
@@ -12,24 +14,25 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from multiprocessing import forkserver, resource_tracker
-from typing import Any, TypeVar
+from typing import Any
 
 from resonet.core.errors import EngineError, InputError
+from resonet.core.heap import keep_memory
 from resonet.core.signals import heed_signals_in_worker, shielded
-from resonet.core.types import Done, nothing
+from resonet.cosim.sweep.workers import Work, Workers, held_work, hold_work
 
-__all__ = ["Outcome", "open_executor", "run_points"]
+__all__ = ["Outcome", "open_workers", "run_points"]
 
-Item = TypeVar("Item")
-Value = TypeVar("Value")
 LOOK = 1.0  # s between two looks at whether anybody still computes
 SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # what multiprocessing puts behind the temporary folder
+TASK = 0.1  # s that a task of short points should take: what a cluster spends on a task is a few milliseconds
+MOST_IN_TASK = 100  # points: no more are lost with a worker
 LONGEST_SOCKET = 103  # bytes of a socket's path: 103 on macOS, 107 on Linux
 
 
@@ -47,9 +50,9 @@ class Outcome:
 class _Here(Executor):
     """Executor that computes at once, in this thread."""
 
-    def submit(self, fn: Callable[..., Value], /, *args: Any, **kwargs: Any) -> "Future[Value]":
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Result of the call, as a future that is done."""
-        future: Future[Value] = Future()
+        future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:
@@ -65,8 +68,10 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-def _start_worker() -> None:
+def _start_worker(name: str, work: Work) -> None:
     """A worker whose parent was killed ends too; signals end it in order."""
+    keep_memory()
+    hold_work(name, work)
     heed_signals_in_worker()
     parent = multiprocessing.parent_process()
 
@@ -83,9 +88,8 @@ def _line(error: BaseException) -> str:
     return text if isinstance(error, InputError | EngineError) else f"{type(error).__name__}: {text}"
 
 
-def _guarded(work: Callable[[Item], dict[str, Any]], point: Item) -> Outcome:
+def _guarded(work: Work, point: int) -> Outcome:
     """Compute one point, wherever this runs; what it raises is part of the outcome."""
-    _one_thread()
     begin, process = time.perf_counter(), f"{platform.node()}:{os.getpid()}"
     try:
         values = work(point)
@@ -98,6 +102,16 @@ def _guarded(work: Callable[[Item], dict[str, Any]], point: Item) -> Outcome:
             process,
         )
     return Outcome(values, "", True, time.perf_counter() - begin, process)
+
+
+def _task(name: str, points: Sequence[int]) -> list[Outcome]:
+    """Outcomes of some points, by the work that this process holds."""
+    _one_thread()
+    work = held_work(name)
+    if work is None:
+        error = "this worker was not told what to compute (it came while the sweep was starting)"
+        return [Outcome(None, error, False, 0.0, f"{platform.node()}:{os.getpid()}") for _ in points]
+    return [_guarded(work, point) for point in points]
 
 
 def _context() -> Any:
@@ -121,68 +135,89 @@ def _context() -> Any:
 
 
 @contextmanager
-def open_executor(jobs: int | None = None, scheduler: str | None = None) -> Iterator[tuple[Executor, int, Done]]:
-    """Executor, how many points it should hold at once, and what says that nobody computes them any more.
+def open_workers(work: Work, jobs: int | None = None, scheduler: str | None = None) -> Iterator[Workers]:
+    """Workers that compute points with `work`, which can be pickled unless this process is the only one.
 
     `scheduler` is the address of a dask scheduler; else `jobs` processes of this machine (default: one a core), where 1
     is this process itself. Raises InputError without dask, EngineError where no scheduler answers.
     """
-    jobs = jobs or os.cpu_count() or 1
+    jobs, name = jobs or os.cpu_count() or 1, f"resonet-{uuid.uuid4().hex}"
     if scheduler is not None:
         from resonet.cosim.sweep.cluster import open_cluster
 
-        with open_cluster(scheduler) as found:
+        with open_cluster(scheduler, name, work) as found:
             yield found
     elif jobs == 1:
         from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(1):
-            yield _Here(), 1, nothing
+        hold_work(name, work)
+        try:
+            with threadpool_limits(1):
+                yield Workers(_Here(), name, 1)
+        finally:
+            hold_work(name, None)
     else:
-        with ProcessPoolExecutor(jobs, _context(), _start_worker) as executor:
-            yield executor, jobs, nothing
+        with ProcessPoolExecutor(jobs, _context(), _start_worker, (name, work)) as executor:
+            yield Workers(executor, name, jobs)
 
 
-def _outcome(future: "Future[Outcome]") -> Outcome:
-    """Outcome of a point; BrokenExecutor where the pool is lost, and with it the others' outcomes."""
+def _outcomes(future: "Future[list[Outcome]]", count: int) -> list[Outcome]:
+    """Outcomes of a task; BrokenExecutor where the pool is lost, and with it the others' outcomes."""
     try:
         return future.result()
     except BrokenExecutor:
         raise
     except Exception as error:  # the cluster gave it up, such as after several workers died of it
-        return Outcome(None, _line(error), False, 0.0, "")
+        return [Outcome(None, _line(error), False, 0.0, "")] * count
+
+
+class _Lumps:
+    """How many points go out in a task: as many as take TASK at the pace of the last ones, and leave some for all."""
+
+    def __init__(self, workers: Workers) -> None:
+        self.most, self.width, self.pace = MOST_IN_TASK if workers.lump else 1, workers.width, TASK
+
+    def heed(self, outcomes: Sequence[Outcome]) -> None:
+        """What the last points took."""
+        self.pace += 0.3 * (sum(outcome.seconds for outcome in outcomes) / len(outcomes) - self.pace)
+
+    def size(self, left: int) -> int:
+        """Points in the next task, where so many are still to be handed out."""
+        return max(min(self.most, int(TASK / max(self.pace, 1e-6)), left // (2 * self.width)), 1)
 
 
 def run_points(
-    points: Iterable[Item],
-    work: Callable[[Item], dict[str, Any]],
-    executor: Executor,
-    width: int = 1,
-    begun: Callable[[Item], None] = lambda point: None,
-    ended: Callable[[Item, Outcome], None] = lambda point, outcome: None,
-    check: Done = nothing,
+    points: Iterable[int],
+    workers: Workers,
+    begun: Callable[[int], None] = lambda point: None,
+    ended: Callable[[int, Outcome], None] = lambda point, outcome: None,
 ) -> None:
-    """Compute every point with `work`, at most `width` at once; `begun` and `ended` are called in this thread.
+    """Have every point computed; `begun` and `ended` are called in this thread.
 
     `ended` is called as each point finishes, in whatever order. A point that fails is an outcome, not an exception.
-    `check` is called every second or more often; it raises where no more points will finish.
+    The workers' `check` is called every second or more often; it raises where no more points will finish.
     Raises BrokenExecutor where a process of a local pool was killed.
     """
-    waiting = iter(points)
-    running: dict[Future[Outcome], Item] = {}
+    waiting, at, lumps = list(points), 0, _Lumps(workers)
+    running: dict[Future[list[Outcome]], list[int]] = {}
     try:
         while True:
-            for point in islice(waiting, width - len(running)):
-                begun(point)
-                running[executor.submit(_guarded, work, point)] = point
+            while at < len(waiting) and len(running) < workers.width:
+                lump = waiting[at : at + lumps.size(len(waiting) - at)]
+                at += len(lump)
+                for point in lump:
+                    begun(point)
+                running[workers.executor.submit(_task, workers.work, lump)] = lump
             if not running:
                 return
             for future in wait(running, LOOK, FIRST_COMPLETED).done:
-                outcome = _outcome(future)
-                if outcome.values is None:  # the point's fault, or nobody's who is still there
-                    check()
-                ended(running.pop(future), outcome)
-            check()
+                outcomes = _outcomes(future, len(running[future]))
+                if any(outcome.values is None for outcome in outcomes):  # the points' fault, or nobody's who is there
+                    workers.check()
+                for point, outcome in zip(running.pop(future), outcomes, strict=True):
+                    ended(point, outcome)
+                lumps.heed(outcomes)
+            workers.check()
     except BaseException:
         for future in running:
             future.cancel()

@@ -8,7 +8,7 @@ everything that they depend on; as long as points are missing, `results/sweep_<k
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,25 +19,27 @@ import numpy as np
 from resonet.core.errors import EngineError, InputError
 from resonet.core.plugins import plugged_code
 from resonet.core.sources import PHYSICS, file_hash, source_hash
-from resonet.core.types import Done, nothing
+from resonet.core.types import Array, Done, Ints, nothing
 from resonet.core.validity import Warned, collected, warn
-from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
-from resonet.cosim.calibration.quantised import fabrication_offsets
-from resonet.cosim.sweep.axes import Axis, Spread, at_point, sweep_points
+from resonet.cosim.sweep.axes import Axis, Spread, at_point, axis_point, axis_values, count_points
 from resonet.cosim.sweep.journal import Journal, open_journal
-from resonet.cosim.sweep.points import Outcome, open_executor, run_points
+from resonet.cosim.sweep.outcomes import Outcomes
+from resonet.cosim.sweep.points import Outcome, open_workers, run_points
+from resonet.cosim.sweep.prepared import Preparation, fabricated
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
-from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.float32 import Float32Images, float32_images
+from resonet.cosim.weights.float32_nodes import Inexpressible
+from resonet.cosim.weights.inference import check_labels, circuit_logits
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.design.parameters import Parameters, read_parameters
-from resonet.netlist.network.forward import propagate
+from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet, read_images
 from resonet.netlist.network.onnx.external import data_files
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan, source_power
-from resonet.netlist.planning.powers import check_powers
-from resonet.netlist.programming.methods import COMPILED, METHODS, LayerProgram, Method, Program, programs
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, source_power
+from resonet.netlist.programming.methods import METHODS, Method, Program
 
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
 
@@ -61,9 +63,17 @@ class Sweep:
     spread: Spread = field(default_factory=Spread)
 
     @property
-    def points(self) -> list[dict[str, float | int]]:
-        """Values of each point by parameter."""
-        return sweep_points(self.axes, self.together)
+    def count(self) -> int:
+        """How many points there are. Raises InputError for axes that do not go together."""
+        return count_points(self.axes, self.together)
+
+    def point(self, number: int) -> dict[str, float | int]:
+        """Values of a point by parameter."""
+        return axis_point(self.axes, self.together, number)
+
+    def values_at(self, numbers: Ints) -> dict[str, Array]:
+        """Values [points] by parameter, of the points of some numbers."""
+        return axis_values(self.axes, self.together, numbers)
 
 
 def sweep_from_table(table: dict[str, Any]) -> Sweep:
@@ -110,57 +120,71 @@ def sweep_key(sweep: Sweep) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Tested:
+    """Images whose classes are counted at every point, and what is known of them before the first."""
+
+    images: ImageSet
+    sent: Float32Images | None  # None: not to be had, for a reason that every point tells
+    software: float  # share of the trained network
+
+    @classmethod
+    def read(cls, design: Design, path: Path) -> "_Tested":
+        """Raises InputError."""
+        images = design.images(path)
+        check_labels(images)
+        logits = SoftwareLogits(design.cnn, images.images, threads=1).values
+        check_labels(images, logits, design.cnn.ranked)
+        right = classes(logits, design.cnn.ranked) == images.labels
+        try:
+            sent = float32_images(design.built, images.images)
+        except Inexpressible:
+            sent = None
+        return cls(images, sent, float(np.mean(right)))
+
+    def shares(self, design: Design, held: dict[Method, dict[str, EffectiveWeights]]) -> dict[str, Any]:
+        """Quantities of a point: images that the circuit puts in their class, by one thread."""
+        found: dict[str, Any] = {"accuracy": {}, "software": self.software}
+        for method, layers in held.items():
+            logits = circuit_logits(design, layers, self.images.images, None, 1, self.sent)
+            right = classes(logits.values, design.cnn.ranked) == self.images.labels
+            found["accuracy"][str(method)] = float(np.mean(right))
+            if logits.reason:
+                found.setdefault("float64", {})[str(method)] = logits.reason
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Ground:
     """What all points share; made once in a process."""
 
     design: Design
     given: Parameters
-    points: list[dict[str, float | int]]
-    images: ImageSet | None
-    software: Any  # logits of the trained network
+    engine: Engine
+    prepared: Preparation
+    tested: _Tested | None
 
 
-@functools.lru_cache(maxsize=1)
+_grounds: dict[str, _Ground] = {}  # of the last sweep, by its key: a sweep of a million points is slow to compare
+
+
 def _ground(sweep: Sweep, key: str) -> _Ground:
+    if key not in _grounds:
+        _grounds.clear()
+        _grounds[key] = _make_ground(sweep, key)
+    return _grounds[key]
+
+
+def _make_ground(sweep: Sweep, key: str) -> _Ground:
     if sweep_key(sweep) != key:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     with collected():  # what is said of the design that is varied says nothing of the points
         design, given = _base(sweep)
     design.require_bus("sweep")
-    if sweep.measure == "weights":
-        return _Ground(design, given, sweep.points, None, None)
-    if sweep.data is None:
+    if sweep.measure == "accuracy" and sweep.data is None:
         raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
-    images = design.images(Path(sweep.data))
-    if not images.labels.size:
-        raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
-    return _Ground(design, given, sweep.points, images, propagate(design.cnn, images.images))
-
-
-def _programs(planned: FrequencyPlan, wanted: Sequence[Method], engine: Engine) -> dict[Method, Program]:
-    """Programs of a plan; the calibrated one starts from the coupled one, with the engine of the sweep."""
-    made = programs(planned, [m for m in COMPILED if m in wanted or (m == "coupled" and "calibrated" in wanted)])
-    if "calibrated" in wanted:
-        layers = [
-            calibrate_layer(planned, entry, start, engine, CalibrationOptions()).program
-            for entry, start in zip(planned.layers, made["coupled"].layers, strict=True)
-        ]
-        made["calibrated"] = Program("calibrated", tuple(layers))
-    return {method: made[method] for method in METHODS if method in made}
-
-
-def _fabricated(planned: FrequencyPlan, given: Program, spread: Spread) -> Program:
-    """A program as fabrication leaves it; the same seed moves the same resonators by as many half-widths."""
-    if not spread.spread:
-        return given
-    rng, damping, layers = np.random.default_rng(spread.seed), planned.device.damping, []
-    for entry, layer in zip(planned.layers, given.layers, strict=True):
-        moved = []
-        for bus, f_res in zip(entry.buses, layer.f_res, strict=True):
-            offset = fabrication_offsets(bus, damping, spread.spread, rng)
-            moved.append(f_res if offset is None else np.maximum(f_res + offset, 0.01 * f_res))
-        layers.append(LayerProgram(layer.layer, layer.weight_scale, tuple(moved), layer.residual))
-    return Program(given.method, tuple(layers))
+    tested = _Tested.read(design, Path(sweep.data)) if sweep.measure == "accuracy" and sweep.data else None
+    engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
+    return _Ground(design, given, engine, Preparation(design.cnn, sweep.programs, engine), tested)
 
 
 def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
@@ -173,26 +197,27 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     source_dbm       {layer: x} largest power of a tone source
     warnings         those of validity, as records, where there are any
     accuracy         {program: share}, and `software`, the trained network's: where there are images
+    float64          {program: reason} where float32 was not enough for these
     """
     ground = _ground(sweep, key)
-    given, spread = at_point(ground.given, sweep.spread, ground.points[number])
-    planned = plan(ground.design.cnn, given.device, given.bus, given.plan)
-    with collected() as warnings:
-        check_powers(planned, given.neuron.p1db)
-    engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
-    known = _programs(planned, sweep.programs, engine)
-    made = {m: _fabricated(planned, p, spread) for m, p in known.items() if m in sweep.programs}
-    design = replace(ground.design, plan=planned, programs=made)
-    held = {
-        m: {e.layer.name: effective_weights(design, e.layer.name, m, engine=engine) for e in planned.layers}
-        for m in made
-    }
-    found = _weight_values(planned, made, held)
-    if ground.images is not None:
-        shares = {m: accuracy(design, held[m], ground.images, None, ground.software) for m in made}
-        found["accuracy"] = {str(m): share.circuit for m, share in shares.items()}
-        found["software"] = next(iter(shares.values())).software
-    return found | {"warnings": [asdict(entry) for entry in warnings]} if warnings else found
+    given, spread = at_point(ground.given, sweep.spread, sweep.point(number))
+    shared = ground.prepared(given)
+    made = {method: fabricated(shared.plan, program, spread) for method, program in shared.programs.items()}
+    design = replace(ground.design, plan=shared.plan, programs=made)
+    names = [entry.layer.name for entry in shared.plan.layers]
+    held = {m: {name: effective_weights(design, name, m, engine=ground.engine) for name in names} for m in made}
+    found = _weight_values(shared.plan, made, held)
+    if ground.tested is not None:
+        found |= ground.tested.shares(design, held)
+    return found | {"warnings": [asdict(entry) for entry in shared.warnings]} if shared.warnings else found
+
+
+def _by_plan(sweep: Sweep, numbers: list[int]) -> list[int]:
+    """Points in an order in which those that share plan and programs follow one another."""
+    own = {spec.name for spec in fields(Spread)}
+    values = sweep.values_at(np.array(numbers, np.int64))
+    keys = [row for name, row in values.items() if name not in own]
+    return np.array(numbers)[np.lexsort(keys[::-1])].tolist() if keys else numbers
 
 
 def _weight_values(
@@ -236,8 +261,8 @@ def _compute(
     for _ in range(MOST_BREAKS):
         left = [number for number in missing if number not in journal.outcomes]
         try:
-            with open_executor(*workers) as (executor, width, check):
-                run_points(left, work, executor, width, journal.begin, ended, check)
+            with open_workers(work, *workers) as opened:
+                run_points(left, opened, journal.begin, ended)
             return
         except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
             continue
@@ -252,13 +277,13 @@ def run_sweep(
     jobs: int | None = None,
     scheduler: str | None = None,
     done: Done = nothing,
-) -> tuple[Path, dict[int, Outcome]]:
+) -> tuple[Path, Outcomes]:
     """Compute what is missing of a sweep; the path of its journal and the outcome of every point.
 
     `done` is called for every point, also for what was known. A point that failed keeps its error, and is computed
     again the next time only if an engine or a worker broke down. Raises InputError, EngineError.
     """
-    key, count = sweep_key(sweep), len(sweep.points)
+    key, count = sweep_key(sweep), sweep.count
     path = folder / "results" / f"sweep_{key}.jsonl"
     with open_journal(path, {"key": key, "points": count} | asdict(sweep)) as journal:
         missing = [number for number in range(count) if number not in journal.outcomes]
@@ -266,7 +291,8 @@ def run_sweep(
             done()
         if missing:
             _ground(sweep, key)  # what is wrong for all points is told before the first
-        _compute(journal, missing, functools.partial(measure_point, sweep, key), (jobs, scheduler), done)
-        outcomes = dict(sorted(journal.outcomes.items()))
+        work = functools.partial(measure_point, sweep, key)
+        _compute(journal, _by_plan(sweep, missing), work, (jobs, scheduler), done)
+        outcomes = journal.outcomes
     _warn_again(outcomes.values())
     return path, outcomes

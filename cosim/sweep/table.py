@@ -1,7 +1,7 @@
 """A finished sweep as an xarray dataset, `results/sweep_<key>.nc`: one row a point."""
 
+import itertools
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from resonet.core.files import new_file
 from resonet.core.types import Array
-from resonet.cosim.sweep.points import Outcome
+from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.sweep import Sweep
 from resonet.netlist.design.tidy import bound_folder
 
@@ -27,52 +27,42 @@ BY_LAYER = {  # quantity: unit, meaning
 }
 
 
-def _cell(outcome: Outcome, *keys: str) -> float:
-    """A value by its keys; NaN where the point failed or has none."""
-    value: Any = outcome.values
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return float("nan") if value is None else float(value)
-
-
-def sweep_dataset(sweep: Sweep, outcomes: Mapping[int, Outcome]) -> "Dataset":
+def sweep_dataset(sweep: Sweep, outcomes: Outcomes) -> "Dataset":
     """Dataset of the points, in order: axes and quantities over (point, program, layer); failed points are NaN."""
     import xarray as xr
 
-    rows = [outcomes[number] for number in sorted(outcomes)]
-    first: dict[str, Any] = next((row.values for row in rows if row.values), {}) or {}
+    numbers = np.array(sorted(outcomes), dtype=int)
+    first: dict[str, Any] = next((row.values for row in outcomes.values() if row.values), {}) or {}
     programs, layers = list(first.get("rms_error", {})), list(first.get("source_dbm", {}))
-    points = sweep.points
+
+    def of(*names: str) -> Array:
+        return np.array(outcomes.numbers(*names))
+
+    def table(*keys: list[str]) -> Array:
+        """A quantity [points, ...] over the names of each place."""
+        found = [of(*names) for names in itertools.product(*keys)]
+        return np.array(found).T.reshape(len(numbers), *(len(names) for names in keys[1:]))
+
     data: dict[str, Any] = {
-        name: (("point", "program", "layer"), _table(rows, name, programs, layers), {"units": unit, "long_name": text})
+        name: (("point", "program", "layer"), table([name], programs, layers), {"units": unit, "long_name": text})
         for name, (unit, text) in BY_LAYER.items()
     }
-    source = np.array([[_cell(row, "source_dbm", layer) for layer in layers] for row in rows]).reshape(len(rows), -1)
+    source = table(["source_dbm"], layers)
     data["source_dbm"] = (("point", "layer"), source, {"units": "dBm", "long_name": "largest power of a tone source"})
     if sweep.measure == "accuracy":
-        shares = np.array([[_cell(row, "accuracy", p) for p in programs] for row in rows]).reshape(len(rows), -1)
-        data["accuracy"] = (
-            ("point", "program"),
-            shares,
-            {"units": "1", "long_name": "share of images classified right"},
-        )
-        data["software"] = ("point", np.array([_cell(row, "software") for row in rows]), {"units": "1"})
-    data["seconds"] = ("point", np.array([row.seconds for row in rows]), {"units": "s"})
-    data["error"] = ("point", np.array([row.error or "-" for row in rows]))
+        meaning = {"units": "1", "long_name": "share of images classified right"}
+        data["accuracy"] = (("point", "program"), table(["accuracy"], programs), meaning)
+        data["software"] = ("point", of("software"), {"units": "1"})
+    rows = [outcomes.plain(int(number)) for number in numbers]
+    data["seconds"] = ("point", np.array([seconds for seconds, _ in rows]), {"units": "s"})
+    data["error"] = ("point", np.array([error or "-" for _, error in rows]))
     axes = {
-        axis.name.replace(".", "_"): ("point", np.array([float(points[n][axis.name]) for n in sorted(outcomes)]))
-        for axis in sweep.axes
+        name.replace(".", "_"): ("point", values.astype(float)) for name, values in sweep.values_at(numbers).items()
     }
     named = {"program": np.array(programs, dtype=np.str_), "layer": np.array(layers, dtype=np.str_)} if programs else {}
     return xr.Dataset(
         data, coords=axes | named, attrs={"title": "sweep", "sweep": json.dumps(asdict(sweep), default=str)}
     )
-
-
-def _table(rows: list[Outcome], name: str, programs: list[str], layers: list[str]) -> Array:
-    """A quantity [points, programs, layers]."""
-    found = [[[_cell(row, name, p, layer) for layer in layers] for p in programs] for row in rows]
-    return np.array(found, float).reshape(len(rows), len(programs), len(layers))
 
 
 def write_sweep(data: "Dataset", journal: Path) -> Path:

@@ -10,7 +10,9 @@ from .held import PositionWeights as PositionWeights
 from .held import trained_weights as trained_weights
 from .inference import Accuracy as Accuracy
 from .inference import accuracy as accuracy
+from .inference import circuit_logits as circuit_logits
 from .inference import forward as forward
+from .logits import Logits as Logits
 from .passes import dc_pass as dc_pass
 from .passes import rectify as rectify
 from .passes import rf_pass as rf_pass

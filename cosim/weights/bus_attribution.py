@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.types import Array
-from resonet.cosim.weights.engines import formula, layer_response, linear
+from resonet.cosim.weights.engines import formula, linear
 from resonet.models.circuit.bus import BusCircuit, tone_levels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import LayerProgram
@@ -69,7 +69,6 @@ def bus_circuit(nominal: BusCircuit, shares: dict[str, float]) -> BusCircuit:
 
 def _answer(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], circuit: BusCircuit | None) -> Array:
     """Weights of a layer in units of K_SD, its tones levelled for that circuit; None: the ideal bus."""
-    values = np.zeros_like(entry.layer.matrix)
     buses = entry.buses
     if circuit is not None:
         plan = replace(plan, circuit=circuit)
@@ -77,10 +76,9 @@ def _answer(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], circu
             replace(b, levels=tone_levels(b.frequencies, plan.device.resistance, len(b.outputs), circuit, b.below))
             for b in buses
         )
-    responses = layer_response(plan, replace(entry, buses=buses), f_res, formula if circuit is None else linear)
-    for bus, response in zip(buses, responses, strict=True):
-        values[bus.group][np.ix_(bus.outputs, bus.taps)] = response.values
-    return values
+    unit = np.full(entry.layer.matrix.shape[:2], plan.device.sensitivity)
+    engine = formula if circuit is None else linear
+    return engine.layer_answers(plan, replace(entry, buses=buses), f_res, unit).values
 
 
 def attribute_bus(plan: FrequencyPlan, entry: LayerPlan, program: LayerProgram) -> BusAttribution:

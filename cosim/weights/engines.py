@@ -8,7 +8,7 @@ linear   the bus circuit of the plan in closed form (models/circuit/bus.py), eve
 ngspice  the decks of the layer, `.ac` and `.op`
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from resonet.core.registry import Registry, named
 from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.ngspice.program import engine_identity
-from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers
+from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers, loudest_of
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
 from resonet.cosim.weights.witness import witness
 from resonet.models.circuit.bus import bus_currents
@@ -46,6 +46,10 @@ class Passes:
     gains: tuple[Array, ...]  # [chains, resonators] V at the readout per volt rectified, p against n
 
 
+# |i|² bus by bus, A²/W [tones, resonators], which no program changes and all chains share; the DC gain along a chain
+Powers = tuple[Sequence[Array], float]
+
+
 def _nothing_else() -> str:
     return ""
 
@@ -60,7 +64,7 @@ class Engine:
 
     name: str
     passes: Callable[..., Passes]
-    answers: Callable[[FrequencyPlan, LayerPlan, Sequence[Array]], Iterator[Answers]] | None = None  # without phasors
+    powers: Callable[[FrequencyPlan, LayerPlan], Powers] | None = None  # where these are all that there is to know
     ideal: bool = False  # knows nothing of the circuit around the resonators
     decks: bool = False  # runs the layer's decks in processes of their own
     version: Callable[[], str] = field(default=_nothing_else)  # what its answers depend on beside our code
@@ -75,17 +79,21 @@ class Engine:
         return self.passes(plan, entry, f_res, *((self.jobs, done) if self.decks else ()))
 
     def layer_answers(
-        self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], done: Done = nothing
-    ) -> Iterator[Answers]:
-        """Answers of the chains of every bus; `done` as above. Raises EngineError."""
-        if self.answers is not None:
-            yield from self.answers(plan, entry, f_res)
-            return
-        passes = self(plan, entry, f_res, done)
-        for rf, gain in zip(passes.rf, passes.gains, strict=True):
+        self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: Array, done: Done = nothing
+    ) -> Answers:
+        """Answers of all chains, in units of `unit` [groups, outputs] V/W; `done` as above. Raises EngineError."""
+        if self.powers is not None:
+            return bus_answers(plan, entry, f_res, *self.powers(plan, entry), unit)
+        passes, sensitivity = self(plan, entry, f_res, done), plan.device.sensitivity
+        values, most, chain = np.zeros_like(entry.layer.matrix), [], []
+        for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
             volts = rectify(rf, plan.device.transduction)
-            values, size = np.einsum("tjk,jk->jt", volts, gain), np.abs(volts)
-            yield Answers(values, size.max(1).T, size.argmax(1).T)
+            scale = unit[bus.group, bus.outputs, None]
+            values[bus.group][np.ix_(bus.outputs, bus.taps)] = np.einsum("tjk,jk->jt", volts, gain) / scale
+            size = np.abs(volts)
+            most.append(size.max(1).T / sensitivity)
+            chain.append(size.argmax(1).T)
+        return Answers(values, tuple(most), loudest_of(most, chain))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +101,7 @@ class Response:
     """What the chains of a bus answer, and the profile that explains it to the solver (`Chains.profile`)."""
 
     values: Array  # [chains, tones] units of K_SD
-    profile: Array  # [chains, tones, resonators]
+    profile: Array  # [chains, tones, resonators]; one for all chains where they are alike
 
 
 def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> RfPass:
@@ -112,7 +120,7 @@ def _formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> P
 
 def readout_divider(plan: FrequencyPlan, entry: LayerPlan) -> float:
     """Part of a chain's DC voltage that the readout sees."""
-    circuit, tiles = plan.circuit, len({bus.tile for bus in entry.buses})
+    circuit, tiles = plan.circuit, 1 + max(bus.tile for bus in entry.buses)
     series = entry.layer.series * plan.device.resistance + tiles * circuit.choke_resistance
     return circuit.readout_resistance / (circuit.readout_resistance + series)
 
@@ -148,15 +156,17 @@ def _ngspice(
     return passes
 
 
-def _linear_answers(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Iterator[Answers]:
-    """Answers of every bus in closed form, without phasors in memory."""
-    divider = readout_divider(plan, entry)
-    for bus, power, f in zip(entry.buses, bus_powers(plan, entry), f_res, strict=True):
-        yield bus_answers(bus, power, f, bus.signs * divider, plan.device)
+def _formula_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:
+    alike = {size: np.full((size, size), 2 / plan.device.resistance) for size in {len(b.taps) for b in entry.buses}}
+    return [alike[len(bus.taps)] for bus in entry.buses], 1.0
 
 
-formula = Engine("formula", _formula, ideal=True)
-linear = Engine("linear", _linear, _linear_answers)
+def _linear_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:
+    return bus_powers(plan, entry), readout_divider(plan, entry)
+
+
+formula = Engine("formula", _formula, _formula_powers, ideal=True)
+linear = Engine("linear", _linear, _linear_powers)
 ngspice = Engine("ngspice", _ngspice, decks=True, version=engine_identity)
 OURS = (formula, linear, ngspice)
 ENGINES: Registry[str, Engine] = Registry("engine", "resonet.engines", lambda: OURS, named("engine", Engine))
@@ -169,10 +179,20 @@ def find_engine(name: str) -> Engine:
 
 def layer_response(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> list[Response]:
     """What every chain of a layer answers to each of its tones, by one run of an engine."""
-    device, passes = plan.device, engine(plan, entry, f_res)
-    responses = []
+    device, responses = plan.device, list[Response]()
+    if engine.powers is not None:
+        powers, divider = engine.powers(plan, entry)
+        unit = np.full(entry.layer.matrix.shape[:2], device.sensitivity)
+        values = bus_answers(plan, entry, f_res, powers, divider, unit).values
+        profiles: dict[int, Array] = {}
+        for bus, power in zip(entry.buses, powers, strict=True):
+            profile = profiles.setdefault(id(power), 0.5 * device.resistance * divider * power)
+            of_all = np.broadcast_to(profile, (len(bus.outputs), *profile.shape))
+            responses.append(Response(values[bus.group][np.ix_(bus.outputs, bus.taps)], of_all))
+        return responses
+    passes = engine(plan, entry, f_res)
     for bus, rf, gain in zip(entry.buses, passes.rf, passes.gains, strict=True):
-        values = np.einsum("tjk,jk->jt", rectify(rf, device.transduction), gain) / device.sensitivity
+        answers = np.einsum("tjk,jk->jt", rectify(rf, device.transduction), gain) / device.sensitivity
         power = 0.5 * device.resistance * np.abs(rf.current) ** 2
-        responses.append(Response(values, (power * (gain * bus.signs)).swapaxes(0, 1)))
+        responses.append(Response(answers, (power * (gain * bus.signs)).swapaxes(0, 1)))
     return responses

@@ -7,7 +7,7 @@ trained network, with u volts per unit of a sum, w becomes w / u, and what is po
     z = (w/u) ln Σ exp(z_i u/w),    activation(z) in the place of max activation(z_i)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,12 +167,26 @@ class DiodePools:
         return out.reshape(len(x), *pool.out_shape)
 
     def _note(self, pool: MaxPool, part: PooledVoltages, inputs: Array, error: Array) -> None:
-        found = self._found.setdefault((pool.name, part.behind.name), [0.0, 0.0, 0.0, 0.0, 0.0])
-        found[0] = max(found[0], float(np.abs(inputs[np.isfinite(inputs)]).max(initial=0)))
-        found[1] += float((error**2).sum())
-        found[2] += error.size
-        found[3] = max(found[3], float(error.max(initial=0)))
+        largest = float(np.abs(inputs[np.isfinite(inputs)]).max(initial=0))
+        self.note(pool.name, part, (largest, float((error**2).sum()), float(error.max(initial=0))), error.size)
+
+    def note(self, pool: str, part: PooledVoltages, volts: tuple[float, float, float], count: int) -> None:
+        """Count what so many maxima did: largest input, sum of the squares of their errors, largest error, V."""
+        found = self._found.setdefault((pool, part.behind.name), [0.0, 0.0, 0.0, 0.0, 0.0])
+        found[0] = max(found[0], volts[0])
+        found[1] += volts[1]
+        found[2] += count
+        found[3] = max(found[3], volts[2])
         found[4] = max(found[4], float((part.members >= 0).sum(1).max(initial=1)))
+
+    def take(self, pools: Mapping[tuple[str, str], Sequence[Array]]) -> None:
+        """Count what a float32 graph says of them, by pool and layer, in widths (`diode_pooled`)."""
+        width = self.diode.width
+        for pool, parts in self.pooled.items():
+            for part in parts:
+                inputs, squares, errors = pools[pool, part.behind.name]
+                volts = (width * inputs.max(), width**2 * squares.sum(), width * errors.max())
+                self.note(pool, part, volts, len(inputs) * len(part.outputs))
 
     @property
     def errors(self) -> tuple[PoolError, ...]:

@@ -62,7 +62,8 @@ def scaled_neurons(design: Design) -> tuple[list[ScaledNeurons], float]:
             ends = 2.0 ** int(own.min()), 2.0 ** int(own.max())
             gain = float(1 / more.max())
             found.append(ScaledNeurons(layer.name, int((own != 0).sum()), *ends, int((more > 1).sum()), gain))
-    return found, logit_error(design.trained) / logit_error(design.cnn) if found else 1.0
+    error = logit_error(design.cnn) if found else 0.0  # 0, too, where nothing that weights do reaches the outputs
+    return found, logit_error(design.trained) / error if error else 1.0
 
 
 def line_power(design: Design) -> float:

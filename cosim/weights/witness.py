@@ -19,6 +19,7 @@ from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPla
 __all__ = ["AGREEMENT", "BALANCE", "Witness", "compare", "compare_rf", "power_balance", "witness"]
 
 AGREEMENT = 1e-6  # of the largest value of its kind on the bus
+NOUGHT = 1e-5  # of |current| |precession|: a bus of weights that are all below it holds zeros, as far as rounding goes
 BALANCE = 1e-9  # of the power that the sources give, and of their voltage
 
 
@@ -100,22 +101,31 @@ def _rounding(bus: Bus, resistance: float, circuit: BusCircuit) -> float:
     return float(np.finfo(float).eps) * block * bus.size[1] * resistance
 
 
-def _largest(found: Array | Complex, expected: Array | Complex) -> tuple[float, complex, complex]:
-    """Largest difference as part of the largest expected value, and the two values there."""
+def _largest(found: Array | Complex, expected: Array | Complex, least: float) -> tuple[float, complex, complex]:
+    """Largest difference as part of the largest expected value, or of `least`, and the two values there."""
     difference = np.abs(found - expected)
     at = np.unravel_index(int(np.argmax(difference)), difference.shape)
-    top = float(np.abs(expected).max())
+    top = max(float(np.abs(expected).max()), least)
     return float(difference[at]) / (top or 1.0), found[at], expected[at]
 
 
-def compare(where: str, kind: str, found: Array | Complex, known: Array | Complex, limit: float = AGREEMENT) -> float:
+def compare(
+    where: str,
+    kind: str,
+    found: Array | Complex,
+    known: Array | Complex,
+    limit: float = AGREEMENT,
+    least: float = 0.0,
+) -> float:
     """Largest difference of what ngspice found from what the linear engine knows, as part of the largest known.
+
+    Of `least` where all that is known is below it.
 
     Raises EngineError with both numbers where it is beyond `limit`, or where the shapes differ.
     """
     if found.shape != known.shape:
         raise EngineError(f"{where}: {kind}: {found.shape}, not {known.shape}")
-    difference, one, other = _largest(found, known)
+    difference, one, other = _largest(found, known, least)
     if not difference <= limit:
         raise EngineError(
             f"{where}: {kind}: ngspice says {one:.7g}, the linear engine {other:.7g}, {difference:.1e} of the largest "
@@ -131,9 +141,10 @@ def compare_rf(where: str, bus: Bus, resistance: float, circuit: BusCircuit, fou
     no part in the weights.
     """
     phase = max(AGREEMENT, 4 * _rounding(bus, resistance, circuit))
+    nought = NOUGHT * float(np.abs(known.current * known.precession).max())
     return max(
         compare(where, "current squared, A^2/W", np.abs(found.current) ** 2, np.abs(known.current) ** 2),
-        compare(where, "current times precession, A^2/W", rectify(found, 2.0), rectify(known, 2.0)),
+        compare(where, "current times precession, A^2/W", rectify(found, 2.0), rectify(known, 2.0), least=nought),
         compare(where, "current, A/sqrt(W)", found.current * bus.signs, known.current, phase),
         compare(where, "precession, A/sqrt(W)", found.precession * bus.signs, known.precession, phase),
     )

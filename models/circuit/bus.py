@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Complex
+from resonet.core.types import Array, Complex, Ints
 
 __all__ = ["BusCircuit", "bus_currents", "tail_admittance", "tone_levels"]
 
@@ -40,7 +40,7 @@ class BusCircuit:
         check(self, "bus")
 
 
-def tail_admittance(s: Complex, bus: BusCircuit, below: float) -> Complex:
+def tail_admittance(s: Complex, bus: BusCircuit, below: float | Array) -> Complex:
     """Admittance at the tail of an upper tile: the lower tile's bypass, and its choke to the grounded bus."""
     head = s * bus.block_capacitance + 1 / below
     choke = bus.choke_resistance + s * bus.choke_inductance
@@ -48,23 +48,31 @@ def tail_admittance(s: Complex, bus: BusCircuit, below: float) -> Complex:
 
 
 def bus_currents(
-    f: ArrayLike, resistance: float, resonators: int, chains: int, bus: BusCircuit, below: int = 0
+    f: ArrayLike,
+    resistance: float,
+    resonators: int,
+    chains: int | Ints,
+    bus: BusCircuit,
+    below: int | Ints = 0,
 ) -> Complex:
     """RF current of every resonator per volt of source EMF, A/V, shape [frequencies, resonators] (0 nearest the feed).
 
     `below` is the number of resonators in series under this tile, at DC, down to ground; 0 where the tail is ground.
+    `chains` and `below` may be given frequency by frequency: buses of several shapes at once.
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
+    chains, below = np.asarray(chains), np.asarray(below)
     choke = bus.choke_resistance + s * bus.choke_inductance
     dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
     half = s * bus.node_capacitance / 2
     # From the far end to the feed: admittance to the right of each node, then the share of voltage that passes on.
     right = np.empty((len(s), resonators), complex)  # admittance seen at a resonator's feed side, its own half included
-    end = np.full(len(s), np.inf, complex) if below == 0 else half + tail_admittance(s, bus, below * resistance)
+    behind = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * resistance))
+    behind = np.where(below == 0, 0, behind)  # impedance at the tail
     for k in reversed(range(resonators)):
-        series = resistance + (0 if k == resonators - 1 and below == 0 else 1 / end)
-        right[:, k] = 1 / series
+        right[:, k] = 1 / (resistance + behind)
         end = right[:, k] + (half if k == 0 else 2 * half)
+        behind = 1 / end
     head = end + 1 / (choke + 1 / dc)
     source = chains * bus.impedance + 1 / (s * bus.block_capacitance)
     voltage = 1 / (1 + source * head)

@@ -20,11 +20,12 @@ from resonet.core.levenberg import Minimum, minimise
 from resonet.core.types import Array, Bools, Ints
 from resonet.models.resonator.linear import detuning_for_weight, real_susceptibility
 
-__all__ = ["BRANCHES", "Branches", "Chains", "chain_response", "far_detuning", "solve_chains"]
+__all__ = ["BRANCHES", "Branches", "Chains", "chain_answers", "chain_response", "far_detuning", "solve_chains"]
 
 Branches = Literal["near", "both"]
 BRANCHES: tuple[Branches, ...] = ("near", "both")
 BATCH = 4_000_000  # elements of the Jacobians held at once
+HELD = 65_536  # of the answers: what a processor keeps near
 OPEN = 1e-9  # residual from which on a chain is tried once more in another way
 FIRST = 0.8  # largest weight of a first guess: at 1 a resonator's answer is flat, and no step leads away from there
 STAGES = 10  # steps on the way from zero detuning, for chains that the first guess does not lead home
@@ -43,6 +44,7 @@ class Chains:
     signs: Array  # [K] (-1)^k
     damping: float
     profile: Array | None = None  # G, [tones, K] or [chains, tones, K]; None: 1
+    compiled: bool = False  # solved by compiled code, which takes half a second to load
 
     def part(self, rows: Ints) -> Array | float:
         """Profile of some of the chains."""
@@ -63,10 +65,35 @@ def chain_response(detuning: Array, chains: Chains, rows: Ints | None = None) ->
     return (unit * real).sum(2), unit * (chains.damping * ratio) * slope
 
 
+def chain_answers(detuning: Array, chains: Chains) -> Array:
+    """Answer of every chain to each tone in units of K_SD, [chains, tones], a few chains at a time."""
+    size = max(1, HELD // detuning.shape[1] ** 2)
+    ratio = chains.frequencies[:, None] / chains.frequencies[None, :]
+    answers = np.empty((len(detuning), len(ratio)))
+    for first in range(0, len(detuning), size):
+        rows = np.arange(first, min(first + size, len(detuning)))
+        part = ratio * (1 + chains.damping * detuning[rows, None, :])
+        square, unit = 1 - part**2, -4 * chains.damping * chains.signs * chains.part(rows)
+        answers[rows] = (unit * (square / (square**2 + (2 * chains.damping * part) ** 2))).sum(2)
+    return answers
+
+
 def far_detuning(weight: Array) -> Array:
     """Detuning |u| >= 1 at which a resonator alone holds a weight -1 ... 1 (units of K_SD), at most `FARTHEST`."""
     near = detuning_for_weight(np.clip(weight, -1, 1))
     return np.clip(1 / np.where(np.abs(near) < 1e-9, np.copysign(1e-9, near), near), -FARTHEST, FARTHEST)
+
+
+def _refine_compiled(
+    target: Array, chains: Chains, rows: Ints, start: Array, reach: float, tolerance: float, most: int
+) -> Minimum:
+    from resonet.models.resonator.chain_newton import refine_chains
+
+    ratio = chains.frequencies[:, None] / chains.frequencies[None, :]
+    part = chains.part(rows)
+    units = -4 * chains.damping * chains.signs * (part if np.ndim(part) else np.ones_like(ratio))
+    units = units if units.ndim == 3 else units[None]
+    return refine_chains(target, ratio, units, chains.damping, start, reach, tolerance, most)
 
 
 def _refine(
@@ -82,12 +109,16 @@ def _refine(
     size = max(1, BATCH // target.shape[1] ** 2)
     parts = []
     for first in range(0, max(1, len(target)), size):
+        batch = slice(first, first + size)
+        if chains.compiled:
+            parts.append(_refine_compiled(target[batch], chains, rows[batch], start[batch], reach, tolerance, most))
+            continue
 
         def problem(x: Array, n: Ints, first: int = first) -> tuple[Array, Array]:
             response, jacobian = chain_response(x, chains, rows[first + n])
             return response - target[first + n], jacobian
 
-        parts.append(minimise(problem, start[first : first + size], -reach, reach, tolerance, most=most))
+        parts.append(minimise(problem, start[batch], -reach, reach, tolerance, most=most))
     x, worst, squares = (np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "worst", "squares"))
     return Minimum(x, worst, squares, max(p.steps for p in parts))
 

@@ -1,3 +1,4 @@
+from .decks import write_deck as write_deck
 from .design import Design as Design
 from .design import compile_cnn as compile_cnn
 from .feed_options import FeedOptions as FeedOptions
@@ -6,9 +7,6 @@ from .folder import (
 )
 from .folder import (
     write_calibrated as write_calibrated,
-)
-from .folder import (
-    write_deck as write_deck,
 )
 from .folder import (
     write_design as write_design,

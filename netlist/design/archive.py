@@ -1,4 +1,4 @@
-"""The archives of a design's programs, program.npz and calibrated.npz: who may read them, and the scales in them."""
+"""The archives of a design's programs, program.npz and calibrated.npz: who may read them, and what is in them."""
 
 import hashlib
 import io
@@ -13,11 +13,22 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.npz import array_names, read_array, read_numbers
+from resonet.core.seen import Seen
 from resonet.core.types import Array, Ints
 from resonet.netlist.network.cnn import Cnn
-from resonet.netlist.planning.frequency_plan import FrequencyPlan
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+from resonet.netlist.programming.methods import LayerProgram, Method, Program
 
-__all__ = ["neuron_scale_arrays", "program_archive", "read_neuron_scales", "read_weight_scales", "sealed"]
+__all__ = [
+    "layer_channels",
+    "neuron_scale_arrays",
+    "program_archive",
+    "read_neuron_scales",
+    "read_program",
+    "read_weight_scales",
+    "sealed",
+    "split_buses",
+]
 
 NEURON_SCALE = "neuron_scale"  # after the layer's name: exponents of 2, one a neuron
 SEAL = "sha256"  # of all other arrays: whether they are as they were written
@@ -40,11 +51,11 @@ def sealed(arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {**arrays, SEAL: np.array(_seal(parts))}
 
 
-def _check_seal(path: Path, file: zipfile.ZipFile) -> None:
+def _check_seal(path: Path, file: zipfile.ZipFile) -> str:
     """InputError where arrays are not as they were written; archives of versions without a hash are taken as is."""
     names = [name for name in array_names(file) if name != SEAL]
     if SEAL not in array_names(file):
-        return
+        return "none"
     if sum(file.getinfo(f"{name}.npy").file_size for name in names) > MOST_BYTES:
         raise InputError(f"{path}: holds more than {MOST_BYTES:,} bytes")
     parts = {}
@@ -56,13 +67,15 @@ def _check_seal(path: Path, file: zipfile.ZipFile) -> None:
             f"{path}: edited since it was written: its arrays do not fit their hash; "
             f"possible: {'calibrate' if path.name.startswith('calibrated') else 'compile'} again"
         )
+    return "whole"
 
 
 @contextmanager
-def program_archive(path: Path, fingerprint: str, whole: bool = True) -> Iterator[zipfile.ZipFile]:
+def program_archive(path: Path, fingerprint: str, table: Seen | None = None) -> Iterator[zipfile.ZipFile]:
     """An archive of programs that was made from the parameters of that fingerprint; InputError where it was not.
 
-    Or, with `whole`, where it was edited since, which is looked at when the rest has been read.
+    Or, with a `table`, where it was edited since, which is looked at when the rest has been read; not again where the
+    table knows.
     """
     try:
         with zipfile.ZipFile(path) as file:
@@ -72,8 +85,8 @@ def program_archive(path: Path, fingerprint: str, whole: bool = True) -> Iterato
                     f"possible: resonet compile model.onnx --design design.toml, which takes the new ones"
                 )
             yield file
-            if whole:
-                _check_seal(path, file)
+            if table is not None:
+                table.of(table.folder / path.name, "seal", lambda: _check_seal(path, file))
     except InputError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -91,6 +104,47 @@ def read_weight_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan
         if not 0 < scales[name] < math.inf:
             raise InputError(f"{path}: layer {name}: weight scale {scales[name]:g}; possible: calibrate again")
     return scales
+
+
+def layer_channels(entry: LayerPlan) -> dict[str, Any]:
+    """What the buses of a layer are, bus after bus: names, chains and resonators of each, their outputs and taps."""
+    parts = {part: np.concatenate([getattr(bus, part) for bus in entry.buses]) for part in ("outputs", "taps")}
+    return {
+        "buses": np.array([bus.name for bus in entry.buses]),
+        "sizes": np.array([b.size for b in entry.buses]),
+    } | parts
+
+
+def split_buses(values: Array, entry: LayerPlan) -> tuple[Array, ...]:
+    """Values of all resonators of a layer, bus by bus [chains, resonators]; views."""
+    sizes = [bus.size for bus in entry.buses]
+    ends = np.cumsum([chains * size for chains, size in sizes])[:-1]
+    return tuple(part.reshape(size) for part, size in zip(np.split(values, ends), sizes, strict=True))
+
+
+def _by_bus(file: zipfile.ZipFile, entry: LayerPlan, method: Method) -> Array:
+    """Resonance frequencies out of an archive of earlier versions, with an array for each bus."""
+    name, parts = entry.layer.name, []
+    for bus in entry.buses:
+        values = read_numbers(file, f"{name}/{bus.name}/f_res_{method}", math.prod(bus.size))
+        parts.append(values.ravel() if values.shape == bus.size else np.empty(0))
+    return np.concatenate(parts)
+
+
+def read_program(
+    path: Path, file: zipfile.ZipFile, planned: FrequencyPlan, method: Method, scales: dict[str, float]
+) -> Program:
+    """One program out of an open archive. Raises InputError, ValueError, KeyError."""
+    layers, known = [], set(array_names(file))
+    for entry in planned.layers:
+        name = entry.layer.name
+        whole = f"{name}/f_res_{method}"
+        values = read_numbers(file, whole, entry.resonators) if whole in known else _by_bus(file, entry, method)
+        if values.shape != (entry.resonators,) or not (np.all(np.isfinite(values)) and np.all(values > 0)):
+            raise InputError(f"{path}: layer {name}: unusable resonance frequencies of {method}")
+        residual = float(read_numbers(file, f"{name}/{method}/residual", 1))
+        layers.append(LayerProgram(name, scales[name], split_buses(values, entry), residual))
+    return Program(method, tuple(layers))
 
 
 def neuron_scale_arrays(cnn: Cnn, own: dict[str, Ints]) -> dict[str, Any]:

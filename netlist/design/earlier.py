@@ -7,17 +7,19 @@ same and its buses have the same chains with the same inputs in the same order.
 
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.npz import read_array, read_numbers
+from resonet.core.npz import array_names, read_array, read_numbers, write_arrays
+from resonet.core.types import Array
 from resonet.core.validity import collected
 from resonet.models.resonator.linear import resonance_for_detuning
-from resonet.netlist.planning.frequency_plan import Bus, LayerPlan
+from resonet.netlist.design.archive import layer_channels, split_buses
+from resonet.netlist.planning.frequency_plan import LayerPlan
 from resonet.netlist.programming.methods import LayerProgram
 
 if TYPE_CHECKING:
@@ -36,9 +38,13 @@ def _arrays(design: "Design") -> dict[str, Any]:
     for entry, programmed in zip(design.plan.layers, design.program("calibrated").layers, strict=True):
         name = entry.layer.name
         arrays[f"{name}/scale"] = np.array(programmed.weight_scale / device.sensitivity)
-        for bus, f_res in zip(entry.buses, programmed.f_res, strict=True):
-            arrays[f"{name}/{bus.name}/detuning"] = (bus.frequencies / f_res - 1) / device.damping
-            arrays[f"{name}/{bus.name}/outputs"], arrays[f"{name}/{bus.name}/taps"] = bus.outputs, bus.taps
+        arrays |= {f"{name}/{part}": values for part, values in layer_channels(entry).items()}
+        arrays[f"{name}/detuning"] = np.concatenate(
+            [
+                ((bus.frequencies / f_res - 1) / device.damping).ravel()
+                for bus, f_res in zip(entry.buses, programmed.f_res, strict=True)
+            ]
+        )
     return arrays
 
 
@@ -53,32 +59,49 @@ def keep_earlier(folder: Path, draft: Path, design: "Design", load: Callable[[Pa
         if before.cnn.sha256 != design.cnn.sha256:
             return
         if "calibrated" in before.programs:
-            np.savez_compressed(draft / EARLIER, **_arrays(before))
+            write_arrays(draft / EARLIER, _arrays(before))
         elif (folder / EARLIER).is_file():
             (draft / EARLIER).write_bytes((folder / EARLIER).read_bytes())
     except (InputError, OSError):
         return
 
 
-def _detuning(file: zipfile.ZipFile, layer: str, bus: Bus) -> np.ndarray[Any, Any] | None:
-    """Detunings [chains, resonators] of a bus; None where they are not of these chains."""
-    head, (chains, size) = f"{layer}/{bus.name}", bus.size
-    for name, wanted in (("outputs", bus.outputs), ("taps", bus.taps)):
-        if not np.array_equal(read_numbers(file, f"{head}/{name}", len(wanted)), wanted):
+def _detuning(file: zipfile.ZipFile, head: str, size: tuple[int, ...], channels: Mapping[str, Any]) -> Array | None:
+    """Detunings of that shape that stand under `head` in the archive; None where they are not of these channels."""
+    for name in ("sizes", "outputs", "taps"):
+        wanted = channels.get(name)
+        if wanted is not None and not np.array_equal(read_numbers(file, f"{head}/{name}", wanted.size), wanted):
             return None
-    found = read_numbers(file, f"{head}/detuning", chains * size)
-    return found if found.shape == bus.size and np.all(np.abs(found) < MOST_DETUNING) else None
+    found = read_numbers(file, f"{head}/detuning", math.prod(size))
+    return found if found.shape == size and np.all(np.abs(found) < MOST_DETUNING) else None
+
+
+def _detunings(file: zipfile.ZipFile, entry: LayerPlan) -> tuple[Array, ...] | None:
+    """Detunings of every bus of a layer [chains, resonators]."""
+    name = entry.layer.name
+    if f"{name}/detuning" in array_names(file):
+        found = _detuning(file, name, (entry.resonators,), layer_channels(entry))
+        return None if found is None else split_buses(found, entry)
+    parts = []
+    for bus in entry.buses:  # of a version with arrays for each bus
+        part = _detuning(file, f"{name}/{bus.name}", bus.size, {"outputs": bus.outputs, "taps": bus.taps})
+        if part is None:
+            return None
+        parts.append(part)
+    return tuple(parts)
 
 
 def _layer(file: zipfile.ZipFile, design: "Design", entry: LayerPlan) -> LayerProgram | None:
-    name, device, f_res = entry.layer.name, design.plan.device, []
+    name, device = entry.layer.name, design.plan.device
     try:
         scale = float(read_numbers(file, f"{name}/scale", 1)) * device.sensitivity
-        for bus in entry.buses:
-            detuning = _detuning(file, name, bus)
-            if detuning is None:
-                return None
-            f_res.append(resonance_for_detuning(bus.frequencies, detuning, device.damping))
+        detunings = _detunings(file, entry)
+        if detunings is None:
+            return None
+        f_res = [
+            resonance_for_detuning(bus.frequencies, detuning, device.damping)
+            for bus, detuning in zip(entry.buses, detunings, strict=True)
+        ]
     except (KeyError, InputError, ValueError):  # other buses, or other numbers of them
         return None
     good = 0 < scale < math.inf and all(np.all(np.isfinite(f) & (f > 0)) for f in f_res)

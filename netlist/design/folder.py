@@ -14,8 +14,6 @@ import hashlib
 import json
 import math
 import shutil
-import zipfile
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,19 +23,21 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.files import _note, naming, new_file, read_toml, sync_file
 from resonet.core.leftovers import draft_path, forget_draft, sweep_design
-from resonet.core.npz import read_numbers
+from resonet.core.npz import write_arrays
 from resonet.core.parameters import plain_number, table_from_record
+from resonet.core.seen import Seen, seen
 from resonet.core.types import Done, nothing
-from resonet.netlist.bus.deck import dc_gain_decks, rf_deck, sparam_deck
 from resonet.netlist.bus.graph import write_graphml
-from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.design.archive import (
+    layer_channels,
     neuron_scale_arrays,
     program_archive,
     read_neuron_scales,
+    read_program,
     read_weight_scales,
     sealed,
 )
+from resonet.netlist.design.decks import few_decks, layer_decks, remove_decks, write_decks, write_index
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.earlier import EARLIER, keep_earlier
 from resonet.netlist.design.model_table import (
@@ -48,10 +48,11 @@ from resonet.netlist.design.model_table import (
     stored_output,
     stored_pixels,
     used_plugins,
+    weight_table,
 )
 from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, Parameters, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
-from resonet.netlist.design.written import ensure_library, warn_of_edits, write_blocks
+from resonet.netlist.design.written import warn_of_edits
 from resonet.netlist.network.cnn import Cnn, fitted_layers, inner_layers
 from resonet.netlist.network.neuron_scales import scaled_network
 from resonet.netlist.network.onnx.external import model_bytes
@@ -59,37 +60,12 @@ from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale
-from resonet.netlist.programming.methods import COMPILED, LayerProgram, Method, Program
-from resonet.netlist.spice.deck import Deck
+from resonet.netlist.programming.methods import COMPILED, Method, Program
 
-__all__ = ["load_design", "stream_deck", "write_calibrated", "write_deck", "write_decks", "write_design"]
+__all__ = ["load_design", "write_calibrated", "write_design"]
 
 NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3}  # defaults of parameters that older designs do not know
 SOURCES = ("design.toml", "model.onnx", "program.npz")  # what everything else is made from
-SPARAM_SWEEP = 1000  # points per decade of the S-parameter decks that compile writes
-
-
-def write_deck(deck: Deck, folder: Path) -> Path:
-    """Write a deck into a folder whose sibling `lib` holds the subcircuits; returns the deck's path."""
-    return stream_deck(deck.name, (deck.text,), folder)
-
-
-def stream_deck(name: str, blocks: Iterable[str], folder: Path) -> Path:
-    """Write a deck of any size block by block, as `write_deck` does; the blocks are joined by line ends."""
-    ensure_library(folder.parent)
-    path = folder / f"{name}.cir"
-    write_blocks(path, blocks, folder.parent)
-    return path
-
-
-def write_decks(buses: Sequence[BusHardware], folder: Path) -> int:
-    """Write all decks of a layer: RF pass of every bus, DC gains, S-parameters of the first chain; their number."""
-    channels = buses[0].bus.frequencies
-    sweep = (0.5 * float(channels.min()), 1.25 * float(channels.max()), SPARAM_SWEEP)
-    decks = [*(rf_deck(hardware) for hardware in buses), *dc_gain_decks(buses), sparam_deck(buses[0], 0, 0.0, sweep)]
-    for deck in decks:
-        write_deck(deck, folder)
-    return len(decks)
 
 
 def _parameter_tables(parameters: Parameters) -> dict[str, Any]:
@@ -149,8 +125,7 @@ def _tables(design: Design, network: bytes) -> dict[str, Any]:
         } | (_neuron_table(design, layer.name) if layer.name in inner else {})
         if (own := design.neuron_scales.get(layer.name)) is not None:
             layers[layer.name] |= {"neuron_scales": [2.0 ** int(own.min()), 2.0 ** int(own.max())]}
-        if layer.raised is not None:
-            layers[layer.name] |= {"neuron_gains": [float(1 / layer.raised.max()), 1.0]}
+        layers[layer.name] |= weight_table(layer)
     model = {
         "file": design.cnn.file,
         "sha256": design.cnn.sha256,
@@ -171,23 +146,21 @@ def _tables(design: Design, network: bytes) -> dict[str, Any]:
 def _program_arrays(design: Design) -> dict[str, Any]:
     arrays: dict[str, Any] = {"fingerprint": np.array(_fingerprint(design.cnn, _parameter_tables(design.parameters)))}
     for entry in design.plan.layers:
-        for bus in entry.buses:
-            arrays |= {
-                f"{bus.layer}/{bus.name}/{name}": getattr(bus, name)
-                for name in ("outputs", "taps", "frequencies", "levels")
-            }
+        name = entry.layer.name
+        arrays |= {f"{name}/{part}": values for part, values in layer_channels(entry).items()}
+        for part in ("frequencies", "levels"):
+            arrays[f"{name}/{part}"] = np.concatenate([getattr(bus, part) for bus in entry.buses])
     for method in COMPILED:
         arrays |= _resonances(design, method)
     return arrays | neuron_scale_arrays(design.cnn, design.neuron_scales)
 
 
 def _resonances(design: Design, method: Method) -> dict[str, Any]:
-    """Resonance frequencies of one program, by name in the archive."""
+    """Resonance frequencies of one program by name in the archive, bus by bus and chain by chain."""
     arrays: dict[str, Any] = {}
-    for layer, entry in zip(design.program(method).layers, design.plan.layers, strict=True):
+    for layer in design.program(method).layers:
         arrays[f"{layer.layer}/{method}/residual"] = np.array(layer.residual)
-        for bus, f_res in zip(entry.buses, layer.f_res, strict=True):
-            arrays[f"{layer.layer}/{bus.name}/f_res_{method}"] = f_res
+        arrays[f"{layer.layer}/f_res_{method}"] = np.concatenate([f_res.ravel() for f_res in layer.f_res])
     return arrays
 
 
@@ -200,13 +173,15 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
     arrays |= _resonances(design, "calibrated")
     for entry in design.program("calibrated").layers:
         arrays[f"{entry.layer}/calibrated/weight_scale"] = np.array(entry.weight_scale)
-    count = 0
-    for layer in layers:
-        count += write_decks(design.hardware(layer, "calibrated"), folder / "decks" / "calibrated")
-        done()
+    decks, count, few = folder / "decks" / "calibrated", 0, few_decks(design)
+    for layer in layers if decks.is_dir() else ():  # of the program before: from here on they are wrong
+        remove_decks(layer_decks(design.hardware(layer, "calibrated")), decks)
     with new_file(folder / CALIBRATED, durable=True) as temporary:
-        np.savez_compressed(temporary, **sealed(arrays))
+        write_arrays(temporary, sealed(arrays))
     (folder / EARLIER).unlink(missing_ok=True)
+    for layer in layers:
+        count += write_decks(design.hardware(layer, "calibrated"), decks, few)
+        done()
     return count
 
 
@@ -220,7 +195,7 @@ def _write_sources(design: Design, network: bytes, draft: Path) -> None:
             if name in contents:
                 (draft / name).write_bytes(contents[name])
             else:
-                np.savez_compressed(draft / name, **sealed(_program_arrays(design)))
+                write_arrays(draft / name, sealed(_program_arrays(design)))
 
 
 def write_design(design: Design, model: Path, folder: Path, done: Done = nothing, force: bool = False) -> int:
@@ -249,12 +224,15 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
             fingerprint = _fingerprint(design.cnn, _parameter_tables(design.parameters))
             if (folder / "design.toml").is_file() and not force:
                 refuse_loss(folder, draft, fingerprint)
-            with naming(draft / "graph.graphml"):
-                write_graphml(design.graph("coupled"), draft / "graph.graphml")
+            few = few_decks(design)
+            if not few:
+                with naming(draft / "graph.graphml"):
+                    write_graphml(design.graph("coupled"), draft / "graph.graphml")
             for method in COMPILED:
                 for layer in design.fed_by("bus"):
-                    decks += write_decks(design.hardware(layer, method), draft / "decks" / method)
+                    decks += write_decks(design.hardware(layer, method), draft / "decks" / method, few)
                     done()
+            write_index(design, draft / "decks")
             for name in SOURCES:
                 sync_file(draft / name)
             own = [path.relative_to(draft) for path in draft.rglob("*") if path.is_file()]
@@ -271,38 +249,30 @@ def write_design(design: Design, model: Path, folder: Path, done: Done = nothing
     return decks
 
 
-def _read_program(
-    path: Path, file: zipfile.ZipFile, planned: FrequencyPlan, method: Method, scales: dict[str, float]
-) -> Program:
-    """One program out of an open archive."""
-    layers = []
-    for entry in planned.layers:
-        name = entry.layer.name
-        f_res = tuple(read_numbers(file, f"{name}/{b.name}/f_res_{method}", math.prod(b.size)) for b in entry.buses)
-        for bus, array in zip(entry.buses, f_res, strict=True):
-            if array.shape != bus.size or not np.all(np.isfinite(array)) or not np.all(array > 0):
-                raise InputError(f"{path}: layer {name}, bus {bus.name}: unusable resonance frequencies")
-        residual = float(read_numbers(file, f"{name}/{method}/residual", 1))
-        layers.append(LayerProgram(name, scales[name], f_res, residual))
-    return Program(method, tuple(layers))
-
-
 def _load_programs(
-    folder: Path, planned: FrequencyPlan, fingerprint: str, scales: dict[str, float]
+    folder: Path, planned: FrequencyPlan, fingerprint: str, scales: dict[str, float], table: Seen
 ) -> dict[Method, Program]:
     """Every program of a folder, checked against the plan that the parameters give."""
     path, calibrated = folder / "program.npz", folder / CALIBRATED
-    with program_archive(path, fingerprint) as file:
-        programs = {method: _read_program(path, file, planned, method, scales) for method in COMPILED}
+    with program_archive(path, fingerprint, table) as file:
+        programs = {method: read_program(path, file, planned, method, scales) for method in COMPILED}
     if calibrated.is_file():
-        with program_archive(calibrated, fingerprint) as file:
+        with program_archive(calibrated, fingerprint, table) as file:
             own = read_weight_scales(calibrated, file, planned)
-            programs["calibrated"] = _read_program(calibrated, file, planned, "calibrated", own)
+            programs["calibrated"] = read_program(calibrated, file, planned, "calibrated", own)
     return programs
 
 
 def load_design(folder: Path) -> Design:
-    """Read a design folder back. Raises InputError that names the file and what is wrong with it."""
+    """Read a design folder back. Raises InputError that names the file and what is wrong with it.
+
+    Large programs are mapped, not read; files that have not changed since they were checked are not checked again.
+    """
+    with seen(folder) as table:
+        return _load_design(folder, table)
+
+
+def _load_design(folder: Path, table: Seen) -> Design:
     path = folder / "design.toml"
     sweep_design(folder)
     if not path.is_file():
@@ -330,7 +300,7 @@ def load_design(folder: Path) -> Design:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     fingerprint = _fingerprint(cnn, _parameter_tables(parameters))
-    with program_archive(folder / "program.npz", fingerprint, whole=False) as file:
+    with program_archive(folder / "program.npz", fingerprint) as file:
         own, raised = read_neuron_scales(folder / "program.npz", file, cnn)
         cnn = scaled_network(cnn, own, raised)
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
@@ -342,9 +312,9 @@ def load_design(folder: Path) -> Design:
             )
     check_powers(planned, parameters.neuron.p1db)
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
-    programs = _load_programs(folder, planned, fingerprint, weight_scales)
+    programs = _load_programs(folder, planned, fingerprint, weight_scales, table)
     sums = _sums(path, tables["layers"], cnn)
     check_derived(path, tables)
-    warn_of_edits(folder)
+    warn_of_edits(folder, table)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own)

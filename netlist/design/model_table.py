@@ -9,7 +9,7 @@ from typing import Any
 from resonet.core.errors import InputError
 from resonet.core.plugins import Plugin, installed
 from resonet.netlist.network.activations.registry import ACTIVATIONS
-from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.onnx.operators.registry import STANDARD, TABLE
 from resonet.netlist.network.pixels import UNIT, Pixels
 
@@ -21,6 +21,7 @@ __all__ = [
     "stored_output",
     "stored_pixels",
     "used_plugins",
+    "weight_table",
 ]
 
 DERIVED = ("model", "layers")  # tables of what compile finds; the others are a designer's to set
@@ -38,6 +39,12 @@ def used_plugins(cnn: Cnn, network: bytes) -> list[str]:
         kinds = {("" if node.domain in STANDARD else node.domain, node.op_type) for node in nodes}
         found |= {TABLE.plugin_of(key) for key in kinds & operators.keys()}
     return sorted(found - {""})
+
+
+def weight_table(layer: Synapses) -> dict[str, Any]:
+    """What a layer's table says of how its weights are held: gains of raised chains, grids of codes."""
+    gains = {} if layer.raised is None else {"neuron_gains": [float(1 / layer.raised.max()), 1.0]}
+    return gains | ({"weight_grids": [str(grid) for grid in layer.grids]} if layer.grids else {})
 
 
 def lacking_plugins(model: dict[str, Any]) -> str:

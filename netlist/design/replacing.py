@@ -10,6 +10,7 @@ from resonet.core.errors import InputError
 from resonet.core.files import read_toml
 from resonet.core.leftovers import draft_path, forget_draft
 from resonet.core.npz import read_array
+from resonet.core.seen import SEEN
 from resonet.core.sources import file_hash
 from resonet.netlist.design.earlier import EARLIER
 from resonet.netlist.design.written import WRITTEN, edited_files
@@ -17,7 +18,7 @@ from resonet.netlist.design.written import WRITTEN, edited_files
 __all__ = ["BEFORE", "CALIBRATED", "carry_over", "exchange", "refuse_loss"]
 
 CALIBRATED = "calibrated.npz"
-OURS = ("design.toml", "model.onnx", "program.npz", "graph.graphml", "decks", "report", CALIBRATED, EARLIER)
+OURS = ("design.toml", "model.onnx", "program.npz", "graph.graphml", "decks", "report", CALIBRATED, EARLIER, SEEN)
 BEFORE = "earlier"  # folder in report/ for what the design before showed
 PARTS = ("model", "device", "bus", "plan")
 

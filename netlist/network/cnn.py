@@ -18,6 +18,7 @@ from resonet.netlist.network.activations.base import Activation, Fit
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.front import Front
 from resonet.netlist.network.pixels import Pixels
+from resonet.netlist.network.weight_grid import WeightGrid
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -60,6 +61,7 @@ class Addend:
     dilation: Pair = (1, 1)
     padding: Sides = (0, 0, 0, 0)
     diagonal: bool = False
+    grid: WeightGrid | None = None  # that its weights were trained on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +82,7 @@ class Synapses:
     activation: Activation = LINEAR
     addends: tuple[Addend, ...] = ()  # of its inputs behind the first
     raised: Array | None = None  # [groups, outputs] how much more than the layer's scale says its chains hold; None: 1
+    grid: WeightGrid | None = None  # that its own weights were trained on
 
     @property
     def held(self) -> Array:
@@ -114,6 +117,12 @@ class Synapses:
     def resonator_weights(self) -> Array:
         """Weights that have resonators, [neurons * series], neuron by neuron."""
         return np.asarray(self.matrix[self.wired])
+
+    @property
+    def grids(self) -> tuple[WeightGrid, ...]:
+        """Grids of its own weights and of its addends', of those that have one."""
+        found = (self.grid, *(addend.grid for addend in self.addends))
+        return tuple(grid for grid in found if grid is not None)
 
     @property
     def no_input(self) -> Array:

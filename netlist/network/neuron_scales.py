@@ -211,7 +211,9 @@ def _scaled_addend(addend: Addend, factors: Ints, diagonal: bool, layer: Synapse
     if diagonal:
         each = factors.reshape(layer.groups, layer.outputs, layer.outputs, -1)
         factors = np.diagonal(each, axis1=1, axis2=2).transpose(0, 2, 1)
-    return replace(addend, weight=np.ldexp(addend.weight, factors.reshape(addend.weight.shape)))
+    factors = factors.reshape(addend.weight.shape)
+    grid = addend.grid and addend.grid.times(np.ldexp(1.0, factors))
+    return replace(addend, weight=np.ldexp(addend.weight, factors), grid=grid)
 
 
 def _scaled_layer(entry: LabelledLayer, exponents: Ints) -> Synapses:
@@ -223,9 +225,11 @@ def _scaled_layer(entry: LabelledLayer, exponents: Ints) -> Synapses:
         _scaled_addend(addend, part, diagonal, layer)
         for addend, part, (_, diagonal) in zip(layer.addends, more, layer.blocks[1:], strict=True)
     )
-    weight = np.ldexp(layer.weight, own.reshape(layer.weight.shape))
+    factors = own.reshape(layer.weight.shape)
+    weight = np.ldexp(layer.weight, factors)
+    grid = layer.grid and layer.grid.times(np.ldexp(1.0, factors))
     bias = np.ldexp(layer.bias, exponents[entry.outputs].ravel())
-    return replace(layer, weight=weight, bias=bias, addends=addends)
+    return replace(layer, weight=weight, bias=bias, addends=addends, grid=grid)
 
 
 def _check_raised(labels: NeuronLabels, entry: LabelledLayer, layer: Synapses, raised: Array) -> None:

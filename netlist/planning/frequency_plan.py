@@ -25,6 +25,7 @@ __all__ = ["Bus", "FrequencyPlan", "LayerPlan", "PlanOptions", "channel_grid", "
 
 MAX_RESONATORS = 20_000_000
 _Made = tuple[SpinDiode, "PlanOptions"]
+_Shared = dict[tuple[int, int, int], tuple[Array, Array]]  # channels and levels by tones, chains, resonators below
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ class LayerPlan:
         return sum(len(bus.outputs) * len(bus.taps) for bus in self.buses)
 
     @property
+    def elements(self) -> int:
+        """Of the Jacobians of all chains: tones times resonators of each."""
+        return sum(len(bus.outputs) * len(bus.taps) ** 2 for bus in self.buses)
+
+    @property
     def channels(self) -> int:
         """Most tones on one bus."""
         return max(len(bus.taps) for bus in self.buses)
@@ -139,8 +145,7 @@ def _fitted_taps(
 ) -> Ints:
     """Inputs of a tile in the order of its channels."""
     device, options = made_for
-    largest = float(np.abs(synapses.matrix).max())
-    if not options.assign or largest == 0 or len(tile) == 1:
+    if not options.assign or len(tile) == 1 or (largest := float(np.abs(synapses.matrix).max())) == 0:
         return tile
     weights = synapses.held[group][np.ix_(bank, tile)] * (options.fill / largest)
     return tile[assign_taps(weights, grid, device.damping)]
@@ -176,9 +181,10 @@ def _cells(synapses: Synapses, options: PlanOptions) -> list[tuple[int, int, str
     return cells
 
 
-def _buses(synapses: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> list[Bus]:
-    """Buses of a layer, group by group, bank by bank, from the grounded tile up."""
-    shared: dict[tuple[int, int, int], tuple[Array, Array]] = {}
+def _buses(
+    synapses: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions, shared: _Shared
+) -> list[Bus]:
+    """Buses of a layer, group by group, bank by bank, from the grounded tile up; `shared` by buses that are alike."""
     cells, buses = _cells(synapses, options), []
     for group in range(synapses.groups):
         stacked = np.zeros(synapses.outputs, np.int64)  # resonators of each neuron so far
@@ -202,7 +208,7 @@ def plan(
     Raises InputError where a bus would carry a channel that no tone can reach, or the network is too large.
     """
     device, circuit, options = device or SpinDiode(), circuit or BusCircuit(), options or PlanOptions()
-    total = 0
+    total, shared = 0, _Shared()
     for synapses in cnn.synapses:
         total += synapses.groups * synapses.outputs * synapses.series
         if total > MAX_RESONATORS:
@@ -211,7 +217,7 @@ def plan(
             )
     layers = []
     for synapses in cnn.synapses:
-        buses = _buses(synapses, device, circuit, options)
+        buses = _buses(synapses, device, circuit, options, shared)
         for bus in buses:
             if not np.all(np.isfinite(bus.levels)) or bus.levels.max() > 1e9:
                 raise InputError(

@@ -14,9 +14,9 @@ first each resonator to the level nearest to its calibrated f_res; then one reso
 lowers the sum most, until none helps, and the gain anew. Neither step can raise the sum.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from resonet.models.resonator.linear import real_susceptibility, resonance_for_d
 __all__ = [
     "GRIDS",
     "Grid",
+    "LevelSet",
     "Levels",
     "Part",
     "Quantised",
@@ -39,12 +40,28 @@ __all__ = [
     "state_levels",
 ]
 
-BATCH = 4_000_000  # elements of a candidate table held at once
 Grid = Literal["ends", "zero"]
 GRIDS: tuple[Grid, ...] = ("ends", "zero")
 ROUNDS = 20  # of levels and gain in turn
 ENOUGH = 1e-4  # a round that lowers the squares by less than this part of them is the last
 GAIN = 1e-9  # a move counts if it lowers the squares by more than this part of them: no circles by rounding
+
+
+class LevelSet(Protocol):
+    """What resonators of a bus can be set to: levels by number, for each of them."""
+
+    @property
+    def count(self) -> int:
+        """How many levels a resonator has, at most; a number beyond its own is its last."""
+
+    def f_res(self, index: Ints) -> Array:
+        """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
+
+    def settings(self, chains: int) -> Iterator[tuple[slice, Array, Array | None]]:
+        """Parts of so many chains, each with its f_res [1 or its chains, K, levels] and what to add to each chain's."""
+
+    def starts(self, wanted: Array) -> tuple[Ints, ...]:
+        """Levels [chains, K] to begin at; the first are what is compared with, wanted [chains, K] in Hz."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +70,19 @@ class Levels:
 
     values: Array  # [K, levels] Hz, rising
     offset: Array | None = None  # [chains, K] Hz, what fabrication adds; None: nothing
+
+    @property
+    def count(self) -> int:
+        """How many levels a resonator has."""
+        return int(self.values.shape[1])
+
+    def settings(self, chains: int) -> Iterator[tuple[slice, Array, Array | None]]:
+        """All chains at once: one table for all of them, and what fabrication adds."""
+        yield slice(0, chains), self.values[None], self.offset
+
+    def starts(self, wanted: Array) -> tuple[Ints, ...]:
+        """The levels nearest to the wanted f_res [chains, K]."""
+        return (nearest(wanted, self),)
 
     def f_res(self, index: Ints) -> Array:
         """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
@@ -67,7 +97,7 @@ class Part:
     target: Array  # [chains, K] units of K_SD
     wanted: Array  # [chains, K] Hz, f_res that hold the target
     chains: Chains
-    levels: Levels
+    levels: LevelSet
     owner: Ints  # [chains] number of the gain that a chain shares
 
 
@@ -124,52 +154,28 @@ def _answers(chains: Chains, rows: Ints, k: int, f_res: Array) -> Array:
     return np.asarray(-4 * chains.damping * chains.signs[k] * gain * real)
 
 
-def level_response(index: Ints, chains: Chains, levels: Levels) -> Array:
+def level_response(index: Ints, chains: Chains, levels: LevelSet) -> Array:
     """What the chains answer at these levels, [chains, tones], units of K_SD."""
     f_res, rows = levels.f_res(index), np.arange(len(index))
     return np.asarray(sum(_answers(chains, rows, k, f_res[:, k, None])[..., 0] for k in range(index.shape[1])))
 
 
-def _best_level(
-    k: int, rows: Ints, index: Ints, error: Array, chains: Chains, levels: Levels, window: int
-) -> tuple[Ints, Array]:
-    """Best level of resonator k for some chains, the others held: levels [n] and errors [n, tones] with it."""
-    count = levels.values.shape[1]
-    now = index[rows, k]
-    reach = np.arange(count) - now[:, None] if count <= 2 * window + 1 else np.arange(-window, window + 1)
-    candidates = np.clip(now[:, None] + reach, 0, count - 1)
-    f_res = levels.values[k, candidates]
-    if levels.offset is not None:
-        f_res = f_res + levels.offset[rows, k, None]
-    answers = _answers(chains, rows, k, f_res)
-    stay = np.argmax(candidates == now[:, None], 1)
-    each = np.arange(len(rows))
-    trial = error[rows, :, None] - answers[each, :, stay, None] + answers
-    squares = (trial**2).sum(1)
-    best = squares.argmin(1)
-    best = np.where(squares[each, best] < (1 - GAIN) * squares[each, stay], best, stay)
-    return candidates[each, best], trial[each, :, best]
-
-
-def descend(target: Array, chains: Chains, levels: Levels, start: Ints, window: int = 8) -> tuple[Ints, Array]:
+def descend(target: Array, chains: Chains, levels: LevelSet, start: Ints, window: int = 8) -> tuple[Ints, Array]:
     """Coordinate descent on the levels of every chain; returns levels [chains, K] and what they answer.
 
     Tried are all levels of a resonator, or those up to `window` away where there are more than 2 window + 1. Never ends
     worse than `start`; no single move within the window helps any more.
     """
-    index = start.copy()
+    from resonet.netlist.programming.dac_descent import descend_chains
+
+    index = np.array(start, np.int64, order="C")
     error = level_response(index, chains, levels) - target
-    width = min(levels.values.shape[1], 2 * window + 1)
-    size = max(1, BATCH // (target.shape[1] * width))
-    moving = np.arange(len(target))
-    while moving.size:
-        moved = np.zeros(len(target), bool)
-        for rows in np.array_split(moving, -(-len(moving) // size)):
-            for k in range(target.shape[1]):
-                level, left = _best_level(k, rows, index, error, chains, levels, window)
-                moved[rows] |= level != index[rows, k]
-                index[rows, k], error[rows] = level, left
-        moving = np.flatnonzero(moved)
+    profile = np.ones((len(chains.frequencies),) * 2) if chains.profile is None else chains.profile
+    units = -4 * chains.damping * chains.signs * (profile[None] if profile.ndim == 2 else profile)
+    for rows, table, offset in levels.settings(len(target)):
+        of_rows = units if len(units) == 1 else units[rows]
+        tried = table, offset, window, GAIN, index[rows], error[rows]
+        error[rows] = descend_chains(chains.frequencies, chains.damping, of_rows, *tried)
     return index, error + target
 
 
@@ -224,11 +230,13 @@ def quantise(
     With `free` gains the nearest levels get the best gain too; else every gain is 1. Without `descent` both are the
     nearest.
     """
-    index = tuple(nearest(part.wanted, part.levels) for part in parts)
+    index, *others = zip(*(part.levels.starts(part.wanted) for part in parts), strict=True)
     first = _fit_gains(parts, index, free)
     if not descent:
         return first, first
     best = _settle(parts, first, free, window)
+    for other in others:
+        best = _better(parts, best, _settle(parts, _fit_gains(parts, other, free), free, window))
     if free and first.gain.size > 1:  # gains of their own find poorer levels from afar than from a common gain's
         common = [replace(part, owner=np.zeros_like(part.owner)) for part in parts]
         shared = _settle(common, _fit_gains(common, index, free), free, window)

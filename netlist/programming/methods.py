@@ -14,7 +14,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.models.resonator.chain import Branches, Chains, chain_response, solve_chains
+from resonet.models.resonator.chain import Branches, Chains, chain_answers, solve_chains
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
@@ -28,6 +28,7 @@ __all__ = [
     "bus_weights",
     "largest_fill",
     "layer_unit",
+    "many_chains",
     "own_scale",
     "program",
     "programs",
@@ -42,6 +43,7 @@ METHODS: tuple[Method, ...] = (*COMPILED, "calibrated")
 CONVERGED = 1e-9  # largest residual, as part of the largest weight, at which a chain holds its weights
 LEAST_FILL = 0.1  # of the plan's: the scale is not lowered further
 FILL_STEPS = 7  # halvings of the interval in which the largest fill lies
+MANY = 1_000_000  # elements of the Jacobians of a layer from which on its chains are solved by compiled code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,8 @@ class Solved:
 
 def bus_weights(entry: LayerPlan, bus: Bus) -> Array:
     """Weights that the chains of a bus hold, [chains, resonators], in units of the layer's scale."""
-    return np.asarray(entry.layer.held[bus.group][np.ix_(bus.outputs, bus.taps)])
+    weights = entry.layer.matrix[bus.group][np.ix_(bus.outputs, bus.taps)]
+    return np.asarray(weights * own_scale(entry, bus))
 
 
 def own_scale(entry: LayerPlan, bus: Bus) -> Array | float:
@@ -89,9 +92,16 @@ def own_scale(entry: LayerPlan, bus: Bus) -> Array | float:
     return 1.0 if raised is None else raised[bus.group, bus.outputs, None]
 
 
-def solver_chains(bus: Bus, device: SpinDiode, profile: Array | None = None) -> Chains:
-    """Chains of a bus for the solver; `profile` as in `Chains`."""
-    return Chains(bus.frequencies, bus.signs, device.damping, profile)
+def many_chains(entry: LayerPlan) -> bool:
+    """Whether the chains of a layer are so many that compiled code pays."""
+    return entry.elements >= MANY
+
+
+def solver_chains(bus: Bus, device: SpinDiode, profile: Array | None = None, compiled: bool = False) -> Chains:
+    """Chains of a bus for the solver; `profile` and `compiled` as in `Chains`."""
+    if profile is not None and profile.ndim == 3 and profile.strides[0] == 0:
+        profile = profile[0]  # the same for all chains
+    return Chains(bus.frequencies, bus.signs, device.damping, profile, compiled)
 
 
 def layer_unit(entry: LayerPlan, fill: float) -> float:
@@ -108,65 +118,91 @@ def solve_layer(
     branches: Branches = "near",
 ) -> list[Solved]:
     """Detunings of every bus of a layer with its largest weight at `fill`; `profiles` bus by bus, default ideal."""
-    unit = layer_unit(entry, fill)
+    unit, compiled = layer_unit(entry, fill), many_chains(entry)
     return [
-        Solved(*solve_chains(bus_weights(entry, bus) * unit, solver_chains(bus, device, profile), branches=branches))
+        Solved(
+            *solve_chains(
+                bus_weights(entry, bus) * unit, solver_chains(bus, device, profile, compiled), branches=branches
+            )
+        )
         for bus, profile in zip(entry.buses, profiles or [None] * len(entry.buses), strict=True)
     ]
 
 
 def _failing(entry: LayerPlan, device: SpinDiode, fill: float, tests: Sequence[Trial]) -> list[Trial]:
     """Those chains of `tests` that cannot hold their weights at `fill`."""
-    unit, left = layer_unit(entry, fill), []
+    unit, left, compiled = layer_unit(entry, fill), [], many_chains(entry)
     for bus, profile, weights in tests:
-        _, worst = solve_chains(weights * unit, solver_chains(bus, device, profile), tolerance=0.1 * CONVERGED * fill)
-        bad = worst > CONVERGED * fill
-        if bad.any():
-            part = profile[bad] if profile is not None and profile.ndim == 3 else profile
-            left.append((bus, part, weights[bad]))
+        chains = solver_chains(bus, device, profile, compiled)
+        left += _left(
+            (bus, chains.profile, weights),
+            solve_chains(weights * unit, chains, tolerance=0.1 * CONVERGED * fill)[1],
+            fill,
+        )
     return left
 
 
+def _left(test: Trial, worst: Array, fill: float) -> list[Trial]:
+    """Those chains of one of `tests` that do not hold their weights."""
+    bus, profile, weights = test
+    bad = worst > CONVERGED * fill
+    part = profile[bad] if profile is not None and profile.ndim == 3 else profile
+    return [(bus, part, weights[bad])] if bad.any() else []
+
+
 def largest_fill(
-    entry: LayerPlan, device: SpinDiode, fill: float, profiles: Sequence[Array | None] | None = None
+    entry: LayerPlan,
+    device: SpinDiode,
+    fill: float,
+    profiles: Sequence[Array | None] | None = None,
+    solved: Sequence[Solved] | None = None,
 ) -> float:
     """Largest fill, from `fill` down to a tenth of it, at which every chain of the layer can hold its weights.
 
-    Found by bisection to 1 % of `fill`, with the chains that fail at `fill`; 0 if even a tenth is too much.
+    Found bus by bus, by bisection to 1 % of `fill` with the chains that fail where those before hold; 0 if even a tenth
+    is too much. `solved` is what `solve_layer` gives at `fill`, where that is known.
     """
-    given = profiles or [None] * len(entry.buses)
-    tests: list[Trial] = [
-        (bus, profile, bus_weights(entry, bus)) for bus, profile in zip(entry.buses, given, strict=True)
-    ]
-    tests = _failing(entry, device, fill, tests)
-    if not tests:
-        return fill
+    given, reach = profiles or [None] * len(entry.buses), 1.0
+    for n, (bus, profile) in enumerate(zip(entry.buses, given, strict=True)):
+        left = [(bus, profile, bus_weights(entry, bus))]
+        if solved:
+            left = _left(left[0], solved[n].worst, fill)
+        if (reach < 1 or not solved) and left:  # only what fails where the buses before it hold can lower that
+            left = _failing(entry, device, fill * reach, left)
+        if left:
+            reach = _reach(entry, device, fill, left)
+        if reach == 0:
+            break
+    return fill * reach
+
+
+def _reach(entry: LayerPlan, device: SpinDiode, fill: float, failing: list[Trial]) -> float:
+    """Largest part of `fill` at which chains that fail at all of it hold their weights, 0 if even a tenth is too much.
+
+    What holds at a fill holds at every lower one: only those that fail are tried on.
+    """
     low, high = LEAST_FILL, 1.0
-    if _failing(entry, device, fill * low, tests):
+    if _failing(entry, device, fill * low, failing):
         return 0.0
     for _ in range(FILL_STEPS):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if _failing(entry, device, fill * middle, tests) else (middle, high)
-    return fill * low
+        left = _failing(entry, device, fill * middle, failing)
+        low, high, failing = (low, middle, left) if left else (middle, high, failing)
+    return low
 
 
 def _alone(entry: LayerPlan, device: SpinDiode, fill: float) -> list[Solved]:
     """Detunings that each resonator would need alone, and what the others then do to the chain."""
-    solved = []
+    solved, unit = [], layer_unit(entry, fill)
     for bus in entry.buses:
-        target = bus_weights(entry, bus) * layer_unit(entry, fill)
+        target = bus_weights(entry, bus) * unit
         detuning = detuning_for_weight(bus.signs * target)
-        # In parts: the Jacobian that comes with the response would take a gigabyte for a large layer.
-        response = np.concatenate(
-            [chain_response(part, solver_chains(bus, device))[0] for part in np.array_split(detuning, len(detuning))]
-        )
-        solved.append(Solved(detuning, np.abs(response - target).max(1)))
+        solved.append(Solved(detuning, np.abs(chain_answers(detuning, solver_chains(bus, device)) - target).max(1)))
     return solved
 
 
-def _program_layer(entry: LayerPlan, method: Method, fill: float, device: SpinDiode) -> LayerProgram:
-    """Program a layer with its largest weight at `fill` of what a resonator can hold."""
-    solved = _alone(entry, device, fill) if method == "formula" else solve_layer(entry, device, fill)
+def _program_layer(entry: LayerPlan, fill: float, device: SpinDiode, solved: Sequence[Solved]) -> LayerProgram:
+    """Program of a layer with its largest weight at `fill` of what a resonator can hold."""
     f_res = tuple(
         resonance_for_detuning(bus.frequencies, bus_solved.detuning, device.damping)
         for bus, bus_solved in zip(entry.buses, solved, strict=True)
@@ -186,16 +222,19 @@ def program(plan: FrequencyPlan, method: Method = "coupled") -> Program:
 
 
 def programs(plan: FrequencyPlan, methods: Sequence[Method] = COMPILED) -> dict[Method, Program]:
-    """`program` by several methods; the scales, which are the same, are found once."""
+    """`program` by several methods at the same scales; chains are solved once, but where that lowers a scale."""
     unknown = [method for method in methods if method not in COMPILED]
     if unknown:
         raise InputError(f"program method {unknown[0]!r}: no such method; possible: {', '.join(COMPILED)}")
     most, device = plan.options.fill, plan.device
-    fills = [largest_fill(entry, device, most) or most for entry in plan.layers]
-    return {
-        method: Program(
-            method,
-            tuple(_program_layer(e, method, fill, device) for e, fill in zip(plan.layers, fills, strict=True)),
-        )
-        for method in methods
-    }
+    made: dict[Method, list[LayerProgram]] = {method: [] for method in methods}
+    for entry in plan.layers:
+        solved = solve_layer(entry, device, most)
+        fill = largest_fill(entry, device, most, solved=solved) or most
+        for method in methods:
+            if method == "formula":
+                found = _alone(entry, device, fill)
+            else:
+                found = solved if fill == most else solve_layer(entry, device, fill)
+            made[method].append(_program_layer(entry, fill, device, found))
+    return {method: Program(method, tuple(layers)) for method, layers in made.items()}

@@ -9,6 +9,10 @@ A resonator's kind is its kernel, its tap and its class, and a tuning line runs 
 hold the same weight for the same frequency. Tap and class give the phase; so the kinds of a kernel fall into one
 set of K for each phase, each shared by the positions of that phase, and the sets are independent of each other.
 
+A layer that adds up several inputs has such classes and phases for each of them, by its kernel, stride and dilation. A
+position then has one phase of each, and a line of one input passes positions with different phases of the others: where
+their resonators stand in one chain, their tails differ from position to position, and no tuning is right for all.
+
 A tuning line with x (half-widths, linear in its current) puts resonator k of chain n at
 
     f_res = f_k [1 + α (δ_nk - λ_nk x)],      hence the detuning  u = x λ - δ  to first order in α,
@@ -27,7 +31,7 @@ from resonet.core.errors import InputError
 from resonet.core.levenberg import minimise
 from resonet.core.types import Array, Ints
 from resonet.models.resonator.chain import Chains, chain_response
-from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.cnn import Addend, Synapses
 
 __all__ = ["Colouring", "Shared", "SharedProblem", "share_conv", "shared_response", "solve_shared"]
 
@@ -38,8 +42,21 @@ BATCH = 4_000_000  # elements of the Jacobians held at once
 class Colouring:
     """Which tap a tone class falls on, position by position."""
 
-    phase: Ints  # [positions] row of `taps`
+    phase: Ints  # [positions] row of `taps`; of several inputs, which of their phases meet
     taps: Ints  # [phases, classes] tap that class c falls on; in phase 0 it is tap c
+
+    def kinds(self, taps: Ints, kernels: int) -> Ints:
+        """Number of the kind (kernel, class, tap) of each resonator, [phases, kernels, K], for classes `taps` [K].
+
+        Numbers count from 0 in the order in which kinds appear.
+        """
+        total = self.taps.shape[1]
+        of_phase = np.arange(len(taps)) * total + self.taps[:, taps]
+        code = np.arange(kernels)[:, None] * (len(taps) * total) + of_phase[:, None]
+        _, first, kind = np.unique(code.ravel(), return_index=True, return_inverse=True)
+        rank = np.empty(len(first), np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        return np.asarray(rank[kind].reshape(code.shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,24 +85,33 @@ def share_conv(synapses: Synapses) -> Colouring:
 
     The tuning of (kernel j, phase φ, class c) moves tap `taps[φ, c]` of kernel j at all positions of that phase.
     """
-    if synapses.addends:
-        raise InputError(
-            f"layer {synapses.name}: adds up {1 + len(synapses.addends)} inputs, whose kernels repeat differently over "
-            "the tone classes; possible with shared tuning lines on buses: layers of one input; with several: strip "
-            "lines (--set feed.kind=stripline), and crosstalk of the program shared"
-        )
-    channels, *kernel = synapses.weight.shape[1:]
+    rows: list[Ints] = []
+    blocks: list[Ints] = []
+    parts: list[Synapses | Addend] = [synapses, *synapses.addends]
+    for part, (_, diagonal) in zip(parts, synapses.blocks, strict=True):
+        phases, taps = _block(part, synapses.out_shape, synapses.outputs if diagonal else 1)
+        rows.append(phases)
+        blocks.append(taps)
+    used, phase = np.unique(np.stack(rows), axis=1, return_inverse=True)
+    starts = np.cumsum([0] + [taps.shape[1] for taps in blocks[:-1]])
+    found = [taps[own] + start for taps, own, start in zip(blocks, used, starts, strict=True)]
+    return Colouring(phase.ravel(), np.concatenate(found, axis=1))
+
+
+def _block(part: Synapses | Addend, out_shape: tuple[int, int, int], times: int) -> tuple[Ints, Ints]:
+    """Phase of one input at each position, and the tap of each class in each of all phases [phases, classes].
+
+    `times` as many channels as its weights have.
+    """
+    channels, *kernel = part.weight.shape[1:]
     row, column = (
         np.arange(size) * stride // dilation % k
-        for size, stride, dilation, k in zip(
-            synapses.out_shape[1:], synapses.stride, synapses.dilation, kernel, strict=True
-        )
+        for size, stride, dilation, k in zip(out_shape[1:], part.stride, part.dilation, kernel, strict=True)
     )
-    used, phase = np.unique((row[:, None] * kernel[1] + column).ravel(), return_inverse=True)
-    c, i, j = (n.ravel() for n in np.meshgrid(*map(np.arange, (channels, *kernel)), indexing="ij"))
-    down, right = (n[:, None] for n in np.divmod(used, kernel[1]))
+    c, i, j = (n.ravel() for n in np.meshgrid(*map(np.arange, (channels * times, *kernel)), indexing="ij"))
+    down, right = (n[:, None] for n in np.divmod(np.arange(kernel[0] * kernel[1]), kernel[1]))
     taps = (c * kernel[0] + (i - down) % kernel[0]) * kernel[1] + (j - right) % kernel[1]
-    return Colouring(phase, taps)
+    return (row[:, None] * kernel[1] + column).ravel(), taps
 
 
 def _detuning(x: Array, offset: Array, lever: Array, damping: float) -> tuple[Array, Array]:

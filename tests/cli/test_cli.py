@@ -254,7 +254,9 @@ def test_sparams(resonet, build):
 def test_accuracy(resonet, build, data):
     result = resonet("accuracy", build, "--data", data, "--json")
     assert (result.code, result.err) == (0, "")
-    found = json.loads(result.out)["accuracy"]
+    page = json.loads(result.out)
+    assert set(page["arithmetic"].values()) == {"float64 (few images)"}
+    found = page["accuracy"]
     assert found["images"] == 40
     assert found["software"] == pytest.approx(0.95)
     assert found["circuit_coupled"] == pytest.approx(0.95)
@@ -411,7 +413,10 @@ def bad_model(what: str, path: Path) -> Path:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("operator", "Sin 'act': is not supported; possible: Add, ArgMax, AveragePool, .*Relu"),
+        (
+            "operator",
+            "Sin 'act': is not supported: .*no neuron.*; possible: Relu, .*docs/guide/networks.md lists all operators",
+        ),
         ("dynamic", r"input 'x' has the shape \[batch, 1, h, w\]; pass --input-shape"),
         ("nan", "Conv 'first': has weights that are NaN or infinite; possible: finite weights"),
         ("inf", "Conv 'first': has weights that are NaN or infinite"),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from conftest import RNG, complaint, save_model
+from conftest import RNG, save_model
 from onnx import TensorProto, helper
 
 from resonet.cosim.weights.effective import effective_weights
@@ -177,11 +177,14 @@ def test_sweep(build, resonet):
     assert done.code == 0
 
 
-def test_shared_tuning_says_what_is_possible(build, resonet):
-    told = complaint(resonet("share", build[0], "--layer", "conv2"))
-    assert "layer conv2: adds up 2 inputs" in told
-    assert "strip lines" in told
-    assert resonet("share", build[0], "--layer", "conv1", "--spread", "0.01").code == 0
+def test_shared_tuning(build, resonet):
+    for layer in ("conv1", "conv2"):  # the latter adds up two inputs
+        done = resonet("share", build[0], "--layer", layer, "--spread", "0.01", "--json")
+        together, alone = json.loads(done.out)["results"]
+        assert alone["rms"] < 1e-6
+        assert alone["rms"] <= together["rms"] <= together["rms_before"]
+        assert together["neuron_error"] > 0.5 * together["rms"]
+        assert together["unknowns"] <= together["resonators"] == alone["unknowns"]
 
 
 def test_strip_lines(made, resonet, tmp_path):

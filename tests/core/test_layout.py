@@ -31,7 +31,19 @@ ROOMS = {
         ["cascade", "sweep"],
     ],
 }
-HEAVY = ("matplotlib", "torch", "onnx", "PySpice", "skrf", "xarray", "pandas", "scipy", "numba", "networkx")
+HEAVY = (
+    "matplotlib",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "PySpice",
+    "skrf",
+    "xarray",
+    "pandas",
+    "scipy",
+    "numba",
+    "networkx",
+)
 LONGEST, LONGEST_FUNCTION = 350, 60  # lines
 SOURCES = [path for floor in PACKAGES for package in floor for path in sorted((ROOT / package).rglob("*.py"))]
 FACES = [path for path in SOURCES if path.name == "__init__.py" and path.with_suffix(".pyi").is_file()]

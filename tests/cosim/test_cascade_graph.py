@@ -326,6 +326,41 @@ def test_every_oscillator_and_every_source_costs(made):
     assert found.total == pytest.approx(found.stages[0].sources + supplies, rel=1e-12)
 
 
+def test_padding_that_stands_in_for_an_offset_costs_its_sources():
+    """Behind the pixels, too: tones of a constant power that no neuron makes."""
+    graph = Graph((1, 3, 3), RNG(6))
+    first = graph.conv(IMAGE, 1, pad=0, kernel=1, activation=LINEAR)
+    graph.layers[first] = replace(graph.layers[first], bias=np.array([-0.5]))
+    graph.dense(graph.flat(graph.conv(first, 1)), 2)
+    images = RNG(1).uniform(0, 1, (8, 1, 3, 3))
+    levels = parallel_hardware(graph_design(graph.cnn(), images)).levels
+    offset, full_scale = levels.parallel.scale(1)
+    assert offset > 0
+    found = energy(levels, envelope(levels, images[0], 200e-9), images[0])
+    paths = levels.stages[1].paths
+    silent = paths.emf[paths.tone == -1]
+    assert len(silent) == 9 * 9 - 49  # taps of a 3 x 3 kernel that see no pixel
+    watts = (silent**2).sum() / (8 * 50) * offset / full_scale
+    assert found.stages[1].pixels == pytest.approx(watts * 200e-9, rel=1e-9)
+    supplies = sum(stage.neuron_total for stage in found.stages)
+    assert found.total == pytest.approx(found.stages[0].sources + found.stages[1].pixels + supplies, rel=1e-12)
+
+
+def test_a_stage_that_is_dark_settles():
+    """What ends in nothing is within 1 % of 1 % of full scale: not within 1 % of e-25."""
+    graph = Graph((2, 1, 1), RNG(3))
+    first = graph.dense(IMAGE, 2, RELU)
+    graph.layers[first] = replace(graph.layers[first], weight=np.eye(2)[..., None, None], bias=np.array([0.0, -0.5]))
+    second = graph.dense(graph.channels(first, 1, 2), 2, RELU)
+    graph.layers[second] = replace(graph.layers[second], bias=np.zeros(2))
+    graph.dense(graph.flat(first, second), 2)
+    images = np.array([[1.0, 0.2], [0.3, 1.0]]).reshape(2, 2, 1, 1)
+    run = run_image(parallel_hardware(graph_design(graph.cnn(), images)), images, 0, RunOptions(("envelope",)))
+    assert np.abs(run.answers["envelope"].sums[1]).max() < 1e-9
+    assert not run.unsettled
+    assert run.settling[1].sums < run.stop / 2
+
+
 def test_levels_of_a_graph(made):
     hardware, _, images = made
     diagram, levels = level_diagram(hardware, images), hardware.levels

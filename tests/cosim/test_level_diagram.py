@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import RNG, save_model, small_nodes, small_weights
+from networks import spread_model
 
 from resonet.core.errors import InputError
 from resonet.cosim.cascade.image_run import prepare
 from resonet.cosim.cascade.level_diagrams import LevelDiagram, dbm, faults, level_diagram, noisy
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.forward import layer_sums
 from resonet.netlist.network.images import ImageSet
 
 BOLTZMANN = 1.380649e-23
@@ -102,6 +104,24 @@ def test_headrooms_are_those_of_the_largest_activation(found) -> None:
     assert noisy(LevelDiagram(1, diagram.p_max, diagram.tones, tuple(quiet))) == []
 
 
+def test_noise_counts_most_where_the_full_scale_is_least(tmp_path) -> None:
+    """Channels whose weights differ by a thousand: the worst neuron's full scale by its own weights and images."""
+    design = compile_cnn(spread_model(tmp_path), read_parameters(None, [*SETTINGS, "plan.scale=layer"]))
+    images = np.random.default_rng(1).uniform(0, 1, (20, 1, 3, 4))
+    made = prepare(design, "coupled", engines=("two-pass",), images=images)
+    first, last = level_diagram(made, images).layers
+    layer = design.cnn.synapses[0]
+    sums = np.abs(layer_sums(layer, images) - layer.bias[:, None, None]).max((0, 2, 3))
+    unit = made.levels.stages[0].unit[0]
+    assert (first.worst_neuron, sums.argmin()) == (3, 3)
+    assert first.worst_full_scale == pytest.approx(sums[3] * unit, rel=0.1)  # of the circuit as programmed
+    assert first.full_scale == pytest.approx(sums.max() * unit, rel=0.1)
+    assert last.worst_full_scale <= last.full_scale
+    raised = compile_cnn(spread_model(tmp_path), read_parameters(None, [*SETTINGS, "plan.scale=neuron"]))
+    after = level_diagram(prepare(raised, "coupled", engines=("two-pass",), images=images), images).layers[0]
+    assert after.worst_full_scale / after.full_scale > 30 * first.worst_full_scale / first.full_scale
+
+
 def matched() -> np.ndarray:
     """Images that are bright exactly where one kernel, at one position, has positive weights."""
     found = np.zeros((36, 1, 8, 8))
@@ -128,5 +148,5 @@ def test_activations_beyond_the_calibration_batch_are_faults(found) -> None:
 
 def test_black_images_have_no_tones(found) -> None:
     made, _ = found
-    with pytest.raises(InputError, match="no tone above zero"):
+    with pytest.raises(InputError, match="layer conv1: no tone above zero"):
         level_diagram(made, np.zeros((1, 1, 8, 8)))

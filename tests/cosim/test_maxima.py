@@ -1,6 +1,7 @@
 """Max pools of diodes in `accuracy`: the closed form, the cascade's numbers, and what the commands say of them."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from networks import SETTINGS, tiny_model
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.two_pass import cascade
+from resonet.cosim.weights import inference, logits
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.float32 import Float32Network, float32_images
+from resonet.cosim.weights.held import trained_weights
 from resonet.cosim.weights.inference import diode_accuracy, forward
 from resonet.cosim.weights.maxima import DiodePools, diode_pools
 from resonet.models.neuron.electronics import DiodeMaximum
@@ -23,6 +27,7 @@ from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.cnn import IMAGE, Cnn, MaxPool, Synapses, Wiring
 from resonet.netlist.network.forward import layer_sums, propagate, software_layer
 from resonet.netlist.network.images import ImageSet
+from resonet.netlist.planning.scales import calibrated_scales
 
 IMAGES = RNG(2).uniform(0, 1, (6, 1, 3, 4))
 
@@ -104,6 +109,41 @@ def test_sharp_diodes_pool_as_the_trained_network_does() -> None:
         assert set(errors) == {(pool, layer) for pool in ("maxpool1", "maxpool2") for layer in ("conv1", "conv2")}
         assert errors["maxpool1", "conv1"].inputs == 9
         assert errors["maxpool2", "conv2"].inputs == 4
+
+
+@pytest.mark.parametrize("gain", [1e3, 1e5])
+def test_diodes_in_float32_pool_as_in_float64(gain: float) -> None:
+    cnn, images = branched(), RNG(6).uniform(-1, 1, (50, 2, 5, 6))
+    units = {"conv1": np.linspace(1e-5, 4e-5, 4), "conv2": np.full(2, 2e-5)}
+    held = trained_weights(cnn)
+    scales = calibrated_scales(cnn, images)
+    exact, quick = (DiodePools(cnn, DiodeMaximum(gain=gain), units) for _ in range(2))
+    design = SimpleNamespace(cnn=cnn, built=cnn, scales=scales)
+    wanted = forward(design, held, images, maxima=exact)
+    found = Float32Network(cnn, held, scales, maxima=quick)(float32_images(cnn, images))
+    assert found.logits == pytest.approx(wanted, abs=1e-5 * np.abs(wanted).max())
+    quick.take(found.pools)
+    for ours, error in zip(quick.errors, exact.errors, strict=True):
+        assert (ours.pool, ours.layer, ours.inputs, ours.bound) == (error.pool, error.layer, error.inputs, error.bound)
+        assert ours.full_scale == pytest.approx(error.full_scale, rel=1e-5)
+        assert (ours.rms, ours.largest) == pytest.approx((error.rms, error.largest), rel=1e-4, abs=1e-6)
+
+
+def test_accuracy_with_diodes_in_float32(tiny, monkeypatch) -> None:
+    design, _ = tiny
+    images = RNG(8).uniform(0, 1, (400, 1, 3, 4))
+    data = ImageSet(None, images, RNG(9).integers(0, 3, 400))
+    held = {name: effective_weights(design, name, "coupled", engine=linear) for name in ("conv1", "dense1")}
+    software = propagate(design.cnn, images)
+    quick = diode_accuracy(design, held, data, software, threads=1)
+    monkeypatch.setattr(inference, "FEW", 10**9)
+    exact = diode_accuracy(design, held, data, software)
+    assert (quick.circuit, quick.same_class) == (exact.circuit, exact.same_class)
+    assert quick.pools[0].rms == pytest.approx(exact.pools[0].rms, rel=1e-4)
+    assert quick.pools[0].rms != exact.pools[0].rms
+    monkeypatch.undo()
+    monkeypatch.setattr(logits, "MOST", 0.0)  # nothing is left to float32: what it said of the diodes is not counted
+    assert diode_accuracy(design, held, data, software) == exact
 
 
 def test_what_is_not_pooled_has_no_diodes(small_design) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import save_model
+from onnx import helper
 from scipy.optimize import least_squares
 from typer.testing import CliRunner
 
@@ -18,7 +20,8 @@ from resonet.cosim.weights.held import PositionWeights
 from resonet.cosim.weights.inference import accuracy, forward
 from resonet.models.resonator.chain import Chains, chain_response
 from resonet.models.resonator.linear import real_susceptibility
-from resonet.netlist.network.cnn import Synapses, patches
+from resonet.netlist.design.design import compile_cnn
+from resonet.netlist.network.cnn import Addend, Synapses, patches
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.programming.sharing import SharedProblem, share_conv, shared_response, solve_shared
 
@@ -179,6 +182,77 @@ def test_layer_counts_and_limits(small_design, wide):
     assert each.unknowns == each.resonators
     assert each.rms < 1e-9
     assert shared.rms / shared.rms_before == pytest.approx(np.sqrt(1 - shared.phases / positions), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of_two", ["identity", "convolution"])
+def test_sums_of_two_inputs(tmp_path, of_two):
+    """An identity has one phase, and shares no tails with the kernel: exact. Kernels of 3 and 2 meet in 36 phases."""
+    rng, shape = np.random.default_rng(3), (1, 10, 10)
+    weights = {"a": (2, 1, 3, 3), "b": (2, 2, 3, 3), "c": (2, 1, 2, 2), "d": (3, 200)}
+    nodes = [
+        helper.make_node("Conv", ["x", "a"], ["h"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("Conv", ["r", "b"], ["s"], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["x", "c"], ["u"], pads=[0, 0, 1, 1]),
+        helper.make_node("Add", ["s", "r" if of_two == "identity" else "u"], ["t"]),
+        helper.make_node("Relu", ["t"], ["v"]),
+        helper.make_node("Flatten", ["v"], ["f"]),
+        helper.make_node("Gemm", ["f", "d"], ["y"], transB=1),
+    ]
+    held = {name: rng.normal(0, 0.3, size) for name, size in weights.items()}
+    design = compile_cnn(save_model(tmp_path / "m.onnx", nodes, held, shape, "y"))
+    entry = design.plan.layer("conv2")
+    exact, each, spread = (
+        calibrate_shared(design.plan, entry, linear, options)
+        for options in (
+            SharingOptions(spread=0.0),
+            SharingOptions(spread=0.0, shared=False),
+            SharingOptions(spread=0.01),
+        )
+    )
+    assert each.rms < 1e-9
+    assert each.unknowns == each.resonators == exact.resonators
+    if of_two == "identity":
+        assert (exact.phases, exact.unknowns, exact.resonators) == (9, 2 * (18 * 9 + 1), 100 * 2 * 19)
+        assert exact.rms < 1e-9
+    else:
+        assert (exact.phases, exact.unknowns, exact.resonators) == (36, 2 * (18 * 9 + 4 * 4), 100 * 2 * 22)
+        assert exact.components == 2  # a kernel each
+        assert 1e-5 < exact.rms <= exact.rms_before < 2e-3
+    assert exact.rms < spread.rms <= spread.rms_before
+    off = (spread.weights.values - spread.weights.trained)[0]  # [positions, outputs, taps]
+    own = np.abs(spread.weights.trained[0, 0]).max(1)
+    errors = np.sqrt((off**2).sum((0, 2)) / (100 * entry.layer.series)) / own
+    assert spread.neuron_error == pytest.approx(errors.max(), rel=1e-12)
+    assert spread.worst_neuron == errors.argmax()
+
+
+def test_lines_of_two_inputs_against_scipy():
+    """Kernels of 2 and 3 rows: a line of either passes all phases of the other."""
+    rng = np.random.default_rng(9)
+    shape = (1, 7, 1)
+    other = Addend("", rng.normal(0, 1, (2, 1, 3, 1)), (1, 8, 1))
+    layer = Synapses(
+        "conv1", "", "conv", rng.normal(0, 1, (2, 1, 2, 1)), np.zeros(2), shape, (2, 6, 1), (1, 1), addends=(other,)
+    )
+    colouring = share_conv(layer)
+    own, others = [[0, 1], [1, 0]], [[2, 3, 4], [4, 2, 3], [3, 4, 2]]
+    assert colouring.taps.tolist() == [a + b for a in own for b in others]
+    assert colouring.phase.tolist() == [0, 4, 2, 3, 1, 5]
+    unknown = colouring.kinds(np.arange(5), 2)
+    assert np.unique(unknown[:, 0]).size == 2 * 2 + 3 * 3
+    target = 0.6 * layer.matrix[0][:, colouring.taps].swapaxes(0, 1) / np.abs(layer.matrix).max()
+    f = np.geomspace(20e9, 15e9, 5)
+    signs = np.where(np.arange(5) % 2, -1.0, 1.0)
+    problem = SharedProblem(target.reshape(-1, 5), Chains(f, signs, ALPHA), unknown.reshape(-1, 5))
+    found = solve_shared(problem, np.zeros(26))
+    wanted = least_squares(
+        lambda x: (shared_response(problem, x)[0] - problem.target).ravel(), np.zeros(26), xtol=1e-14, ftol=1e-14
+    )
+    assert found.components == 2
+    assert found.squares.sum() == pytest.approx(2 * wanted.cost, rel=1e-6)
+    assert found.squares.sum() > 1e-6
 
 
 def test_line_loss_is_shared_out(small_design, wide):

@@ -1,6 +1,7 @@
 """`resonet status`: what is there, what is stale and why, what is missing."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,11 +9,15 @@ import pytest
 from conftest import complaint
 
 from resonet.cli import entry
+from resonet.core import seen
+from resonet.cosim.calibration.newton import calibrate
+from resonet.cosim.feed import store
 from resonet.cosim.feed.store import stored_effective_weights
 from resonet.cosim.sweep.axes import Axis
 from resonet.cosim.sweep.sweep import Sweep, run_sweep
+from resonet.netlist.design import archive
 from resonet.netlist.design.design import compile_cnn
-from resonet.netlist.design.folder import load_design, write_design
+from resonet.netlist.design.folder import load_design, write_calibrated, write_design
 from resonet.netlist.design.parameters import read_parameters
 
 
@@ -80,7 +85,58 @@ def test_commands_are_fresh_or_stale(build, status, small_model, monkeypatch, ca
     assert [state for state, _ in status("runs").values()] == ["damaged"]
 
 
+@pytest.mark.slow
+def test_a_figure_that_a_later_run_wrote_makes_no_number_old(build, status, monkeypatch):
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["resonet", *words])
+        with pytest.raises(SystemExit):
+            entry.main()
+        return " ".join(["resonet", *words])
+
+    first = run("crosstalk", str(build), "--layer", "conv1")
+    second = run("crosstalk", str(build), "--layer", "conv1", "--program", "coupled")
+    state, why = status("runs")[first]
+    assert state == "fresh"
+    assert why.endswith(f".png is now of: {second}")
+    assert status("runs")[second][0] == "fresh"
+    (build / "report" / "weights.png").write_bytes(b"edited")
+    assert {status("runs")[words][0] for words in (first, second)} == {"stale"}
+
+
 def test_the_table_and_a_folder_that_is_none(build, resonet, tmp_path):
     told = resonet("status", build)
     assert "all in all: 6 missing" in told.out
     assert "no design here" in complaint(resonet("status", tmp_path))
+
+
+def test_what_has_not_changed_is_not_hashed_again(build, resonet, monkeypatch):
+    monkeypatch.setattr(seen, "WORTH", 0)
+    stored_effective_weights(build, load_design(build), "coupled")
+    first, moved = resonet("status", build, "--json").out, calibrate(load_design(build)).design
+    read = []
+
+    def counted(place, name):
+        real = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *given: read.append((name, *given)) or real(*given))
+
+    for place, name in (
+        (seen, "file_hash"),
+        (archive, "_check_seal"),
+        (store, "result_parts"),
+        (store, "stored_parts"),
+    ):
+        counted(place, name)
+    assert resonet("status", build, "--json").out == first
+    assert read == []
+    deck = build / "decks" / "coupled" / "conv1_t0_rf.cir"
+    text, facts = deck.read_text(), deck.stat()
+    deck.write_text(text.replace("e+", "E+", 1).replace("xr0_0", "xR0_0", 1))
+    os.utime(deck, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # of the same size, as old as before
+    assert deck.stat().st_size == facts.st_size
+    found = json.loads(resonet("status", build, "--json").out)
+    assert [(line["what"], line["state"]) for line in found["decks"]] == [("decks/coupled/conv1_t0_rf.cir", "edited")]
+    assert {name for name, *_ in read} == {"file_hash"}
+    read.clear()
+    write_calibrated(moved, build, ["conv1", "dense1"])
+    assert json.loads(resonet("status", build, "--json").out)["weights"] != found["weights"]
+    assert "result_parts" in {name for name, *_ in read}  # they may depend on the new program

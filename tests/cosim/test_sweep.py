@@ -1,5 +1,6 @@
 """Sweeps: axes, values of a point, the journal after kills, executors that agree, the command."""
 
+import itertools
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +20,19 @@ import xarray as xr
 from conftest import complaint
 
 from resonet.core.errors import EngineError, InputError
+from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.sweep import cluster as cluster_module
-from resonet.cosim.sweep.axes import Axis, Spread, parse_axis, sweep_points
+from resonet.cosim.sweep import prepared
+from resonet.cosim.sweep.axes import Axis, Spread, axis_point, axis_values, count_points, parse_axis
 from resonet.cosim.sweep.journal import read_journal
-from resonet.cosim.sweep.points import open_executor, run_points
+from resonet.cosim.sweep.outcomes import Outcomes
+from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.sweep.sweep import Sweep, run_sweep, sweep_from_table
 from resonet.cosim.sweep.table import sweep_dataset
+from resonet.cosim.sweep.workers import Workers
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.inference import forward
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import write_design
 from resonet.netlist.design.parameters import read_parameters
@@ -87,16 +94,23 @@ def test_axes_that_are_none(text, words):
 
 
 def test_points_of_axes():
-    found = sweep_points([DAMPING, TILES])
-    assert len(found) == 9
-    assert found[1] == {"device.damping": 0.005, "plan.tile": 12}
-    assert sweep_points([DAMPING, TILES], together=True)[2] == {"device.damping": 0.02, "plan.tile": 36}
+    assert count_points([DAMPING, TILES]) == 9
+    found = [axis_point([DAMPING, TILES], False, number) for number in range(9)]
+    names = ("device.damping", "plan.tile")
+    assert found == [
+        dict(zip(names, values, strict=True)) for values in itertools.product(DAMPING.values, TILES.values)
+    ]
+    assert isinstance(found[1]["plan.tile"], int)
+    assert axis_point([DAMPING, TILES], True, 2) == {"device.damping": 0.02, "plan.tile": 36}
+    columns = axis_values([DAMPING, TILES], False, np.arange(9))
+    assert [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] == found
     with pytest.raises(InputError, match="unequal length"):
-        sweep_points([DAMPING, Axis("seed", (1, 2))], together=True)
+        count_points([DAMPING, Axis("seed", (1, 2))], together=True)
     with pytest.raises(InputError, match="given twice"):
-        sweep_points([DAMPING, DAMPING])
-    with pytest.raises(InputError, match="100,000"):
-        sweep_points([Axis("seed", tuple(range(1000))), Axis("spread", (0.1,) * 101)])
+        count_points([DAMPING, DAMPING])
+    assert count_points([Axis("seed", tuple(range(1000))), Axis("spread", (0.1,) * 1000)]) == 1_000_000
+    with pytest.raises(InputError, match="1,001,000 points; possible: 1,000,000"):
+        count_points([Axis("seed", tuple(range(1000))), Axis("spread", (0.1,) * 1001)])
 
 
 # Values
@@ -133,6 +147,40 @@ def test_spread_is_seeded_and_first_order(built):
     assert np.all(rms[:, 0] < 1e-6)
     assert rms[:, 2] == pytest.approx(2 * rms[:, 1], rel=0.02)
     assert len(set(rms[:, 1])) == 3
+
+
+def test_samples_share_plan_and_programs(built, small_model, tmp_path, monkeypatch):
+    """Seeds are not planned again, whatever the order of the axes, and give what each by itself gives in float64."""
+    images = np.random.default_rng(3).uniform(0, 1, (300, 1, 8, 8))
+    labels = np.random.default_rng(4).integers(0, 3, 300)
+    np.savez(tmp_path / "images.npz", images=images, labels=labels)
+    axes = (Axis("seed", (1, 2, 3)), Axis("spread", (0.0, 0.1)), Axis("device.damping", (0.01, 0.02)))
+    planned, real = [], prepared.plan
+
+    def plan(cnn, device, *more):
+        planned.append(device.damping)
+        return real(cnn, device, *more)
+
+    monkeypatch.setattr(prepared, "plan", plan)
+    methods = ("coupled", "calibrated")
+    sweep = Sweep(str(built), axes, measure="accuracy", data=str(tmp_path / "images.npz"), programs=methods)
+    found, _ = computed(sweep, tmp_path, jobs=1)
+    assert planned == [0.01, 0.02]
+    monkeypatch.undo()
+    for number in range(count_points(axes)):
+        point = axis_point(axes, False, number)
+        given = read_parameters(settings=[f"device.damping={point['device.damping']}"])
+        design = calibrate(compile_cnn(small_model, given), linear).design
+        spread = Spread(point["spread"], point["seed"])
+        made = {m: prepared.fabricated(design.plan, design.program(m), spread) for m in methods}
+        own = replace(design, programs=made)
+        for method in methods:
+            held = {name: effective_weights(own, name, method, engine=linear) for name in ("conv1", "dense1")}
+            values = found[number][0]
+            for name, one in held.items():
+                assert values["rms_error"][method][name] == pytest.approx(one.rms_error, rel=1e-9, abs=1e-15)
+            assert values["accuracy"][method] == np.mean(forward(own, held, images).argmax(1) == labels)
+            assert "float64" not in values
 
 
 def test_accuracy_of_points(built, small_images, tmp_path):
@@ -383,11 +431,61 @@ def double(point: int) -> dict:
 def test_points_that_fail_are_outcomes():
     for jobs in (1, 2):
         found = {}
-        with open_executor(jobs) as (executor, width, _):
-            run_points(range(6), double, executor, width, ended=found.__setitem__)
+        with open_workers(double, jobs) as workers:
+            run_points(range(6), workers, ended=found.__setitem__)
         assert sorted(found) == list(range(6))
         assert [found[n].values for n in (0, 1, 2, 5)] == [{"value": 2 * n} for n in (0, 1, 2, 5)]
         assert (found[3].error, found[4].error) == ("three is not possible", "ZeroDivisionError: of ours")
+
+
+def test_short_points_go_out_several_in_a_task():
+    tasks, found = [], {}
+    with open_workers(double, 1) as here:
+
+        class Noted:
+            def submit(self, task, name, points):
+                tasks.append(list(points))
+                return here.executor.submit(task, name, points)
+
+        run_points(range(10, 1010), Workers(Noted(), here.work, 2, lump=True), ended=found.__setitem__)
+    assert sorted(found) == list(range(10, 1010))
+    assert all(outcome.values == {"value": 2 * n} for n, outcome in found.items())
+    assert [point for task in tasks for point in task] == list(range(10, 1010))
+    assert max(map(len, tasks)) == 100  # more would be lost with a worker
+    assert len(tasks[-1]) == 1  # and the last ones are shared out among all
+
+
+def test_outcomes_come_back_as_they_were():
+    values = {"a": {"b": 0.1, "c": None, "d": -0.0}, "n": 3, "t": True, "l": [1.5, {"x": float("inf")}], "s": "text"}
+    given = {
+        5: Outcome(values, "", True, 0.25, "host:1"),
+        2: Outcome(None, "failed", False, 0.5, "host:2"),
+        3: Outcome(values | {"n": True, "t": 1}, "", True, 0.125, "host:1"),
+        4: Outcome(values | {"a": {"b": 2.5, "c": 1e-300, "d": 3}}, "", True, 0.0, ""),
+    }
+    packed = Outcomes()
+    packed.update(given)
+    assert dict(packed) == given
+    assert repr(packed[3].values) == repr(given[3].values)  # of the same types
+    assert packed.failed() == [2]
+    numbers = np.array(packed.numbers("a", "d"))
+    assert np.isnan(numbers[0])
+    assert np.array_equal(numbers[1:], [-0.0, 3.0, -0.0])
+    assert np.array_equal(packed.numbers("a", "c"), [np.nan, np.nan, 1e-300, np.nan], equal_nan=True)
+    assert np.array_equal(packed.numbers("n"), [np.nan, np.nan, 3.0, 3.0], equal_nan=True)
+    del packed[5]
+    assert list(packed) == [2, 3, 4]
+
+
+def test_a_journal_line_that_was_edited_is_not_used(built, tmp_path):
+    computed(Sweep(str(built), (DAMPING,), programs=("formula",)), tmp_path, jobs=1)
+    (path,) = (tmp_path / "results").glob("*.jsonl")
+    text = path.read_text()
+    whole = read_journal(path)[1]
+    for old, new in (('"seconds": ', '"seconds":  '), ('"end": 1', '"end": 2'), ('"final": true', '"final": false')):
+        path.write_text(text.replace(old, new))
+        with pytest.warns(match="damaged or edited lines are not used"):
+            assert len(read_journal(path)[1]) < len(whole)
 
 
 # The command
@@ -451,5 +549,7 @@ def test_workers_start_whatever_the_length_of_the_temporary_folder(tmp_path, mon
         place = tmp_path / ("t" * length)
         place.mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(place))
-        with open_executor(2) as (executor, *_):
-            assert executor.submit(pow, 3, 4).result(timeout=60) == 81
+        found = {}
+        with open_workers(double, 2) as workers:
+            run_points([40], workers, ended=found.__setitem__)
+        assert found[40].values == {"value": 80}

@@ -13,6 +13,7 @@ from resonet.core.errors import InputError
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.onnx.read import read_cnn
 
+OLDEST, NEWEST = 7, 22  # opsets: what onnxruntime promises, and what it knows
 CLOSE = 1e-5  # of the largest output
 MOST_VALUES = 1500  # of a tensor
 ONE_NODE = ("Relu", "LeakyRelu", "Tanh", "Sigmoid", "Elu", "HardSwish", "Clip", "PRelu", "Softplus", "HardSigmoid")
@@ -26,6 +27,7 @@ class Builder:
     nodes: list = field(default_factory=list)
     weights: list = field(default_factory=list)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    opset: int = 19
     padded: dict[str, list[int]] = field(default_factory=dict)  # pads that the text of ONNX gives nodes with auto_pad
 
     def constant(self, array):
@@ -41,6 +43,12 @@ class Builder:
         self.shapes.update(zip(names, shapes, strict=True))
         return names[0]
 
+    def numbers(self, name, values, since):
+        """Inputs and attributes that give a list of numbers: an input from opset `since` on, an attribute before."""
+        if self.opset >= since:
+            return [self.constant(np.array(values))], {}
+        return [], {name: values}
+
     def one_of(self, *things):
         return things[self.rng.integers(len(things))]
 
@@ -55,7 +63,13 @@ def same_pads(mode, sizes, reach, stride):
     return [*less, *more] if mode == "SAME_UPPER" else [*more, *less]
 
 
-def window(b, shape, kernels=(1, 2, 3), dilated=True):
+def windows(size, reach, stride, before, after, ceil):
+    """How many windows of `reach` fit; in ceil mode one more may hang over."""
+    room = size + before + after - reach
+    return (-(-room // stride) if ceil else room // stride) + 1
+
+
+def window(b, shape, kernels=(1, 2, 3), dilated=True, may_ceil=False):
     """Attributes of a window over an image, the sizes that it gives, and its pads."""
     kernel = [min(int(b.one_of(*kernels)), n) for n in shape[1:]]
     stride = [int(b.one_of(1, 1, 2)) for _ in kernel]
@@ -70,7 +84,12 @@ def window(b, shape, kernels=(1, 2, 3), dilated=True):
     if mode.startswith("SAME"):
         pads = same_pads(mode, shape[1:], reach, stride)
     attributes |= {"pads": pads} if mode in ("pads", "none") else {"auto_pad": mode}
-    sizes = [(n + pads[i] + pads[i + 2] - reach[i]) // stride[i] + 1 for i, n in enumerate(shape[1:])]
+    ceil = may_ceil and not mode.startswith("SAME") and b.rng.random() < 0.4
+    attributes |= {"ceil_mode": 1} if ceil or (may_ceil and mode.startswith("SAME") and b.rng.random() < 0.3) else {}
+    sizes = [windows(n, reach[i], stride[i], pads[i], pads[i + 2], ceil) for i, n in enumerate(shape[1:])]
+    # One that would begin in the padding is left out, but not by onnxruntime's own inference of shapes.
+    if ceil and any((k - 1) * stride[i] >= n + pads[i] for i, (k, n) in enumerate(zip(sizes, shape[1:], strict=True))):
+        return window(b, shape, kernels, dilated)
     return attributes, sizes, pads
 
 
@@ -105,12 +124,20 @@ def norm(b, x):
 def activation(b, x):
     shape = b.shapes[x]
     op = b.one_of(*ONE_NODE, "Relu", "Relu", "silu", "relu by max", "leaky by max")
+    if op == "HardSwish" and b.opset < 14:
+        op = "HardSigmoid"
+    if op == "relu by max" and b.opset < 8:
+        op = "Relu"
     if op == "silu":
         return b.add("Mul", [x, b.add("Sigmoid", [x], shape)], shape)
     if op == "relu by max":
         return b.add("Max", [x, b.constant(np.zeros(1))], shape)
-    if op == "leaky by max":
+    if op == "leaky by max" and b.opset >= 8:
         return b.add("Max", [x, b.add("Mul", [x, b.constant(np.float64([0.1]))], shape)], shape)
+    if op.startswith("leaky"):
+        op = "LeakyRelu"
+    if op == "Clip" and b.opset < 11:
+        return b.add("Clip", [x], shape, min=0.0, max=float(b.one_of(1, 6)))
     if op == "Clip":
         return b.add("Clip", [x, b.constant(np.float64(0)), b.constant(np.float64(b.one_of(1, 6)))], shape)
     if op == "PRelu":
@@ -123,7 +150,9 @@ def pool(b, x):
     if b.rng.random() < 0.2:
         return b.add(b.one_of("GlobalAveragePool", "GlobalMaxPool"), [x], (shape[0], 1, 1))
     op = b.one_of("MaxPool", "AveragePool")
-    attributes, sizes, pads = window(b, shape, (2, 2, 3))
+    since = {"MaxPool": 10, "AveragePool": 19}[op]  # of dilation; of ceil_mode 10
+    dilated, ceil = b.opset >= since, b.opset >= 10 and not (op == "AveragePool" and b.opset < 19)
+    attributes, sizes, pads = window(b, shape, (2, 2, 3), dilated, ceil)
     if op == "AveragePool":
         attributes["count_include_pad"] = int(b.rng.integers(2))
     name = b.add(op, [x], (shape[0], *sizes), **attributes)
@@ -136,7 +165,7 @@ def largest(b, x):
     """The largest or smallest of x, another signal and perhaps a number."""
     shape = b.shapes[x]
     other = b.one_of(*[name for name, known in b.shapes.items() if known == shape], conv(b, x, keep=True))
-    number = [b.constant(np.float64([b.rng.normal()]))] if b.rng.random() < 0.3 else []
+    number = [b.constant(np.float64([b.rng.normal()]))] if b.rng.random() < 0.3 and b.opset >= 8 else []
     return b.add(b.one_of("Max", "Min"), [x, other, *number], shape)
 
 
@@ -146,13 +175,30 @@ def larger(b, x):
     if max(shape[1:]) > 6:
         return x
     if b.rng.random() < 0.5:
-        scales = b.constant(np.float64([1, 1, 2, 2]))
+        twice, double = (shape[0], 2 * shape[1], 2 * shape[2]), [1.0, 1.0, 2.0, 2.0]
+        if b.opset < 9:
+            return b.add("Upsample", [x], twice, scales=double)
+        if b.opset < 11:
+            return b.add("Upsample" if b.opset == 9 else "Resize", [x, b.constant(np.float64(double))], twice)
         nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        return b.add("Resize", [x, "", scales], (shape[0], 2 * shape[1], 2 * shape[2]), **nearest)
+        if b.rng.random() < 0.4:
+            mode = b.one_of("asymmetric", "half_pixel", "pytorch_half_pixel")
+            nearest = {"mode": "linear", "coordinate_transformation_mode": mode}
+        region = "" if b.opset >= 13 else b.constant(np.zeros(0))
+        return b.add("Resize", [x, region, b.constant(np.float64(double))], twice, **nearest)
     groups = int(b.one_of(1, shape[0]))
     weight = b.normal(shape[0], 1 if groups > 1 else 2, 3, 3) / 3
-    sizes = [2 * (n - 1) + 3 - 1 for n in shape[1:]]
-    attributes = {"strides": [2, 2], "pads": [1, 0, 0, 1], "group": groups}
+    stride = [int(b.one_of(2, 2, 3)) for _ in range(2)]
+    extra = [int(b.rng.integers(0, s)) for s in stride]
+    pads = [int(b.rng.integers(0, 2)) for _ in range(4)]
+    sizes = [
+        s * (n - 1) + 3 + extra[i] - pads[i] - pads[i + 2]
+        for i, (n, s) in enumerate(zip(shape[1:], stride, strict=True))
+    ]
+    if min(sizes) < 1:
+        return x
+    attributes = {"strides": stride, "pads": pads, "group": groups}
+    attributes |= {"output_padding": extra} if max(extra) else {}
     return b.add("ConvTranspose", [x, b.constant(weight)], (weight.shape[1] * groups, *sizes), **attributes)
 
 
@@ -174,13 +220,21 @@ def moved(b, x):
     if kind == "slice":
         step = int(b.one_of(1, 1, 2))
         start = int(b.rng.integers(0, shape[axis - 1]))
+        if b.opset < 10:
+            size = shape[axis - 1] - start
+            sizes = (*shape[: axis - 1], size, *shape[axis:])
+            return b.add("Slice", [x], sizes, starts=[start], ends=[10**6], axes=[axis])
         row = [b.constant(np.array([n])) for n in (start, 10**6, axis, step)]
         size = -(-(shape[axis - 1] - start) // step)
         return b.add("Slice", [x, *row], (*shape[: axis - 1], size, *shape[axis:]))
     if kind == "pad":
         pads = [0, *(int(n) for n in b.rng.integers(0, 2, 3)), 0, *(int(n) for n in b.rng.integers(0, 2, 3))]
         sizes = tuple(n + pads[i + 1] + pads[i + 5] for i, n in enumerate(shape))
-        return b.add("Pad", [x, b.constant(np.array(pads))], sizes)
+        number = float(np.float32(b.one_of(0, 0, 0.5, -1, b.rng.normal())))
+        inputs, attributes = b.numbers("pads", pads, 11)
+        if b.opset < 11:
+            return b.add("Pad", [x], sizes, value=number, **attributes)
+        return b.add("Pad", [x, *inputs, *([b.constant(np.float64(number))] if number else [])], sizes)
     if kind == "gather":
         index = b.rng.integers(0, shape[axis - 1], int(b.rng.integers(1, 4)))
         return b.add("Gather", [x, b.constant(index)], (*shape[: axis - 1], len(index), *shape[axis:]), axis=axis)
@@ -191,7 +245,7 @@ def added(b, x):
     """x and others of its shape, made from it or found, in a sum."""
     shape = b.shapes[x]
     same = [name for name, other in b.shapes.items() if other == shape]
-    small = [name for name, other in b.shapes.items() if other == (shape[0], 1, 1)]
+    small = [] if b.opset < 8 else [name for name, other in b.shapes.items() if other == (shape[0], 1, 1)]
     makers = [lambda: conv(b, x, keep=True), lambda: b.one_of(*same), lambda: activation(b, conv(b, x, keep=True))]
     if small:
         makers.append(lambda: b.one_of(*small))
@@ -214,16 +268,50 @@ def nhwc(b, x):
     return b.add("Transpose", [total], shape, perm=[0, 3, 1, 2])
 
 
+def dense_last(b, x):
+    """A dense layer over the last axis of an image, or of what lies there: MatMul, its bias, a neuron."""
+    shape = b.shapes[x]
+    if b.rng.random() < 0.7:
+        x = b.add("Transpose", [x], (shape := (*shape[1:], shape[0])), perm=[0, 2, 3, 1])
+    features, out = shape[-1], int(b.rng.integers(1, 7))
+    if b.rng.random() < 0.3:  # as rows, which tf2onnx writes
+        rows = math.prod(shape[:-1])
+        y = b.add("Reshape", [x, b.constant(np.array([-1, features]))], (rows, features))
+        weight, bias = b.normal(features, out) / math.sqrt(features), 0.2 * b.normal(out)
+        y = b.add(
+            *[("MatMul", [y, b.constant(weight)]), ("Gemm", [y, b.constant(weight), b.constant(bias)])][out % 2],
+            (rows, out),
+        )
+        y = b.add("Relu", [y], b.shapes[y]) if out > 3 else y
+        return b.add("Reshape", [y, b.constant(np.array([-1, *shape[:-1], out]))], (*shape[:-1], out))
+    y = b.add("MatMul", [x, b.constant(b.normal(features, out) / math.sqrt(features))], (*shape[:-1], out))
+    if b.rng.random() < 0.7:
+        y = b.add("Add", [y, b.constant(0.2 * b.normal(out))], b.shapes[y])
+    if b.rng.random() < 0.5:
+        y = b.add("Relu", [y], b.shapes[y])
+    shape = b.shapes[y]
+    return b.add("Transpose", [y], (shape[2], *shape[:2]), perm=[0, 3, 1, 2]) if b.rng.random() < 0.7 else y
+
+
 def joined(b, x):
     shape, axis = b.shapes[x], int(b.one_of(1, 1, 2, 3))
-    fit = [n for n, s in b.shapes.items() if (*s[: axis - 1], *s[axis:]) == (*shape[: axis - 1], *shape[axis:])]
+    fit = [
+        n
+        for n, s in b.shapes.items()
+        if len(s) == 3 and (*s[: axis - 1], *s[axis:]) == (*shape[: axis - 1], *shape[axis:])
+    ]
     others = [conv(b, x, keep=True) if b.rng.random() < 0.4 else b.one_of(*fit) for _ in range(b.one_of(1, 1, 2))]
     size = shape[axis - 1] + sum(b.shapes[name][axis - 1] for name in others)
     terms = [x, *others] if b.rng.random() < 0.5 else [*others, x]
-    if b.rng.random() < 0.1:
-        zeros = np.zeros((1, *shape), np.float32)
-        terms, size = [*terms, b.constant(zeros)], size + shape[axis - 1]
-    return b.add("Concat", terms, (*shape[: axis - 1], size, *shape[axis:]), axis=int(b.one_of(axis, axis - 4)))
+    if b.rng.random() < 0.2:
+        held = b.one_of(np.zeros((1, *shape)), np.full((1, *shape), 0.7), b.normal(1, *shape))
+        terms, size = [*terms, b.constant(held)], size + shape[axis - 1]
+    return b.add(
+        "Concat",
+        terms,
+        (*shape[: axis - 1], size, *shape[axis:]),
+        axis=int(b.one_of(axis, axis - 4) if b.opset >= 11 else axis),
+    )
 
 
 def split(b, x):
@@ -234,7 +322,8 @@ def split(b, x):
         return x
     first = int(b.rng.integers(1, size))
     shapes = [(*shape[: axis - 1], n, *shape[axis:]) for n in (first, size - first)]
-    return b.add("Split", [x, b.constant(np.array([first, size - first]))], *shapes, axis=axis)
+    inputs, attributes = b.numbers("split", [first, size - first], 13)
+    return b.add("Split", [x, *inputs], *shapes, axis=axis, **attributes)
 
 
 STEPS = (
@@ -255,6 +344,7 @@ STEPS = (
     nhwc,
     largest,
     larger,
+    dense_last,
 )
 
 
@@ -264,7 +354,7 @@ def random_model(seed: int) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[int
     onnxruntime pads dilated pools otherwise than the text of ONNX says, and refuses dilated convolutions.
     """
     rng = np.random.default_rng(seed)
-    b = Builder(rng)
+    b = Builder(rng, opset=int(rng.integers(OLDEST, NEWEST + 1)))
     image = (int(rng.integers(1, 4)), int(rng.integers(4, 8)), int(rng.integers(4, 8)))
     b.shapes["image"] = image
     recent = ["image"]
@@ -297,7 +387,7 @@ def random_model(seed: int) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[int
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         b.weights,
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", b.opset)], ir_version=9)
     return model, spelled_out(model, b.padded), image, outputs
 
 

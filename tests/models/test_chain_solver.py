@@ -1,12 +1,14 @@
 """The solver behind every program: against scipy, on both branches, and at the edge of what chains can hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from networks import dense
 from scipy.optimize import least_squares
 
 from resonet.core.levenberg import minimise
-from resonet.models.resonator.chain import FARTHEST, Chains, chain_response, far_detuning, solve_chains
+from resonet.models.resonator.chain import FARTHEST, Chains, chain_answers, chain_response, far_detuning, solve_chains
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.planning.frequency_plan import PlanOptions, plan
 from resonet.netlist.programming.methods import bus_weights, largest_fill, layer_unit, solve_layer
@@ -135,3 +137,55 @@ def test_units_of_a_layer(crowded):
     entry = crowded.layers[0]
     assert np.abs(bus_weights(entry, entry.buses[0])).max() * layer_unit(entry, 0.6) == pytest.approx(0.6)
     assert layer_unit(plan(dense(np.zeros((2, 3)))).layers[0], 0.6) == 1.0
+
+
+@pytest.mark.parametrize("kind", ["ideal", "one profile", "a profile each"])
+def test_compiled_solver_goes_the_way_of_minimise(kind):
+    rng = RNG(5)
+    count, size = 40, 17  # no multiple of four
+    target = rng.normal(size=(count, size))
+    target *= np.linspace(0.1, 1.3, count)[:, None] / np.abs(target).max(
+        1, keepdims=True
+    )  # the last ones cannot be held
+    shape = {"ideal": None, "one profile": (size, size), "a profile each": (count, size, size)}[kind]
+    profile = None if shape is None else rng.uniform(0.8, 1.1, shape)
+    (u, worst), (v, left) = (
+        solve_chains(target, replace(chains(size, profile=profile), compiled=compiled)) for compiled in (False, True)
+    )
+    held = worst < 1e-9
+    assert 10 < held.sum() < count
+    assert np.array_equal(held, left < 1e-9)
+    assert np.abs(u - v)[held].max() < 1e-10
+    assert left[~held] == pytest.approx(worst[~held], rel=1e-3)
+
+
+def test_compiled_solver_searches_far_branches_too():
+    target = np.array([[0.9, -0.95, 0.97, 0.9, -0.96, 0.95]])
+    crowded = chains(6, 2e9, 2.2e9)
+    (_, near), (_, far) = (
+        solve_chains(target, replace(crowded, compiled=compiled), branches="both") for compiled in (False, True)
+    )
+    assert far == pytest.approx(near, rel=1e-6, abs=1e-11)
+
+
+def test_answers_alone_are_those_of_the_response():
+    rng = RNG(6)
+    some = chains(300, profile=rng.uniform(0.8, 1.1, (5, 300, 300)))  # more than fits near the processor: in parts
+    u = rng.uniform(-1, 1, (5, 300))
+    assert np.array_equal(chain_answers(u, some), chain_response(u, some)[0])
+
+
+def test_layers_of_many_chains_are_solved_by_compiled_code(monkeypatch):
+    from resonet.netlist.programming import methods
+
+    planned = plan(dense(RNG(7).normal(size=(40, 90))), options=PlanOptions())
+    (entry,) = planned.layers
+    assert not methods.many_chains(entry)
+    slow = methods.programs(planned)
+    monkeypatch.setattr(methods, "MANY", entry.elements)
+    fast = methods.programs(planned)
+    assert methods.many_chains(entry)
+    for method, program in slow.items():
+        for a, b in zip(program.layers[0].f_res, fast[method].layers[0].f_res, strict=True):
+            assert np.abs(a / b - 1).max() < 1e-12
+        assert program.layers[0].weight_scale == fast[method].layers[0].weight_scale

@@ -1,10 +1,12 @@
 """What classifiers end in: dropped where the ranking stays; one output is a threshold; training is refused."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from conftest import save_model
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 from test_read_cnn import check, forward, ints, kinds, refused, save, save_graph, weights
 
 from resonet.core.errors import InputError
@@ -123,7 +125,16 @@ def test_top_k(tmp_path):
     cnn = read_cnn(save_graph(tmp_path / "m.onnx", (6,), nodes, arrays, ["values", "numbers"]))
     assert kinds(cnn) == ["dense1"]
     smallest = [nodes[0], helper.make_node("TopK", ["z", "k"], ["values", "numbers"], name="top", largest=0)]
-    refused(save_graph(tmp_path / "s.onnx", (6,), smallest, arrays, ["numbers"]), "TopK 'top'", "the largest")
+    least = read_cnn(save_graph(tmp_path / "s.onnx", (6,), smallest, arrays, ["numbers"]))
+    np.testing.assert_array_equal(least.synapses[0].weight, -cnn.synapses[0].weight)
+
+
+def test_the_smallest_output_is_the_largest_of_opposites(tmp_path):
+    images = weights(20, 6)
+    path = save(tmp_path / "m.onnx", (6,), [GEMM, ("ArgMin", [], {"axis": 1, "keepdims": 0})])
+    found = propagate(read_cnn(path), images)
+    [wanted] = ReferenceEvaluator(onnx.load(path)).run(None, {"image": images})
+    np.testing.assert_array_equal(classes(found), wanted)
 
 
 def test_one_output_is_a_threshold(tmp_path):

@@ -122,8 +122,9 @@ def test_the_plan_survives_a_design_folder(small_model, tmp_path):
             assert np.array_equal(a.taps, b.taps)
             assert np.array_equal(a.frequencies, b.frequencies)
     with np.load(tmp_path / "build" / "program.npz") as file:
-        bus = made.plan.layers[0].buses[0]
-        assert np.array_equal(file[f"{bus.layer}/{bus.name}/taps"], bus.taps)
+        for entry in made.plan.layers:
+            taps = np.concatenate([bus.taps for bus in entry.buses])
+            assert np.array_equal(file[f"{entry.layer.name}/taps"], taps)
 
 
 # -- second-order products ---------------------------------------------------------------------------------------------
@@ -235,6 +236,21 @@ def test_advice(small_points):
     assert advise(cnn, given, points, poor).tile == 6
 
 
+def test_points_of_a_part_of_a_layer_and_advice_of_all():
+    cnn, given = dense(RNG(3).normal(0, 0.3, (70, 60))), read_parameters()
+    one, most = (["dense1"], [20], [0.01]), 1300
+    whole, part = trade_off(cnn, given, *one), trade_off(cnn, given, *one, sample=most)
+    assert (whole[0].sample, whole[0].resonators) == (4200, 4200)
+    assert (part[0].buses, part[0].channels, part[0].source_dbm) == (9, 20, whole[0].source_dbm)
+    assert part[0].sample <= most
+    assert part[0].resonators == 4200
+    for name in ("rms_formula", "rms_coupled"):
+        assert getattr(part[0], name) == pytest.approx(getattr(whole[0], name), rel=0.2)
+    assert part[0].rms_calibrated < 1e-6
+    assert part[0].fill >= whole[0].fill
+    assert advise(cnn, given, part, sample=most).fill == advise(cnn, given, whole).fill
+
+
 @pytest.mark.slow
 def test_advice_where_nothing_fits():
     cnn = dense(RNG(1).uniform(-1, 1, (4, 24)))
@@ -257,7 +273,7 @@ def test_random_weights_keep_the_shape(small_model):
 @pytest.mark.parametrize("layers", [1, 6])
 def test_figure(layers):
     points = [
-        PlanPoint(f"conv{n}", t, t, a, 10 * n + 3, 0.9, 0.1, 0.01, 1e-12, -10.0 + t)
+        PlanPoint(f"conv{n}", t, t, a, 10 * n + 3, 0.9, 0.1, 0.01, 1e-12, -10.0 + t, 90, 90)
         for n in range(layers)
         for t in (9, 25)
         for a in (0.01, 0.02)

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import RNG, complaint, save_model
+from conftest import RNG, save_model
 from onnx import TensorProto, helper
 
 from resonet.core.errors import InputError
@@ -328,7 +328,7 @@ REFUSED = {
     "rows": ([node("Concat a a -> s", axis=0)], "Concat 's': works over axis 0 of 4; possible: the axes of the image"),
     "sizes": ([node("MaxPool a -> m", kernel_shape=[2, 2]), node("Add a m -> s")], "[4, 6, 6], [4, 5, 5] together"),
     "ranks": ([node("Flatten a -> f0"), node("Add f0 a -> s")], "takes [144], [4, 6, 6] together; possible: as many"),
-    "constant": ([node("Concat a one -> s", axis=1)], "Concat 's': appends constants"),
+    "constant": ([node("Concat a two -> s", axis=1)], "Concat 's': appends a constant"),
     "largest of a signal and many numbers": (
         [node("Conv a d -> d0", **SAME), node("Max a d0 one -> s")],
         "compares with a constant [1, 4, 6, 6]; possible: one number",
@@ -342,7 +342,11 @@ REFUSED = {
 def test_what_hardware_does_not_join_is_named(tmp_path, name):
     nodes, words = REFUSED[name]
     path = save_model(
-        tmp_path / "m.onnx", [*FIRST, *nodes, *LAST], WEIGHTS | {"one": np.ones((1, 4, 6, 6))}, SHAPE, "y"
+        tmp_path / "m.onnx",
+        [*FIRST, *nodes, *LAST],
+        WEIGHTS | {"one": np.ones((1, 4, 6, 6)), "two": np.ones((2, 4, 6, 6))},
+        SHAPE,
+        "y",
     )
     with pytest.raises(InputError) as caught:
         read_cnn(path)
@@ -398,4 +402,4 @@ def test_every_command_takes_a_network_with_branches_or_says_why_not(tmp_path, r
         for e in design.plan.layers
     }
     assert forward(design, held, images) == pytest.approx(logits, abs=1e-6 * np.abs(logits).max())
-    assert "conv2: adds up 2 inputs" in complaint(resonet("share", folder, "--layer", "conv2"))
+    assert resonet("share", folder, "--layer", "conv2", "--spread", "0.01").code == 0

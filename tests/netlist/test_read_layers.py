@@ -68,6 +68,46 @@ CASES = {
         ["conv1", "wiring1", "maxpool1"],
     ),
     "reduce sum": (IMAGE, 13, [CONV, ("ReduceSum", [ints(-1, 2)], {})], ["conv1", "pool1"]),
+    "pools of single pixels": (
+        IMAGE,
+        17,
+        [
+            CONV,
+            RELU,
+            ("MaxPool", [], {"kernel_shape": [1, 1]}),
+            ("AveragePool", [], {"kernel_shape": [1, 1]}),
+            RELU,
+            ("Conv", [weights(3, 4, 1, 1)], {}),
+            ("ReduceMean", [], {"axes": [2, 3]}),
+            ("Reshape", [ints(-1, 3, 1, 1)], {}),
+            ("GlobalAveragePool", [], {}),
+            ("GlobalMaxPool", [], {}),
+        ],
+        ["conv1", "conv2", "pool1"],
+    ),
+    "pools of every second pixel": (
+        IMAGE,
+        17,
+        [
+            CONV,
+            RELU,
+            ("MaxPool", [], {"kernel_shape": [1, 1], "strides": [2, 2], "ceil_mode": 1}),
+            ("Conv", [weights(3, 4, 1, 1)], {}),
+        ],
+        ["conv1", "wiring1", "conv2"],
+    ),
+    "pools of every third value of a signal": (
+        SIGNAL,
+        17,
+        [
+            ("Conv", [weights(4, 2, 3)], {}),
+            RELU,
+            ("MaxPool", [], {"kernel_shape": [1], "strides": [3]}),
+            ("AveragePool", [], {"kernel_shape": [1]}),
+            ("Conv", [weights(3, 4, 3)], {}),
+        ],
+        ["conv1", "wiring1", "conv2"],
+    ),
     "average without padding": (
         IMAGE,
         17,
@@ -279,10 +319,15 @@ FORBIDDEN = {
         ["ConvTranspose '/convtranspose/0'", "[4, 2, 3, 3]", "3 channels"],
     ),
     "huge strides": (IMAGE, [("ConvTranspose", [weights(3, 2, 3, 3)], {"strides": [10**6, 1]})], ["possible"]),
-    "linear": (
+    "cubic": (
         IMAGE,
-        [("Resize", [None, np.array([1, 1, 2, 2], np.float32)], {"mode": "linear"})],
-        ["Resize '/resize/0'", "interpolates (linear)", "nearest"],
+        [("Resize", [None, np.array([1, 1, 2, 2], np.float32)], {"mode": "cubic"})],
+        ["Resize '/resize/0'", "interpolates (cubic)", "nearest"],
+    ),
+    "enlarged beyond memory": (
+        IMAGE,
+        [("Resize", [None, np.array([1, 1, 1e9, 2], np.float32)], {"mode": "linear"})],
+        ["Resize '/resize/0'", "1 to"],
     ),
     "factor that is not whole": (
         IMAGE,

@@ -192,12 +192,12 @@ def arrangement(folder, *_):
     return {"size": facts["size"], "error": both[0]}
 
 
-def decks(folder, *_):
+def netlists(folder, *_):
     from resonet.cli.main import main
 
-    assert "--dialect" in told(main, "decks", "--help")
-    assert "decks" in told(main, "--help")
-    found = command("decks", folder / "build", "--layer", "conv1", "--dialect", "xyce", "-o", folder / "xyce")
+    assert "--dialect" in told(main, "netlists", "--help")
+    assert "netlists" in told(main, "--help")
+    found = command("netlists", folder / "build", "--layer", "conv1", "--dialect", "xyce", "-o", folder / "xyce")
     assert len(found["decks"]) >= 2
     assert "PARAMS:" in Path(found["decks"][0]).read_text()
     assert (folder / "xyce" / "lib" / "resonator.lib").is_file()
@@ -208,7 +208,7 @@ CHECKS = {
     "onnx_operator": onnx_operator,
     "device": device,
     "dialect": dialect,
-    "command": decks,
+    "command": netlists,
     "engine": engine,
     "activation": activation,
     "arrangement": arrangement,

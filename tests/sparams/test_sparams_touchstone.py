@@ -13,7 +13,8 @@ from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import with_impedance
 from resonet.sparams.build import Stand, bus_block, chain_block, tee_block
 from resonet.sparams.extract import extract
-from resonet.sparams.touchstone import provenance, read_touchstone, write_touchstone
+from resonet.sparams.thinning import thinned
+from resonet.sparams.touchstone import fit_for_file, provenance, read_touchstone, write_touchstone
 
 ROOT = Path(__file__).parents[2]
 F = np.linspace(0.5e9, 25e9, 23)
@@ -149,3 +150,40 @@ def test_names_of_a_file_are_only_shown(tmp_path):
     path.write_text("! Port[1] = a\x1b[31m.control\n! Port[2] = shell rm\n" + GOOD)
     names = read_touchstone(path).port_names
     assert names == ["a?[31m.control", "shell rm"]
+
+
+def test_thinned_frequencies_of_a_parabola():
+    # A straight line over a step h misses s = a f^2 by a h^2 / 4 in its middle, wherever it is.
+    f, a = np.linspace(1.0, 2.0, 65), 3.0
+    s = (a * f**2)[:, None, None] * np.array([[1, 0.5j], [0.5j, 0.2]])
+    for most, step in ((3, 0.5), (5, 0.25), (9, 0.125), (17, 0.0625)):
+        places, missed = thinned(f, s, most, 0.0)
+        assert np.allclose(np.diff(f[places]), step)
+        assert missed == pytest.approx(a * step**2 / 4, rel=1e-12)
+    places, missed = thinned(f, s, 65, a * 0.25**2 / 4 * 1.001)
+    assert len(places) == 5
+    places, missed = thinned(f, s, 1000, 0.0)
+    assert len(places) == 65
+    assert missed == 0
+
+
+def test_a_file_of_many_ports_is_bounded_and_says_how_much_it_misses(tmp_path):
+    channels = np.geomspace(2e9, 8e9, 6)
+    detuned = channels * (1 + 0.004 * np.random.default_rng(1).normal(size=(4, 6)))
+    block = bus_block(detuned, STAND, bias=20e-6)
+    network = extract(block, np.linspace(1e9, 10e9, 1501), "linear")
+    whole, digits, told = fit_for_file(network, "1.0")
+    assert whole is network
+    assert (digits, told) == (17, "")
+    size = write_touchstone(network, tmp_path / "all.s6p", digits=17).stat().st_size
+    fewer, digits, told = fit_for_file(network, "1.0", size // 8)
+    path = write_touchstone(fewer, tmp_path / "fewer.s6p", digits=digits)
+    assert size // 16 < path.stat().st_size <= size // 8
+    read = read_touchstone(path)
+    assert told.startswith(f"{len(read.f)} of 1501 frequencies, 10 digits")
+    drawn = np.empty_like(network.s)
+    for i, j in np.ndindex(6, 6):
+        drawn[:, i, j] = np.interp(network.f, read.f, read.s[:, i, j])
+    missed = float(told.split("miss S by ")[1].split()[0])
+    assert 0 < np.abs(drawn - network.s).max() < 1.5 * missed + 1e-9
+    assert missed < 0.1 * np.abs(np.diff(network.s[::8], axis=0)).max()  # closer than every eighth would be

@@ -130,6 +130,16 @@ class Activation(ABC):
         return False
 
     @property
+    def jumps(self) -> bool:
+        """Whether the least change of a sum may change an output by a step: 32 bits are then not enough for it."""
+        return False
+
+    @property
+    def straight(self) -> Curve | None:
+        """The straight pieces that it is made of, where `write` says something else or nothing."""
+        return None
+
+    @property
     def size(self) -> int:
         """For how many neurons it holds parameters; 1 where one law is for all."""
         return 1

@@ -75,10 +75,18 @@ class LeakyRelu(Activation):
         ends = [x if x > 0 else slope * x for x in (low, high, min(max(0.0, low), high)) for slope in (least, most)]
         return min(ends), max(ends)
 
+    def _curve(self) -> Curve:
+        zero = np.zeros(1)
+        return Curve(zero, zero, self._slope(), np.ones(()))
+
+    @property
+    def straight(self) -> Curve | None:
+        """Its slopes, where there are several: `write` cannot say their shape."""
+        return self._curve() if self.size > 1 else None
+
     def neuron(self, fit: Fit | None = None) -> Neuron:
         """A transconductor of two slopes."""
-        zero = np.zeros(1)
-        return Neuron(curve=Curve(zero, zero, self._slope(), np.ones(())))
+        return Neuron(curve=self._curve())
 
     @classmethod
     def read(cls, node: Node, inputs: Inputs, shape: tuple[int, ...]) -> Activation:

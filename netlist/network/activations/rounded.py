@@ -70,6 +70,11 @@ class Rounded(Activation):
         return low, high
 
     @property
+    def jumps(self) -> bool:
+        """It does."""
+        return True
+
+    @property
     def exact(self) -> bool:
         """Nothing is rounded in hardware."""
         return False

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.netlist.network.activations.base import Activation, Fit, Inputs, Neuron, no_inputs
-from resonet.netlist.network.activations.curve import fit_curve
+from resonet.netlist.network.activations.curve import Curve, fit_curve
 from resonet.netlist.network.onnx.node import Node
 
 if TYPE_CHECKING:
@@ -151,6 +151,11 @@ class PiecewiseLinear(Activation):
         at = [low, *(corner for corner in self.made.curve.corners.tolist() if low < corner < high), high]
         values = self(np.array(at))
         return float(values.min()), float(values.max())
+
+    @property
+    def straight(self) -> Curve | None:
+        """The curve."""
+        return self.made.curve
 
     def neuron(self, fit: Fit | None = None) -> Neuron:
         """The transconductor."""

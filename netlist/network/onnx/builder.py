@@ -19,6 +19,7 @@ from resonet.netlist.network.cnn import IMAGE, Layer, MaxPool, Shape, Synapses, 
 from resonet.netlist.network.onnx.file import MAX_ACTIVATION, NUMPY_OPSET
 from resonet.netlist.network.onnx.folding import finite, fold_affine, fold_scale, with_values
 from resonet.netlist.network.onnx.graph import Graph
+from resonet.netlist.network.onnx.grids import ConstantGrid, with_grid
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.window import Windows
 
@@ -37,7 +38,8 @@ class Chain:
     at: int = IMAGE
     is_float: bool = True
     is_over: bool = False  # behind a Softmax, where nothing is computed any more
-    lost: bool = False  # a vector of values, whose batch of one was reshaped away
+    lost: bool = False  # the batch of one was reshaped away: `shape` is all of ONNX's shape
+    grid: ConstantGrid | None = None  # of the constant that the next layer's weights are
 
     @property
     def opset(self) -> int:
@@ -88,6 +90,7 @@ class Chain:
         self.reserve(layer.weight.size)
         if windows is not None:
             layer = replace(layer, stride=windows.stride, dilation=windows.dilation, padding=windows.padding)
+        layer = with_grid(layer, self.grid)
         scale, source = self.graph.synapses(self.at), self.at
         folded = None if scale is None else fold_scale(scale, layer)
         if folded is not None:

@@ -18,9 +18,11 @@ from resonet.core.errors import InputError
 from resonet.netlist.network.activations.base import Activation
 from resonet.netlist.network.activations.linear import LINEAR
 from resonet.netlist.network.activations.registry import activations
+from resonet.netlist.network.onnx.between import followed, varied
 from resonet.netlist.network.onnx.file import MAX_ACTIVATION, Array
 from resonet.netlist.network.onnx.fold import run_node
 from resonet.netlist.network.onnx.node import Node
+from resonet.netlist.network.onnx.refusals import PAGE
 
 __all__ = ["ELEMENTWISE", "Spelled", "Tensors", "UnknownFunction", "spelled_activation", "users_of", "uses_of"]
 
@@ -107,6 +109,8 @@ def spelled_activation(nodes: Sequence[Node], first: int, x: str, tensors: Tenso
     for shape in dict.fromkeys([(1,) * len(tensors.shape), tensors.shape]):
         for group, result in _groups(nodes, first, x, tensors, shape):
             spelled = _recognise(group, result)
+            if spelled and not _holds_between(spelled, [nodes[n] for n in group.members], group, x, tensors):
+                spelled = None
             if group.open[x] > 0:
                 part = spelled if spelled and (spelled.factor == 1 or part is None) else part
                 continue
@@ -119,8 +123,11 @@ def spelled_activation(nodes: Sequence[Node], first: int, x: str, tensors: Tenso
         return found
     if len(unknown) > 1:
         operators = ", ".join(dict.fromkeys(nodes[number].op for number in unknown))
-        known = ", ".join(sorted({kind.__name__ for kind in activations() if kind.OPERATORS and not kind.DOMAIN}))
-        raise UnknownFunction(f"begins a function of {operators} that is none of: {known}", unknown)
+        raise UnknownFunction(
+            f"begins a function of {operators} that is that of no neuron; possible: those of the neurons (Relu, Clip, "
+            f"Silu, Gelu, ...: {PAGE})",
+            unknown,
+        )
     return part
 
 
@@ -227,6 +234,33 @@ def _holds_elsewhere(activation: Activation, factor: float, whole: Array) -> boo
     own, size = factor * activation(z), np.abs(probes).max() * np.minimum(np.abs(z) / PROBES[-1], 1)
     finite = np.isfinite(y) & np.isfinite(own)
     return bool(np.all(np.abs(own - y)[finite] <= 3 * CLOSE * np.maximum(np.abs(y), size)[finite]))
+
+
+def _holds_between(spelled: Spelled, members: list[Node], group: _Group, x: str, tensors: Tensors) -> bool:
+    """Whether an activation times a factor is the function where its operators bend, too."""
+    inputs = {name for node in members for name in node.inputs if name and name not in group.values}
+    constants = {name: array for name in inputs if (array := _wide(tensors.constants[name])) is not None}
+    shape = group.values[x].shape[1:]
+    one = varied(shape, list(constants.values()))
+    size = spelled.activation.size
+    if size > 1 and size != math.prod(one):
+        one = shape  # parameters of a value each, though they are alike
+
+    def run(node: Node, given: Sequence[Array | None]) -> Array | None:
+        try:
+            return _wide(run_node(node, tensors.opset, given))
+        except InputError:
+            return None
+
+    found = followed(members, x, constants, one, group.z, run)
+    if found is None:
+        return False
+    z, y, rounding = (array.reshape(len(array), -1) for array in found)
+    own = spelled.factor * (spelled.activation(z) if size > 1 else spelled.activation(z.ravel()).reshape(z.shape))
+    largest = np.abs(np.asarray(group.values[spelled.result], float)[: -len(ELSEWHERE)]).max()
+    finite = np.isfinite(y) & np.isfinite(own)
+    room = 3 * CLOSE * np.maximum(np.abs(y), largest * np.minimum(np.abs(z) / PROBES[-1], 1))
+    return bool(np.all(np.abs(own - y)[finite] <= (room + rounding)[finite]))
 
 
 def _is_straight(z: Array, y: Array) -> bool:

@@ -23,6 +23,7 @@ from resonet.netlist.network.onnx.external import MAX_FILE, embed, parse
 from resonet.netlist.network.onnx.layer_list import LISTS, listed_model
 from resonet.netlist.network.onnx.neurons import is_ours
 from resonet.netlist.network.onnx.node import Node, escape
+from resonet.netlist.network.onnx.older import opset_of, renewed
 from resonet.netlist.network.onnx.quantised import without_codes
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ __all__ = [
 Array = NDArray[Any]
 
 MAX_ELEMENTS = 200_000_000  # of one weight, and of everything made from a file in total
-OLDEST_OPSET = 6
 NUMPY_OPSET = 7  # from here on constants are broadcast as numpy does it
 MAX_ACTIVATION = 2**24  # values of one image between two layers
 NUMERIC = (
@@ -93,20 +93,23 @@ def decode_onnx(data: bytes, folder: Path | None = None) -> OnnxModel:
         raise InputError("is not an ONNX network: it holds no operators")
     if len(graph.sparse_initializer):
         raise InputError("holds sparse weights; possible: dense weights (save the model without sparse initializers)")
-    opset = _opset(model)
+    model = renewed(model)
+    graph, opset = model.graph, opset_of(model)
     named = outputs = tuple(value.name for value in graph.output)
     numbers = _numbers(graph)
-    read = without_codes([_node(proto) for proto in graph.node], _real_input(graph).name, outputs, numbers.get)
-    read, outputs, notes = without_endings(read, outputs, lambda name: numbers.get(name) == 1)
+    read = [_node(proto) for proto in graph.node]
+    image, notes = _real_input(graph, _needed(read, outputs)[1])
+    read = without_codes(read, image.name, outputs, numbers.get)
+    read, outputs, dropped = without_endings(read, outputs, lambda name: numbers.get(name) == 1)
     nodes, needed = _needed(read, outputs)
     _check_functions(nodes, model.functions)
     return OnnxModel(
         sha256=hashlib.sha256(data).hexdigest(),
         opset=opset,
-        input=_real_input(graph),
+        input=image,
         outputs=outputs,
         nodes=nodes,
-        notes=tuple(notes),
+        notes=(*notes, *dropped),
         same={name: outputs[0] for name in named if name not in outputs},
         weights={w.name: _weight(w) for w in graph.initializer if w.name in needed},
     )
@@ -130,17 +133,6 @@ def _read_bytes(path: Path) -> bytes:
     if not data:
         raise InputError("is empty; give an .onnx file")
     return data
-
-
-def _opset(model: "onnx.ModelProto") -> int:
-    """Version of the standard operators."""
-    import onnx
-
-    newest = onnx.defs.onnx_opset_version()
-    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
-    if not OLDEST_OPSET <= opset <= newest:
-        raise InputError(f"is written in ONNX opset {opset}; possible: {OLDEST_OPSET} to {newest} (installed onnx)")
-    return opset
 
 
 def _node(proto: "onnx.NodeProto") -> Node:
@@ -259,12 +251,15 @@ def _show(dims: tuple[object, ...]) -> str:
     return f"[{', '.join(map(str, dims[:8]))}{', ...' if len(dims) > 8 else ''}]"
 
 
-def _real_input(graph: "onnx.GraphProto") -> InputTensor:
-    """Find the one input that is no weight: old files list the weights among the inputs too."""
+def _real_input(graph: "onnx.GraphProto", needed: set[str]) -> tuple[InputTensor, list[str]]:
+    """Find the one input that is no weight (old files list them, too) and that an output needs, and notes of others."""
     import onnx
 
     weights = {w.name for w in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
+    spare = [value.name for value in inputs if value.name not in needed]
+    if len(inputs) - len(spare) == 1:
+        inputs = [value for value in inputs if value.name in needed]
     if len(inputs) != 1:
         names = ", ".join(f"'{escape(value.name)}'" for value in inputs[:4])
         raise InputError(f"has {len(inputs)} inputs{f' ({names})' if names else ''}; possible: exactly one, the image")
@@ -282,4 +277,5 @@ def _real_input(graph: "onnx.GraphProto") -> InputTensor:
         shape = tuple(d.dim_value if d.dim_value > 0 else None for d in dims[:8])
         shown = _show(tuple(d.dim_value if d.dim_value > 0 else escape(d.dim_param or "?", 20) for d in dims[:8]))
     is_float = onnx.TensorProto.DataType.Name(kind).endswith(("FLOAT", "DOUBLE", "FLOAT16"))
-    return InputTensor(value.name, shape, shown, is_float, kind == onnx.TensorProto.UINT8)
+    notes = [f"input '{escape(name)}' left out: no output depends on it" for name in spare if name != value.name]
+    return InputTensor(value.name, shape, shown, is_float, kind == onnx.TensorProto.UINT8), notes

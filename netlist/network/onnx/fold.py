@@ -16,21 +16,39 @@ from numpy.typing import NDArray
 from resonet.core.errors import InputError
 from resonet.netlist.network.onnx.file import MAX_ACTIVATION, MAX_ELEMENTS, NUMERIC, NUMPY_OPSET, Array, decode_tensor
 from resonet.netlist.network.onnx.node import Node
+from resonet.netlist.network.onnx.refusals import PAGE
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["FOLDABLE", "MOVES", "BatchError", "fold", "move", "move_one", "run_node"]
+__all__ = [
+    "FOLDABLE",
+    "MOVES",
+    "BatchError",
+    "fold",
+    "move",
+    "move_one",
+    "pad_value",
+    "run_node",
+    "split",
+    "split_sizes",
+    "without_value",
+]
 
 # fmt: off
 MOVES = frozenset([
     "DepthToSpace", "Expand", "Flatten", "Gather", "Pad", "Reshape", "Slice", "SpaceToDepth", "Squeeze", "Tile",
     "Transpose", "Unsqueeze",
 ])
-BROADCASTING = frozenset(["Add", "Div", "Equal", "Max", "Min", "Mod", "Mul", "Pow", "Sub", "Where"])
+BROADCASTING = frozenset([
+    "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Or",
+    "Pow", "Sub", "Sum", "Where",
+])
 FOLDABLE = MOVES | BROADCASTING | frozenset([
-    "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "DequantizeLinear", "Floor", "Identity", "Neg",
-    "QuantizeLinear", "Range", "Reciprocal", "ReduceProd", "Round", "Shape", "Size", "Sqrt",
+    "Abs", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "DequantizeLinear", "Exp", "Floor",
+    "Identity", "Log", "MatMul", "Neg", "Not", "QuantizeLinear", "Range", "Reciprocal", "ReduceL2", "ReduceMax",
+    "ReduceMean", "ReduceProd", "ReduceSum", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Size", "Softplus", "Sqrt",
+    "Tanh",
 ])
 # fmt: on
 
@@ -46,7 +64,10 @@ MAX_ALL_IMAGES = 4 * MAX_ACTIVATION  # values of a batch, where the file fixes t
 def fold(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
     """Compute a node whose inputs are all constants (None: optional input left out)."""
     if node.op not in FOLDABLE:
-        raise InputError(f"computes with constants only; possible there: {', '.join(sorted(FOLDABLE))}")
+        raise InputError(
+            f"computes with constants only, which this version does not; possible: constants folded before, by onnxsim "
+            f"or do_constant_folding; {PAGE}"
+        )
     if node.op == "Constant":
         return _constant(node)
     if opset < NUMPY_OPSET and node.op in BROADCASTING:
@@ -60,13 +81,33 @@ def fold(node: Node, opset: int, inputs: Sequence[Array | None]) -> Array:
     return run_node(node, opset, inputs)
 
 
+def split(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+    """The parts of a constant."""
+    x = inputs[0] if inputs else None
+    axis = node.get("axis", 0)
+    if x is None or not -x.ndim <= axis < x.ndim:
+        raise InputError(f"splits over axis {axis}; possible: an axis of a constant")
+    sizes = split_sizes(node, x.shape[axis], inputs[1] if len(inputs) > 1 else None)
+    return np.split(x, np.cumsum(sizes[:-1]), axis=axis)
+
+
+def split_sizes(node: Node, size: int, given: Array | None) -> list[int]:
+    """Sizes of the parts of a Split along its axis of `size` values."""
+    count = len(node.outputs)
+    sizes = [*node.get("split", ())] if given is None else [int(n) for n in given.ravel()[: count + 1]]
+    if not sizes:
+        each = -(-size // count) if "num_outputs" in node.attributes else size // count
+        sizes = [each] * (count - 1) + [size - each * (count - 1) if "num_outputs" in node.attributes else each]
+    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != size or node.get("num_outputs", count) != count:
+        raise InputError(f"splits {size} values into {count} parts of {sizes[:8]}; possible: sizes that add up")
+    return sizes
+
+
 def move(node: Node, opset: int, shape: tuple[int, ...], batch: int, rest: Sequence[Array | None]) -> Array:
     """Index table of a node that only moves data: [*new shape] of positions in the old one, -1 for zero.
 
     `shape` is the moving tensor's without the batch; `rest` are the node's other inputs, which are constants.
     """
-    if node.op == "Pad":
-        _check_pad_value(node, rest)
     if batch * max(math.prod(shape), 1) > MAX_ALL_IMAGES:
         raise InputError(f"runs on {batch} images at once; possible: a model exported for a batch of 1")
     if node.op == "Squeeze" and not node.get("axes", ()) and (not rest or rest[0] is None):
@@ -92,7 +133,7 @@ def move(node: Node, opset: int, shape: tuple[int, ...], batch: int, rest: Seque
 def move_one(node: Node, opset: int, shape: tuple[int, ...], rest: Sequence[Array | None], is_lost: bool) -> Array:
     """Index table of a node that takes the batch of one away, or (`is_lost`) works on what has none any more.
 
-    The table has a first axis of 1 where the result has a batch again; else it is a vector. Raises InputError.
+    The table has a first axis of 1 where the result has a batch again. Raises InputError.
     """
     size = math.prod(shape)
     tags = np.arange(1, size + 1, dtype=np.float64).reshape(shape if is_lost else (1, *shape))
@@ -100,18 +141,32 @@ def move_one(node: Node, opset: int, shape: tuple[int, ...], rest: Sequence[Arra
     if made > MAX_ACTIVATION:
         raise InputError(f"would make {made} values of an image; possible: at most {MAX_ACTIVATION}")
     moved = run_node(node, opset, [tags, *rest])
-    if not (moved.ndim == 1 or (moved.ndim > 1 and moved.shape[0] == 1)) or moved.size == 0:
+    if not moved.ndim or not moved.size:
         raise InputError(f"makes {list(moved.shape)} of {list(tags.shape)}; possible: the first axis stays the batch")
     table: Array = moved.astype(np.int64) - 1
     return table
 
 
-def _check_pad_value(node: Node, rest: Sequence[Array | None]) -> None:
-    """Zero is the only value that wires can add (the other modes copy values, which is fine)."""
+def pad_value(node: Node, rest: Sequence[Array | None]) -> float:
+    """The number that a node adds to what it moves: that of a Pad, in its constant mode (the others copy values)."""
+    if node.op != "Pad" or node.get("mode", "constant") != "constant":
+        return 0.0
     value = rest[1] if len(rest) > 1 else None
-    number = node.get("value", 0.0) if value is None else float(value.reshape(-1)[0])
-    if node.get("mode", "constant") == "constant" and number != 0:
-        raise InputError(f"pads with {number:g}; possible: padding with zero")
+    if value is not None and value.size != 1:
+        raise InputError(f"pads with {value.size} numbers; possible: one")
+    number = node.get("value", 0.0) if value is None else float(value.ravel()[0])
+    if not np.isfinite(number):
+        raise InputError(
+            f"pads with {number:g}, and no tone has such a power; possible: a finite number, or padding by the pool "
+            "itself (its attribute pads)"
+        )
+    return number
+
+
+def without_value(node: Node, rest: Sequence[Array | None]) -> tuple[Node, list[Array | None]]:
+    """A Pad with zeros in place of its number, which `move` then finds as -1."""
+    kept = {name: value for name, value in node.attributes.items() if name != "value"}
+    return replace(node, attributes=kept), [None if n == 1 else x for n, x in enumerate(rest)]
 
 
 def _constant(node: Node) -> Array:
@@ -201,6 +256,8 @@ def _result_size(node: Node, inputs: Sequence[Array | None]) -> int:
             return gathered
         case "Pad":
             return _padded_size(node, first, inputs)
+        case "MatMul" if second is not None and first.ndim and second.ndim:
+            return _product_size(first.shape, second.shape)
         case "Concat":
             return sum(x.size for x in arrays)
         case _:
@@ -220,6 +277,12 @@ def _whole(array: NDArray[np.generic]) -> list[int]:
     if array.size > 64:
         raise InputError(f"has a shape of {array.size} axes")
     return [int(value) for value in array.ravel()]
+
+
+def _product_size(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """Values of a product of matrices, or of stacks of them."""
+    outer = a[-2] if len(a) > 1 else 1
+    return outer * (b[-1] if len(b) > 1 else 1) * _broadcast(a[:-2], b[:-2])
 
 
 def _range_size(arrays: list[Array]) -> int:

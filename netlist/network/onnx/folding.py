@@ -18,9 +18,10 @@ __all__ = ["finite", "fold_affine", "fold_scale", "scaled", "with_values"]
 def scaled(layer: Synapses, factor: Array, shift: Array | float) -> Synapses:
     """The layer with its outputs times `factor` [out] plus `shift`, before its activation."""
     with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
-        addends = tuple(replace(a, weight=a.weight * factor[:, None, None, None]) for a in layer.addends)
-        weight, bias = layer.weight * factor[:, None, None, None], layer.bias * factor + shift
-    return replace(layer, weight=weight, bias=bias, addends=addends)
+        each = factor[:, None, None, None]
+        addends = tuple(replace(a, weight=a.weight * each, grid=a.grid and a.grid.times(each)) for a in layer.addends)
+        weight, bias = layer.weight * each, layer.bias * factor + shift
+    return replace(layer, weight=weight, bias=bias, addends=addends, grid=layer.grid and layer.grid.times(each))
 
 
 def fold_affine(layer: Synapses, index: Ints, scale: Array, offset: Array) -> Synapses | None:
@@ -52,9 +53,10 @@ def fold_scale(scale: Synapses, layer: Synapses) -> Synapses | None:
     outputs, inputs = layer.weight.shape[:2]
     channel = (np.arange(outputs) // (outputs // layer.groups))[:, None] * inputs + np.arange(inputs)
     with np.errstate(all="ignore"):  # an overflow is found by the check for finite weights
-        weight = layer.weight * scale.weight[:, 0, 0, 0][channel][:, :, None, None]
+        factor = scale.weight[:, 0, 0, 0][channel][:, :, None, None]
+        weight = layer.weight * factor
         bias = layer.bias + (layer.weight.sum((2, 3)) * scale.bias[channel]).sum(1)
-    return replace(layer, weight=weight, bias=bias)
+    return replace(layer, weight=weight, bias=bias, grid=layer.grid and layer.grid.times(factor))
 
 
 def _per_channel(values: Array, channel: Ints, out: Array) -> Array | None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from resonet.core.errors import InputError
 from resonet.netlist.network.onnx.node import Node, escape
 
-__all__ = ["DOMAIN", "QONNX", "without_codes"]
+__all__ = ["DOMAIN", "ON_GRID", "QONNX", "without_codes"]
 
 DOMAIN = "resonet.read"  # of operators that only this module makes
+ON_GRID = "OnGrid"  # a constant that lies on a grid: x, scale, zero point; `low` and `high` code
 QONNX = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 STANDARD = ("", "ai.onnx")
 MICROSOFT = "com.microsoft"
@@ -39,7 +40,7 @@ class _Codes:
 
     def make(self, op: str, node: Node, inputs: Sequence[str], result: str, **attributes: int) -> None:
         """Append an operator in the place of a node."""
-        domain = DOMAIN if op in ("Rounded", "Clamped", "Rescaled") else ""
+        domain = DOMAIN if op in ("Rounded", "Clamped", "Rescaled", ON_GRID) else ""
         self.made.append(Node(op, domain, node.name or node.source, tuple(inputs), (result,), attributes))
 
 
@@ -171,7 +172,7 @@ def _constant_quant(node: Node, codes: _Codes, number_of: Callable[[str], float 
     """A Quant of weights as plain operators, which are computed."""
     low, high = _range(node, number_of)
     x, scale, zero = node.inputs[:3]
-    names = [f"{node.outputs[0]}\0{n}" for n in range(8)]
+    names = [f"{node.outputs[0]}\0{n}" for n in range(9)]
     for name, value in zip(names[5:7], (low, high), strict=True):
         codes.made.append(Node("Constant", "", node.name, (), (name,), {"value_float": float(value)}))
     codes.make("Div", node, (x, scale), names[0])
@@ -180,7 +181,8 @@ def _constant_quant(node: Node, codes: _Codes, number_of: Callable[[str], float 
     codes.make("Max", node, (names[2], names[5]), names[3])
     codes.make("Min", node, (names[3], names[6]), names[4])
     codes.make("Sub", node, (names[4], zero), names[7])
-    codes.make("Mul", node, (names[7], scale), node.outputs[0])
+    codes.make("Mul", node, (names[7], scale), names[8])
+    codes.make(ON_GRID, node, (names[8], scale, zero), node.outputs[0], low=low, high=high)
 
 
 def _plain_operators(node: Node) -> Iterator[Node]:

@@ -1,8 +1,7 @@
 """Read a trained CNN from an ONNX file, or from a list of layers (`layer_list`).
 
 The operators are followed from the input to the output: what depends on constants only is computed (`fold`),
-every other operator adds to the chain of layers (`operators`), folds into it, or is refused with a word on what is
-possible. `onnx` is imported only when a file is read.
+every other operator adds to the layers (`operators`) or is refused. `onnx` is imported only when a file is read.
 """
 
 import math
@@ -13,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
@@ -31,21 +29,22 @@ from resonet.netlist.network.onnx.elementwise import (
     uses_of,
 )
 from resonet.netlist.network.onnx.file import (
-    MAX_ACTIVATION,
     MAX_ELEMENTS,
     Array,
-    InputTensor,
     OnnxModel,
     decode_onnx,
     read_onnx,
 )
-from resonet.netlist.network.onnx.fold import FOLDABLE, fold
+from resonet.netlist.network.onnx.fold import split
 from resonet.netlist.network.onnx.fronts import with_front
 from resonet.netlist.network.onnx.graph import Graph
+from resonet.netlist.network.onnx.grids import Grids, is_foldable
 from resonet.netlist.network.onnx.heads import listed, select_output, side_by_side
+from resonet.netlist.network.onnx.image_shape import image_shape
 from resonet.netlist.network.onnx.node import Node, escape
 from resonet.netlist.network.onnx.operators.base import NotHardware, Operator
 from resonet.netlist.network.onnx.operators.registry import STANDARD, operators, possible
+from resonet.netlist.network.onnx.refusals import unsupported
 from resonet.netlist.network.pixels import BYTE, Pixels, pixels_of_scale
 
 __all__ = ["read_bytes", "read_cnn"]
@@ -75,7 +74,7 @@ def _read(
     model = None
     try:
         model = load()
-        shape = _image_shape(model.input, input_shape)
+        shape = image_shape(model.input, input_shape)
         model = select_output(model, output)
         chains, pixels = _follow(model, shape)
         heads = tuple((name, math.prod(chain.shape)) for name, chain in chains.items())
@@ -112,29 +111,6 @@ def _one_line(text: str, limit: int = 600) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _image_shape(tensor: InputTensor, given: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Shape of one image: the file's, completed by the caller's."""
-    label = f"input '{escape(tensor.name)}' has the shape {tensor.shown}"
-    hint = "pass --input-shape 1,28,28 (channels, height, width, without the batch)"
-    if tensor.shape is None and given is None:
-        raise InputError(f"{label}; {hint}")
-    declared = (None, *[None] * len(given or ())) if tensor.shape is None else tensor.shape
-    if not 2 <= len(declared) <= 4:
-        raise InputError(f"{label}; possible: [batch, features] to [batch, channels, height, width]")
-    image = declared[1:]
-    if given is not None:
-        fits = len(given) == len(image) and all(d in (None, g) for g, d in zip(given, image, strict=True))
-        if not fits or min(given) < 1:
-            raise InputError(f"{label}, to which the input shape {','.join(map(str, given))} does not fit; {hint}")
-        image = tuple(given)
-    shape = tuple(size for size in image if size is not None)
-    if len(shape) < len(image):
-        raise InputError(f"{label}; {hint}")
-    if math.prod(shape) * (declared[0] or 1) > MAX_ACTIVATION:
-        raise InputError(f"{label}; possible: at most {MAX_ACTIVATION} values")
-    return shape
-
-
 @dataclass(slots=True)
 class _Tensors:
     """What is known of the tensors while the operators are followed, by ONNX name."""
@@ -147,6 +123,7 @@ class _Tensors:
     folded: int = 0  # values of all computed constants
     done: set[int] = field(default_factory=set)  # numbers of nodes that are followed before their turn
     unknown: dict[int, str] = field(default_factory=dict)  # why nodes belong to a function that is not known
+    grids: Grids = field(default_factory=Grids)
 
     def take(self, name: str, times: int = 1) -> Chain:
         """A path that goes on from a tensor, for so many of its uses."""
@@ -157,7 +134,7 @@ class _Tensors:
     def give(self, name: str, path: Chain) -> None:
         """A tensor that stands where a path has come to; its claim becomes one for each use."""
         uses = self.uses[name]
-        self.paths[name] = replace(path)
+        self.paths[name] = replace(path, grid=None)
         path.graph.claim(path.at, uses)
         path.graph.release(path.at)
 
@@ -217,7 +194,7 @@ def _follow_node(nodes: Sequence[Node], number: int, tensors: _Tensors, graph: G
     counts = Counter(node.inputs[i] for i in dynamic)
     paths = {name: tensors.take(name, times) for name, times in counts.items()}
     inputs = [tensors.constants.get(name) for name in node.inputs]
-    path = paths[node.inputs[dynamic[0]]]
+    path = tensors.grids.lend(paths[node.inputs[dynamic[0]]], node)
     if operator.split is not None:
         _follow_split(node, path, operator.split(path, node, inputs), tensors)
         return
@@ -319,32 +296,35 @@ def _constant(node: Node, tensors: _Tensors, graph: Graph) -> None:
         path = tensors.paths[name]
         shape = path.shape if path.lost else (graph.batch, *path.shape)
         inputs = [np.broadcast_to(np.zeros((), dtype=np.int8), shape)]
-    elif node.op not in FOLDABLE and _operator(node) is None:
-        _unsupported()
-    result = fold(node, graph.opset, inputs)
-    tensors.folded += result.size
+    elif not is_foldable(node) and _operator(node) is None:
+        raise NotHardware(unsupported(node.op))
+    results = split(node, inputs) if node.op == "Split" else [tensors.grids.folded(node, graph.opset, inputs)]
+    tensors.folded += sum(result.size for result in results)
     if tensors.folded > MAX_ELEMENTS:
         raise InputError(f"brings the computed constants above the possible {MAX_ELEMENTS} values")
-    tensors.constants[node.outputs[0]] = result
+    tensors.constants |= {output: result for output, result in zip(node.outputs, results, strict=False) if output}
 
 
 def _check_step(node: Node, dynamic: list[int], tensors: _Tensors) -> Operator:
     """Check that this operator may follow on its running tensors."""
     operator = _operator(node)
     if operator is None:
-        _unsupported()
+        raise NotHardware(unsupported(node.op))
     paths = [tensors.paths[node.inputs[i]] for i in dynamic]
     if len(dynamic) > 1 and operator.join is None:
-        joining = ", ".join(sorted({name for (_, name), other in operators().items() if other.join}))
-        raise NotHardware(f"takes {len(dynamic)} tensors that depend on the image; possible there: {joining}")
+        raise NotHardware(
+            f"takes {len(dynamic)} tensors that depend on the image; possible there: Add, Sub, Sum, Max, Min, Concat"
+        )
     if dynamic != [0] and not operator.any_input:
         raise InputError("has weights that depend on the image; possible: the running tensor as first input only")
+    rows = [path.shape for path in paths if path.lost and len(path.shape) > 1]
+    if rows and not operator.on_rows:
+        raise InputError(
+            f"works on {list(rows[0])}, rows of an image whose batch was reshaped away; possible there: dense layers, "
+            "neurons, arithmetic with constants, and a Reshape back to one image first"
+        )
     if any(path.is_over for path in paths) and (not operator.neutral or len(dynamic) > 1):
         raise InputError("comes after a Softmax; possible: a Softmax at the end only")
     if not operator.neutral and not all(path.is_float for path in paths):
         raise InputError("computes with integers; possible: floating point, or a Cast of the input before")
     return operator
-
-
-def _unsupported() -> NoReturn:
-    raise NotHardware(f"is not supported; possible: {possible()}")

@@ -28,14 +28,14 @@ def add_up(node: Node, terms: Sequence[Term]) -> Chain:
     """The path of a sum of several, which end in it. Raises InputError where their shapes do not fit together."""
     paths = [path for path, _ in terms]
     spread(node, paths)
-    wires = _common_wires(paths)
+    wires, shape = _common_wires(paths), paths[0].shape
     if wires is not None:
         back = np.argsort(wires.index).reshape(wires.in_shape)
         for path in paths:
             path.add_wiring(node, back)
     result = _merge(node, terms)
     if wires is not None:
-        result.add_wiring(node, wires.index.reshape(wires.out_shape))
+        result.add_wiring(node, wires.index.reshape(shape))  # theirs: the same wires may have served another shape
     return result
 
 
@@ -154,7 +154,9 @@ def _fits(layer: Synapses, base: Synapses) -> bool:
 
 def _parts(layer: Synapses, sources: Sequence[int], base: Synapses) -> Iterator[Part]:
     """The inputs of a layer as those of another."""
-    own = Addend(layer.source, layer.weight, layer.in_shape, layer.stride, layer.dilation, layer.padding)
+    own = Addend(
+        layer.source, layer.weight, layer.in_shape, layer.stride, layer.dilation, layer.padding, grid=layer.grid
+    )
     for source, addend in zip(sources, (own, *layer.addends), strict=True):
         diagonal = addend.diagonal or layer.groups != base.groups
         yield source, replace(addend, diagonal=diagonal and base.outputs > 1)
@@ -168,7 +170,7 @@ def _collected(parts: Sequence[Part]) -> list[Part]:
         key = (source, kernel, addend.in_shape, addend.stride, addend.dilation, addend.padding, addend.diagonal)
         if key in found:
             weight: Array = found[key][1].weight + addend.weight
-            addend = replace(found[key][1], weight=weight)
+            addend = replace(found[key][1], weight=weight, grid=None)
         found[key] = source, addend
     return list(found.values())
 
@@ -182,6 +184,7 @@ def _layer(base: Synapses, parts: Sequence[Part], bias: Array, node: Node) -> Sy
         source=base.source or node.source,
         kind=kind,
         weight=own.weight,
+        grid=own.grid,
         bias=bias,
         in_shape=own.in_shape,
         stride=own.stride,

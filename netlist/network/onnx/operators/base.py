@@ -37,6 +37,7 @@ class Operator:
     handle: Handler
     domain: str = ""  # "" is the standard's
     any_input: bool = False  # the running tensor may be any input, not only the first
+    on_rows: bool = False  # it may stand on several rows of one image, behind which there is no batch any more
     neutral: bool = False  # computes nothing, so that it may stand on integers and behind the end
     made: bool = False  # stands in no file, only in what is made of one while it is read
     last: bool = False  # nothing that computes may follow it

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from resonet.core.errors import InputError
 from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.node import Node
@@ -37,12 +39,17 @@ def _softmax(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 
 def _ranking(chain: Chain, node: Node, inputs: Inputs) -> None:
-    """Drop what gives the number of the largest output: it is the class of the outputs themselves."""
-    if node.op == "ArgMax" and node.flag("select_last_index"):
+    """Drop what gives the number of the largest output: it is the class of the outputs themselves.
+
+    Of the smallest: their opposites, of which it is the largest.
+    """
+    if node.op != "TopK" and node.flag("select_last_index"):
         raise InputError("takes the last of equal outputs; possible: the first (select_last_index = 0)")
-    if node.op == "TopK" and not node.flag("largest", True):
-        raise InputError("takes the smallest outputs; possible: the largest (largest = 1)")
-    _check_axis(chain, node.get("axis", 0 if node.op == "ArgMax" else -1), False, "ranks")
+    _check_axis(chain, node.get("axis", -1 if node.op == "TopK" else 0), False, "ranks")
+    if node.op == "ArgMin" or not node.flag("largest", True):
+        chain.add_affine(node, -np.ones(()), np.zeros(()))
+        chain.notes.append(f"{node.op} as outputs of the opposite sign: the class is the number of the largest of them")
+        return
     chain.notes.append(f"{node.op} dropped: the class is the number of the largest output")
 
 
@@ -57,9 +64,9 @@ def _check_axis(chain: Chain, axis: int, and_after: bool, does: str) -> None:
 
 
 OPERATORS = (
-    Operator("Cast", _cast, neutral=True),
-    Operator("Dropout", _dropout, neutral=True),
-    Operator("Identity", _identity, neutral=True),
-    *(Operator(name, _ranking, neutral=True, last=True) for name in ("ArgMax", "TopK")),
+    Operator("Cast", _cast, neutral=True, on_rows=True),
+    Operator("Dropout", _dropout, neutral=True, on_rows=True),
+    Operator("Identity", _identity, neutral=True, on_rows=True),
+    *(Operator(name, _ranking, neutral=True, last=True) for name in ("ArgMax", "ArgMin", "TopK")),
     *(Operator(name, _softmax, last=True) for name in ("LogSoftmax", "Softmax")),
 )

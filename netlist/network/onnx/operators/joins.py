@@ -9,9 +9,11 @@ from resonet.core.errors import InputError
 from resonet.core.types import Ints
 from resonet.netlist.network.activations.clamps import clamped
 from resonet.netlist.network.onnx.builder import Chain
+from resonet.netlist.network.onnx.constant_tones import add_constants
 from resonet.netlist.network.onnx.file import Array
+from resonet.netlist.network.onnx.fold import split_sizes
 from resonet.netlist.network.onnx.node import Node
-from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator, fits
+from resonet.netlist.network.onnx.operators.base import Inputs, Join, NotHardware, Operator, fits, optional
 from resonet.netlist.network.onnx.operators.pool import whole_image
 from resonet.netlist.network.onnx.sums import add_up, spread
 
@@ -65,10 +67,11 @@ def _axis(node: Node, chain: Chain, default: int | None = None) -> int:
 
 
 def _concat(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
-    """Lists of tones one behind the other; constants may be zero only."""
+    """Lists of tones one behind the other; constants are tones of fixed power."""
     first = next(path for path in paths if path is not None)
     axis = _axis(node, first)
-    shapes = [path.shape if path else _zeros(inputs[n], first) for n, path in enumerate(paths)]
+    held = {n: _constant(inputs[n], first) for n, path in enumerate(paths) if path is None}
+    shapes = [held[n].shape if path is None else path.shape for n, path in enumerate(paths)]
     if len({path.lost for path in paths if path}) > 1:
         raise InputError("joins what has a batch to what has none any more; possible: both with a batch of one")
     fit = {(*shape[:axis], 0, *shape[axis + 1 :]) if len(shape) == len(first.shape) else () for shape in shapes}
@@ -87,28 +90,27 @@ def _concat(node: Node, paths: Sequence[Chain | None], inputs: Inputs) -> Chain:
             starts[id(path)], start = start, start + math.prod(shape)
             taken.append(path)
         parts.append(starts[id(path)] + np.arange(math.prod(shape)).reshape(shape))
-    first.add_wiring(node, np.concatenate(parts, axis=axis), taken[1:])
+    values = [held.get(n, np.zeros(shape)) for n, shape in enumerate(shapes)]
+    add_constants(first, node, np.concatenate(parts, axis=axis), np.concatenate(values, axis=axis), taken[1:])
     return first
 
 
-def _zeros(constant: Array | None, chain: Chain) -> tuple[int, ...]:
-    """Shape of a constant without the batch, if it holds zeros only."""
-    if constant is None or constant.ndim == 0 or constant.shape[0] != chain.batch or constant.any():
-        raise InputError("appends constants to what depends on the image; possible: zeros, one for each image")
-    return constant.shape[1:]
+def _constant(constant: Array | None, chain: Chain) -> Array:
+    """A constant without the batch, if it is the same for each image."""
+    if constant is not None and chain.lost:
+        return constant.astype(np.float64)
+    if constant is None or constant.ndim == 0 or constant.shape[0] != chain.batch or (constant != constant[:1]).any():
+        raise InputError(
+            "appends a constant that is not one for each image alike; possible: [batch, ...], the same for each image"
+        )
+    own: Array = constant[0].astype(np.float64)
+    return own
 
 
 def _split(chain: Chain, node: Node, inputs: Inputs) -> list[Ints]:
     """Index table of each output."""
     axis = _axis(node, chain, 0)
-    size, count = chain.shape[axis], len(node.outputs)
-    given = inputs[1] if len(inputs) > 1 else None
-    sizes = [*node.get("split", ())] if given is None else [int(n) for n in given.ravel()[: count + 1]]
-    if not sizes:
-        each = -(-size // count) if "num_outputs" in node.attributes else size // count
-        sizes = [each] * (count - 1) + [size - each * (count - 1) if "num_outputs" in node.attributes else each]
-    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != size or node.get("num_outputs", count) != count:
-        raise InputError(f"splits {size} values into {count} parts of {sizes[:8]}; possible: sizes that add up")
+    sizes = split_sizes(node, chain.shape[axis], optional(inputs, 1))
     table = np.arange(math.prod(chain.shape)).reshape(chain.shape)
     return np.split(table, np.cumsum(sizes[:-1]), axis=axis)
 

@@ -17,12 +17,29 @@ from resonet.netlist.network.onnx.window import Windows, read_kernel, read_windo
 __all__ = ["OPERATORS", "whole_image"]
 
 
+def _single(chain: Chain, node: Node, windows: Windows) -> bool:
+    """Whether every window is one pixel of the image: wires then take it, and no layer is added."""
+    if windows.kernel != (1, 1) or any(windows.padding):
+        return False
+    image = chain.image()
+    table = np.arange(math.prod(image)).reshape(image)[:, :: windows.stride[0], :: windows.stride[1]]
+    signal = len(chain.shape) == 2
+    chain.add_wiring(node, table[:, : windows.out[0], : windows.out[1]])
+    if signal:
+        chain.shape = chain.shape[0], chain.shape[2]
+    chain.notes.append(f"{node.op} of single pixels dropped")
+    return True
+
+
 def _add_mean(chain: Chain, node: Node, windows: Windows, shape: tuple[int, ...], counts: Ints | None = None) -> None:
     """Append sums over windows of the running image, each divided by its count [out_h, out_w].
 
     Windows of another count have other weights: each count gets chains of its own, as many a channel as there are
     counts, and wires take of each window the one that it needs.
     """
+    if (counts is None or (counts == 1).all()) and _single(chain, node, windows):
+        chain.shape = shape
+        return
     channels, height, width = chain.image()
     kinds, which = (np.ones(1), None) if counts is None else np.unique(counts, return_inverse=True)
     chain.reserve(channels * len(kinds) * math.prod(windows.kernel))
@@ -104,7 +121,8 @@ def _pool_all(chain: Chain, node: Node, shape: tuple[int, ...]) -> None:
     """Pool each channel of the running image to one value."""
     windows = whole_image(chain.image()[1:])
     if node.op in ("GlobalMaxPool", "ReduceMax"):
-        chain.add_max_pool(node, windows)
+        if not _single(chain, node, windows):
+            chain.add_max_pool(node, windows)
         chain.shape = shape
     else:
         count = 1 if node.op == "ReduceSum" else math.prod(windows.kernel)
@@ -141,7 +159,8 @@ def _max_pool(chain: Chain, node: Node, inputs: Inputs) -> None:
     windows = read_windows(node, image, read_kernel(node, axes), axes)
     if not windows.all_touch(image):
         raise InputError("has windows that lie in the padding alone; possible: padding smaller than the kernel")
-    chain.add_max_pool(node, windows)
+    if not _single(chain, node, windows):
+        chain.add_max_pool(node, windows)
 
 
 OPERATORS = (

@@ -38,7 +38,8 @@ def _own() -> Iterator[Operator]:
     for kind in activations():
         for name in kind.OPERATORS:
             join = None if kind.DOMAIN else JOINS.get(name)
-            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=name in kind.ANY_INPUT, join=join)
+            any_input = name in kind.ANY_INPUT
+            yield Operator(name, _activation(kind), kind.DOMAIN, any_input=any_input, on_rows=True, join=join)
 
 
 def _fit(operator: Any) -> tuple[tuple[str, str], Operator]:
@@ -56,13 +57,6 @@ def operators() -> Mapping[tuple[str, str], Operator]:
     return TABLE
 
 
-def possible(domain: str | None = None) -> str:
-    """Operators for messages: those of a domain, or all."""
-    names: dict[str, list[str]] = {}
-    for (its, name), operator in sorted(operators().items()):
-        if operator.made:
-            continue
-        names.setdefault(its, []).append(name)
-    if domain is not None:
-        return " and ".join(names.get(domain, []))
-    return "; ".join(", ".join(these) + (f" of '{its}'" if its else "") for its, these in names.items())
+def possible(domain: str) -> str:
+    """Operators of a domain, for messages."""
+    return " and ".join(name for (its, name), made in sorted(operators().items()) if its == domain and not made.made)

@@ -1,4 +1,4 @@
-"""Nearest resizing by whole factors: wires."""
+"""Resizing by whole factors: nearest by wires, linear enlargement by fixed weights."""
 
 import math
 from fractions import Fraction
@@ -11,6 +11,7 @@ from resonet.netlist.network.onnx.builder import Chain
 from resonet.netlist.network.onnx.file import MAX_ACTIVATION
 from resonet.netlist.network.onnx.node import Node
 from resonet.netlist.network.onnx.operators.base import Inputs, Operator, optional
+from resonet.netlist.network.onnx.operators.interpolation import add_linear
 
 __all__ = ["OPERATORS"]
 
@@ -76,8 +77,9 @@ def _spread(node: Node, values: list[float], rank: int, rest: list[float]) -> li
 
 
 def _resize(chain: Chain, node: Node, inputs: Inputs) -> None:
-    if node.get("mode", "nearest") != "nearest":
-        raise InputError(f"interpolates ({node.get('mode', '')[:20]}); possible: mode nearest, which is wires")
+    is_linear = node.get("mode", "nearest") in ("linear", "bilinear")
+    if not is_linear and node.get("mode", "nearest") != "nearest":
+        raise InputError(f"interpolates ({node.get('mode', '')[:20]}); possible: nearest and linear")
     is_new = node.op == "Resize" and chain.opset >= 11
     mode = node.get("coordinate_transformation_mode", "half_pixel") if is_new else "asymmetric"
     how = node.get("nearest_mode", "round_prefer_floor") if is_new else "floor"
@@ -99,6 +101,13 @@ def _resize(chain: Chain, node: Node, inputs: Inputs) -> None:
     wanted = None if sizes is None else [int(n) for n in _spread(node, sizes, len(shape), batch)]
     if scales[0] != 1 or (wanted is not None and wanted[0] != chain.batch):
         raise InputError("resizes the batch; possible: the axes of an image")
+    if is_linear:
+        ends = [None] * len(chain.shape) if wanted is None else wanted[1:]
+        factors = [_factor(*each) for each in zip(chain.shape, scales[1:], ends, strict=True)]
+        if node.flag("antialias"):
+            raise InputError("smooths while it shrinks; possible: antialias = 0")
+        add_linear(chain, node, factors, mode == "asymmetric")
+        return
     chain.add_wiring(node, _table(chain.shape, scales[1:], None if wanted is None else wanted[1:], mode, how))
 
 

@@ -1,5 +1,7 @@
 """One factor and one offset for each channel or value: batch normalisation, arithmetic with constants."""
 
+import math
+
 import numpy as np
 
 from resonet.core.errors import InputError
@@ -45,6 +47,11 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
     shape = (1, *chain.shape)
     if chain.opset < NUMPY_OPSET:
         constant = _aligned(node, constant, len(shape), inputs[0] is None)
+    if not fits(constant, shape) and (wide := _spread(shape, constant)):
+        chain.check_shape(wide[1:])
+        table = np.arange(math.prod(chain.shape)).reshape(chain.shape)
+        chain.add_wiring(node, np.broadcast_to(table, wide[1:]))
+        shape = wide
     if not fits(constant, shape):
         raise InputError(
             f"combines {list(shape)} with a constant {list(constant.shape)}; possible: a constant per channel or pixel"
@@ -66,6 +73,15 @@ def _elementwise(chain: Chain, node: Node, inputs: Inputs) -> None:
         chain.add_affine(node, one if node.op == "Add" else -one, c)
 
 
+def _spread(shape: tuple[int, ...], constant: Array) -> tuple[int, ...]:
+    """The shape [1, ...] of a signal that is spread over a larger constant; empty where that is not possible."""
+    try:
+        wide = np.broadcast_shapes(shape, constant.shape)
+    except ValueError:
+        return ()
+    return wide if len(wide) == len(shape) and wide[0] == 1 else ()
+
+
 def _aligned(node: Node, constant: Array, rank: int, is_second: bool) -> Array:
     """A constant of an old file: its axes begin at `axis` of the running tensor, or end where those end."""
     if "axis" not in node.attributes or not node.flag("broadcast"):
@@ -85,6 +101,9 @@ def _negative(chain: Chain, node: Node, inputs: Inputs) -> None:
 
 OPERATORS = (
     Operator("BatchNormalization", _batch_normalization),
-    Operator("Neg", _negative),
-    *(Operator(name, _elementwise, any_input=True, join=JOINS[name]) for name in ("Add", "Div", "Mul", "Sub")),
+    Operator("Neg", _negative, on_rows=True),
+    *(
+        Operator(name, _elementwise, any_input=True, on_rows=True, join=JOINS[name])
+        for name in ("Add", "Div", "Mul", "Sub")
+    ),
 )

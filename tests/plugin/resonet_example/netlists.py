@@ -1,4 +1,4 @@
-"""`resonet decks`: the decks of a layer in any dialect."""
+"""`resonet netlists`: the decks of a layer in a folder of their own, as another simulator takes them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from resonet.cli.registry import Command
 from resonet.cli.show import print_files, print_json
 
 
-def decks_command(
+def netlists_command(
     folder: Folder,
     layer: Layer,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for decks/ and lib/.")],
@@ -20,7 +20,7 @@ def decks_command(
 ) -> None:
     """RF and DC decks of a layer, with their libraries, as another simulator takes them.
 
-    Example: resonet decks build --layer conv1 --dialect xyce -o xyce
+    Example: resonet netlists build --layer conv1 --dialect xyce -o xyce
     """
     from resonet.core.files import new_file
     from resonet.netlist.bus.deck import dc_gain_decks, rf_deck
@@ -42,4 +42,4 @@ def decks_command(
     print_files("decks", written)
 
 
-COMMAND = Command("export", decks_command)
+COMMAND = Command("export", netlists_command)

@@ -1,0 +1,120 @@
+"""`resonet decks`: writes the decks of a design that are asked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resonet.cli.options import Chosen, Folder, Json, Layers, only, unless
+from resonet.cli.registry import Command
+from resonet.cli.show import print_json, print_table, progress, say
+from resonet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from resonet.netlist.design.decks import PlannedDeck
+    from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
+
+__all__ = ["COMMAND"]
+
+MOST_NAMED = 20  # files that are named one by one
+
+
+def _planned(
+    design: "Design", layers: list[str], program: "Method", bus: str | None, neuron: int | None
+) -> "list[PlannedDeck]":
+    """The decks that were asked for."""
+    from resonet.netlist.design.decks import layer_decks, neuron_decks
+
+    found = []
+    for layer in layers:
+        buses, synapses = design.hardware(layer, program), design.plan.layer(layer).layer
+        if neuron is not None:
+            most = synapses.groups * synapses.outputs
+            if not 0 <= neuron < most:
+                raise InputError(f"--neuron {neuron}: layer {layer} has neurons 0 ... {most - 1}")
+            decks = neuron_decks(buses, *divmod(neuron, synapses.outputs))
+        else:
+            decks = layer_decks(buses)
+        if bus is not None:
+            known = [hardware.bus.name for hardware in buses]
+            if bus not in known:
+                shown = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
+                raise InputError(f"--bus {bus[:60]}: layer {layer} has no such bus; possible: {shown}")
+            decks = [deck for deck in decks if deck.bus == bus]
+        found += decks
+    return found
+
+
+def _show(paths: list[Path], new: list[Path], folder: Path) -> None:
+    for path in new[:MOST_NAMED]:
+        say(f"  {path}")
+    if len(new) > MOST_NAMED:
+        say(f"  ... and {len(new) - MOST_NAMED:,} more")
+    there = len(paths) - len(new)
+    say(f"{len(new):,} decks written to {folder}" + (f", {there:,} were there" if there else ""))
+
+
+def decks_command(
+    folder: Folder,
+    layer: Layers = None,
+    program: Chosen = "coupled",
+    bus: Annotated[str | None, typer.Option("--bus", help="Only the decks of this bus: t0, b1t3, ...")] = None,
+    neuron: Annotated[
+        int | None,
+        typer.Option("--neuron", help="Only decks with chains of this neuron, and S-parameters of each of them."),
+        only("layer"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for them and for lib/ (default: the design's decks/).")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option("--dialect", help="How they are spelled (default: as ngspice takes it)."), only("out")
+    ] = None,
+    graph: Annotated[
+        bool,
+        typer.Option("--graph", help="Also graph.graphml, which compile leaves out of large designs."),
+        unless("out"),
+    ] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="Only say which decks there are.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also those that are there, such as edited ones.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write decks: RF pass of every bus, DC gains, S-parameters; each runs with a bare ngspice -b.
+
+    Of small designs compile writes all of them, of large ones a few. They always have the same bytes.
+
+    Example: resonet decks build --layer conv1 --neuron 5 --program calibrated
+    """
+    from resonet.netlist.bus.graph import write_graphml
+    from resonet.netlist.design.decks import write_missing
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.spice import find_dialect
+
+    spelled = find_dialect(dialect or "ngspice")
+    design = load_design(folder)
+    design.require_bus("decks", layer)
+    chosen = _planned(design, layer or design.fed_by("bus"), program, bus, neuron)
+    place = (out or folder / "decks") / program
+    paths = [place / f"{deck.name}.cir" for deck in chosen]
+    if only_list:
+        there = [path.is_file() for path in paths]
+        rows = [(d.name, d.kind, d.bus, d.chains, d.resonators, t) for d, t in zip(chosen, there, strict=True)]
+        columns = ("deck", "kind", "bus", "chains", "resonators", "written")
+        if as_json:
+            print_json({"folder": place, "decks": [dict(zip(columns, row, strict=True)) for row in rows]})
+            return
+        sides = dict(zip(columns, ("left", "left", "left", "right", "right", "left"), strict=True))
+        print_table(f"{place}: {sum(there):,} of {len(rows):,} written", sides, [tuple(map(str, row)) for row in rows])
+        return
+    with progress("write decks", len(chosen)) as done:
+        new = write_missing(chosen, place, spelled, force, done)
+    if graph:
+        write_graphml(design.graph(program), folder / "graph.graphml")
+    if as_json:
+        print_json({"program": program, "dialect": dialect or "ngspice", "decks": paths, "written": new})
+        return
+    _show(paths, new, place)
+
+
+COMMAND = Command("export", decks_command, stored=False)

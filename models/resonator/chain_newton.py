@@ -1,0 +1,170 @@
+"""The solver of chains, `core/levenberg.py` with the answer of `models/resonator/chain.py`, in compiled code.
+
+One chain after the other, with all that it takes in the processor's nearest memory: stacks of arrays cost most where
+there are many chains. The steps are those of `minimise`, which stays the reference; the normal equations are solved by
+Cholesky's method (Golub & Van Loan, Matrix Computations, section 4.2).
+"""
+
+import numba
+import numpy as np
+
+from resonet.core.levenberg import FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING, PATIENCE, STALL, Minimum
+from resonet.core.types import Array, Bools
+
+__all__ = ["refine_chains"]
+
+LONGEST = 0.5  # half-widths, of a step
+FAST = {"contract", "reassoc", "arcp"}  # sums in any order; NaN and infinity stay what they are
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _answer(
+    x: Array, ratio: Array, unit: Array, target: Array, damping: float, residual: Array, jacobian: Array
+) -> float:
+    """Residual [tones] and Jacobian [tones, K] of one chain at the detunings x [K]; the sum of its squares."""
+    squares = 0.0
+    for t in range(len(target)):
+        total = 0.0
+        for k in range(len(x)):
+            r = ratio[t, k] * (1 + damping * x[k])
+            a, b = 1 - r * r, 2 * damping * r
+            over = 1 / (a * a + b * b)
+            slope = (-2 * r * (b * b - a * a) - 4 * damping * a * b) * over * over
+            total += unit[t, k] * a * over
+            jacobian[t, k] = unit[t, k] * damping * ratio[t, k] * slope
+        residual[t] = total - target[t]
+        squares += residual[t] * residual[t]
+    return squares
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _normal(jacobian: Array, upper: Array) -> None:
+    """Upper triangle of JᵀJ, four rows of J at a time."""
+    rows, size = jacobian.shape
+    upper[:] = 0.0
+    whole = rows - rows % 4
+    for t in range(0, whole, 4):
+        for i in range(size):
+            a, b, c, d = jacobian[t, i], jacobian[t + 1, i], jacobian[t + 2, i], jacobian[t + 3, i]
+            for j in range(i, size):
+                upper[i, j] += (
+                    a * jacobian[t, j] + b * jacobian[t + 1, j] + c * jacobian[t + 2, j] + d * jacobian[t + 3, j]
+                )
+    for t in range(whole, rows):
+        for i in range(size):
+            for j in range(i, size):
+                upper[i, j] += jacobian[t, i] * jacobian[t, j]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _cholesky(upper: Array, right: Array) -> bool:
+    """Solve A x = right in place, A given by its upper triangle, which is lost; False where A is not positive."""
+    size = len(right)
+    for k in range(size):
+        if not upper[k, k] > 0:
+            return False
+        pivot = 1 / np.sqrt(upper[k, k])
+        for j in range(k, size):
+            upper[k, j] *= pivot
+        for i in range(k + 1, size):
+            factor = upper[k, i]
+            for j in range(i, size):
+                upper[i, j] -= factor * upper[k, j]
+    for k in range(size):
+        right[k] /= upper[k, k]
+        for j in range(k + 1, size):
+            right[j] -= upper[k, j] * right[k]
+    for k in range(size - 1, -1, -1):
+        total = right[k]
+        for j in range(k + 1, size):
+            total -= upper[k, j] * right[j]
+        right[k] = total / upper[k, k]
+    return True
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _trial(
+    x: Array, residual: Array, jacobian: Array, damping: float, reach: float, upper: Array, step: Array, fixed: Bools
+) -> bool:
+    """A damped step from x within |x| <= reach, x + step in `step`; False where the equations have no answer."""
+    size = len(x)
+    step[:] = 0.0
+    for t in range(len(residual)):
+        for k in range(size):
+            step[k] -= jacobian[t, k] * residual[t]
+    _normal(jacobian, upper)
+    for k in range(size):
+        fixed[k] = (x[k] >= reach and step[k] > 0) or (x[k] <= -reach and step[k] < 0)
+        if fixed[k]:
+            step[k] = 0.0
+            upper[k, k:] = 0.0
+            upper[: k + 1, k] = 0.0
+    scale = 1e-300
+    for k in range(size):
+        scale = max(scale, upper[k, k])
+    for k in range(size):
+        upper[k, k] += damping * scale + (scale if fixed[k] else 0.0)
+    if not _cholesky(upper, step):
+        return False
+    largest = 1e-300
+    for k in range(size):
+        largest = max(largest, abs(step[k]))
+    share = min(1.0, LONGEST / largest)
+    for k in range(size):
+        step[k] = min(max(x[k] + share * step[k], -reach), reach)
+    return True
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _refine(
+    target: Array, ratio: Array, units: Array, damping: float, start: Array, reach: float, tolerance: float, most: int
+) -> tuple[Array, Array, Array, int]:
+    """`refine_chains` with ratio [tones, K] and units, [1 or chains, tones, K]: -4 α s_k G_tk."""
+    chains, size = start.shape
+    tones = target.shape[1]
+    x = np.empty((chains, size))
+    worst, squares, longest = np.empty(chains), np.empty(chains), 0
+    here, there = np.empty((tones, size)), np.empty((tones, size))
+    residual, found = np.empty(tones), np.empty(tones)
+    upper, fixed, step = np.empty((size, size)), np.empty(size, np.bool_), np.empty(size)
+    for n in range(chains):
+        unit = units[n if len(units) > 1 else 0]
+        for k in range(size):
+            x[n, k] = min(max(start[n, k], -reach), reach)
+        now = _answer(x[n], ratio, unit, target[n], damping, residual, here)
+        strength, idle, taken = FIRST_DAMPING, 0, 0
+        while taken < most and np.abs(residual).max() > tolerance and idle < PATIENCE and strength < MOST_DAMPING:
+            taken += 1
+            then = np.inf
+            if _trial(x[n], residual, here, strength, reach, upper, step, fixed):
+                then = _answer(step, ratio, unit, target[n], damping, found, there)
+            if then < now:
+                idle = 0 if then < (1 - STALL) * now else idle + 1
+                strength = max(0.1 * strength, LEAST_DAMPING)
+                x[n], now = step, then
+                residual, found = found, residual
+                here, there = there, here
+            else:
+                strength = 10 * strength + 1e-9
+        worst[n], squares[n], longest = np.abs(residual).max(), now, max(longest, taken)
+    return x, worst, squares, longest
+
+
+def refine_chains(
+    target: Array,
+    ratio: Array,
+    units: Array,
+    damping: float,
+    start: Array,
+    reach: float,
+    tolerance: float,
+    most: int,
+) -> Minimum:
+    """Least squares of the answers of chains from the detunings `start` [chains, K], |u| <= reach.
+
+    target [chains, tones] in units of K_SD, ratio [tones, K] of tone to channel, units [1 or chains, tones, K] of the
+    answers: -4 α s_k G_tk. A chain is done once its largest residual is at most `tolerance`, or after `most` steps, or
+    once it no longer moves.
+    """
+    goal, ratios, held, first = (np.ascontiguousarray(a, float) for a in (target, ratio, units, start))
+    return Minimum(*_refine(goal, ratios, held, float(damping), first, float(reach), float(tolerance), most))
