@@ -9,7 +9,7 @@ short. Nothing is stored between runs.
 
 from _show import run_parts
 
-PARTS = ("cluster",)
+PARTS = ("cluster", "fixed_step")
 
 if __name__ == "__main__":
     run_parts(str(__doc__), "_scale_", PARTS, "numpy", "numba", "onnxruntime", "distributed")
