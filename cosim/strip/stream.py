@@ -11,13 +11,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Complex, Done, Ints, nothing
+from resonet.core.types import Array, Done, Ints, nothing
 from resonet.cosim.strip.direct import readout_gains
 from resonet.cosim.strip.passes import ALL_CAUSES, rectification, tuned_share, window_circuit
-from resonet.cosim.strip.tree_solver import STREAMED, Accuracy, Ends, swept_batches
+from resonet.cosim.strip.tree_solver import STREAMED, Accuracy, swept_batches
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.strip.circuit import StripCircuit
-from resonet.netlist.strip.ends import ends_at
+from resonet.netlist.strip.ends import Ends, ends_of
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.wiring import line_pieces, members, neighbour_chains
 
@@ -44,21 +44,11 @@ def _ends(first: StripCircuit, windows: list[Ints], frequencies: Array) -> Ends:
         pieces = line_pieces(placement, inside)
         cut += [inside[pieces.begin], inside[pieces.end]]
     at = np.unique(np.concatenate(cut))
+    halves = np.array_split(frequencies, 2)
     with ThreadPoolExecutor(2) as pool:
-        parts = pool.map(
-            lambda f: ends_at(placement, first.parasitics, f, first.delay, at), np.array_split(frequencies, 2)
-        )
-        emf, before, after = (
-            np.concatenate(part) for part in zip(*((ends.emf, ends.before, ends.after) for ends in parts), strict=True)
-        )
-    tone = {float(f): n for n, f in enumerate(frequencies)}
-
-    def ends(circuit: StripCircuit, f: float) -> tuple[Complex, Complex, Complex]:
-        begin, end = (np.searchsorted(at, circuit.resonators[n]) for n in (circuit.pieces.begin, circuit.pieces.end))
-        row = tone[f]
-        return emf[row, begin], before[row, begin], after[row, end]
-
-    return ends
+        found = list(pool.map(lambda f: ends_of(first, f, at), halves))
+    half = {float(f): ends for part, ends in zip(halves, found, strict=True) for f in part}
+    return lambda circuit, f: half[f](circuit, f)
 
 
 def streamed_weights(

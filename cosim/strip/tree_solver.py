@@ -39,12 +39,11 @@ from resonet.cosim.strip.laws import CLOSED, Left
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.strip.circuit import Elements, StripCircuit
 from resonet.netlist.strip.drive import drive_emf
-from resonet.netlist.strip.ends import cut_ends
+from resonet.netlist.strip.ends import Ends, cut_ends, ends_of
 
-__all__ = ["EXACT", "STREAMED", "Accuracy", "Ends", "swept_batches", "swept_currents", "uncoupled"]
+__all__ = ["EXACT", "STREAMED", "Accuracy", "swept_batches", "swept_currents", "uncoupled"]
 
 Rows = tuple[Ints, Ints, Array]  # a real matrix in compressed rows
-Ends = Callable[[StripCircuit, float], tuple[Complex, Complex, Complex]]  # as `cut_ends`
 REFERENCE = 5e9  # Hz
 STEPS = 80
 
@@ -337,10 +336,11 @@ def swept_batches(
 def swept_currents(circuit: StripCircuit, lines: Ints, tones: Ints, frequencies: Array, device: SpinDiode) -> Complex:
     """Junction currents of each line at its tone, A/√W, [lines, resonators]: `linear_phasors` for large circuits."""
     out = np.zeros((len(lines), len(circuit.head)), complex)
+    ends = ends_of(circuit, np.unique(np.asarray(frequencies, float)[tones]))
 
     def put(batch: tuple[Ints, Callable[[], Complex]]) -> None:
         out[batch[0]] = batch[1]()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(put, swept_batches(circuit, lines, tones, frequencies, device)))
+        list(pool.map(put, swept_batches(circuit, lines, tones, frequencies, device, ends=ends)))
     return out

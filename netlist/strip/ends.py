@@ -5,6 +5,7 @@ series z, half the shunt. Past a shunt y a source (E, Z) is (E, Z)/(1 + yZ), pas
 line without neighbours is then the same however it is cut.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +18,9 @@ from resonet.netlist.strip.parasitics import Parasitics
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.wiring import crossing_counts
 
-__all__ = ["LineEnds", "cut_ends", "ends_at", "line_ends"]
+__all__ = ["Ends", "LineEnds", "cut_ends", "ends_at", "ends_of", "line_ends"]
+
+Ends = Callable[[StripCircuit, float], tuple[Complex, Complex, Complex]]  # as `cut_ends`
 
 LARGE = 200_000  # resonators, from which on few tones are kept: 48 byte each
 
@@ -95,14 +98,21 @@ def _walk(
     """EMF, impedance before, admittance behind: out [3, slots, 2, tones] at the places of the runs that have a slot."""
     emf, inner, y = np.empty((2, len(w))), np.empty((2, len(w))), np.empty((2, len(w)))
     for line in range(len(start) - 1):
+        first, last = start[line], start[line + 1] - 1
+        while first <= last and slot[first] < 0:
+            first += 1
+        while last > first and slot[last] < 0:
+            last -= 1
+        if first > last:
+            continue  # nobody asks for this line
         emf[0], emf[1], inner[0], inner[1], y[0], y[1] = 1.0, 0.0, source, 0.0, 1 / termination, 0.0
-        for n in range(start[line], start[line + 1]):
+        for n in range(start[line], last + 1):
             _past(link[:, n], w, emf, inner)
             if slot[n] >= 0:
                 out[0, slot[n]], out[1, slot[n]] = emf, inner
             _past(stub[:, n], w, emf, inner)
         _before(tail, w, y)
-        for n in range(start[line + 1] - 1, start[line] - 1, -1):
+        for n in range(start[line + 1] - 1, first - 1, -1):
             if slot[n] >= 0:
                 out[2, slot[n]] = y
             _before(stub[:, n], w, y)
@@ -136,6 +146,25 @@ def _line_ends(placement: Placement, par: Parasitics, f: float, delay: bool) -> 
 
 
 _many, _few = lru_cache(maxsize=256)(_line_ends), lru_cache(maxsize=16)(_line_ends)
+
+
+def ends_of(circuit: StripCircuit, frequencies: Array, at: Ints | None = None) -> Ends:
+    """`cut_ends` at some frequencies (Hz), each line of a layout followed once for all of them.
+
+    For a circuit, or for several of one layout that are cut `at` these resonators [sorted].
+    """
+    pieces = circuit.pieces
+    if at is None:
+        at = np.unique(circuit.resonators[np.concatenate([pieces.begin, pieces.end])])
+    ends = ends_at(circuit.placement, circuit.parasitics, frequencies, circuit.delay, at)
+    tone = {float(f): n for n, f in enumerate(frequencies)}
+
+    def cut(window: StripCircuit, f: float) -> tuple[Complex, Complex, Complex]:
+        begin, end = (np.searchsorted(at, window.resonators[n]) for n in (window.pieces.begin, window.pieces.end))
+        row = tone[f]
+        return ends.emf[row, begin], ends.before[row, begin], ends.after[row, end]
+
+    return cut
 
 
 def cut_ends(circuit: StripCircuit, f: float) -> tuple[Complex, Complex, Complex]:

@@ -181,7 +181,7 @@ def build(tmp_path, small_model, resonet):
             "--jobs",
             "without --scheduler",
         ),
-        (["run", "BUILD", "--engine=two-pass", "--stop=1us"], "--stop", "--engine envelope or with --engine transient"),
+        (["run", "BUILD", "--engine=two-pass", "--stop=1us"], "--stop", "with --engine fixed_step"),
         (["run", "BUILD", "--points=20"], "--points", "with --engine transient"),
         (["device", "list", "--preset=vortex_mtj"], "--preset", "with one device"),
         (["device", "resonator", "--power=1uW"], "--power", "with --fit"),

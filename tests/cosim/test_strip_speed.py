@@ -162,6 +162,17 @@ def test_a_coarse_accuracy_is_kept(kind):
         assert (np.abs(currents() - direct[which]) <= 1e-6 * largest[circuit.chain]).all()
 
 
+def test_ends_of_a_window_at_all_tones_at_once():
+    _, placement, f = laid_out("planar", 2)
+    par, chains = extract_parasitics(placement, 4.5e9), np.unique(placement.usage.chain)
+    window = strip_circuit(placement, par, chains[len(chains) // 3 : len(chains) // 3 + 2])
+    assert 0 < len(np.unique(window.line)) < len(placement.lines.start) - 1  # of other lines nobody asks
+    ends = strip_ends.ends_of(window, f)
+    for tone in f:
+        for one, other in zip(ends(window, float(tone)), strip_ends.cut_ends(window, float(tone)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_ends_of_cut_lines_are_those_of_the_whole_line():
     """Cascade of ABCD matrices of all sections, one line and one resonator at a time."""
     _, placement, f = laid_out("planar", 1)
