@@ -19,10 +19,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from _house_rf_decks import RfDecks
+
 
 __all__ = ["COMMIT", "Comparison", "claims", "compare_trees"]
 
@@ -362,13 +366,15 @@ class Comparison:
     decks: int  # compared
     kinds: int  # of decks, by what made them
     differing: list[str]  # decks that are not the same byte by byte, or that only one tree makes
+    rf: "RfDecks"  # of buses, spelled otherwise on purpose: their results
     numbers: dict[str, tuple[int, float]]  # by quantity: values compared, largest difference of the largest value
     missing: list[str]  # numbers that only one tree gives
 
     @property
     def same(self) -> bool:
         """Whether nothing moved."""
-        return not self.differing and not self.missing and all(off <= CLOSE for _, off in self.numbers.values())
+        moved = [off for _, off in self.numbers.values() if off > CLOSE]
+        return not self.differing and not self.missing and not moved and self.rf.difference <= CLOSE
 
 
 def earlier_tree(commit: str, folder: Path) -> Path:
@@ -413,10 +419,14 @@ def _difference(before: NDArray[Any], now: NDArray[Any]) -> float:
     return float(np.nanmax(np.abs(now - before), initial=0.0)) / scale
 
 
-def _compare(before: Path, now: Path) -> Comparison:
+def _compare(before: Path, now: Path, tree: Path) -> Comparison:
+    from _house_rf_decks import RF_DECK, compare_rf_decks  # knows this tree only
+
     decks = [{path.name: path for path in (folder / "decks").iterdir()} for folder in (before, now)]
     differing = sorted(set(decks[0]) ^ set(decks[1]))
-    for name in sorted(set(decks[0]) & set(decks[1]) - set(RESPELLED)):
+    rf = compare_rf_decks(decks[0], decks[1], (tree / "spice_lib", ROOT / "spice_lib"))
+    run = {name for name in decks[0] if RF_DECK.fullmatch(name)} | set(RESPELLED)
+    for name in sorted(set(decks[0]) & set(decks[1]) - run):
         texts = [VERSION.sub("", part[name].read_bytes().decode()) for part in decks]
         differing += [name] if texts[0] != texts[1] else []
     numbers: dict[str, tuple[int, float]] = {}
@@ -426,7 +436,7 @@ def _compare(before: Path, now: Path) -> Comparison:
             count, off = numbers.get(_quantity(name), (0, 0.0))
             numbers[_quantity(name)] = (count + old[name].size, max(off, _difference(old[name], new[name])))
     kinds = {re.sub(r"__.*", "", name) for name in decks[0]}
-    return Comparison(len((set(decks[0]) | set(decks[1])) - set(RESPELLED)), len(kinds), differing, numbers, missing)
+    return Comparison(len((set(decks[0]) | set(decks[1])) - run), len(kinds), differing, rf, numbers, missing)
 
 
 def compare_trees(commit: str = COMMIT, quick: bool = False) -> Comparison:
@@ -437,7 +447,7 @@ def compare_trees(commit: str = COMMIT, quick: bool = False) -> Comparison:
         tree = earlier_tree(commit, folder / "tree")
         _run(True, folder / "before", quick, tree)
         _run(False, folder / "now", quick)
-        return _compare(folder / "before", folder / "now")
+        return _compare(folder / "before", folder / "now", tree)
 
 
 def claims(quick: bool, commit: str = COMMIT) -> None:
@@ -453,6 +463,14 @@ def claims(quick: bool, commit: str = COMMIT) -> None:
     )
     for name in found.differing[:10]:
         print(f"    {name}")
+    rf, (earlier, now) = found.rf, found.rf.seconds
+    show(
+        f"RF decks, both run: {rf.values:,} phasors of {rf.decks} pairs, largest difference",
+        f"{rf.difference:.1e}",
+        f"<= {CLOSE:g}",
+        rf.decks > 0 and rf.difference <= CLOSE,
+    )
+    show("processor time of the earlier RF decks over these", f"{earlier / now:.2f}", "> 1", earlier > now)
     for quantity, (count, off) in found.numbers.items():
         show(f"{quantity}: {count:,} values, largest difference", f"{off:.1e}", f"<= {CLOSE:g}", off <= CLOSE)
     show("values that only one tree gives", str(len(found.missing)), "0", not found.missing)

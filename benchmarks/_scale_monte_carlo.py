@@ -60,8 +60,7 @@ def swept(folder: Path, seeds: range, jobs: int) -> tuple[list[dict[str, Any]], 
     begin, cpu = time.perf_counter(), time.process_time()
     _, outcomes = run_sweep(sweep, folder, jobs)
     wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    values = [outcome.values for outcome in outcomes.values() if outcome.values]
-    assert len(values) == len(seeds)
+    values = [outcomes[number].values or {} for number in range(len(seeds))]
     return values, wall, cpu
 
 
@@ -78,7 +77,9 @@ def samples(what: str, model: Path, bar: float, quick: bool) -> None:
         info(title, f"{wall:.1f} s")
     else:
         show(title, f"{wall:.1f} s", f"<= {bar:g} s", wall <= bar)
-    info("  processor: before the third sample; each", f"{first:.1f} s; {1e3 * (more - first) / MORE:.0f} ms")
+    each = (more - first) / MORE
+    info("  processor: before the third sample; each", f"{first:.1f} s; {1e3 * each:.0f} ms")
+    info("  by processor time, on as many free cores", f"{first + count * each / JOBS:.1f} s")
     info("  load of the machine, this run included; cores", f"{os.getloadavg()[0]:.1f}; {os.cpu_count()}")
     shares = [one["accuracy"]["coupled"] for one in values]
     low, high = min(shares), max(shares)

@@ -73,8 +73,9 @@ def before_and_after(calibration: Calibration, quick: bool) -> dict[str, Effecti
     after = {}
     for entry in calibration.design.plan.layers:
         name = entry.layer.name
-        before = {m: effective_weights(calibration.design, name, m, engine=linear if quick else None) for m in COMPILED}
-        after[name] = effective_weights(calibration.design, name, "calibrated")
+        engine = linear if quick else ngspice
+        before = {m: effective_weights(calibration.design, name, m, engine=engine) for m in COMPILED}
+        after[name] = effective_weights(calibration.design, name, "calibrated", engine=ngspice)
         error = after[name].rms_error
         was = f"formula {before['formula'].rms_error:.2%}, coupled {before['coupled'].rms_error:.2%}"
         holds = error <= 1e-3 and before["formula"].rms_error > 0.05

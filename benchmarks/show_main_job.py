@@ -24,7 +24,7 @@ from resonet.cosim.feed.store import stored_effective_weights
 from resonet.cosim.ngspice.run import find_ngspice, run_decks
 from resonet.cosim.referee.chain import chain_bus, patch_powers, transient, two_pass_voltage
 from resonet.cosim.weights.effective import effective_weights
-from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.engines import ngspice
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.network.forward import propagate
@@ -105,15 +105,20 @@ def second_opinion(folder: Path, result: dict[str, object]) -> None:
     worst = 0.0
     for method in COMPILED:
         for layer_name, weights in stored_effective_weights(folder, design, method).items():
-            off = weights.values - effective_weights(design, layer_name, method, engine=linear).values
+            off = weights.values - effective_weights(design, layer_name, method, engine=ngspice).values
             worst = max(worst, float(np.abs(off).max() / np.abs(weights.trained).max()))
-    show("effective weights, ngspice vs numpy closed form, of full scale", f"{worst:.1e}", "<= 1e-6", worst <= 1e-6)
+    show(
+        "effective weights, closed form vs ngspice, of full scale",
+        f"{worst:.1e}",
+        "<= 1e-6",
+        worst <= 1e-6,
+    )
     for store in (folder / "results").glob("effective_*.nc"):
         store.unlink()
     again = {m: stored_effective_weights(folder, design, m) for m in COMPILED}
     rms = {row["name"]: row["rms_error_coupled"] for row in result["layers"]}  # type: ignore[attr-defined]
     same = all(abs(again["coupled"][name].rms_error - value) < 1e-12 for name, value in rms.items())
-    show("weights come out of ngspice: recomputed without the store", str(same), "equal", same)
+    show("weights come out of the engines: recomputed without the store", str(same), "equal", same)
     session = onnxruntime.InferenceSession(MNIST / "mnist.onnx", providers=["CPUExecutionProvider"])
     logits = np.concatenate(
         [session.run(None, {"image": data.images[n : n + 500].astype(np.float32)})[0] for n in range(0, 10_000, 500)]

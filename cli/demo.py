@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from resonet.cli.show import out, percent, print_table, summary_table
+from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.types import Array, Done
 from resonet.cosim.calibration.newton import calibrate
-from resonet.cosim.feed.store import count_steps, stored_effective_weights
+from resonet.cosim.feed.store import count_steps, stored_programs
 from resonet.cosim.ngspice.run import find_ngspice
 from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
 from resonet.cosim.weights.inference import accuracy
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.cosim.weights.summary import LayerSummary, summarise
+from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.decks import write_deck
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import write_calibrated, write_design
@@ -39,6 +41,7 @@ class DemoResult:
     images: int
     software: float
     circuit: dict[str, float]  # accuracy by program
+    witness: Witness | None  # check of the weights by ngspice
     transients: list[TransientResult]
     folder: Path
     decks: int
@@ -86,8 +89,8 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
     with progress("calibrate", 2 * len(layers)) as done:
         design = calibrate(design, done=done).design
         write_calibrated(design, folder, layers, done)
-    with progress("ngspice, RF and DC passes", len(METHODS) * count_steps(design, layers)) as done:
-        effective = {m: stored_effective_weights(folder, design, m, jobs=jobs, done=done) for m in METHODS}
+    with progress("weights, checked by ngspice", len(METHODS) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, METHODS, layers, jobs, done)
     with progress("images through the circuit", (1 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
         software = SoftwareLogits(design.cnn, data.images, done)
         found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
@@ -105,6 +108,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
         len(data.images),
         found["coupled"].software,
         {method: found[method].circuit for method in METHODS},
+        witness_of(one for held in effective.values() for one in held.values()),
         transients,
         folder,
         len(list(folder.glob("decks/*/*.cir"))),
@@ -120,6 +124,7 @@ def demo_json(result: DemoResult) -> dict[str, Any]:
     return {
         "layers": [{key: asdict(row)[key] for key in keys} for row in result.layers],
         "accuracy": accuracies | {f"circuit_{method}": share for method, share in result.circuit.items()},
+        **witness_json("auto", result.witness),
         "transient": [
             {"resonators": t.resonators, "difference_of_full_scale": abs(t.difference_of_full_scale)}
             for t in result.transients
@@ -134,10 +139,11 @@ def show_demo(result: DemoResult) -> None:
     )
     shares = {"software": result.software} | {f"circuit, {m}": share for m, share in result.circuit.items()}
     print_table(
-        f"Accuracy on {result.images:,} test images, effective weights from ngspice",
+        f"Accuracy on {result.images:,} test images, with the weights that the circuit holds",
         {"network": "left", "accuracy": "right"},
         ((name, percent(share)) for name, share in shares.items()),
     )
+    tell_engine("auto", result.witness)
     columns = dict.fromkeys(("chain", "transient", "two-pass", "difference / full scale"), "right") | {"chain": "left"}
     print_table(
         f"ngspice transient of {LAYER} chains against the two-pass result",

@@ -15,6 +15,10 @@ from resonet.netlist.spice.dialect import NGSPICE
 
 __all__ = ["Finding", "examine"]
 
+WITHOUT = (
+    "without it weights are the linear engine's alone (warning unwitnessed), and what runs in ngspice does not: "
+    "--engine ngspice, transient, demo, S-parameters of its own"
+)
 REQUIRED = (
     "numpy",
     "scipy",
@@ -63,7 +67,8 @@ def _engine() -> list[Finding]:
         found = [Finding("ngspice", f"{ngspice_version(program)} ({program})", True)]
         value = complex(run_deck(_probe(), timeout=60)[0].columns(["v(b)"])[0, 0])
     except EngineError as error:
-        return [Finding("ngspice", "", True, str(error))]
+        told = f"{error}; {WITHOUT}" if str(error).startswith("no program") else str(error)
+        return [Finding("ngspice", "", True, told)]
     if abs(value - 0.5) < 1e-9:
         return [*found, Finding("ngspice runs", "yes", True)]
     return [*found, Finding("ngspice runs", "", True, f"a divider of 1 V gave {value} V, not 0.5 V")]

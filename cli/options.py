@@ -31,6 +31,7 @@ __all__ = [
     "Programs",
     "Settings",
     "Strict",
+    "WeightEngine",
     "only",
     "option_name",
     "refuse_what_does_not_apply",
@@ -50,6 +51,13 @@ Layers = Annotated[list[str] | None, typer.Option("--layer", help="Only these la
 Data = Annotated[Path | None, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")]
 Preset = Annotated[str | None, typer.Option(help="Device from the literature, such as vortex_mtj.")]
 ParameterFile = Annotated[Path | None, typer.Option(help="TOML file with [device], [bus], [plan] tables.")]
+WeightEngine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="Whose weights: auto (linear, checked by ngspice on a sample), linear, ngspice, formula.",
+    ),
+]
 Settings = Annotated[list[str] | None, typer.Option("--set", help='One parameter, such as --set plan.f_max="10 GHz".')]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Design folder to write.")]
 InputShape = Annotated[
@@ -104,10 +112,10 @@ def unless(other: str) -> Applies:
 def _runs_decks(found: Values) -> bool:
     from resonet.cosim.weights.engines import find_engine
 
-    return found["engine"] is None or find_engine(found["engine"]).decks
+    return found["engine"] is None or find_engine(found["engine"]).runs_decks
 
 
-with_decks = Applies(_runs_decks, "with an --engine that runs decks, such as ngspice")
+with_decks = Applies(_runs_decks, "with an --engine that runs decks, such as auto or ngspice")
 
 
 def option_name(parameter: str) -> str:

@@ -23,7 +23,7 @@ __all__ = ["SEEN", "Seen", "seen"]
 
 SEEN = "seen.json"
 MOST_BYTES = 50_000_000  # of seen.json
-WORTH = 16_000_000  # bytes read: less takes no time, and leaves no file where there is none
+WORTH = 16_000_000  # bytes read: less takes no time, and touches nothing where nothing was noted before
 Stamp = list[int]  # time of modification and of change in ns, size in bytes, inode
 
 
@@ -39,7 +39,7 @@ class Seen:
         self.folder = folder
         self._known: dict[str, tuple[Stamp, dict[str, str]]] = {}
         self._clock: int | None = None
-        self._changed, self._read = False, 0
+        self._changed, self._read, self._kept = False, 0, (folder / SEEN).is_file()
         with suppress(InputError, ValueError, TypeError, AttributeError, OverflowError):
             table = read_json(read_bytes(folder / SEEN, MOST_BYTES), MOST_BYTES)
             self._known = {
@@ -56,13 +56,13 @@ class Seen:
         known, made = self._known.get(name, (None, {}))
         if known == stamp and what in made and made[what].startswith(f"{on} "):
             return made[what].removeprefix(f"{on} ")
-        clock = self._now()
+        self._read += stamp[2]
+        clock = self._now() if self._kept or self._read >= WORTH else None
         value = make()
         if clock is not None and max(stamp[:2]) < clock and _stamp(path) == stamp:
             entry = {what: f"{on} {value}"}
             self._known[name] = stamp, ({**made, **entry} if known == stamp else entry)
             self._changed = True
-            self._read += stamp[2]
         return value
 
     def hash(self, path: Path) -> str:
@@ -82,7 +82,7 @@ class Seen:
 
     def store(self) -> None:
         """Write what was learned, if anything was; not where nothing can be written."""
-        if not self._changed or (self._read < WORTH and not (self.folder / SEEN).is_file()):
+        if not self._changed:
             return
         kept = {name: entry for name, entry in self._known.items() if (self.folder / name).is_file()}
         draft = draft_path(self.folder, SEEN)

@@ -32,6 +32,7 @@ CODES = {
     "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",
     "inputs-clipped": "inputs of a layer lie beyond what its tones carry, and are cut off",
     "soft-maximum": "diode maxima of a pool lie above ideal ones by a part of full scale",
+    "unwitnessed": "weights come from the linear engine alone: no ngspice has checked them on a sample",
     "not-written": "a figure or a result could not be written; the numbers are there",
     "unsettled": "something still moves at the end of the simulated time",
     "noise": "noise is a large part of what the chains give",

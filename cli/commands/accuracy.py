@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from resonet.cli.options import Folder, Jobs, Json, Programs, with_decks
+from resonet.cli.options import Folder, Jobs, Json, Programs, WeightEngine, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
@@ -41,10 +42,7 @@ def accuracy_command(
     folder: Folder,
     data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
     program: Programs = "all",
-    engine: Annotated[
-        str | None,
-        typer.Option("--engine", help="linear, ngspice or formula, computed anew (default: the decks, stored)."),
-    ] = None,
+    engine: WeightEngine = "auto",
     jobs: Annotated[Jobs, with_decks] = None,
     as_json: Json = False,
 ) -> None:
@@ -54,7 +52,7 @@ def accuracy_command(
     """
     from resonet.cli.fitted import fitted, show_fitted
     from resonet.cli.pages import accuracy_page
-    from resonet.cosim.feed.feeds import chosen_programs, layer_weights
+    from resonet.cosim.feed.feeds import chosen_programs
     from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy as measure
@@ -68,12 +66,10 @@ def accuracy_command(
     images = design.images(data)
     methods = chosen_programs(design, program)
     layers = [entry.layer.name for entry in design.plan.layers]
-    if engine is None:
-        with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
-            effective = stored_programs(folder, design, methods, jobs=jobs, done=done)
-    else:
-        run = find_engine(engine).with_jobs(jobs)
-        effective = {method: layer_weights(design, method, run) for method in methods}
+    chosen = find_engine(engine)
+    with progress("weights", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
+    checked = witness_of(one for held in effective.values() for one in held.values())
     through = 1 + (2 if has_maxima(design.built) else 1) * len(methods)
     with progress("images through the circuit", through * -(-len(images.images) // 500)) as done:
         software = SoftwareLogits(design.cnn, images.images, done)
@@ -112,7 +108,7 @@ def accuracy_command(
         pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
         page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
         page["arithmetic"] = {m: found[m].arithmetic for m in methods}
-        print_json(page | {"figures": figures})
+        print_json(page | witness_json(engine, checked) | {"figures": figures})
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
     for m in methods:
@@ -123,8 +119,8 @@ def accuracy_command(
         rows.append((f"{m}, diode maxima", percent(made.circuit), percent(made.same_class), "-", "-"))
     headings = ("accuracy", "same class\nas software", "logits off\nRMS", "logits off\nlargest")
     columns = {"network": "left"} | dict.fromkeys(headings, "right")
-    by = f", weights by {engine}" if engine else ""
-    print_table(f"{images.file}: {first.images:,} images{by}", columns, rows)
+    print_table(f"{images.file}: {first.images:,} images", columns, rows)
+    tell_engine(engine, checked)
     for how in dict.fromkeys(found[m].arithmetic for m in methods):
         say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
     _show_heads({m: found[m].heads for m in methods})

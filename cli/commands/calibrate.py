@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Folder, Json, Layers, with_decks
+from resonet.cli.options import Folder, Json, Layers, WeightEngine, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.show import print_json, print_table, progress, say, small_percent, tell_zeros, warning
+from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from resonet.cosim.calibration.newton import Calibration, LayerCalibration
+    from resonet.cosim.weights.held import RfWeights
     from resonet.netlist.programming.methods import Method
 
 __all__ = ["COMMAND"]
@@ -73,7 +77,7 @@ def _complain(found: "Calibration") -> bool:
 def calibrate_command(
     folder: Folder,
     layer: Layers = None,
-    engine: Annotated[str, typer.Option("--engine", help="linear, ngspice or formula.")] = "linear",
+    engine: WeightEngine = "auto",
     start: Annotated[
         Literal["formula", "coupled", "calibrated"] | None,
         typer.Option("--start", help="Program to begin from (default: coupled, or the one before compile --force)."),
@@ -104,6 +108,7 @@ def calibrate_command(
     Example: resonet calibrate build --engine ngspice --layer conv1
     """
     from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
+    from resonet.cosim.feed.store import count_steps, stored_effective_weights
     from resonet.cosim.weights.effective import effective_weights
     from resonet.cosim.weights.engines import find_engine, linear
     from resonet.netlist.design.earlier import read_earlier
@@ -121,19 +126,24 @@ def calibrate_command(
         found = calibrate(design, chosen, names, options, begin, done, earlier)
     with progress("write decks", len(names)) as done:
         decks = write_calibrated(found.design, folder, names, done)
-    quick = linear if chosen.decks else chosen
-    methods: tuple[Method, ...] = (begin, "calibrated")
-    seen = {
+    quick = linear if chosen.runs_decks else chosen
+    seen: dict[Method, Mapping[str, RfWeights]] = {
         method: {name: effective_weights(found.design, name, method, engine=quick) for name in names}
-        for method in methods
+        for method in ((begin,) if chosen.check else (begin, "calibrated"))
     }
+    if chosen.check:  # of what the circuit holds now; kept, as `crosstalk` wants it too
+        with progress("check", count_steps(found.design, names)) as done:
+            seen["calibrated"] = stored_effective_weights(folder, found.design, "calibrated", names, jobs, done, chosen)
+    checked = witness_of(seen["calibrated"].values())
     figures = save(weight_figure(seen), folder / "report", "calibration")
     if as_json:
         print_json(
-            {"engine": engine, "layers": [_row(one) for one in found.layers], "decks": decks, "figures": figures}
+            {"layers": [_row(one) for one in found.layers], "decks": decks, "figures": figures}
+            | witness_json(engine, checked)
         )
     else:
         _show(found, f"{design.cnn.file}: weights that the circuit holds, by {engine}", begin)
+        tell_engine(engine, checked)
         for one in found.layers:
             if one.began == "earlier":
                 say(f"layer {one.layer}: began at the calibrated program of the design before, {one.passes} passes")

@@ -45,7 +45,7 @@ def _size(text: str | None) -> dict[str, Any]:
 
 
 def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: int | None) -> _Chains:
-    """Errors and accuracy of the RF chains, from the weights that are stored, or else from ngspice."""
+    """Errors and accuracy of the RF chains, from the weights that are stored, or else by the engine `auto`."""
     from resonet.cosim.calibration.newton import calibrated_design
     from resonet.cosim.crossbar.studies import pooled_error
     from resonet.cosim.feed.feeds import network_programs
@@ -56,7 +56,7 @@ def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: 
     if design.fed_by("bus"):
         design = calibrated_design(design)  # the fair counterpart of a crossbar that is reprogrammed for its wires
     methods = network_programs(design, layers)
-    with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
+    with progress("weights", len(methods) * count_steps(design, layers)) as done:
         effective = stored_programs(folder, design, methods, layers, jobs, done)
     errors = {m: pooled_error([weights.error for weights in effective[m].values()]) for m in methods}
     by_layer = {layer: {str(m): effective[m][layer].rms_error for m in methods} for layer in layers}

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import typer
-
-from resonet.cli.options import Folder, Jobs, Json, Layers, Programs, with_decks
+from resonet.cli.options import Folder, Jobs, Json, Layers, Programs, WeightEngine, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.show import print_files, print_json, progress, say, summary_json, summary_table, tell_zeros
+from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
 __all__ = ["COMMAND"]
 
@@ -15,10 +14,7 @@ def crosstalk_command(
     folder: Folder,
     layer: Layers = None,
     program: Programs = "all",
-    engine: Annotated[
-        str | None,
-        typer.Option("--engine", help="linear, ngspice or formula, computed anew (default: the decks, stored)."),
-    ] = None,
+    engine: WeightEngine = "auto",
     jobs: Annotated[Jobs, with_decks] = None,
     as_json: Json = False,
 ) -> None:
@@ -27,7 +23,7 @@ def crosstalk_command(
     Example: resonet crosstalk build --layer conv1
     """
     from resonet.cli.pages import weights_page
-    from resonet.cosim.feed.feeds import chosen_programs, layer_weights
+    from resonet.cosim.feed.feeds import chosen_programs
     from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.summary import summarise
@@ -36,19 +32,17 @@ def crosstalk_command(
     design = load_design(folder)
     layers = layer or [entry.layer.name for entry in design.plan.layers]
     methods = chosen_programs(design, program, layers)
-    if engine is None:
-        with progress("RF and DC passes", len(methods) * count_steps(design, layers)) as done:
-            effective = stored_programs(folder, design, methods, layers, jobs, done)
-    else:
-        run = find_engine(engine).with_jobs(jobs)
-        effective = {method: layer_weights(design, method, run, layers) for method in methods}
+    chosen = find_engine(engine)
+    with progress("weights", len(methods) * count_steps(design, layers)) as done:
+        effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
+    checked = witness_of(one for found in effective.values() for one in found.values())
     rows = summarise(design, effective)
     figures = weights_page(folder, effective)
     if as_json:
-        print_json({"layers": summary_json(rows), "figures": figures})
+        print_json({"layers": summary_json(rows), **witness_json(engine, checked), "figures": figures})
         return
-    by = f", by {engine}" if engine else ""
-    summary_table(f"{design.cnn.file}: weights that the circuit holds{by} (errors: part of the largest weight)", rows)
+    summary_table(f"{design.cnn.file}: weights that the circuit holds (errors: part of the largest weight)", rows)
+    tell_engine(engine, checked)
     tell_zeros(design, layers)
     for row in rows:
         if row.worst_aggressor:

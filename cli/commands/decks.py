@@ -93,8 +93,9 @@ def decks_command(
 
     spelled = find_dialect(dialect or "ngspice")
     design = load_design(folder)
-    design.require_bus("decks", layer)
-    chosen = _planned(design, layer or design.fed_by("bus"), program, bus, neuron)
+    layers = layer or design.fed_by("bus")
+    design.require_bus("decks", layers)
+    chosen = _planned(design, layers, program, bus, neuron)
     place = (out or folder / "decks") / program
     paths = [place / f"{deck.name}.cir" for deck in chosen]
     if only_list:

@@ -2,15 +2,17 @@
 
 import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resonet.cli.faults import complain
-from resonet.cli.options import Chosen, Folder, Json, Neurons
+from resonet.cli.options import Chosen, Folder, Json, Neurons, WeightEngine
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table
+from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ def levels_command(
         Path | None, typer.Option("--data", help="Calibration images (default: shipped ones that fit).")
     ] = None,
     program: Chosen = "calibrated",
+    engine: WeightEngine = "auto",
     as_json: Json = False,
 ) -> None:
     """Level diagram of the cascade: power of a tone stage by stage, noise floors, headrooms.
@@ -121,13 +124,18 @@ def levels_command(
     from resonet.cosim.cascade.image_run import prepare
     from resonet.cosim.cascade.level_diagrams import MUCH_NOISE, faults, level_diagram, noisy
     from resonet.cosim.cascade.stage_maxima import warn_maxima
+    from resonet.cosim.feed.store import stored_effective_weights
+    from resonet.cosim.weights.engines import find_engine
     from resonet.netlist.design.folder import load_design
     from resonet.report.neuron_figures import level_figure
     from resonet.report.style import save
 
     design = load_design(folder)
     images = images_for(design, data, "calibration")
-    hardware = prepare(design, program, neurons, images.images, ("two-pass",))
+    chosen = find_engine(engine)
+    held = partial(stored_effective_weights, folder, design, program, engine=chosen)
+    hardware = prepare(design, program, neurons, images.images, ("two-pass",), None, chosen, held)
+    checked = witness_of(hardware.held.values())
     diagram = level_diagram(hardware, images.images)
     figures = save(level_figure(diagram), folder / "report", "levels")
     wrong = faults(diagram)
@@ -135,9 +143,10 @@ def levels_command(
     for line, part in noisy(diagram):
         warn("noise", line, part, MUCH_NOISE)
     if as_json:
-        print_json({"levels": asdict(diagram), "faults": wrong, "figures": figures})
+        print_json({"levels": asdict(diagram), "faults": wrong, **witness_json(engine, checked), "figures": figures})
     else:
         _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}")
+        tell_engine(engine, checked)
         print_files("figures", figures)
     for line in wrong:
         complain(line)

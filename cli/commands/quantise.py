@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resonet.cli.numbers import numbers
-from resonet.cli.options import Data, Folder, Json, only
+from resonet.cli.options import Data, Folder, Json, WeightEngine, only
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent, warning
+from resonet.cli.witnesses import tell_engine, witness_json
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def quantise_command(
     gain: Annotated[str, typer.Option(help="What the readout trims: fixed, layer or chain.")] = "layer",
     spread: Annotated[float, typer.Option(help="Fabrication spread of f_res, half-widths, known to the solver.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the spread."), only("spread")] = 1,
-    engine: Annotated[str, typer.Option(help="formula, linear or ngspice.")] = "linear",
+    engine: WeightEngine = "auto",
     as_json: Json = False,
 ) -> None:
     """Tuning DACs of a few bits, or resonators with two states: weight error and accuracy.
@@ -131,7 +132,11 @@ def quantise_command(
     files = _write(sweep, folder)
     figures = save(bits_figure(sweep, design.cnn.file), folder / "report", "quantised")
     if as_json:
-        print_json({"options": asdict(choices[0])} | _json(sweep, {"files": files, "figures": figures}))
+        print_json(
+            {"options": asdict(choices[0])}
+            | witness_json(engine, sweep.witness)
+            | _json(sweep, {"files": files, "figures": figures})
+        )
         return
     columns = {"levels": "left"}
     columns |= dict.fromkeys(("RMS\nnearest", "RMS\ndescent", "worst\nneuron", "its RMS"), "right")
@@ -155,6 +160,7 @@ def quantise_command(
     print_table(
         f"{design.cnn.file}: weights out of a few DAC levels (errors: part of the largest weight)", columns, rows
     )
+    tell_engine(engine, sweep.witness)
     for point in sweep.points:
         for name, layer in point.layers.items():
             if layer.beyond:

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from resonet.cli.numbers import numbers
 from resonet.cli.options import Chosen, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
 from resonet.cli.show import engineering, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 from resonet.core.validity import warn
 
@@ -221,6 +223,10 @@ def run_command(
         typer.Option(help="Of fixed_step and transient: time points per period of the highest tone."),
         only("engine", "fixed_step", "transient"),
     ] = 12.0,
+    weights: Annotated[
+        str,
+        typer.Option("--weights-by", help="Engine of the weights: auto (linear, checked by ngspice), linear, ngspice."),
+    ] = "auto",
     as_json: Json = False,
 ) -> None:
     """One image through the whole cascade: logits, sums of every layer, settling times, energy.
@@ -233,6 +239,8 @@ def run_command(
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import RunOptions, prepare, run_image
     from resonet.cosim.cascade.stage_maxima import warn_maxima
+    from resonet.cosim.feed.store import stored_effective_weights
+    from resonet.cosim.weights.engines import find_engine
     from resonet.netlist.design.folder import load_design
 
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
@@ -243,7 +251,10 @@ def run_command(
     if image >= len(images.images):
         raise InputError(f"{images.file}: no image {image}; possible: 0 ... {len(images.images) - 1}")
     start = time.perf_counter()
-    hardware = prepare(design, program, neurons, images.images, engines, cut)
+    chosen = find_engine(weights)
+    held = partial(stored_effective_weights, folder, design, program, engine=chosen)
+    hardware = prepare(design, program, neurons, images.images, engines, cut, chosen, held)
+    checked = witness_of(hardware.held.values())
     prepared = time.perf_counter() - start
     name = f"{what}_image{image}"
     steps = len(engines) + ("envelope" in engines) * len(hardware.design.stages)
@@ -260,7 +271,8 @@ def run_command(
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None
     if as_json:
-        print_json({"image": image} | _json(run, label, prepared) | {"decks": written, "figures": figures})
+        page = {"image": image, **_json(run, label, prepared), "weights": witness_json(weights, checked)}
+        print_json(page | {"decks": written, "figures": figures})
         return
     kinds = ", ".join(dict.fromkeys(link.kind for own in hardware.levels.stages for link in own.links)) or "no"
     known = "" if label is None else f" (label {label})"
@@ -271,6 +283,7 @@ def run_command(
         _settling(run)
         _energy(run.energy)
         _assumptions(run)
+    tell_engine(weights, checked)
     _times(run, prepared)
     for heading, paths in (("decks", written), ("figures", figures)):
         print_files(heading, paths)

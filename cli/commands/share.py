@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resonet.cli.numbers import numbers
-from resonet.cli.options import Data, Folder, Json
+from resonet.cli.options import Data, Folder, Json, WeightEngine
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.witnesses import tell_engine, witness_json
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def share_command(
     loss: Annotated[float, typer.Option(help="RF power lost along a strip line, dB.")] = 0.0,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Of the spread.")] = 1,
-    engine: Annotated[str, typer.Option(help="formula, linear or ngspice.")] = "linear",
+    engine: WeightEngine = "auto",
     as_json: Json = False,
 ) -> None:
     """Shared tuning currents of a parallel convolution, against one for each resonator.
@@ -39,6 +40,7 @@ def share_command(
     """
     from resonet.cosim.calibration.quantised import calibrated_weights
     from resonet.cosim.calibration.shared import SharingOptions, calibrate_shared
+    from resonet.cosim.weights.checks import joined
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy
     from resonet.cosim.weights.software import SoftwareLogits
@@ -52,6 +54,7 @@ def share_command(
         [SharingOptions(spread=s, lever_spread=lever, line_loss=loss, seed=seed, shared=shared) for s in spreads]
         for shared in (True, False)
     ]
+    run = run.with_budget(run.budget / (2 * len(spreads) + 1))
     design = load_design(folder)
     entry = design.plan.layer(layer)
     design.require_bus("share", None if data else (layer,))
@@ -59,7 +62,8 @@ def share_command(
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     with progress("tuning currents", 2 * len(spreads)) as done:
-        effective: dict[str, HeldWeights] = {**calibrated_weights(design, run)} if images is not None else {}
+        calibrated = calibrated_weights(design, run) if images is not None else {}
+        effective: dict[str, HeldWeights] = {**calibrated}
         software = SoftwareLogits(design.cnn, images.images) if images is not None else None
         found: list[list[SharedCalibration]] = []
         shares: list[list[float | None]] = []
@@ -75,6 +79,7 @@ def share_command(
                 )
                 done()
     together, alone = found
+    checked = joined([one.witness for row in found for one in row] + [one.witness for one in calibrated.values()])
     curves = ([one.rms_before for one in together], [one.rms for one in together], [one.rms for one in alone])
     known = tuple([share for share in row if share is not None] for row in shares)
     drawn = sharing_figure(layer, spreads, curves, (known[0], known[1]) if images is not None else None)
@@ -85,7 +90,7 @@ def share_command(
             for shared, row, part in zip((True, False), found, shares, strict=True)
             for s, one, share in zip(spreads, row, part, strict=True)
         ]
-        print_json({"results": rows_json, "figures": figures})
+        print_json({"results": rows_json, **witness_json(engine, checked), "figures": figures})
         return
     first = together[0]
     title = (
@@ -109,6 +114,7 @@ def share_command(
         for n, (s, a, b) in enumerate(zip(spreads, together, alone, strict=True))
     ]
     print_table(title, columns, rows)
+    tell_engine(engine, checked)
     print_files("figures", figures)
 
 

@@ -8,6 +8,7 @@ import typer
 from resonet.cli.options import Folder, Json, Layer
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
+from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,15 +90,24 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     print_table(title, columns, cells)
 
 
-def _bus(folder: Path, design: "Design", layer: str, program: Any, as_json: bool) -> None:
-    """The split for bus feed."""
+def _bus(folder: Path, design: "Design", layer: str, program: Any, engine: str, as_json: bool) -> None:
+    """The split for bus feed, of the circuit in closed form; `auto` checks that circuit with all causes."""
+    from resonet.cosim.feed.store import count_steps, stored_effective_weights
     from resonet.cosim.weights.bus_attribution import attribute_bus
+    from resonet.cosim.weights.engines import auto
 
     rows = _bus_rows(attribute_bus(design.plan, design.plan.layer(layer), design.program(program).layer(layer)))
+    checked = None
+    if engine == "auto" and design.feed(layer) == "bus":
+        with progress("check", count_steps(design, [layer])) as done:
+            held = stored_effective_weights(folder, design, program, [layer], None, done, auto)
+        checked = witness_of(held.values())
     if as_json:
-        print_json({"layer": layer, "feed": "bus", "program": program, "causes": rows})
+        page = {"layer": layer, "feed": "bus", "program": program, "causes": rows}
+        print_json(page | witness_json(engine, checked))
     else:
         _print_rows(f"{layer}, bus feed, {program} program: RMS, part of the largest weight", rows)
+        tell_engine(engine, checked)
 
 
 def _feed(design: "Design", layer: str, chosen: str | None, lines: dict[str, Any]) -> str:
@@ -160,8 +170,11 @@ def sneak_command(
         Path | None, typer.Option("--data", help="Labelled images (.npz): the whole layer, its accuracy.")
     ] = None,
     engine: Annotated[
-        Literal["linear", "ngspice"] | None, typer.Option(help="Who solves the circuits (default: linear).")
-    ] = None,
+        Literal["auto", "linear", "ngspice"],
+        typer.Option(
+            help="By whom circuits are solved: auto (linear, checked by ngspice on a sample), linear, ngspice."
+        ),
+    ] = "auto",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help='One dimension, such as --set geometry.pitch_x="1.5 um".'),
@@ -181,13 +194,13 @@ def sneak_command(
         "--neighbours": neighbours is not None,
         "--each": each,
     }
-    lines |= {"--data": data, "--engine": engine, "--set": settings}
+    lines |= {"--data": data, "--engine": engine == "ngspice", "--set": settings}
     if _feed(design, layer, feed, lines) == "bus":
-        _bus(folder, design, layer, program, as_json)
+        _bus(folder, design, layer, program, engine, as_json)
         return
     from resonet.cosim.feed.comparison import compare_layer, comparison_steps
     from resonet.cosim.strip.laid_out import lay_out
-    from resonet.cosim.strip.split import SplitOptions, split_layer, split_steps
+    from resonet.cosim.strip.split import SplitOptions, check_split, split_layer, split_steps
     from resonet.netlist.design.parameters import read_parameters
     from resonet.report.sneak_figures import sneak_figure
     from resonet.report.style import save
@@ -199,10 +212,12 @@ def sneak_command(
     if images is not None and not images.labels.size:
         raise InputError(f"{images.file}: no labels; possible: a .npz file with images [n, ...] and labels [n]")
     laid = lay_out(design, layer, arrangement, read_parameters(folder / "design.toml", settings or ()).geometry)
-    arrangement, engine = laid.feed.arrangement, engine or "linear"
-    options = SplitOptions(program, chains, 6 if neighbours is None else neighbours, each, engine)
+    arrangement = laid.feed.arrangement
+    solver: Literal["linear", "ngspice"] = "ngspice" if engine == "ngspice" else "linear"
+    options = SplitOptions(program, chains, 6 if neighbours is None else neighbours, each, solver)
     with progress("circuits", split_steps(options)) as done:
         split = split_layer(laid, options, done)
+    checked = check_split(split) if engine == "auto" else None
     whole = None
     if images is not None:
         with progress("whole layer", comparison_steps(laid)) as done:
@@ -214,13 +229,14 @@ def sneak_command(
     rows, facts = _strip_rows(found), _strip_facts(found)
     if as_json:
         head = {"layer": layer, "feed": "stripline", "arrangement": arrangement, "program": program}
-        chosen = {"chains": window.tolist(), "neighbours": options.neighbours, "engine": engine}
+        chosen = {"chains": window.tolist(), "neighbours": options.neighbours, **witness_json(engine, checked)}
         print_json(
             head | chosen | {"causes": rows} | facts | {"pairs": found.pairs, "whole": whole, "figures": figures}
         )
         return
     title = f"{layer}, {arrangement}, {program} program, chains {window[0]} ... {window[-1]}"
     _print_rows(f"{title}: RMS, part of the largest weight", rows)
+    tell_engine(engine, checked)
     _print_facts(facts)
     _print_pairs(found)
     if whole:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,34 +42,45 @@ def _programs(design: Any, layer: str) -> tuple[tuple[str, ...], tuple[str, ...]
     return feed.every, feed.programs(design)
 
 
-def _stored(folder: Path, design: Any, layer: str, method: Any, table: Seen) -> _Line | None:
-    """Whether stored effective weights still hold; None where there are none."""
+def _kept(path: Path) -> str:
+    """What a stored result was computed from, and what it was checked by."""
+    from resonet.cosim.feed.store import stored_result
+
+    found = stored_result(path)
+    told = found and [found.depends_on, str(found.witness) if found.witness else ""]
+    return json.dumps(told)
+
+
+def _stored(folder: Path, design: Any, layer: str, method: Any, table: Seen, engine: Any) -> _Line | None:
+    """Whether stored effective weights by an engine still hold; None where there are none."""
     if not (folder / "results").is_dir() or not any((folder / "results").glob("effective_*.nc")):
         return None
-    from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
-    from resonet.cosim.weights.engines import ngspice
+    from resonet.cosim.feed.store import changed_parts, effective_path, result_parts
 
-    path = table.folder / effective_path(folder, layer, method).relative_to(folder)
+    path = table.folder / effective_path(folder, layer, method, engine).relative_to(folder)
     if not path.is_file():
         return None
-    stored = json.loads(table.of(path, "parts", lambda: json.dumps(stored_parts(path))))
+    stored, checked = json.loads(table.of(path, "kept", lambda: _kept(path))) or (None, "")
     if design.feed(layer) == "bus":  # hashes of a million numbers: made once for the same files, code and engine
         files = (path.name, *(table.hash(table.folder / name) for name in DESIGN if (table.folder / name).is_file()))
-        on = hashlib.sha256("".join([*files, source_hash(*PACKAGES), ngspice.version()]).encode()).hexdigest()
-        key = f"{layer} {method}"
-        told = table.of(table.folder / "program.npz", key, lambda: json.dumps(result_parts(design, layer, method)), on)
+        on = hashlib.sha256("".join([*files, source_hash(*PACKAGES), engine.version()]).encode()).hexdigest()
+        key = f"{layer} {method} {engine.name}"
+        made = partial(result_parts, design, layer, method, engine)
+        told = table.of(table.folder / "program.npz", key, lambda: json.dumps(made()), on)
         now = json.loads(told)
     else:
-        now = result_parts(design, layer, method)
+        now = result_parts(design, layer, method, engine)
     changed = [] if stored is None else changed_parts(stored, now)
     state = "damaged" if stored is None else "stale" if changed else "fresh"
-    return _Line("", state, "changed: " + ", ".join(changed) if changed else "")
+    return _Line("", state, "changed: " + ", ".join(changed) if changed else checked)
 
 
 def _weights(folder: Path, design: Any) -> list[_Line]:
     """Effective weights of every layer and program."""
+    from resonet.cosim.weights.engines import ENGINES, auto
     from resonet.netlist.programming.methods import Method
 
+    engines = [engine for engine in ENGINES.values() if engine.runs_decks and engine.name != auto.name]
     found, names = [], [entry.layer.name for entry in design.plan.layers]
     programs = {name: _programs(design, name) for name in names}
     with seen(folder) as table:
@@ -80,9 +92,11 @@ def _weights(folder: Path, design: Any) -> list[_Line]:
                 what, line = f"effective weights, {name}, {method}", None
                 if method not in there:
                     line = _Line("", "missing", "no such program: resonet calibrate")
-                line = line or _stored(folder, design, name, method, table)
+                line = line or _stored(folder, design, name, method, table, auto)
                 line = line or _Line("", "missing", f"resonet crosstalk --layer {name}")
                 found.append(replace(line, what=what))
+                others = ((e.name, _stored(folder, design, name, method, table, e)) for e in engines if method in there)
+                found += [replace(line, what=f"{what}, by {by}") for by, line in others if line]
     return found
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from resonet.cli.faults import complain
-from resonet.cli.options import Json, only, unless, when
+from resonet.cli.options import Json, WeightEngine, only, unless, when
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.witnesses import tell_engine, witness_json
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def sweep_command(
         float, typer.Option(help="Fabrication spread of f_res that no program knows, half-widths.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the spread."), SPREAD] = 1,
-    engine: Annotated[str, typer.Option(help="What says what the circuit holds: linear, ngspice, ...")] = "linear",
+    engine: WeightEngine = "auto",
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
     ] = None,
@@ -108,7 +109,7 @@ def sweep_command(
     """
     from resonet.cosim.sweep.axes import Spread, parse_axis
     from resonet.cosim.sweep.sweep import Sweep, run_sweep
-    from resonet.cosim.sweep.table import sweep_dataset, write_sweep
+    from resonet.cosim.sweep.table import sweep_dataset, sweep_witness, write_sweep
     from resonet.cosim.weights.engines import find_engine
     from resonet.report.style import save
     from resonet.report.sweep_figures import sweep_figure
@@ -131,7 +132,7 @@ def sweep_command(
     with progress(f"sweep, {engine}", sweep.count) as done:
         journal, outcomes = run_sweep(sweep, place, jobs, scheduler, done)
     dataset = sweep_dataset(sweep, outcomes)
-    path = write_sweep(dataset, journal)
+    path, checked = write_sweep(dataset, journal), sweep_witness(outcomes)
     failed = outcomes.failed()
     names = [axis.name for axis in axes]
     figures = (
@@ -139,9 +140,11 @@ def sweep_command(
     )
     if as_json:
         rows = [_row(number, sweep.point(number), outcomes[number]) for number in sorted(outcomes)]
-        print_json({"points": rows, "failed": len(failed), "results": path, "journal": journal, "figures": figures})
+        page = {"points": rows, "failed": len(failed), **witness_json(engine, checked)}
+        print_json(page | {"results": path, "journal": journal, "figures": figures})
     else:
         _table(sweep, outcomes)
+        tell_engine(engine, checked)
         print_files("results", [path, *figures])
     if failed:
         told = ", ".join(f"{name} {value:g}" for name, value in sweep.point(failed[0]).items())

@@ -15,9 +15,11 @@ from resonet.cosim.calibration.quantised import (
     quantised_weights,
     require_codes,
 )
+from resonet.cosim.weights.checks import check_cases
 from resonet.cosim.weights.engines import Engine
 from resonet.cosim.weights.inference import accuracy
 from resonet.cosim.weights.software import SoftwareLogits
+from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.programming.methods import LayerProgram
@@ -56,6 +58,7 @@ class BitsSweep:
     accuracy_start: float | None
     software: float | None
     images: int
+    witness: Witness | None  # check of the engine on the points, where it has one
 
 
 def _overall(design: Design, errors: Mapping[str, float]) -> float:
@@ -85,9 +88,11 @@ def bits_sweep(
 ) -> BitsSweep:
     """Quantise a network in each of those ways; with labelled `data` also the accuracy. `done` after each choice.
 
-    `start` are the programs to quantise (default: calibrated ones). Raises InputError, EngineError.
+    `start` are the programs to quantise (default: calibrated ones). An engine with a check is checked on what the
+    points end with. Raises InputError, EngineError.
     """
     design.require_bus("quantise")
+    checked, engine = engine, engine.unchecked
     for options in choices:
         require_codes(design, options)
     start = start or calibrated_programs(design, engine)
@@ -114,4 +119,7 @@ def bits_sweep(
         for name, quantised in (first or {}).items()
     }
     rms_start = _overall(design, {name: quantised.rms_start for name, quantised in exact.items()})
-    return BitsSweep(tuple(points), rms_start, *score(exact), 0 if data is None else len(data.images))
+    layers = {entry.layer.name: entry for entry in design.plan.layers}
+    ends = [(design.plan, layers[name], one.program.f_res) for p in points for name, one in p.layers.items()]
+    images, witness = 0 if data is None else len(data.images), check_cases(checked, ends)
+    return BitsSweep(tuple(points), rms_start, *score(exact), images, witness)

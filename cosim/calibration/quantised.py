@@ -14,7 +14,7 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Done, Ints, nothing
 from resonet.cosim.calibration.newton import calibrated_design
-from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
+from resonet.cosim.weights.effective import EffectiveWeights, network_weights
 from resonet.cosim.weights.engines import Engine, Response, layer_response
 from resonet.models.resonator.chain import Chains
 from resonet.netlist.design.design import Design
@@ -282,7 +282,7 @@ def quantise_design(
 def _weights(design: Design, programs: Mapping[str, LayerProgram], engine: Engine) -> dict[str, EffectiveWeights]:
     program = Program("calibrated", tuple(programs[entry.layer.name] for entry in design.plan.layers))
     set_to = replace(design, programs={**design.programs, "calibrated": program})
-    return {name: effective_weights(set_to, name, "calibrated", engine=engine) for name in programs}
+    return network_weights(set_to, "calibrated", engine)
 
 
 def calibrated_weights(design: Design, engine: Engine) -> dict[str, EffectiveWeights]:

@@ -5,6 +5,7 @@ them. A chain is taken to load its bus as in the plan of one copy, whose engine 
 engine then measures, position by position, what the tunings give.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +14,10 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Ints
 from resonet.cosim.calibration.quantised import MOST_SPREAD
+from resonet.cosim.weights.checks import check_cases
 from resonet.cosim.weights.engines import Engine, layer_response
 from resonet.cosim.weights.held import PositionWeights
+from resonet.cosim.weights.witness import Witness
 from resonet.models.resonator.linear import detuning_for_weight, resonance_for_detuning
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import bus_weights, largest_fill, layer_unit, own_scale, solver_chains
@@ -63,6 +66,7 @@ class SharedCalibration:
     worst_neuron: int  # counted over the groups of the layer
     neuron_error: float  # RMS over its weights at all positions, as part of its own largest
     weights: PositionWeights  # that the circuit holds
+    witness: Witness | None  # check of the engine on some positions, where it has one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +172,25 @@ def _solve(bus: _Bus) -> Shared:
     return solve_shared(problem, bus.nominal) if worse else solution
 
 
+def _positions(
+    plan: FrequencyPlan, entry: LayerPlan, colouring: Colouring, buses: list[_Bus], tunings: list[Array]
+) -> Iterator[tuple[LayerPlan, list[Array]]]:
+    """The layer at every position, as its phase plans it, and its resonance frequencies there by bus."""
+    detunings = [
+        shared_response(setup.problem, x)[1].reshape(len(colouring.phase), *bus.size)
+        for setup, x, bus in zip(buses, tunings, entry.buses, strict=True)
+    ]
+    for p, phase in enumerate(colouring.phase):
+        here = _phase_entry(entry, colouring.taps[phase])
+        yield (
+            here,
+            [
+                resonance_for_detuning(bus.frequencies, u[p], plan.device.damping)
+                for bus, u in zip(here.buses, detunings, strict=True)
+            ],
+        )
+
+
 def _measure(
     plan: FrequencyPlan,
     entry: LayerPlan,
@@ -180,16 +203,7 @@ def _measure(
     """Weights that the engine finds, [groups, positions, outputs, taps] in units of the trained ones."""
     groups, outputs, taps = entry.layer.matrix.shape
     weights = np.zeros((groups, len(colouring.phase), outputs, taps))
-    detunings = [
-        shared_response(setup.problem, x)[1].reshape(len(colouring.phase), *bus.size)
-        for setup, x, bus in zip(buses, tunings, entry.buses, strict=True)
-    ]
-    for p, phase in enumerate(colouring.phase):
-        here = _phase_entry(entry, colouring.taps[phase])
-        f_res = [
-            resonance_for_detuning(bus.frequencies, u[p], plan.device.damping)
-            for bus, u in zip(here.buses, detunings, strict=True)
-        ]
+    for p, (here, f_res) in enumerate(_positions(plan, entry, colouring, buses, tunings)):
         for bus, setup, response in zip(here.buses, buses, layer_response(plan, here, f_res, engine), strict=True):
             weights[bus.group, p][np.ix_(bus.outputs, bus.taps)] = (
                 response.values * setup.loss[p] / (unit * own_scale(entry, bus))
@@ -216,8 +230,10 @@ def calibrate_shared(
     buses = _bus_problems(plan, entry, colouring, profiles, unit, options)
     buses = buses if options.shared else [_one_each(bus) for bus in buses]
     solved = [_solve(bus) for bus in buses]
+    tunings = [solution.x for solution in solved]
     before = _measure(plan, entry, colouring, buses, [bus.nominal for bus in buses], unit, engine)
-    weights = _measure(plan, entry, colouring, buses, [solution.x for solution in solved], unit, engine)
+    weights = _measure(plan, entry, colouring, buses, tunings, unit, engine)
+    held = [(plan, here, f) for here, f in _positions(plan, entry, colouring, buses, tunings)] if engine.check else []
     error, error_before = ((w - entry.layer.matrix[:, None]) / largest for w in (weights, before))
     resonators = int(entry.layer.wired.sum()) * len(colouring.phase)  # off a diagonal there are none, and no errors
     own = np.abs(entry.layer.matrix).max(2).ravel() / largest
@@ -237,4 +253,5 @@ def calibrate_shared(
         int(of_neurons.argmax()),
         float(of_neurons.max()),
         PositionWeights(layer=entry.layer.name, values=weights, trained=entry.layer.matrix[:, None]),
+        check_cases(engine, held),
     )

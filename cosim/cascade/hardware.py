@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.two_pass import stage_weights, trained_stages
-from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
-from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.effective import EffectiveWeights, network_weights
+from resonet.cosim.weights.engines import Engine, linear
 from resonet.netlist.cascade.level_planning import plan_levels
 from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
@@ -41,12 +41,14 @@ def parallel_hardware(
     images: Array | None = None,
     cnn: Cnn | None = None,
     held: dict[str, EffectiveWeights] | None = None,
+    engine: Engine = linear,
 ) -> Hardware:
     """Parallel hardware of a design's network, or of a part of it (`cnn`), programmed by `method`.
 
     `kind`: oscillators in the place of ReLUs; with a batch of `images` their levels are fitted to what the trained
     neurons give. `held` may hand in the effective weights of the design's own, sequential hardware (one copy of each
-    kernel): then the copies have no programs of their own. Raises InputError.
+    kernel): then the copies have no programs of their own. Else an engine says what these hold. Raises InputError,
+    EngineError.
     """
     parallel = parallel_design(design, cnn, programmed=held is None)
     if held is not None:
@@ -55,8 +57,7 @@ def parallel_hardware(
         if method == "calibrated":
             parallel = replace(parallel, design=calibrate(parallel.design).design)
         program = parallel.design.program(method)
-        names = [entry.layer.name for entry in parallel.design.plan.layers]
-        held = {name: effective_weights(parallel.design, name, method, engine=linear) for name in names}
+        held = network_weights(parallel.design, method, engine)
     weights = {stage.layer.name: stage_weights(stage, held[stage.layer.name]) for stage in parallel.stages}
     targets = None
     if kind not in (None, IDEAL) and images is not None:

@@ -5,7 +5,7 @@ place: the weighted sums plus bias at the neurons' inputs.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,8 +24,9 @@ from resonet.cosim.cascade.settle import DARK, StageSettling, settling, settling
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, trained_stages
 from resonet.cosim.fixed_step.transients import TransientEngine
-from resonet.cosim.weights.effective import effective_weights
-from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.effective import EffectiveWeights, network_weights
+from resonet.cosim.weights.engines import Engine, linear
+from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.stages import ParallelNetwork
 from resonet.netlist.design.design import Design
@@ -155,18 +156,26 @@ def prepare(
     images: Array | None = None,
     engines: tuple[RunEngine, ...] = ("two-pass", "envelope"),
     part: Cnn | None = None,
+    engine: Engine = linear,
+    stored: Callable[[], Mapping[str, RfWeights]] | None = None,
 ) -> Hardware:
     """Parallel hardware for some engines; `part` is a slice of the network, `images` a batch that levels are fitted to.
 
     The two-pass method alone takes the effective weights of the sequential hardware, one copy of every kernel: the
-    copies of a large network then need no programs of their own. Raises InputError.
+    copies of a large network then need no programs of their own. `engine` says what they are; `stored` may have those
+    of a program that the design has. Raises InputError, EngineError.
     """
     _check_size(part or design.cnn, engines)
     if set(engines) != {"two-pass"} or part is not None:
-        return parallel_hardware(design, method, kind, images, part)
+        return parallel_hardware(design, method, kind, images, part, engine=engine)
+    design.require_bus("parallel hardware with its neurons")
     sequential = calibrated_design(design) if method == "calibrated" else design
-    names = [entry.layer.name for entry in sequential.plan.layers]
-    effective = {name: effective_weights(sequential, name, method, engine=linear) for name in names}
+    if stored is not None and method in design.programs:
+        effective = {
+            name: one for name, one in stored().items() if isinstance(one, EffectiveWeights)
+        }  # on buses all are
+    else:
+        effective = network_weights(sequential, method, engine)
     return parallel_hardware(sequential, method, kind, images, held=effective)
 
 

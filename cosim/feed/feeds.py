@@ -1,10 +1,11 @@
 """What the hardware of a layer holds, whichever way its tones come: one record a feed, chosen by `feed` of the design.
 
-bus         chains on a common bus; an engine of `ENGINES` says what they hold (default: the decks, in ngspice)
-stripline   chains under strip lines, window by window, by the closed circuit; `sneak --engine ngspice` checks windows
+bus         chains on a common bus; an engine of `ENGINES` says what they hold (default: `auto`)
+stripline   chains under strip lines, window by window, by the closed circuit; `auto` checks some windows in ngspice
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, get_args
 
 from resonet.core.errors import InputError
@@ -12,15 +13,18 @@ from resonet.core.types import Done, nothing
 from resonet.cosim.strip.held import STRIP_PROGRAMS
 from resonet.cosim.strip.laid_out import lay_out, solved_layer
 from resonet.cosim.strip.layer import strip_weights
+from resonet.cosim.strip.spot_check import check_strips, strip_cost
 from resonet.cosim.weights.effective import effective_weights
-from resonet.cosim.weights.engines import Engine
+from resonet.cosim.weights.engines import Engine, auto
 from resonet.cosim.weights.held import RfWeights
-from resonet.netlist.bus.deck import stack_batches
+from resonet.cosim.weights.spot_check import layer_cost
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedKind
 from resonet.netlist.programming.methods import METHODS, Method
 
 __all__ = ["FEEDS", "BusFeed", "Feed", "StripFeed", "chosen_programs", "feed_of", "layer_weights", "network_programs"]
+
+STRIP_ENGINES = ("auto", "linear")
 
 
 class Feed(Protocol):
@@ -49,6 +53,9 @@ class Feed(Protocol):
     def steps(self, design: Design, layer: str) -> int:
         """Steps of `weights`, for a progress bar."""
 
+    def cost(self, design: Design, layer: str) -> float:
+        """Of the decks that an engine would be checked on, s of processor time, about."""
+
 
 class BusFeed:
     """Chains on a common bus."""
@@ -73,13 +80,21 @@ class BusFeed:
         jobs: int | None = None,
         done: Done = nothing,
     ) -> RfWeights:
-        """What the chains hold by an engine; `done` is called after each of its decks, at most `jobs` at once."""
-        return effective_weights(design, layer, program, jobs, done, engine)
+        """What the chains hold by an engine; `done` is called once a bus, and at most `jobs` decks run at once."""
+        engine = engine or auto
+        weights = effective_weights(design, layer, program, jobs, done, engine)
+        if not engine.runs_decks:
+            for _ in range(self.steps(design, layer)):
+                done()
+        return weights
 
     def steps(self, design: Design, layer: str) -> int:
-        """Decks of the layer."""
-        buses = design.hardware(layer, "coupled")
-        return len(buses) + len(stack_batches(buses))
+        """Buses of the layer."""
+        return len(design.plan.layer(layer).buses)
+
+    def cost(self, design: Design, layer: str) -> float:
+        """Of all decks of the layer."""
+        return layer_cost(design.plan.layer(layer))
 
 
 class StripFeed:
@@ -106,20 +121,28 @@ class StripFeed:
         done: Done = nothing,
     ) -> RfWeights:
         """What the chains hold at every position; `done` is called after each window."""
-        if engine is not None and engine.name != "linear":
+        if engine is not None and engine.name not in STRIP_ENGINES:
             raise InputError(
-                f"layer {layer}: engine {engine.name} on strip lines; possible: linear (sneak --engine ngspice checks "
-                "some chains)"
+                f"layer {layer}: engine {engine.name} on strip lines; possible: {', '.join(STRIP_ENGINES)} (sneak "
+                "--engine ngspice checks some chains)"
             )
         strip = solved_layer(design, layer)
         weights = strip_weights(strip, design.plan.options.fill, (program,), disturbed=True)[program]
         for _ in strip.windows:
             done()
-        return weights
+        if engine is not None and not engine.runs_decks:
+            return weights
+        laid, budget = lay_out(design, layer), (engine or auto).budget
+        checked = check_strips(laid.placement, laid.frequencies, weights.f_res, laid.causes, laid.device, budget)
+        return replace(weights, witness=checked)
 
     def steps(self, design: Design, layer: str) -> int:
         """Windows of the layer."""
         return len(lay_out(design, layer).windows)
+
+    def cost(self, design: Design, layer: str) -> float:
+        """Of all its windows."""
+        return strip_cost(lay_out(design, layer).placement)
 
 
 FEEDS: dict[FeedKind, Feed] = {"bus": BusFeed(), "stripline": StripFeed()}

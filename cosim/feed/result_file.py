@@ -19,14 +19,15 @@ from resonet.cosim.strip.held import LINES, LineAggressor, StripWeights
 from resonet.cosim.strip.layer import layer_weights
 from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.held import Aggressor, RfWeights
+from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.design import Design
 from resonet.netlist.strip.arrangement import find_arrangement
 from resonet.netlist.strip.usage import layer_usage
 
 __all__ = ["StoredResult", "read_result", "write_result"]
 
-BUS = ("layer", "method", "depends_on", "buses", "worst")  # attributes of a result of buses
-STRIP = ("layer", "method", "depends_on", "worst", "numbers")  # and of one of strip lines
+BUS = ("layer", "method", "depends_on", "buses", "worst", "witness")  # attributes of a result of buses
+STRIP = ("layer", "method", "depends_on", "worst", "witness", "numbers")  # and of one of strip lines
 NUMBERS = ("fill", "gain", "scale", "failing")
 
 
@@ -37,6 +38,11 @@ class StoredResult:
     depends_on: dict[str, str]
     told: dict[str, Any]
     arrays: dict[str, Array]
+
+    @property
+    def witness(self) -> Witness | None:
+        """Check of the engine that it is by."""
+        return Witness(**self.told["witness"]) if self.told["witness"] else None
 
     def weights(self, design: Design) -> RfWeights:
         """What the layer held."""
@@ -68,6 +74,7 @@ def _bus_weights(stored: StoredResult, design: Design) -> EffectiveWeights:
         method=told["method"],
         crosstalk=_maps(arrays["crosstalk"], told["buses"]),
         worst=Aggressor(**told["worst"]) if told["worst"] else None,
+        witness=stored.witness,
     )
 
 
@@ -84,6 +91,7 @@ def _strip_weights(stored: StoredResult, design: Design) -> StripWeights:
         method=told["method"],
         crosstalk={LINES: arrays["crosstalk"]},
         worst=LineAggressor(**told["worst"]) if told["worst"] else None,
+        witness=stored.witness,
         usage=usage,
         groups=synapses.groups,
         parallel=parallel,
@@ -93,14 +101,19 @@ def _strip_weights(stored: StoredResult, design: Design) -> StripWeights:
     )
 
 
+def _told(told: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+    """What counts for the hash; a result without a witness has the one that it had before there were any."""
+    return [told[name] for name in names if name != "depends_on" and (name != "witness" or told[name])]
+
+
 def _bus_content(told: dict[str, Any], arrays: dict[str, Array]) -> str:
     maps = _maps(arrays["crosstalk"], told["buses"])
-    head = [told["layer"], told["method"], told["buses"], told["worst"]]
+    head = _told(told, BUS)
     return _content(head, (arrays["effective"], arrays["trained"], *maps.values()))
 
 
 def _strip_content(told: dict[str, Any], arrays: dict[str, Array]) -> str:
-    return _content([told[name] for name in STRIP if name != "depends_on"], arrays.values())
+    return _content(_told(told, STRIP), arrays.values())
 
 
 def _bus_variables(result: RfWeights) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,7 +150,9 @@ def write_result(result: RfWeights, depends_on: dict[str, str], path: Path) -> N
 
     strip = isinstance(result, StripWeights)
     variables, more = _strip_variables(result) if isinstance(result, StripWeights) else _bus_variables(result)
-    told = {"layer": result.layer, "method": result.method, "worst": asdict(result.worst) if result.worst else None}
+    told: dict[str, Any] = {"layer": result.layer, "method": result.method}
+    told["worst"] = asdict(result.worst) if result.worst else None
+    told["witness"] = asdict(result.witness) if result.witness else None
     told |= more
     arrays = {name: np.asarray(array, float) for name, (_, array, _) in variables.items()}
     attrs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
@@ -159,7 +174,8 @@ def read_result(path: Path) -> StoredResult | None:
     try:
         with netcdf_file(path, mmap=False) as data:
             strip = hasattr(data, "numbers")
-            texts = {name: getattr(data, name).decode() for name in (STRIP if strip else BUS)}
+            texts = {name: getattr(data, name).decode() for name in (STRIP if strip else BUS) if name != "witness"}
+            texts["witness"] = getattr(data, "witness", b"null").decode()
             names = ("effective", "f_res" if strip else "trained", "crosstalk")
             arrays = {name: np.array(data.variables[name][:], float) for name in names}
             content = data.content.decode()

@@ -22,7 +22,8 @@ from resonet.netlist.spice.deck import Deck
 
 __all__ = ["MOST_VALUES", "fixed_step"]
 
-BLOCK = 8192  # steps; the sines are set anew at each
+BLOCK = 8192  # steps at most; the sines are set anew at each
+WORK = 2_000_000  # steps times unknowns of a block: some tenths of a second, until Ctrl-C is seen
 HISTORY = 3  # full steps with the whole system, that controls are extrapolated from
 CHECKS = 5
 ALLOWED = 1e-6  # of the largest value so far: between compiled steps and the whole system
@@ -124,6 +125,7 @@ class _Stepper:
         )
         self.z = np.zeros(last)
         self.z[first : first + stores] = self.stored
+        self.block = max(1, min(BLOCK, WORK // last))
         self.scale, self.top = np.zeros(laws), np.abs(self.past).max(axis=0)
         self.store = slice(first, first + stores)
         waves = equations.waves
@@ -225,7 +227,7 @@ def fixed_step(deck: Deck, window: float) -> Readings:
     last = stepper.grid.points - 2  # the last full step and the last point are solved whole
     for mark in np.linspace(stepper.results.at, last - 2, CHECKS + 1).astype(int)[1:].tolist():
         while stepper.results.at < mark:
-            stepper.run(min(BLOCK, mark - stepper.results.at))
+            stepper.run(min(stepper.block, mark - stepper.results.at))
         stepper.check()
     stepper.run(last - stepper.results.at)
     stepper.end()

@@ -13,7 +13,15 @@ from resonet.core.errors import EngineError
 from resonet.core.leftovers import run_folder
 from resonet.core.sources import file_hash
 
-__all__ = ["INSTALL", "engine_environment", "engine_identity", "find_ngspice", "ngspice_version", "why_not_started"]
+__all__ = [
+    "INSTALL",
+    "engine_environment",
+    "engine_identity",
+    "find_ngspice",
+    "ngspice_missing",
+    "ngspice_version",
+    "why_not_started",
+]
 
 INSTALL = "install it with: apt-get install ngspice (Debian, Ubuntu), dnf install ngspice, brew install ngspice (macOS)"
 # What would change results, or their form, without standing in the deck.
@@ -38,6 +46,14 @@ def find_ngspice() -> str:
     if not found:
         raise EngineError(f"no program {program!r} here; {INSTALL}")
     return str(Path(found).absolute())
+
+
+def ngspice_missing() -> str:
+    """Why there is no ngspice to ask, empty where there is one; a $RESONET_NGSPICE that is none is an EngineError."""
+    if os.environ.get("RESONET_NGSPICE") or shutil.which("ngspice"):
+        find_ngspice()
+        return ""
+    return f"no program 'ngspice' here; {INSTALL}"
 
 
 def why_not_started(error: OSError | ChildTimeout) -> str:

@@ -10,8 +10,11 @@ from resonet.cosim.strip.attribution import BASE, PARTS, Attribution, Causes, at
 from resonet.cosim.strip.engine import StripEngine
 from resonet.cosim.strip.laid_out import LaidOut
 from resonet.cosim.strip.passes import ALL_CAUSES, StripMethod, layer_resonances
+from resonet.cosim.strip.spot_check import check_strips
+from resonet.cosim.weights.spot_check import BUDGET
+from resonet.cosim.weights.witness import Witness
 
-__all__ = ["LayerSplit", "SplitOptions", "split_layer", "split_steps"]
+__all__ = ["LayerSplit", "SplitOptions", "check_split", "split_layer", "split_steps"]
 
 CHAINS = 12  # of a split
 
@@ -85,3 +88,13 @@ def split_layer(laid: LaidOut, options: SplitOptions | None = None, done: Done =
         done,
     )
     return LayerSplit(laid, options, chains, f_res, attribution)
+
+
+def check_split(split: LayerSplit, budget: float = BUDGET) -> Witness:
+    """The circuit of a split, every cause counted, held against ngspice in windows of its chains (`check_strips`).
+
+    Raises EngineError where they differ.
+    """
+    laid = split.laid
+    causes = (*BASE, *(cause for part in split.options.parts.values() for cause in part))
+    return check_strips(laid.placement, laid.frequencies, split.f_res, causes, laid.device, budget, split.chains)

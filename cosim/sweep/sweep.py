@@ -26,6 +26,7 @@ from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.sweep.prepared import Preparation, fabricated
+from resonet.cosim.weights.checks import check_cases, spread_over
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
 from resonet.cosim.weights.float32 import Float32Images, float32_images
@@ -44,6 +45,7 @@ from resonet.netlist.programming.methods import METHODS, Method, Program
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
 
 Measure = Literal["weights", "accuracy"]
+MOST_CHECKED = 8  # points at which an engine is checked
 MOST_BREAKS = 3  # times that a pool of processes is opened anew
 
 
@@ -56,7 +58,7 @@ class Sweep:
     together: bool = False  # axes value by value, not all combinations
     measure: Measure = "weights"
     programs: tuple[Method, ...] = METHODS
-    engine: str = "linear"
+    engine: str = "auto"
     data: str | None = None  # labelled images
     model: str | None = None  # ONNX file, where the source is a TOML file
     calibration: str | None = None  # images that set the input scales, where the source is a TOML file
@@ -184,7 +186,7 @@ def _make_ground(sweep: Sweep, key: str) -> _Ground:
         raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
     tested = _Tested.read(design, Path(sweep.data)) if sweep.measure == "accuracy" and sweep.data else None
     engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
-    return _Ground(design, given, engine, Preparation(design.cnn, sweep.programs, engine), tested)
+    return _Ground(design, given, engine, Preparation(design.cnn, sweep.programs, engine.unchecked), tested)
 
 
 def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
@@ -195,6 +197,7 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     worst_aggressor  {program: {layer: x}} dB
     fill             {program: {layer: x}} largest weight as part of a resonator's range
     source_dbm       {layer: x} largest power of a tone source
+    witness          check of the engine, as a record, at some points from the first to the last
     warnings         those of validity, as records, where there are any
     accuracy         {program: share}, and `software`, the trained network's: where there are images
     float64          {program: reason} where float32 was not enough for these
@@ -204,9 +207,13 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     shared = ground.prepared(given)
     made = {method: fabricated(shared.plan, program, spread) for method, program in shared.programs.items()}
     design = replace(ground.design, plan=shared.plan, programs=made)
-    names = [entry.layer.name for entry in shared.plan.layers]
-    held = {m: {name: effective_weights(design, name, m, engine=ground.engine) for name in names} for m in made}
+    names, quick = [entry.layer.name for entry in shared.plan.layers], ground.engine.unchecked
+    held = {m: {name: effective_weights(design, name, m, engine=quick) for name in names} for m in made}
     found = _weight_values(shared.plan, made, held)
+    if number in (checked := spread_over(sweep.count, MOST_CHECKED)):
+        ends = [(shared.plan, shared.plan.layer(one.layer), one.f_res) for p in made.values() for one in p.layers]
+        witness = check_cases(ground.engine.with_budget(ground.engine.budget / len(checked)), ends)
+        found |= {"witness": asdict(witness)} if witness else {}
     if ground.tested is not None:
         found |= ground.tested.shares(design, held)
     return found | {"warnings": [asdict(entry) for entry in shared.warnings]} if shared.warnings else found

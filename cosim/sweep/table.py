@@ -11,13 +11,15 @@ import numpy as np
 from resonet.core.files import new_file
 from resonet.core.types import Array
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.sweep import Sweep
+from resonet.cosim.sweep.sweep import MOST_CHECKED, Sweep
+from resonet.cosim.weights.checks import joined, spread_over
+from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.tidy import bound_folder
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
-__all__ = ["sweep_dataset", "write_sweep"]
+__all__ = ["sweep_dataset", "sweep_witness", "write_sweep"]
 
 BY_LAYER = {  # quantity: unit, meaning
     "rms_error": ("1", "RMS weight error, part of the layer's largest weight"),
@@ -25,6 +27,12 @@ BY_LAYER = {  # quantity: unit, meaning
     "residual": ("1", "largest error that the program itself left, part of the largest weight"),
     "fill": ("1", "largest weight, part of what a resonator holds"),
 }
+
+
+def sweep_witness(outcomes: Outcomes) -> Witness | None:
+    """Checks of the engine at some points as one; None where there was none."""
+    told = (outcomes[number].values or {} for number in spread_over(len(outcomes), MOST_CHECKED))
+    return joined(Witness(**values["witness"]) for values in told if "witness" in values)
 
 
 def sweep_dataset(sweep: Sweep, outcomes: Outcomes) -> "Dataset":
@@ -59,9 +67,11 @@ def sweep_dataset(sweep: Sweep, outcomes: Outcomes) -> "Dataset":
     axes = {
         name.replace(".", "_"): ("point", values.astype(float)) for name, values in sweep.values_at(numbers).items()
     }
+    found = sweep_witness(outcomes)
+    told = {"witness": json.dumps(asdict(found))} if found else {}
     named = {"program": np.array(programs, dtype=np.str_), "layer": np.array(layers, dtype=np.str_)} if programs else {}
     return xr.Dataset(
-        data, coords=axes | named, attrs={"title": "sweep", "sweep": json.dumps(asdict(sweep), default=str)}
+        data, coords=axes | named, attrs={"title": "sweep", "sweep": json.dumps(asdict(sweep), default=str)} | told
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from resonet.core.errors import EngineError
 from resonet.core.types import Array
+from resonet.cosim.weights.witness import Witness
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.linear import rectified_per_watt
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
@@ -49,6 +50,7 @@ class Answers:
     values: Array  # [groups, outputs, taps] at the readout, in the units asked for
     most: tuple[Array, ...]  # bus by bus, [victim resonator, aggressor tone] largest |V| over the chains, units of K_SD
     loudest: Loudest | None  # None where every bus has a single tone
+    witness: Witness | None = None  # what decks were compared with, where they gave these
 
 
 def bus_powers(plan: FrequencyPlan, entry: LayerPlan) -> list[Array]:

@@ -6,13 +6,14 @@ import numpy as np
 
 from resonet.core.types import Done, nothing
 from resonet.cosim.weights.bus_answers import Loudest
-from resonet.cosim.weights.engines import Engine, ngspice
+from resonet.cosim.weights.engines import Engine, auto
 from resonet.cosim.weights.held import Aggressor, RfWeights
+from resonet.cosim.weights.spot_check import layer_cost
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import LayerPlan
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["EffectiveWeights", "effective_weights"]
+__all__ = ["EffectiveWeights", "effective_weights", "network_weights"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -28,15 +29,15 @@ def effective_weights(
     done: Done = nothing,
     engine: Engine | None = None,
 ) -> EffectiveWeights:
-    """Effective weights of a layer: RF pass of every bus, rectification, DC gains; from ngspice or another engine.
+    """Effective weights of a layer by an engine (default: `auto`), with what it was checked by.
 
-    `done` is called after each deck of an engine that runs decks, at most `jobs` at once.
+    `done` is called once a bus of an engine that runs decks, at most `jobs` at once.
     Raises InputError for a layer that is not there, EngineError.
     """
     design.require_bus("chains on a bus", (layer,))
     entry = design.plan.layer(layer)
     programmed = design.program(method).layer(layer)
-    engine = (engine or ngspice) if jobs is None else (engine or ngspice).with_jobs(jobs)
+    engine = (engine or auto) if jobs is None else (engine or auto).with_jobs(jobs)
     unit = np.full(entry.layer.matrix.shape[:2], programmed.weight_scale)
     if entry.layer.raised is not None:
         unit *= entry.layer.raised
@@ -49,7 +50,22 @@ def effective_weights(
         method=method,
         crosstalk=dict(zip((bus.name for bus in entry.buses), answers.most, strict=True)),
         worst=_worst(entry, answers.loudest),
+        witness=answers.witness or engine.witnessed(design.plan, entry, programmed.f_res, done),
     )
+
+
+def network_weights(design: Design, method: Method, engine: Engine | None = None) -> dict[str, EffectiveWeights]:
+    """Effective weights of every layer, by name; the layers share the time for a check of the engine by their size.
+
+    Raises InputError, EngineError.
+    """
+    engine = engine or auto
+    costs = {entry.layer.name: layer_cost(entry) for entry in design.plan.layers}
+    each = engine.budget / sum(costs.values())
+    return {
+        name: effective_weights(design, name, method, engine=engine.with_budget(each * cost))
+        for name, cost in costs.items()
+    }
 
 
 def _worst(entry: LayerPlan, loudest: Loudest | None) -> Aggressor | None:

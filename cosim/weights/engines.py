@@ -3,6 +3,7 @@
 Each is one record, and all are interchangeable; one of somebody else is added by `ENGINES.add(Engine(...))`, or under
 the entry-point group `resonet.engines` (docs/extend.md). What the rest wants to know of an engine it asks its record.
 
+auto     what `linear` says, with `ngspice` as its witness on a sample of buses, or on all where that takes seconds
 formula  ideal bus: each tone has its power in every resonator, nothing is lost at DC (published picture, exact chi)
 linear   the bus circuit of the plan in closed form (models/circuit/bus.py), every parasitic of bus feed included
 ngspice  the decks of the layer, `.ac` and `.op`
@@ -10,15 +11,17 @@ ngspice  the decks of the layer, `.ac` and `.op`
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from resonet.core.registry import Registry, named
 from resonet.core.types import Array, Complex, Done, nothing
-from resonet.cosim.ngspice.program import engine_identity
+from resonet.cosim.ngspice.program import engine_identity, ngspice_missing
 from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers, loudest_of
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
-from resonet.cosim.weights.witness import witness
+from resonet.cosim.weights.spot_check import BUDGET, Judged, spot_check
+from resonet.cosim.weights.witness import Witness, witness
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 from resonet.netlist.bus.hardware import layer_hardware
@@ -26,9 +29,11 @@ from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPla
 
 __all__ = [
     "ENGINES",
+    "NO_WITNESS",
     "Engine",
     "Passes",
     "Response",
+    "auto",
     "find_engine",
     "formula",
     "layer_response",
@@ -37,6 +42,8 @@ __all__ = [
     "readout_divider",
 ]
 
+NO_WITNESS = "none"  # version of `auto` without ngspice
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passes:
@@ -44,6 +51,7 @@ class Passes:
 
     rf: tuple[RfPass, ...]
     gains: tuple[Array, ...]  # [chains, resonators] V at the readout per volt rectified, p against n
+    witness: Witness | None = None  # what they were compared with
 
 
 # |i|² bus by bus, A²/W [tones, resonators], which no program changes and all chains share; the DC gain along a chain
@@ -69,10 +77,32 @@ class Engine:
     decks: bool = False  # runs the layer's decks in processes of their own
     version: Callable[[], str] = field(default=_nothing_else)  # what its answers depend on beside our code
     jobs: int | None = None  # processes at once; None: one a core
+    check: Callable[..., Witness] | None = None  # of what it answers: check(plan, entry, f_res, budget, jobs, done)
+    budget: float = BUDGET  # s for such a check
+
+    @property
+    def runs_decks(self) -> bool:
+        """Whether processes of its own run decks, for its answers or to check them."""
+        return self.decks or self.check is not None
 
     def with_jobs(self, jobs: int | None) -> "Engine":
         """The same engine with at most so many processes at once."""
         return replace(self, jobs=jobs)
+
+    def with_budget(self, budget: float) -> "Engine":
+        """The same engine with so many seconds for the check of its answers."""
+        return replace(self, budget=budget)
+
+    @property
+    def unchecked(self) -> "Engine":
+        """The same engine without a check: for what is measured on the way to a result."""
+        return replace(self, check=None)
+
+    def witnessed(
+        self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], done: Done = nothing
+    ) -> Witness | None:
+        """Check of its answers on decks; None for an engine without one. Raises EngineError where they differ."""
+        return None if self.check is None else self.check(plan, entry, f_res, self.budget, self.jobs, done)
 
     def __call__(self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], done: Done = nothing) -> Passes:
         """RF and DC pass of a layer; `done` is called after each deck, if there are any. Raises EngineError."""
@@ -93,7 +123,7 @@ class Engine:
             size = np.abs(volts)
             most.append(size.max(1).T / sensitivity)
             chain.append(size.argmax(1).T)
-        return Answers(values, tuple(most), loudest_of(most, chain))
+        return Answers(values, tuple(most), loudest_of(most, chain), passes.witness)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +170,13 @@ def _linear(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Pa
     return Passes(tuple(rf), tuple(np.broadcast_to(bus.signs * divider, bus.size) for bus in entry.buses))
 
 
+def _linear_bus(plan: FrequencyPlan, bus: Bus, f_res: Array) -> RfPass:
+    """RF pass of one bus in closed form."""
+    chains, size = bus.size
+    current = bus_currents(bus.frequencies, plan.device.resistance, size, chains, plan.circuit, bus.below)
+    return _precession((current * bus.levels[:, None])[:, None], bus, f_res, plan.device)
+
+
 def _ngspice(
     plan: FrequencyPlan,
     entry: LayerPlan,
@@ -147,13 +184,12 @@ def _ngspice(
     jobs: int | None,
     done: Done,
 ) -> Passes:
-    """The layer's decks; `done` is called after each. Raises EngineError, also where `linear` says otherwise."""
+    """The layer's decks; `done` is called once a bus. Raises EngineError, also where `linear` says otherwise."""
     buses = layer_hardware(plan, entry, f_res)
-    rf, dc_gain = rf_pass(buses, jobs, done), dc_gains(buses, jobs, done)
+    rf, dc_gain = rf_pass(buses, jobs, done), dc_gains(buses, jobs)
     gains = (np.array([dc_gain[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
     passes = Passes(tuple(rf), tuple(gains))
-    witness(plan, entry, linear(plan, entry, f_res), passes)
-    return passes
+    return replace(passes, witness=witness(plan, entry, linear(plan, entry, f_res), passes, "ngspice"))
 
 
 def _formula_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:
@@ -165,10 +201,25 @@ def _linear_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:
     return bus_powers(plan, entry), readout_divider(plan, entry)
 
 
+def _check(
+    plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], budget: float, jobs: int | None, done: Done
+) -> Witness:
+    """What `linear` says of a layer, held against decks."""
+    powers, divider = _linear_powers(plan, entry)
+    answers = partial(bus_answers, plan, entry, f_res, powers, divider, np.ones(entry.layer.matrix.shape[:2]))
+    return spot_check(plan, entry, f_res, Judged(partial(_linear_bus, plan), answers, divider), budget, jobs, done)
+
+
+def _witness_identity() -> str:
+    """The ngspice that checks, or that there is none."""
+    return NO_WITNESS if ngspice_missing() else engine_identity()
+
+
 formula = Engine("formula", _formula, _formula_powers, ideal=True)
 linear = Engine("linear", _linear, _linear_powers)
 ngspice = Engine("ngspice", _ngspice, decks=True, version=engine_identity)
-OURS = (formula, linear, ngspice)
+auto = Engine("auto", _linear, _linear_powers, version=_witness_identity, check=_check)
+OURS = (auto, formula, linear, ngspice)
 ENGINES: Registry[str, Engine] = Registry("engine", "resonet.engines", lambda: OURS, named("engine", Engine))
 
 

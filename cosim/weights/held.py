@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from resonet.core.types import Array, Bools
+from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Cnn, Synapses, patches
 from resonet.netlist.network.forward import layer_parts
@@ -132,6 +133,7 @@ class RfWeights(HeldWeights):
     method: Method  # of the program
     crosstalk: dict[str, Array]  # by bus: [victim, aggressor tone], largest |V| / (P K_SD) over the chains
     worst: Aggressor | None  # None where nobody disturbs
+    witness: Witness | None = None  # check of the engine that found them, where there was any
 
     def volts_per_weight(self, design: Design) -> Array:
         """Voltage at the neurons for a tone of 1 W, per unit of a trained weight, V/W [channels].

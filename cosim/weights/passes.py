@@ -12,8 +12,9 @@ import numpy as np
 from resonet.core.types import Array, Complex, Done
 from resonet.cosim.ngspice.raw import Plot
 from resonet.cosim.ngspice.run import EngineError, run_decks
-from resonet.netlist.bus.deck import dc_deck, dc_gain_decks, rf_deck, stack_batches
-from resonet.netlist.bus.hardware import BusHardware
+from resonet.netlist.bus.deck import dc_deck, rf_deck, stack_batches
+from resonet.netlist.bus.hardware import BusHardware, Stack
+from resonet.netlist.bus.linear_chain import PRECESSION, SENSE
 from resonet.netlist.spice.dialect import NGSPICE
 from resonet.netlist.spice.sweep import channel_sweeps
 
@@ -37,8 +38,7 @@ def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
     chains, size = hardware.bus.size
     sweeps = channel_sweeps(channels)
     index = [(j, k) for j in range(chains) for k in range(size)]
-    names = [NGSPICE.current_of("vsense", f"xr{j}_{k}") for j, k in index]
-    names += [NGSPICE.voltage_of(f"x{j}_{k}") for j, k in index]
+    names = [name.format(j=j, k=k) for name in (SENSE, PRECESSION) for j, k in index]
     if len(plots) != len(sweeps):
         raise EngineError(f"layer {layer}, bus {bus}: ngspice wrote {len(plots)} of {len(sweeps)} sweeps")
     taken = [sweep.taken for sweep in sweeps]
@@ -71,15 +71,20 @@ def rectify(rf: RfPass, transduction: float) -> Array:
 
 
 def dc_gains(
-    buses: Sequence[BusHardware], jobs: int | None = None, done: Progress = lambda: None
+    buses: Sequence[BusHardware],
+    jobs: int | None = None,
+    done: Progress = lambda: None,
+    batches: Sequence[Sequence[Stack]] | None = None,
 ) -> dict[tuple[str, int], Array]:
     """Output voltage per volt rectified in each resonator (p against n), by (bus, chain) -> [resonators].
 
-    `buses` are all of a layer. From ngspice `.op` by reciprocity (see `deck.dc_deck`); raises EngineError.
+    `buses` are all of a layer; `batches` takes some of its neurons, those of a batch in one deck (default: all). From
+    ngspice `.op` by reciprocity (see `deck.dc_deck`); raises EngineError.
     """
-    results = run_decks(dc_gain_decks(buses), jobs, done)
+    batches, layer = stack_batches(buses) if batches is None else batches, buses[0].bus.layer
+    decks = [dc_deck(f"{layer}_dc{n}", batch) for n, batch in enumerate(batches)]
     gains = {}
-    for batch, plots in zip(stack_batches(buses), results, strict=True):
+    for batch, plots in zip(batches, run_decks(decks, jobs, done), strict=True):
         for n, stack in enumerate(batch):
             first = 0
             for tile in stack.tiles:

@@ -5,7 +5,7 @@ linear engine solves the same circuit in closed form at a small part of the cost
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +16,20 @@ from resonet.cosim.weights.passes import RfPass, rectify
 from resonet.models.circuit.bus import BusCircuit, bus_currents, tail_admittance
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
-__all__ = ["AGREEMENT", "BALANCE", "Witness", "compare", "compare_rf", "power_balance", "witness"]
+__all__ = [
+    "AGREEMENT",
+    "BALANCE",
+    "Witness",
+    "check_balance",
+    "compare",
+    "compare_bus",
+    "compare_rf",
+    "power_balance",
+    "witness",
+]
 
 AGREEMENT = 1e-6  # of the largest value of its kind on the bus
+BOTH = "buses and windows"
 NOUGHT = 1e-5  # of |current| |precession|: a bus of weights that are all below it holds zeros, as far as rounding goes
 BALANCE = 1e-9  # of the power that the sources give, and of their voltage
 
@@ -35,10 +46,32 @@ class Passes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What a comparison of two engines found."""
+    """What a comparison of two engines found; `missing` says why there was none."""
 
-    difference: float  # largest, as part of the largest value of its kind on its bus
-    buses: int  # how many were compared
+    difference: float | None = None  # largest, as part of the largest value of its kind on its bus
+    buses: int = 0  # how many were compared
+    of: int = 0  # how many there are
+    where: str = ""  # layer and bus of the largest difference
+    by: str = ""  # who was compared with the linear engine
+    missing: str = ""
+    what: str = "buses"  # or windows under strip lines
+
+    def __str__(self) -> str:
+        if self.difference is None:
+            return f"no witness: {self.missing or 'nothing was compared'}"
+        count = f"{self.buses:,} of {self.of:,} {self.what}"
+        return f"{self.by} on {count}: at most {self.difference:.1e} of full scale apart ({self.where})"
+
+    def __add__(self, other: "Witness") -> "Witness":
+        """Both comparisons as one."""
+        worst = max(self, other, key=lambda one: -1.0 if one.difference is None else one.difference)
+        return replace(
+            worst,
+            buses=self.buses + other.buses,
+            of=self.of + other.of,
+            missing=self.missing or other.missing,
+            what=self.what if other.what in self.what else other.what if self.what in other.what else BOTH,
+        )
 
 
 def _ladder(f: Array, resistance: float, currents: Complex, circuit: BusCircuit, below: int) -> tuple[Complex, Complex]:
@@ -78,7 +111,7 @@ def power_balance(
     return float(max(loop.max(), node.max(), power.max()))
 
 
-def _check_balance(plan: FrequencyPlan, entry: LayerPlan) -> None:
+def check_balance(plan: FrequencyPlan, entry: LayerPlan) -> None:
     """Raise EngineError where the linear engine's own solution breaks the laws of circuits."""
     shapes: dict[tuple[int, int, int], Bus] = {(*bus.size, bus.below): bus for bus in entry.buses}
     for (chains, size, below), bus in shapes.items():
@@ -150,16 +183,23 @@ def compare_rf(where: str, bus: Bus, resistance: float, circuit: BusCircuit, fou
     )
 
 
-def witness(plan: FrequencyPlan, entry: LayerPlan, expected: Passes, passes: Passes) -> Witness:
+def compare_bus(plan: FrequencyPlan, entry: LayerPlan, bus: Bus, found: RfPass, known: RfPass) -> float:
+    """`compare_rf` of a bus of a plan."""
+    where = f"layer {entry.layer.name}, bus {bus.name}"
+    return compare_rf(where, bus, plan.device.resistance, plan.circuit, found, known)
+
+
+def witness(plan: FrequencyPlan, entry: LayerPlan, expected: Passes, passes: Passes, by: str = "ngspice") -> Witness:
     """Compare the RF and DC pass of an engine with the linear engine's (`expected`), every bus of a layer.
 
     Raises EngineError that names layer, bus and both numbers where they differ by more than `AGREEMENT` of the largest
     of their kind on the bus, or where the linear engine's own solution breaks the laws of circuits.
     """
-    _check_balance(plan, entry)
-    worst = 0.0
+    check_balance(plan, entry)
+    found = Witness(of=len(entry.buses), by=by)
     for number, bus in enumerate(entry.buses):
-        where, known, found = f"layer {entry.layer.name}, bus {bus.name}", expected.rf[number], passes.rf[number]
-        rf = compare_rf(where, bus, plan.device.resistance, plan.circuit, found, known)
-        worst = max(worst, rf, compare(where, "DC gain", passes.gains[number], expected.gains[number]))
-    return Witness(worst, len(entry.buses))
+        where = f"layer {entry.layer.name}, bus {bus.name}"
+        rf = compare_bus(plan, entry, bus, passes.rf[number], expected.rf[number])
+        worst = max(rf, compare(where, "DC gain", passes.gains[number], expected.gains[number]))
+        found += Witness(worst, 1, 0, where, by)
+    return found

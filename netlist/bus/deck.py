@@ -3,11 +3,13 @@
 Every deck runs with a bare `ngspice -b deck.cir` and leaves one binary raw file in the current folder. Node and
 instance names are made here from counters, never from a model file: chain j, resonator k (0 nearest the feed) is the
 instance `xr<j>_<k>` between the nodes `h<j>_<k>` and `h<j>_<k+1>`, with its precession on `x<j>_<k>`.
+
+In the RF pass it stands element by element (netlist/bus/linear_chain.py).
 """
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.bus.hardware import BusHardware, Stack, dc_stacks
+from resonet.netlist.bus.linear_chain import LINEAR_FORM, linear_chain_lines, save_line
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.spice.prewarp import TankStep
@@ -22,7 +25,6 @@ from resonet.netlist.spice.sweep import channel_sweeps
 
 __all__ = [
     "BUS_DEVICES",
-    "SENSE",
     "chain_lines",
     "combiner_lines",
     "dc_deck",
@@ -37,7 +39,6 @@ __all__ = [
 
 BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
 DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
-SENSE = NGSPICE.current_of("vsense", "xr{j}_{k}")  # how ngspice names the current sensed inside a resonator
 
 
 def tee_parameters(circuit: BusCircuit) -> dict[str, str]:
@@ -79,12 +80,6 @@ def chain_lines(
         values = np.stack(step.tank(f_res, device), axis=1).ravel()
     template = _chain_template(len(f_res), tail, tuple(parameters.items()), dialect)
     return template.replace("@", str(j)) % tuple(values.tolist())
-
-
-@functools.lru_cache(maxsize=64)
-def _save_template(size: int, dialect: Dialect) -> str:
-    pairs = ((dialect.voltage_of(f"x@_{k}"), dialect.current_of("vsense", f"xr@_{k}")) for k in range(size))
-    return dialect.format_save(name for pair in pairs for name in pair)
 
 
 def _tail(j: int, hardware: BusHardware, dialect: Dialect) -> tuple[str, list[str]]:
@@ -136,15 +131,15 @@ def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
     return dialect.format_instance(f"xro{j}", (node,), "readout", numbers(12, rin=circuit.readout_resistance))
 
 
-def _bus(hardware: BusHardware, step: TankStep | None, dialect: Dialect) -> Iterator[str]:
-    """Bias tees, chains and readouts of one bus."""
-    device, circuit, tee = hardware.device, hardware.circuit, tee_parameters(hardware.circuit)
+def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect: Dialect) -> Iterator[str]:
+    """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end."""
+    circuit, tee = hardware.circuit, tee_parameters(hardware.circuit)
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
         yield dialect.format_comment(f"chain {j}: {what}")
         yield dialect.format_instance(f"xbt{j}", ("bus", f"dc{j}", f"h{j}_0"), "bias_tee", tee)
-        yield chain_lines(j, f_res, tail, device, circuit, step, dialect)
+        yield chain(j, f_res, tail)
         yield from extra
         yield _readout(j, f"dc{j}", circuit, dialect)
 
@@ -152,16 +147,21 @@ def _bus(hardware: BusHardware, step: TankStep | None, dialect: Dialect) -> Iter
 def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPICE) -> Iterator[str]:
     """Text of `rf_deck` in blocks of lines, without the line end between two blocks: for decks of any size."""
     bus, name = hardware.bus, _rf_name(hardware)
-    yield from dialect.write_head(name, "RF pass, .ac over the channels, source 0 swept", lib, BUS_DEVICES)
+    devices = [device for device in BUS_DEVICES if device != "resonator"]
+    yield from dialect.write_head(name, "RF pass, .ac over the channels, source 0 swept", lib, devices)
+    yield from map(dialect.format_comment, LINEAR_FORM)
     emf = bus.levels * math.sqrt(hardware.p_max) / hardware.gain  # for a transient of the user's own
     tones = [
         {"mag": str(int(k == 0)), "emf": f"{volts:.9g}", "f": f"{f:.15g}"}
         for k, (volts, f) in enumerate(zip(emf, bus.frequencies, strict=True))
     ]
     yield from _sources(hardware, tones, dialect)
-    yield from _bus(hardware, None, dialect)
+    write_chain = functools.partial(
+        linear_chain_lines, device=hardware.device, circuit=hardware.circuit, dialect=dialect
+    )
+    yield from _bus(hardware, write_chain, dialect)
     for j, f_res in enumerate(hardware.f_res):
-        yield _save_template(len(f_res), dialect).replace("@", str(j))
+        yield save_line(j, len(f_res), dialect)
     sweeps = channel_sweeps(bus.frequencies)
     yield from dialect.write_runs(name, [dialect.format_ac(s.scale, s.number, s.low, s.high) for s in sweeps])
 
@@ -263,7 +263,8 @@ def transient_deck(
     waves = zip(emf, frequencies, phases, strict=True)
     tones = [{"emf": f"{e:.15g}", "f": f"{f:.15g}", "ph": f"{p:.9g}"} for e, f, p in waves]
     lines += _sources(hardware, tones, dialect)
-    lines += _bus(hardware, step, dialect)
+    chain = functools.partial(chain_lines, device=hardware.device, circuit=hardware.circuit, step=step, dialect=dialect)
+    lines += _bus(hardware, chain, dialect)
     lines.append(dialect.format_save(dialect.voltage_of(f"dc{j}") for j in range(len(hardware.f_res))))
     lines += [dialect.format_fixed_step(), dialect.format_analysis(dialect.format_tran(dt, stop))]
     return Deck(name, "\n".join(lines + dialect.write_runs(name)))

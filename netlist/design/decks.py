@@ -159,9 +159,9 @@ def remove_decks(decks: Sequence[PlannedDeck], folder: Path) -> None:
     names = {f"{deck.name}.cir" for deck in decks}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         found = [folder / entry.name for entry in entries if entry.name in names]
+        forget_written(folder.parent, found)
         for path in found:
             path.unlink(missing_ok=True)
-        forget_written(folder.parent, found)
 
 
 def written_decks(folder: Path) -> tuple[int, int]:

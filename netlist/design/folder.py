@@ -4,10 +4,12 @@ design.toml     every parameter, resolved, and the scales of every layer
 model.onnx      the network it was compiled from
 program.npz     channels, levels and resonance frequencies
 calibrated.npz  resonance frequencies and scales after `resonet calibrate`; earlier.npz those of the design before
-graph.graphml   blocks and nets
-decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`
+graph.graphml   blocks and nets; of large designs when somebody asks for it
+decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`, those of
+                large designs when somebody asks for them (netlist/design/decks.py);  decks/index.csv: which there are
 results/        what was simulated, each file with the hash of what it was computed from
 runs/           what each command printed and wrote, with the hash of what it depended on
+seen.json       hashes of large files that have not changed (core/seen.py)
 """
 
 import hashlib

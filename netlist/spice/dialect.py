@@ -103,6 +103,10 @@ class Dialect:
         """Voltage source between two nodes, of the current through an ammeter."""
         return f"{name} {a} {b} {ammeter} {ohm}"
 
+    def format_current_copy(self, name: str, a: str, b: str, ammeter: str, factor: str) -> str:
+        """Current source from a through itself to b, of the current through an ammeter."""
+        return f"{name} {a} {b} {ammeter} {factor}"
+
     def format_ammeter(self, name: str, a: str, b: str) -> str:
         """Short circuit whose current others can refer to."""
         return f"{name} {a} {b} 0"

@@ -20,8 +20,9 @@ def to_pyspice(deck: Deck, library: Path) -> "Circuit":
 
     Where no include could name that folder (blanks, quotes, semicolons) their text is part of the circuit.
 
-    Instances keep their names without the leading letter: `circuit["Xr0_3"].parameters` are those of resonator 3 of
-    chain 0. Add sources and analyses as PySpice has them.
+    Elements keep their names without the leading letter: `circuit["L0_3"].inductance` belongs to the tank of resonator
+    3 of chain 0 in an RF deck, `circuit["Xbt0"].parameters` are those of the bias tee of chain 0. Add sources and
+    analyses as PySpice has them.
     """
     from PySpice.Spice.Netlist import Circuit
 
@@ -42,8 +43,8 @@ def to_pyspice(deck: Deck, library: Path) -> "Circuit":
             parameters = {name: float(value) for name, value in (w.split("=") for w in words if "=" in w)}
             *nodes, device = [w for w in words[1:] if "=" not in w]
             circuit.X(words[0][1:], device, *nodes, **parameters)
-        elif line.startswith("r"):
-            circuit.R(words[0][1:], words[1], words[2], float(words[3]))
-        elif line.startswith(("v", "i")):
-            circuit.raw_spice += line + "\n"  # ports and bias: plain SPICE, which PySpice passes through
+        elif line.startswith(("r", "l", "c")):
+            getattr(circuit, line[0].upper())(words[0][1:], words[1], words[2], float(words[3]))
+        elif line.startswith(("v", "i", "f")):
+            circuit.raw_spice += line + "\n"  # ports, bias, ammeters: plain SPICE, which PySpice passes through
     return circuit

@@ -166,10 +166,9 @@ def build(tmp_path, small_model, resonet):
     [
         (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--data=im.npz"], "--data", "--feed stripline"),
         (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--engine=ngspice"], "--engine", "--feed stripline"),
-        (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--engine=linear"], "--engine", "--feed stripline"),
         (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--chains=3"], "--chains", "--feed stripline"),
         (["sneak", "BUILD", "--layer=conv1", "--feed=bus", "--set=geometry.pitch_x=2um"], "--set", "--feed stripline"),
-        (["calibrate", "BUILD", "--jobs=2"], "--jobs", "--engine"),
+        (["calibrate", "BUILD", "--engine=linear", "--jobs=2"], "--jobs", "--engine"),
         (["accuracy", "BUILD", "--data=im.npz", "--engine=linear", "--jobs=2"], "--jobs", "--engine"),
         (["quantise", "BUILD", "--seed=3"], "--seed", "with --spread"),
         (["plan", "BUILD", "--preset=vortex_mtj"], "--preset", "with a network"),

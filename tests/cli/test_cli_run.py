@@ -166,6 +166,18 @@ def test_a_transient_leaves_its_deck(tiny, resonet, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_compiled_transient_runs_the_same_deck(tiny, resonet):
+    folder, data = tiny
+    arguments = ("run", folder, "--data", data, "--stop", "3 ns", "--json", "--engine")
+    both = json.loads(resonet(*arguments, "fixed_step,transient").out)
+    logits = {engine: np.array(values) for engine, values in both["logits"].items()}
+    assert np.abs(logits["fixed_step"] - logits["transient"]).max() < 1e-5 * np.abs(logits["transient"]).max()
+    alone = json.loads(resonet(*arguments, "fixed_step").out)
+    assert alone["decks"] == both["decks"]
+    assert alone["logits"]["fixed_step"] == both["logits"]["fixed_step"]
+
+
+@pytest.mark.slow
 def test_a_slice_of_two_convolutions(resonet, tmp_path):
     rng = RNG(3)
     weights = {"w1": rng.normal(0, 0.5, (3, 1, 3, 3)), "w2": rng.normal(0, 0.5, (4, 3, 2, 2))}

@@ -47,7 +47,7 @@ def test_the_formula_engine_is_the_closed_form(small_design):
 
 
 def test_an_unknown_engine():
-    with pytest.raises(InputError, match="no engine 'xyce'; possible: formula, linear, ngspice"):
+    with pytest.raises(InputError, match="no engine 'xyce'; possible: auto, formula, linear, ngspice"):
         find_engine("xyce")
 
 

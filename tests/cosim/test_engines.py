@@ -73,7 +73,7 @@ def test_the_command_takes_it_and_names_it(small_design, small_model, tmp_path, 
     for command in ("calibrate", "crosstalk"):
         refused = resonet(command, folder, "--engine", "third")
         assert refused.code == 1
-        assert "no engine 'third'; possible: formula, linear, ngspice, half" in refused.err
+        assert "no engine 'third'; possible: auto, formula, linear, ngspice, half" in refused.err
 
 
 def test_an_engine_with_decks_gets_processes_and_steps(small_design):

@@ -34,8 +34,8 @@ LIES = {  # what is done to the result, and what is said of it
         "the largest apart",
     ),
     "vectors under other names": (
-        "for plot in plots:\n    plot[0] = plot[0].replace(b'v.xr0_0', b'v.xr0_x').replace(b'vdc', b'vdd')",
-        r"no i\(v\.xr0_0",
+        "for plot in plots:\n    plot[0] = plot[0].replace(b'i(v0_0)', b'i(v0_x)').replace(b'vdc', b'vdd')",
+        r"no i\(v0_0\)",
     ),
     "frequencies of another deck": (
         "for head, rows, p in plots:\n    for row in rows:\n        row[0] *= 1.001 if p == 2 else 1",

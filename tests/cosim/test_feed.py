@@ -222,7 +222,10 @@ def test_a_layer_next_to_what_else_could_hold_it(lines, images, by_hand):
         (lambda d: quantise_design(d, linear), "quantise: layer conv1"),
         (lambda d: parallel_design(d), "parallel hardware with its neurons: layer conv1"),
         (lambda d: transient(d, "conv1", "coupled", np.ones(9)), "transient: layer conv1"),
-        (lambda d: layer_weights(d, "coupled", formula, ["conv1"]), "engine formula on strip lines; possible: linear"),
+        (
+            lambda d: layer_weights(d, "coupled", formula, ["conv1"]),
+            "engine formula on strip lines; possible: auto, linear",
+        ),
     ],
 )
 def test_what_is_of_buses_says_so(lines, verb, told):

@@ -89,9 +89,10 @@ def test_tiles_can_be_simulated_one_by_one(small_model):
     alone = {bus: run_deck(deck)[0] for bus, deck in decks.items()}
 
     def circuit(bus: str, suffix: str) -> list[str]:
-        lines = [line for line in decks[bus].text.splitlines() if line.startswith("x") and not line.startswith("xlow")]
-        nodes = r"\b(in\d+|s\d+|bus|emf|dc0|t0|h0_\d+|x0_\d+)\b"
-        return [re.sub(nodes, rf"\1{suffix}", re.sub(r"^(x\S+)", rf"\1{suffix}", line)) for line in lines]
+        circuit = decks[bus].text.partition(".save")[0].splitlines()
+        lines = [line for line in circuit if re.match(r"(?!.low)[xvrflc]", line)]
+        nodes = r"\b(in\d+|s\d+|bus|emf|dc0|t0|[ahxv]0_\d+)\b"  # and ammeters
+        return [re.sub(nodes, rf"\1{suffix}", re.sub(r"^(\S+)", rf"\1{suffix}", line)) for line in lines]
 
     whole = [line for line in decks[upper].text.splitlines() if line.startswith(("*", ".include"))]
     whole += circuit(lower, "l") + [re.sub(r"\bt0u\b", "dc0l", line) for line in circuit(upper, "u")]
@@ -101,11 +102,11 @@ def test_tiles_can_be_simulated_one_by_one(small_model):
     tail = decks[upper].text[decks[upper].text.index(".control") :]
     text = "\n".join([*whole, tail])
     found = run_deck(Deck(decks[upper].name, text))[0]
-    driven = [f"i(v.xr0_{k}u.vsense)" for k in range(size)]
-    wanted = alone[upper].columns([f"i(v.xr0_{k}.vsense)" for k in range(size)])
+    driven = [f"i(v0_{k}u)" for k in range(size)]
+    wanted = alone[upper].columns([f"i(v0_{k})" for k in range(size)])
     assert np.abs(found.columns(driven) - wanted).max() <= 1e-3 * np.abs(wanted).max()
     # What leaks through the chokes into the tile below is weaker still, by far more than its own tones.
-    leaked = found.columns([f"i(v.xr0_{k}l.vsense)" for k in range(size)])
+    leaked = found.columns([f"i(v0_{k}l)" for k in range(size)])
     assert np.abs(leaked).max() <= 0.05 * np.abs(wanted).max()
 
 

@@ -107,6 +107,9 @@ class Bracketed(Dialect):
     def format_transresistance(self, name, a, b, ammeter, ohm):
         return f"{name} ({a} {b} {ammeter}) {ohm}"
 
+    def format_current_copy(self, name, a, b, ammeter, factor):
+        return f"{name} ({a} {b} {ammeter}) {factor}"
+
     def format_ammeter(self, name, a, b):
         return f"{name} ({a} {b})"
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from resonet.cosim.ngspice.run import run_deck
-from resonet.netlist.bus.deck import SENSE, rf_deck
+from resonet.netlist.bus.deck import rf_deck
+from resonet.netlist.bus.linear_chain import PRECESSION, SENSE
 
 # In a process of its own: PySpice loads libngspice, changes the locale and warns about versions.
 SCRIPT = """
@@ -25,7 +26,7 @@ engine.load_circuit(str(circuit) + f".{sweep}\\n.end\\n")
 engine.run()
 plot = engine.plot(None, engine.last_plot)
 np.savez(folder / "out.npz", **{name: np.asarray(wave.to_waveform()) for name, wave in plot.items()})
-print(float(circuit["Xr2_3"].parameters["f0"]))
+print((float(circuit["L2_3"].inductance) * float(circuit["C2_3"].capacitance)) ** -0.5 / (2 * np.pi))
 """
 
 
@@ -49,5 +50,6 @@ def test_the_pyspice_circuit_is_the_deck(small_model, small_design, tmp_path, na
     batch = run_deck(deck)[0]
     with np.load(tmp_path / "out.npz") as found:
         for j, k in ((0, 0), (3, 8), (1, 4)):
-            for ours, theirs in ((f"v(x{j}_{k})", f"x{j}_{k}"), (SENSE.format(j=j, k=k), f"v.xr{j}_{k}.vsense#branch")):
-                assert np.allclose(found[theirs], batch.columns([ours])[:, 0], rtol=1e-9, atol=0)
+            for ours, theirs in ((PRECESSION, "l{j}_{k}#branch"), (SENSE, "v{j}_{k}#branch")):
+                names = (name.format(j=j, k=k) for name in (theirs, ours))
+                assert np.allclose(found[next(names)], batch.columns([next(names)])[:, 0], rtol=1e-9, atol=0)
