@@ -122,7 +122,11 @@ def growth_figure(found: Mapping[str, Mapping[int, Cost]], folder: Path) -> list
                 if len(points):
                     style = {"color": COLOURS[n % 6], "marker": MARKS[n // 6], "ms": 3.5, "lw": 1.1}
                     axes.plot(*points.T, label=name, **style)
-            axes.set(xscale="log", yscale="log", xlabel="Resonators", ylabel=label)
+            axes.set(xscale="log", xlabel="Resonators", ylabel=label)
+            if key == "seconds":
+                axes.set_yscale("log")
+            else:
+                axes.set_ylim(0, None)
             axes.set_title(label.split(" (")[0], loc="left", fontweight="bold")
             axes.grid(True)
             axes.set_axisbelow(True)
@@ -138,6 +142,8 @@ def _print(found: Mapping[str, Mapping[int, Cost]]) -> None:
         last, slope = max(costs), exponent(costs)
         ended = costs[last].ended
         told = "not ended" if not ended else "flat" if slope is None else f"{slope:.2f}"
+        if len([size for size, one in costs.items() if size != SMALL and one.ended]) < 2:
+            told, ended = "one size ended", False
         show(f"{name}: exponent of cost, {min(SIZES):,} ... {last:,}", told, f"<= {BAR}", ended and (slope or 0) <= BAR)
         seconds = ", ".join(f"{one.seconds:.1f}" for one in costs.values())
         info(f"  processor time, {SMALL:,} ... {last:,}; peak memory", f"{seconds} s; {costs[last].memory:.2f} GiB")

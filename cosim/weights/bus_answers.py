@@ -184,7 +184,10 @@ def bus_answers(
     device = plan.device
     groups, outputs, taps = entry.layer.matrix.shape
     values = np.zeros((groups, outputs, taps))
-    most = [np.empty((len(bus.taps), len(bus.taps))) for bus in entry.buses]
+    sizes = [len(bus.taps) for bus in entry.buses]
+    ends = np.cumsum([size * size for size in sizes])
+    block = np.empty(int(ends[-1]))  # in one piece: pages of small pieces take as long as the work on them
+    most = [block[end - size * size : end].reshape(size, size) for end, size in zip(ends.tolist(), sizes, strict=True)]
     keys = [(id(power), bus.frequencies.tobytes()) for bus, power in zip(entry.buses, powers, strict=True)]
     shared: dict[tuple[int, bytes], tuple[Array, Array, Array]] = {}
     for key, bus, power in zip(keys, entry.buses, powers, strict=True):
