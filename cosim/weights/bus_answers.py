@@ -4,32 +4,33 @@ By the linear engine a resonator rectifies V = ½ k |i_tk|² Re chi(f_t / f_jk) 
 its place k, which all chains share. A chain's answer is the sum of V over k with the gains, its crosstalk the largest
 |V|. With r = f_jk, in real numbers and without the cancellation of 1 - (f/r)² at resonance,
 
-    Re chi = r² a / (a² + 4 α² f² r²),      a = (r - f)(r + f)
+    Re chi = a / (a² / r² + 4 α² f²),      a = (r - f)(r + f)
 
-for two chains at a time, which share the division. Every bus writes what is its own: the number of threads changes
-nothing.
+for four chains at a time. Every bus writes what is its own: the number of threads changes nothing. What depends on
+the plan alone is kept as long as the plan is there.
 """
 
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from resonet.core.errors import EngineError
-from resonet.core.types import Array
+from resonet.core.types import Array, Ints
 from resonet.cosim.weights.witness import Witness
-from resonet.models.circuit.bus import bus_currents
+from resonet.models.circuit.bus import BusCircuit, bus_currents
 from resonet.models.resonator.linear import rectified_per_watt
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
 __all__ = ["Answers", "Loudest", "bus_answers", "bus_powers", "loudest_of"]
 
-LANES = 8  # tones are padded to a multiple: what is left over of a vector would go one by one
 AT_ONCE = 4_000_000  # currents of buses of several shapes that are solved together
 WORTH_THREADS = 2_000_000  # resonators times tones
+GATHERED = 50_000  # resonators whose frequencies are copied together: they stay in the second cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,67 @@ class Answers:
     witness: Witness | None = None  # what decks were compared with, where they gave these
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """What the pass asks of the buses of a layer: nothing but the plan changes it."""
+
+    shapes: dict[tuple[int, int, int], Bus]  # chains, resonators, resonators below: the last such bus
+    keys: list[tuple[int, int, int]]  # its shape, bus by bus
+    channels: list[bytes]  # its frequencies, bus by bus
+    where: Ints  # [buses, 7] chains, resonators, group; start in `outputs`, in `taps`, in the maps; resonators before
+    outputs: Ints
+    taps: Ints
+    shapes_of: list[tuple[int, int]]  # chains, resonators, bus by bus
+    sizes: list[tuple[int, int]]  # resonators of a chain, and how many buses in a row have as many
+
+
+_layouts: WeakKeyDictionary[LayerPlan, _Layout] = WeakKeyDictionary()
+_known: WeakKeyDictionary[LayerPlan, tuple[BusCircuit, float, list[Array]]] = WeakKeyDictionary()
+
+
+def _layout(entry: LayerPlan) -> _Layout:
+    """Layout of the buses of a layer."""
+    layout = _layouts.get(entry)
+    if layout is None:
+        shapes = {(*bus.size, bus.below): bus for bus in entry.buses}
+        table = np.array([(*bus.size, bus.group) for bus in entry.buses])
+        chains, size = table[:, 0], table[:, 1]
+        starts = (np.cumsum(n) - n for n in (chains, size, size**2, chains * size))
+        channels: dict[bytes, bytes] = {}  # one object of each: equal ones are then found without a look inside
+        layout = _layouts[entry] = _Layout(
+            shapes,
+            [(*bus.size, bus.below) for bus in entry.buses],
+            [channels.setdefault(key, key) for key in (bus.frequencies.tobytes() for bus in entry.buses)],
+            np.column_stack([table, *starts]),
+            np.concatenate([bus.outputs for bus in entry.buses]),
+            np.concatenate([bus.taps for bus in entry.buses]),
+            [bus.size for bus in entry.buses],
+            [(n, len(list(alike))) for n, alike in groupby(size.tolist())],
+        )
+    return layout
+
+
 def bus_powers(plan: FrequencyPlan, entry: LayerPlan) -> list[Array]:
-    """|i|² of every resonator of a chain, A²/W, [tones, resonators] of each bus; alike for buses of one shape."""
-    shapes = {(*bus.size, bus.below): bus for bus in entry.buses}
+    """|i|² of every resonator of a chain, A²/W, [tones, resonators] of each bus; alike for buses of one shape.
+
+    Read-only: kept for the next time.
+    """
+    known = _known.get(entry)
+    if known is not None and known[0] == plan.circuit and known[1] == plan.device.resistance:
+        return known[2]
+    layout = _layout(entry)
     by_shape: dict[tuple[int, int, int], Array] = {}
-    for size in sorted({bus.size[1] for bus in shapes.values()}):
-        alike = [item for item in shapes.items() if item[1].size[1] == size]
+    for size in sorted({bus.size[1] for bus in layout.shapes.values()}):
+        alike = [item for item in layout.shapes.items() if item[1].size[1] == size]
         step = max(1, AT_ONCE // size**2)
         for first in range(0, len(alike), step):
             keys, buses = zip(*alike[first : first + step], strict=True)
-            by_shape |= dict(zip(keys, _powers(plan, buses), strict=True))
-    return [by_shape[*bus.size, bus.below] for bus in entry.buses]
+            solved = _powers(plan, buses)
+            solved.flags.writeable = False
+            by_shape |= dict(zip(keys, solved, strict=True))
+    powers = [by_shape[key] for key in layout.keys]
+    _known[entry] = plan.circuit, plan.device.resistance, powers
+    return powers
 
 
 def _powers(plan: FrequencyPlan, buses: Sequence[Bus]) -> Array:
@@ -75,71 +126,6 @@ def _powers(plan: FrequencyPlan, buses: Sequence[Bus]) -> Array:
     return np.asarray(np.abs(current * levels[:, None]) ** 2).reshape(len(buses), size, size)
 
 
-def _answers(
-    f: Array,
-    f_res: Array,
-    volts: Array,
-    gains: Array,
-    width: float,
-    unit: Array,
-    sensitivity: float,
-    outputs: Array,
-    taps: Array,
-    values: Array,
-    most: Array,
-) -> tuple[float, int, int, bool]:
-    """Answers of one bus into values[outputs, taps] / unit, most [resonators, tones] / sensitivity.
-
-    f [padded tones], f_res [chains, resonators], volts [resonators, padded tones] = ½ k |i|², gains [resonators], width
-    2α, unit [chains]. Returns the largest of `most` off the diagonal, its victim and aggressor; whether all is finite.
-    """
-    padded, (chains, count), tones = len(f), f_res.shape, len(taps)
-    answer, loud, lossy = np.zeros((chains + 1, padded)), np.zeros(padded), (width * f) ** 2
-    loudest, finite = np.zeros(padded), True  # of each tone, in resonators that are not its own
-    for k in range(count):
-        volt, gain = volts[k], gains[k]
-        loud[:] = 0
-        for j in range(0, chains, 2):  # of an odd number the last goes twice, once into the spare row
-            r, q = f_res[j, k], f_res[min(j + 1, chains - 1), k]
-            rr, qq, of_r, of_q = r * r, q * q, answer[j], answer[j + 1]
-            for t in range(padded):
-                a, b = (r - f[t]) * (r + f[t]), (q - f[t]) * (q + f[t])
-                below_a, below_b = a * a + lossy[t] * rr, b * b + lossy[t] * qq
-                both = volt[t] / (below_a * below_b)
-                v, w = both * below_b * (rr * a), both * below_a * (qq * b)
-                of_r[t] += gain * v
-                of_q[t] += gain * w
-                larger = abs(v) if abs(v) > abs(w) else abs(w)
-                loud[t] = larger if larger > loud[t] else loud[t]
-        row = most[k]
-        for t in range(tones):
-            row[t] = loud[t] / sensitivity
-        loud[k] = 0
-        for t in range(padded):
-            loudest[t] = max(loudest[t], loud[t])
-    for j in range(chains):
-        row, total = values[outputs[j]], 0.0
-        for t in range(tones):
-            row[taps[t]] = answer[j, t] / unit[j]
-            total += answer[j, t]
-        finite &= np.isfinite(total)
-    aggressor = loudest.argmax()
-    loud[:] = 0
-    for k in range(count):
-        loud[k] = most[k, aggressor]
-    loud[aggressor] = -1
-    victim = loud[:count].argmax()
-    return loud[victim], int(victim), int(aggressor), finite
-
-
-@functools.cache
-def _compiled() -> Any:
-    """`_answers`, compiled at its first use: numba takes longer to load than most commands take."""
-    import numba
-
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})(_answers)
-
-
 @functools.cache
 def _threads() -> int:
     """Threads to use, as numba has them: NUMBA_NUM_THREADS, else one a core."""
@@ -148,29 +134,55 @@ def _threads() -> int:
     return int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # numba sets it by name
 
 
-def _on_all_cores(call: Callable[[int], None], buses: Sequence[Bus]) -> None:
-    """Call with the number of every bus; large layers on several threads, each with its share of the work."""
-    ends = np.cumsum([len(bus.outputs) * len(bus.taps) ** 2 for bus in buses])
-    threads = min(_threads(), len(buses)) if ends[-1] >= WORTH_THREADS else 1
-    cuts = [0, *np.searchsorted(ends, ends[-1] * np.arange(1, threads) / threads), len(buses)]
+def _on_all_cores(call: Callable[[int, int], None], layout: _Layout) -> None:
+    """Call with ranges of buses, from and to; large layers on several threads, each with its share of the work."""
+    chains, size, before = layout.where[:, [0, 1, 6]].T
+    ends = np.cumsum(chains * size**2)
+    threads = min(_threads(), len(ends)) if ends[-1] >= WORTH_THREADS else 1
+    cuts = [0, *np.searchsorted(ends, ends[-1] * np.arange(1, threads) / threads).tolist(), len(ends)]
 
     def part(n: int) -> None:
-        for number in range(cuts[n], cuts[n + 1]):
-            call(number)
+        first = cuts[n]
+        while first < cuts[n + 1]:
+            last = int(np.searchsorted(before, before[first] + GATHERED))
+            last = min(max(last, first + 1), cuts[n + 1])
+            call(first, last)
+            first = last
 
     if threads == 1:
         part(0)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(part, range(threads)))
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(part, n) for n in range(1, threads)]
+        part(0)
+        for other in others:
+            other.result()
 
 
-def _padded(array: Array, value: float) -> Array:
-    """A copy whose last axis is a multiple of LANES long."""
-    more = -array.shape[-1] % LANES
+def _padded(array: Array, value: float, lanes: int) -> Array:
+    """A copy whose last axis is a multiple of `lanes` long, flat."""
+    more = -array.shape[-1] % lanes
     out = np.full((*array.shape[:-1], array.shape[-1] + more), value)
     out[..., : array.shape[-1]] = array
-    return out
+    return out.ravel()
+
+
+def _drives(
+    buses: Sequence[Bus], channels: Sequence[bytes], powers: Sequence[Array], factor: float, lanes: int
+) -> tuple[Ints, Array, Array]:
+    """Tones of all kinds of buses, and powers [resonators, tones] times their signs and a factor, both padded and flat.
+
+    Where in these those of each bus begin, [buses, 2], comes first.
+    """
+    keys = list(zip(map(id, powers), channels, strict=True))
+    first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    tones, volts, starts, begin = [], [], {}, [0, 0]
+    for key, n in first.items():
+        tones.append(_padded(buses[n].frequencies, 1.0, lanes))
+        volts.append(_padded(powers[n].T * (factor * buses[n].signs)[:, None], 0.0, lanes))
+        starts[key] = tuple(begin)
+        begin = [begin[0] + tones[-1].size, begin[1] + volts[-1].size]
+    return np.array([starts[key] for key in keys]), np.concatenate(tones), np.concatenate(volts)
 
 
 def bus_answers(
@@ -181,60 +193,72 @@ def bus_answers(
     f_res [chains, resonators] Hz and powers [tones, resonators] A²/W bus by bus (one array for all buses alike),
     `divider` the part of a chain's DC voltage that the readout sees. Raises EngineError where an answer is not finite.
     """
-    device = plan.device
-    groups, outputs, taps = entry.layer.matrix.shape
-    values = np.zeros((groups, outputs, taps))
-    sizes = [len(bus.taps) for bus in entry.buses]
-    ends = np.cumsum([size * size for size in sizes])
-    block = np.empty(int(ends[-1]))  # in one piece: pages of small pieces take as long as the work on them
-    most = [block[end - size * size : end].reshape(size, size) for end, size in zip(ends.tolist(), sizes, strict=True)]
-    keys = [(id(power), bus.frequencies.tobytes()) for bus, power in zip(entry.buses, powers, strict=True)]
-    shared: dict[tuple[int, bytes], tuple[Array, Array, Array]] = {}
-    for key, bus, power in zip(keys, entry.buses, powers, strict=True):
-        if key not in shared:
-            volts = _padded(0.5 * device.transduction * power.T, 0.0)
-            shared[key] = _padded(bus.frequencies, 1.0), volts, bus.signs * divider
-    kernel, found = _compiled(), [(0.0, 0, 0, True)] * len(most)
+    from resonet.cosim.weights.bus_kernel import LANES, answers_of
 
-    def answer(n: int) -> None:
-        bus, (f, volts, gains) = entry.buses[n], shared[keys[n]]
-        scale = unit[bus.group, bus.outputs]
-        found[n] = kernel(
-            f,
-            np.ascontiguousarray(f_res[n]),
+    device, layout = plan.device, _layout(entry)
+    values, found = np.zeros(entry.layer.matrix.shape), np.zeros((len(entry.buses), 4))
+    block = np.empty(int((layout.where[:, 1] ** 2).sum()))  # in one piece: small ones take as long as the work on them
+    for bus, array, shape in zip(entry.buses, f_res, layout.shapes_of, strict=True):
+        if array.shape != shape:
+            raise EngineError(
+                f"layer {entry.layer.name}, bus {bus.name}: resonance frequencies {list(array.shape)}, the plan has "
+                f"{list(shape)}"
+            )
+    starts, tones, volts = _drives(entry.buses, layout.channels, powers, 0.5 * device.transduction * divider, LANES)
+    where, outputs, taps, scale = layout.where, layout.outputs, layout.taps, np.ascontiguousarray(unit, float)
+    size = device.sensitivity * divider
+
+    def answer(first: int, last: int) -> None:
+        own = np.concatenate(f_res[first:last], axis=None, dtype=float)
+        answers_of(
+            (first, last),
+            where,
+            starts,
+            own,
+            tones,
             volts,
-            gains,
-            2 * device.damping,
+            device.damping,
+            size,
             scale,
-            device.sensitivity,
-            bus.outputs,
-            bus.taps,
-            values[bus.group],
-            most[n],
+            outputs,
+            taps,
+            values,
+            block,
+            found,
         )
 
-    _on_all_cores(answer, entry.buses)
-    for bus, (*_, finite) in zip(entry.buses, found, strict=True):
+    _on_all_cores(answer, layout)
+    for bus, finite in zip(entry.buses, found[:, 3], strict=True):
         if not finite:
             raise EngineError(f"layer {entry.layer.name}, bus {bus.name}: an answer is not finite")
-    return Answers(values, tuple(most), _loudest_found(plan, entry, f_res, found))
+    return Answers(values, _maps(block, layout), _loudest_found(plan, entry, f_res, found))
+
+
+def _maps(block: Array, layout: _Layout) -> tuple[Array, ...]:
+    """The maps of all buses, views of one block."""
+    maps, begin = list[Array](), 0
+    for size, count in layout.sizes:
+        end = begin + count * size**2
+        maps.extend(block[begin:end].reshape(count, size, size))
+        begin = end
+    return tuple(maps)
 
 
 def _loudest_found(
     plan: FrequencyPlan,
     entry: LayerPlan,
     f_res: Sequence[Array],
-    found: Sequence[tuple[float, int, int, bool]],
+    found: Array,
 ) -> Loudest | None:
     """Of what every bus found, the loudest, with its chain."""
-    several = [n for n, bus in enumerate(entry.buses) if len(bus.taps) > 1]
-    if not several:
+    size = np.where(_layout(entry).where[:, 1] > 1, found[:, 0], -1.0)
+    bus = int(size.argmax())
+    if size[bus] < 0:
         return None
-    bus = max(several, key=lambda n: found[n][0])
-    size, victim, aggressor, _ = found[bus]
+    victim, aggressor = (int(n) for n in found[bus, 1:3])
     tone = entry.buses[bus].frequencies[aggressor]
     chain = np.abs(rectified_per_watt(tone, f_res[bus][:, victim], plan.device)).argmax()
-    return Loudest(size, bus, int(chain), victim, aggressor)
+    return Loudest(float(size[bus]), bus, int(chain), victim, aggressor)
 
 
 def loudest_of(most: Sequence[Array], chain: Sequence[Array]) -> Loudest | None:

@@ -76,7 +76,7 @@ class Bus:
         return np.where(np.arange(len(self.taps)) % 2, -1.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class LayerPlan:
     """One weighted layer and its buses."""
 

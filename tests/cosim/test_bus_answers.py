@@ -1,5 +1,6 @@
 """The compiled pass over the chains of a layer, against the closed form in fractions and against the phasors."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -42,6 +43,38 @@ def test_all_shapes_give_what_the_phasors_give(outputs, taps):
     assert [getattr(ours.loudest, n) for n in ("bus", "chain", "victim", "aggressor")] == [
         getattr(theirs.loudest, n) for n in ("bus", "chain", "victim", "aggressor")
     ]
+
+
+@pytest.mark.parametrize("tones", [48, 49, 96, 101])
+def test_more_tones_than_go_at_a_time(tones):
+    planned, entry, f_res = layer_plan(6, 2 * tones, tile=tones)
+    assert max(bus.size[1] for bus in entry.buses) > 47
+    ours, theirs = (engine.layer_answers(planned, entry, f_res, np.ones((1, 6))) for engine in (linear, PHASORS))
+    assert ours.values == pytest.approx(theirs.values, abs=1e-12 * np.abs(theirs.values).max())
+    for one, other in zip(ours.most, theirs.most, strict=True):
+        assert one == pytest.approx(other, rel=1e-11)
+    assert ours.loudest.size == pytest.approx(theirs.loudest.size, rel=1e-12)
+    assert (ours.loudest.bus, ours.loudest.victim) == (theirs.loudest.bus, theirs.loudest.victim)
+
+
+def test_what_is_kept_of_a_plan_is_that_of_its_circuit():
+    planned, entry, _ = layer_plan(5, 9)
+    power = module.bus_powers(planned, entry)[0]
+    assert module.bus_powers(planned, entry)[0] is power
+    assert not power.flags.writeable
+    other = replace(planned, circuit=replace(planned.circuit, node_capacitance=1e-15))
+    expected = bus_currents(entry.buses[0].frequencies, planned.device.resistance, 9, 5, other.circuit)
+    expected = np.abs(expected * entry.buses[0].levels[:, None]) ** 2
+    np.testing.assert_allclose(module.bus_powers(other, entry)[0], expected, rtol=1e-13)
+    np.testing.assert_allclose(module.bus_powers(planned, entry)[0], power, rtol=1e-15)
+
+
+def test_frequencies_of_other_buses_are_refused():
+    planned, entry, f_res = layer_plan(5, 9)
+    with pytest.raises(
+        EngineError, match=r"layer dense, bus t0: resonance frequencies \[4, 9\], the plan has \[5, 9\]"
+    ):
+        linear.layer_answers(planned, entry, [f_res[0][1:]], np.ones((1, 5)))
 
 
 def test_values_in_fractions():
