@@ -30,7 +30,7 @@ VGG = {
 SIDE = 32
 IMAGES = 1000
 GIB = 1 << 30
-ENGINE = "linear"
+ENGINE = "auto"
 
 
 @dataclass(frozen=True, slots=True)
