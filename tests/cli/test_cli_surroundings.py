@@ -172,8 +172,8 @@ def test_ends_of_a_range_have_units_both_or_neither(text):
 def test_ranges_with_units_at_both_ends_or_neither():
     assert parse_axis("plan.p_max=1nW:2nW:2").values == pytest.approx((1e-9, 2e-9), rel=1e-15)
     assert parse_axis("plan.p_max=1e-9:2e-9:3:lin").values == pytest.approx((1e-9, 1.5e-9, 2e-9), rel=1e-15)
-    with pytest.raises(InputError, match=r"COUNT 1 \.\.\. 100,000"):
-        parse_axis("device.damping=1e-3:1e-2:1000000")
+    with pytest.raises(InputError, match=r"COUNT 1 \.\.\. 1,000,000"):
+        parse_axis("device.damping=1e-3:1e-2:1000001")
 
 
 @pytest.mark.parametrize("value", [-1.0, -1e-9, 10.001, 1e9])

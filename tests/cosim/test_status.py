@@ -48,7 +48,8 @@ def test_results_are_missing_fresh_stale_or_damaged(build, status, small_model):
     assert status()[name] == ("missing", "resonet crosstalk --layer conv1")
     assert status()["effective weights, conv1, calibrated"] == ("missing", "no such program: resonet calibrate")
     stored_effective_weights(build, load_design(build), "coupled")
-    assert status()[name] == ("fresh", "")
+    assert status()[name][0] == "fresh"
+    assert status()[name][1].startswith("ngspice")
     recompiled(build, small_model, "device.damping=0.011")
     assert status()[name] == ("stale", "changed: device, program")
     (build / "results" / "effective_conv1_coupled.nc").write_bytes(b"CDF\x01")
@@ -130,7 +131,7 @@ def test_what_has_not_changed_is_not_hashed_again(build, resonet, monkeypatch):
     assert read == []
     deck = build / "decks" / "coupled" / "conv1_t0_rf.cir"
     text, facts = deck.read_text(), deck.stat()
-    deck.write_text(text.replace("e+", "E+", 1).replace("xr0_0", "xR0_0", 1))
+    deck.write_text(text.replace("r", "R", 1))
     os.utime(deck, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # of the same size, as old as before
     assert deck.stat().st_size == facts.st_size
     found = json.loads(resonet("status", build, "--json").out)

@@ -317,6 +317,7 @@ EACH = RNG(9).uniform(0, 1, (4, 6, 6))
 @pytest.mark.parametrize("order", ["channel", "value", "flat channel", "flat value", "padded", "two relus", "pooled"])
 def test_slopes_of_a_prelu_find_their_neurons(tmp_path, order):
     flat, prelu = helper.make_node("Flatten", ["c"], ["g"]), helper.make_node("PRelu", ["g", "s"], ["r"])
+    pool = helper.make_node("MaxPool", ["c"], ["g"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
     relus = chain("Relu c -> p", "Neg c -> n", "Relu n -> q", "Mul q s -> m", "Add p m -> r")
     nodes, slopes, layers = {
         "channel": ([helper.make_node("PRelu", ["c", "s"], ["r"])], SLOPES, 2),
@@ -325,7 +326,7 @@ def test_slopes_of_a_prelu_find_their_neurons(tmp_path, order):
         "flat value": ([flat, prelu], EACH.reshape(1, -1), 3),
         "padded": ([helper.make_node("PRelu", ["c", "s"], ["r"])], np.array([[[0.25]]]), 2),
         "two relus": (relus, -SLOPES, 2),
-        "pooled": ([helper.make_node("MaxPool", ["c"], ["g"], kernel_shape=[1, 1]), prelu], abs(SLOPES), 3),
+        "pooled": ([pool, prelu], abs(SLOPES), 3),
     }[order]
     cnn = agrees(save(tmp_path / "m.onnx", nodes, {"s": slopes}))
     assert len(cnn.synapses) == layers
