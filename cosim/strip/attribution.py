@@ -37,7 +37,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools, Complex, Done, Ints, nothing
 from resonet.cosim.strip.engine import StripEngine
 from resonet.cosim.strip.loudest import Pair, crosstalk, decibel, loudest, pairs
-from resonet.cosim.strip.passes import StripPass, rectified, split_causes, strip_pass
+from resonet.cosim.strip.passes import StripPass, rectified, split_causes, squared, strip_answers, strip_pass
 from resonet.models.resonator.linear import SpinDiode, susceptibility
 from resonet.netlist.strip.placement import Placement
 
@@ -59,6 +59,7 @@ PARTS: dict[str, Causes] = {
     "loss": ("line_loss", "chain_loss", "tuning_loss"),
     "shared ground": ("shared_ground",),
 }
+ROWS = 256  # of a form of all lines at a time
 STEP = 1e-3  # of a part's magnitude, for its derivative
 
 
@@ -149,15 +150,30 @@ def coherent_terms(passes: StripPass, f_res: Array, device: SpinDiode) -> tuple[
     return worst, rms
 
 
+def _beating(i: Complex, gain: Array, real: Array) -> float:
+    """√Σ|Q_lm|², l ≠ m, of the Hermitian form Q = i diag(gain real) iᴴ, half of it, a few rows at a time.
+
+    i [lines, resonators], gain and real [resonators].
+    """
+    near = np.abs(gain) > 1e-9 * np.abs(gain).max()
+    i, square = i[:, near], 0.0
+    driven, other = i * (gain * real)[near], i.conj().T
+    for first in range(0, len(i), ROWS):
+        form = driven[first : first + ROWS] @ other[:, first:]
+        form[:, : len(form)] = np.triu(form[:, : len(form)], 1)
+        square += 2 * float(np.vdot(form, form).real)
+    return float(np.sqrt(square))
+
+
 def _one_frequency(passes: StripPass, f_res: Array, device: SpinDiode) -> tuple[Array, Array]:
     """Voltages [lines, resonators] and interference [chains] if each resonator met every tone at its own frequency.
 
     Both V/W; the latter is the RMS over random phases, √Σ|Q_lm|².
     """
     chi = susceptibility(passes.frequencies[passes.circuit.tone], f_res[passes.circuit.resonators], device.damping)
-    met = [_interference(passes.current, passes.current * chi, gain, device.transduction) for gain in passes.gains]
-    volts = 0.5 * device.transduction * np.abs(passes.current) ** 2 * chi.real
-    return np.asarray(volts), np.sqrt([(size**2).sum() for size in met])
+    real = 0.5 * device.transduction * chi.real
+    met = [_beating(passes.current, gain, real) for gain in passes.gains]
+    return squared(passes.current) * real, np.array(met)
 
 
 def _check_parts(parts: Mapping[str, Causes]) -> None:
@@ -183,7 +199,7 @@ class _Window:
     top: float  # V/W of the largest weight
     done: Done
 
-    def run(self, causes: Causes, part: float = 1.0) -> tuple[StripPass, Array]:
+    def run(self, causes: Causes) -> tuple[StripPass, Array]:
         """The passes, and the rectified voltages [lines, resonators]."""
         passes = strip_pass(
             self.placement,
@@ -192,9 +208,8 @@ class _Window:
             self.window,
             self.neighbours,
             self.device,
-            part,
-            self.engine,
-            self.f_res,
+            engine=self.engine,
+            f_res=self.f_res,
         )
         self.done()
         return passes, rectified(passes, self.f_res, self.device)
@@ -205,7 +220,24 @@ class _Window:
 
     def answer(self, causes: Causes, part: float = 1.0) -> Array:
         """Weights under these causes."""
-        return self.weights(*self.run(causes, part))
+        return self.answer_at(causes, (np.empty(0, np.int64),) * 2, part)[0]
+
+    def answer_at(self, causes: Causes, at: tuple[Ints, Ints], part: float = 1.0) -> tuple[Array, Array]:
+        """The same, and the rectified voltages of some pairs of a line and a resonator, [pairs]."""
+        weights, volts = strip_answers(
+            self.placement,
+            self.frequencies,
+            self.f_res,
+            causes,
+            self.window,
+            self.neighbours,
+            self.device,
+            part,
+            self.engine,
+            at,
+        )
+        self.done()
+        return weights / self.top, volts
 
 
 def _split(
@@ -215,12 +247,11 @@ def _split(
     everything = (*BASE, *(cause for causes in parts.values() for cause in causes))
     split, removed = [], {}
     for name, causes in parts.items():
-        less, quieter = window.run(tuple(cause for cause in everything if cause not in causes))
-        removed[name] = quieter[at]
+        less, removed[name] = window.answer_at(tuple(cause for cause in everything if cause not in causes), at)
         included = (*BASE, *causes)
         # of second order, from one side
         slope = (4 * window.answer(included, STEP) - window.answer(included, 2 * STEP) - 3 * base) / (2 * STEP)
-        alone, without = window.answer(included) - base, total - window.weights(less, quieter)
+        alone, without = window.answer(included) - base, total - less
         split.append(Part(name, causes, alone, without, slope))
     return tuple(split), removed
 

@@ -4,24 +4,28 @@ At zero bias a resonator is R0 to the RF whatever its resonance, so that one RF 
 rectification, ½ k |i|² Re chi(f), asks for it.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex, Ints
 from resonet.cosim.strip.direct import readout_gains
 from resonet.cosim.strip.engine import StripEngine
 from resonet.cosim.strip.ngspice import ngspice_phasors
-from resonet.cosim.strip.tree_solver import swept_currents
+from resonet.cosim.strip.tree_solver import swept_batches, swept_currents
 from resonet.models.line.lines import RlgcLine
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, real_susceptibility, resonance_for_detuning
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.strip.circuit import FIELD_CAUSES, StripCircuit, strip_circuit
 from resonet.netlist.strip.drive import strip_program
+from resonet.netlist.strip.ends import ends_of
 from resonet.netlist.strip.parasitics import CAUSES, Parasitics, extract_parasitics, tuning_currents
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.wiring import neighbour_chains
@@ -35,6 +39,8 @@ __all__ = [
     "rectification",
     "rectified",
     "split_causes",
+    "squared",
+    "strip_answers",
     "strip_pass",
     "tuned_share",
     "window_circuit",
@@ -132,6 +138,28 @@ def window_circuit(
     return replace(circuit, field=(rows, stubs, np.where(rows == stubs, a, part * a)))
 
 
+def _window(
+    placement: Placement,
+    frequencies: Array,
+    causes: Iterable[str],
+    window: ArrayLike | None,
+    neighbours: int,
+    part: float,
+    engine: StripEngine,
+) -> tuple[StripCircuit, Ints]:
+    """Circuit of a window with its neighbours, and the chains whose readouts are asked for."""
+    usage = placement.usage
+    if len(frequencies) != usage.tones:
+        raise InputError(f"layer {usage.layer}: {len(frequencies)} frequencies; possible: {usage.tones}")
+    if engine not in get_args(StripEngine):
+        raise InputError(f"engine {str(engine)[:40]!r}: possible: {', '.join(get_args(StripEngine))}")
+    chains = np.unique(usage.chain if window is None else np.asarray(window)).astype(np.int64)
+    with_neighbours = (
+        None if window is None else neighbour_chains(placement, chains, neighbours) if neighbours else chains
+    )
+    return window_circuit(placement, frequencies, with_neighbours, causes, part), chains
+
+
 def strip_pass(
     placement: Placement,
     frequencies: Array,
@@ -148,17 +176,8 @@ def strip_pass(
     Parasitics are those of the middle of the band, all of `causes` at `part` of their magnitude. ngspice needs f_res
     [resonators of the placement], Hz. Raises InputError, EngineError.
     """
-    device = device or SpinDiode()
-    usage, frequencies = placement.usage, np.asarray(frequencies, float)
-    if len(frequencies) != usage.tones:
-        raise InputError(f"layer {usage.layer}: {len(frequencies)} frequencies; possible: {usage.tones}")
-    if engine not in get_args(StripEngine):
-        raise InputError(f"engine {str(engine)[:40]!r}: possible: {', '.join(get_args(StripEngine))}")
-    chains = np.unique(usage.chain if window is None else np.asarray(window)).astype(np.int64)
-    with_neighbours = (
-        None if window is None else neighbour_chains(placement, chains, neighbours) if neighbours else chains
-    )
-    circuit = window_circuit(placement, frequencies, with_neighbours, causes, part)
+    device, frequencies = device or SpinDiode(), np.asarray(frequencies, float)
+    circuit, chains = _window(placement, frequencies, causes, window, neighbours, part, engine)
     lines, first = np.unique(circuit.line, return_index=True)
     tones, precession = circuit.tone[first], None
     if engine == "linear":
@@ -173,6 +192,59 @@ def strip_pass(
     return StripPass(circuit, chains, lines, tones, frequencies, current, gains, share, precession)
 
 
+def strip_answers(
+    placement: Placement,
+    frequencies: Array,
+    f_res: Array,
+    causes: Iterable[str] = ALL_CAUSES,
+    window: ArrayLike | None = None,
+    neighbours: int = 0,
+    device: SpinDiode | None = None,
+    part: float = 1.0,
+    engine: StripEngine = "linear",
+    at: tuple[Ints, Ints] | None = None,
+) -> tuple[Array, Array]:
+    """What `strip_pass` and `rectified` make of a window: its weights [chains, lines] and voltages, both V/W.
+
+    The latter at the pairs `at` of a line and a resonator of the circuit [pairs]. Currents are in memory only until
+    their weights are known. Raises InputError, EngineError.
+    """
+    device, frequencies = device or SpinDiode(), np.asarray(frequencies, float)
+    line_at, resonator_at = at or (np.empty(0, np.int64),) * 2
+    if engine != "linear":
+        passes = strip_pass(placement, frequencies, causes, window, neighbours, device, part, engine, f_res)
+        held = rectified(passes, f_res, device)
+        return np.asarray(passes.gains @ held.T), held[line_at, resonator_at]
+    circuit, chains = _window(placement, frequencies, causes, window, neighbours, part, engine)
+    lines, first = np.unique(circuit.line, return_index=True)
+    tones, gains = circuit.tone[first], readout_gains(circuit, chains, device.resistance)
+    share = tuned_share(placement, circuit.parasitics, circuit.resonators)
+    response = rectification(circuit, frequencies, share, f_res, device)
+    weights, volts_at = np.empty((len(chains), len(lines))), np.empty(len(line_at))
+
+    def take(batch: tuple[Ints, Callable[[], Complex]]) -> None:
+        which, currents = batch
+        volts = squared(currents()) * response[tones[which]]
+        weights[:, which] = gains @ volts.T
+        place = np.full(len(lines), -1)
+        place[which] = np.arange(len(which))
+        asked = np.flatnonzero(place[line_at] >= 0)
+        volts_at[asked] = volts[place[line_at[asked]], resonator_at[asked]]
+
+    batches = swept_batches(
+        circuit, lines, tones, frequencies, device, ends=ends_of(circuit, frequencies[np.unique(tones)])
+    )
+    # threads of the matrix products would only wait for each other
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(take, batches))
+    return weights, volts_at
+
+
+def squared(current: Complex) -> Array:
+    """|i|² of phasors."""
+    return np.asarray(current.real**2 + current.imag**2)
+
+
 def rectified(passes: StripPass, f_res: Array, device: SpinDiode) -> Array:
     """Rectified voltage of every resonator per watt of each line, V/W, p against n; [lines, resonators].
 
@@ -181,10 +253,10 @@ def rectified(passes: StripPass, f_res: Array, device: SpinDiode) -> Array:
     if passes.precession is not None:
         return np.asarray(0.5 * device.transduction * (passes.current * passes.precession.conj()).real)
     response = rectification(passes.circuit, passes.frequencies, passes.share, f_res, device)
-    volts = passes.current.real**2 + passes.current.imag**2
-    for line, tone in enumerate(passes.tones):
-        volts[line] *= response[tone]
-    return np.asarray(volts)
+    volts = np.empty(passes.current.shape)
+    for line, tone in enumerate(passes.tones):  # no array of all beside the one that is asked for
+        volts[line] = squared(passes.current[line]) * response[tone]
+    return volts
 
 
 def rectification(circuit: StripCircuit, frequencies: Array, share: Array, f_res: Array, device: SpinDiode) -> Array:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, Ints, nothing
@@ -74,19 +75,20 @@ def split_layer(laid: LaidOut, options: SplitOptions | None = None, done: Done =
         laid.placement, laid.layer, laid.frequencies, laid.device, laid.fill, options.program
     )
     chains = _window(laid, options.chains)
-    attribution = attribute(
-        laid.placement,
-        laid.frequencies,
-        f_res,
-        laid.layer.resonator_weights * scale,
-        chains,
-        options.neighbours,
-        options.parts,
-        laid.device,
-        options.engine,
-        options.pairs,
-        done,
-    )
+    with threadpool_limits(1, "blas"):  # many small products, whose threads would only wait for each other
+        attribution = attribute(
+            laid.placement,
+            laid.frequencies,
+            f_res,
+            laid.layer.resonator_weights * scale,
+            chains,
+            options.neighbours,
+            options.parts,
+            laid.device,
+            options.engine,
+            options.pairs,
+            done,
+        )
     return LayerSplit(laid, options, chains, f_res, attribution)
 
 

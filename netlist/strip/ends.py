@@ -3,6 +3,10 @@
 The line is the same chain of π sections as in the circuit, with neighbours and crossings at rest: half the shunt y, the
 series z, half the shunt. Past a shunt y a source (E, Z) is (E, Z)/(1 + yZ), past a series z it is (E, Z + z). A whole
 line without neighbours is then the same however it is cut.
+
+Every other block of chains is laid out alike, so that a line repeats itself every two columns of blocks. Where nobody
+asks, k repetitions are one two-port [A B; C D], that of two columns to the power of k by squaring: past it a source is
+(E, B + ZD)/(A + ZC), and an admittance Y before it (C + DY)/(A + BY).
 """
 
 from collections.abc import Callable
@@ -22,6 +26,9 @@ __all__ = ["Ends", "LineEnds", "cut_ends", "ends_at", "ends_of", "line_ends"]
 
 Ends = Callable[[StripCircuit, float], tuple[Complex, Complex, Complex]]  # as `cut_ends`
 
+ALIKE = 1e-12  # difference of two sections that are the same but for rounding, as part of either
+REPEATED = 4  # repetitions, from which on a power takes less time than following the line
+LARGEST = 1e100  # entry of a two-port that is squared
 LARGE = 200_000  # resonators, from which on few tones are kept: 48 byte each
 
 
@@ -90,15 +97,88 @@ def _before(section: Array, w: Array, y: Array) -> None:
         y[0, t], y[1, t] = (a * u + b * v) * size + g, (b * u - a * v) * size + w[t] * c
 
 
+def _repeats(placement: Placement, run: _Run) -> tuple[Ints, Ints]:
+    """Resonators of a line until it repeats itself [lines], and resonators from each on that do, [resonators] as runs.
+
+    The latter is to be counted from the end of the first period on, where it says how many are as a period before.
+    """
+    runs, block = placement.lines, placement.usage.block[placement.lines.order].astype(np.int64)
+    start, counts = runs.start[:-1], runs.counts
+    turn = 2 * placement.block_grid[0]  # blocks go up one column of blocks and down the next
+    period = np.add.reduceat(block - np.repeat(block[start], counts) < turn, start).astype(np.int64)
+    before = np.arange(len(block)) - np.repeat(period, counts)
+    alike = before >= np.repeat(start, counts)
+    for values in (*run.link, *run.stub):
+        alike &= np.abs(values - values[before]) <= ALIKE * np.abs(values)
+    place = np.arange(len(alike) + 1)
+    ends = np.where(np.append(alike, False), len(alike), place)  # the next that is not alike
+    return period, np.minimum.accumulate(ends[::-1])[::-1][:-1] - place[:-1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _section_after(section: Array, w: Array, port: Complex) -> None:
+    """A two-port and a π section behind it, in place; port [A, B, C, D; tones]."""
+    for t in range(len(w)):
+        z, y = complex(section[0], w[t] * section[1]), complex(section[2], w[t] * section[3]) / 2
+        along, across = 1 + z * y, y * (2 + z * y)
+        for row in (0, 2):
+            a, b = port[row, t], port[row + 1, t]
+            port[row, t], port[row + 1, t] = a * along + b * across, a * z + b * along
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_port(link: Array, stub: Array, first: int, count: int, w: Array) -> Complex:
+    """Two-port of `count` connections and stubs from `first` on, [A, B, C, D; tones]."""
+    port = np.zeros((4, len(w)), np.complex128)
+    port[0], port[3] = 1, 1
+    for n in range(first, first + count):
+        _section_after(link[:, n], w, port)
+        _section_after(stub[:, n], w, port)
+    return port
+
+
+@numba.njit(cache=True, nogil=True)
+def _past_ports(port: Complex, times: int, emf: Array, inner: Array) -> None:
+    """Thevenin source past a two-port, `times` times over; emf and inner as in `_past`. Squares the two-port."""
+    for t in range(port.shape[1]):
+        a, b, c, d = port[:, t]
+        e, z, left = complex(emf[0, t], emf[1, t]), complex(inner[0, t], inner[1, t]), times
+        while left:
+            large = abs(a) + abs(b) + abs(c) + abs(d) > LARGEST
+            for _ in range(left if large else left % 2):
+                e, z = e / (a + z * c), (b + z * d) / (a + z * c)
+            a, b, c, d = a * a + b * c, b * (a + d), c * (a + d), d * d + b * c
+            left = 0 if large else left // 2
+        emf[0, t], emf[1, t], inner[0, t], inner[1, t] = e.real, e.imag, z.real, z.imag
+
+
+@numba.njit(cache=True, nogil=True)
+def _before_ports(port: Complex, times: int, y: Array) -> None:
+    """Admittance of a two-port, `times` times over, and what is behind; y [2, tones], in place."""
+    for t in range(port.shape[1]):
+        a, b, c, d = port[:, t]
+        v, left = complex(y[0, t], y[1, t]), times
+        while left:
+            large = abs(a) + abs(b) + abs(c) + abs(d) > LARGEST
+            for _ in range(left if large else left % 2):
+                v = (c + d * v) / (a + b * v)
+            a, b, c, d = a * a + b * c, b * (a + d), c * (a + d), d * d + b * c
+            left = 0 if large else left // 2
+        y[0, t], y[1, t] = v.real, v.imag
+
+
 @numba.njit(cache=True, nogil=True)
 def _walk(
     start: Ints, link: Array, stub: Array, tail: Array, w: Array, source: float, termination: float, slot: Ints,
-    out: Array,
+    period: Ints, alike: Ints, out: Array,
 ) -> None:  # fmt: skip
-    """EMF, impedance before, admittance behind: out [3, slots, 2, tones] at the places of the runs that have a slot."""
+    """EMF, impedance before, admittance behind: out [3, slots, 2, tones] at the places of the runs that have a slot.
+
+    `period` and `alike` as from `_repeats`.
+    """
     emf, inner, y = np.empty((2, len(w))), np.empty((2, len(w))), np.empty((2, len(w)))
     for line in range(len(start) - 1):
-        first, last = start[line], start[line + 1] - 1
+        first, last, p = start[line], start[line + 1] - 1, period[line]
         while first <= last and slot[first] < 0:
             first += 1
         while last > first and slot[last] < 0:
@@ -106,17 +186,32 @@ def _walk(
         if first > last:
             continue  # nobody asks for this line
         emf[0], emf[1], inner[0], inner[1], y[0], y[1] = 1.0, 0.0, source, 0.0, 1 / termination, 0.0
-        for n in range(start[line], last + 1):
+        n = start[line]
+        while n <= last:
+            times = min(alike[n + p] // p + 1, (first - n) // p) if n + p < first else 0
+            if times >= REPEATED:
+                _past_ports(_two_port(link, stub, n, p, w), times, emf, inner)
+                n += times * p
+                continue
             _past(link[:, n], w, emf, inner)
             if slot[n] >= 0:
                 out[0, slot[n]], out[1, slot[n]] = emf, inner
             _past(stub[:, n], w, emf, inner)
+            n += 1
         _before(tail, w, y)
-        for n in range(start[line + 1] - 1, first - 1, -1):
+        n = start[line + 1] - 1
+        while n >= first:
+            low = n + 1 - (n - last) // p * p  # whole periods that nobody asks for, counted from the end
+            times = (n + 1 - low) // p
+            if times >= REPEATED and alike[low + p] >= n + 1 - low - p:
+                _before_ports(_two_port(link, stub, low, p, w), times, y)
+                n = low - 1
+                continue
             if slot[n] >= 0:
                 out[2, slot[n]] = y
             _before(stub[:, n], w, y)
             _before(link[:, n], w, y)
+            n -= 1
 
 
 def ends_at(
@@ -130,8 +225,8 @@ def ends_at(
     )
     w = 2 * np.pi * np.asarray(frequencies, float)
     out = np.empty((3, int(of.max()) + 1, 2, len(w)))
-    start = runs.start.astype(np.int64)
-    _walk(start, run.link, run.stub, run.tail, w, par.source, par.termination, of[runs.order], out)
+    start, ends = runs.start.astype(np.int64), (par.source, par.termination)
+    _walk(start, run.link, run.stub, run.tail, w, *ends, of[runs.order], *_repeats(placement, run), out)
     return LineEnds(*(part[:, 0].T + 1j * part[:, 1].T for part in out))
 
 

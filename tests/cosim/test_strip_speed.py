@@ -8,7 +8,7 @@ import pytest
 from resonet.cosim.strip import tree_solver as strip_sweep
 from resonet.cosim.strip.direct import linear_phasors
 from resonet.cosim.strip.forest import COLUMNS, driven_trees, factor_forest, grow_forest, spread, sweep_forest
-from resonet.cosim.strip.passes import layer_resonances, rectified, strip_pass
+from resonet.cosim.strip.passes import layer_resonances, rectified, strip_answers, strip_pass
 from resonet.cosim.strip.stream import stream_windows, streamed_weights
 from resonet.cosim.strip.tree_solver import EXACT, STREAMED
 from resonet.cosim.weights.effective import effective_weights
@@ -171,6 +171,37 @@ def test_ends_of_a_window_at_all_tones_at_once():
     for tone in f:
         for one, other in zip(ends(window, float(tone)), strip_ends.cut_ends(window, float(tone)), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_what_repeats_of_a_line_is_one_two_port():
+    """Blocks at the ends and in the middle of a layer, against its lines followed from resonator to resonator."""
+    _, placement, f = laid_out("planar", 52, 2)
+    par, usage = extract_parasitics(placement, 4.5e9), placement.usage
+    run, counts = strip_ends._sections(placement, par, True), placement.lines.counts
+    period, alike = strip_ends._repeats(placement, run)
+    turn = 2 * placement.block_grid[0]
+    assert 52 // turn > strip_ends.REPEATED
+    assert np.array_equal(period, counts * turn // 52)
+    second = placement.lines.start[:-1] + 1 + period  # the lead to the first resonator is unlike any connection
+    assert np.array_equal(alike[second], counts - 1 - period)
+    for block in (0, 25, 26, 51):
+        at = np.flatnonzero(usage.block == block)
+        every, some = (strip_ends.ends_at(placement, par, f, True, which) for which in (None, at))
+        for one, other in ((every.emf, some.emf), (every.before, some.before), (every.after, some.after)):
+            np.testing.assert_allclose(other, one[:, at], rtol=1e-11)
+    uneven = replace(run, stub=run.stub * np.where(np.arange(len(alike)) == placement.lines.start[0] + 9, 1.001, 1))
+    assert strip_ends._repeats(placement, uneven)[1].sum() < alike.sum()
+
+
+@pytest.mark.parametrize("engine", ["linear", "ngspice"])
+def test_answers_of_a_window_are_those_of_its_pass(engine):
+    layer, placement, f = laid_out("planar", 2, 1)
+    f_res, _ = layer_resonances(placement, layer, f, DEVICE, 0.9, "coupled")
+    one = strip_pass(placement, f, window=[0], neighbours=1, engine=engine, f_res=f_res)
+    volts, at = rectified(one, f_res, DEVICE), (np.array([7, 0, 7, 11]), np.array([3, 17, 0, 5]))
+    weights, found = strip_answers(placement, f, f_res, window=[0], neighbours=1, engine=engine, at=at)
+    np.testing.assert_allclose(weights, one.gains @ volts.T, rtol=1e-12, atol=1e-15 * np.abs(volts).max())
+    np.testing.assert_allclose(found, volts[at], rtol=1e-12)
 
 
 def test_ends_of_cut_lines_are_those_of_the_whole_line():
