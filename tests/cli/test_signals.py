@@ -53,7 +53,7 @@ def hanging(tmp_path) -> dict[str, str]:
     return dict(os.environ, RESONET_NGSPICE=str(program), TMPDIR=str(scratch), OPENBLAS_NUM_THREADS="1")
 
 
-def wait_for(condition, seconds: float = 60) -> None:
+def wait_for(condition, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"
