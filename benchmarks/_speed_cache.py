@@ -140,7 +140,7 @@ def _verdict(what: str, folder: Path, results: dict[int, object], wanted: dict[i
 def killed(quick: bool) -> None:
     """`kill -9` of the command, of a process of its pool, of a dask worker; then the numbers of a run left alone."""
     sweep = _sweep(quick)
-    count = len(sweep.points)
+    count = sweep.count
     words = [f"--over={a.name}=" + ",".join(map(repr, a.values)) for a in sweep.axes]
     command = [sys.executable, "-m", "resonet.cli.start", "sweep", sweep.source, *words, "--program=coupled"]
     with tempfile.TemporaryDirectory() as scratch:
