@@ -1,6 +1,7 @@
 """What `resonet sparams` computes and writes: blocks, plots, sweeps, comparison, data sheet."""
 
 import hashlib
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,7 +209,7 @@ def _extracted(
     block: Block, f: Array, engine: Engine, options: Options, folder: Path, notes: list[str]
 ) -> tuple["Network", Path]:
     """The network, named after block, bias, engine and program; its Touchstone file, and ngspice's deck, written."""
-    from resonet.sparams.touchstone import fit_for_file, provenance, write_touchstone
+    from resonet.sparams.touchstone import MOST_FILE, fit_for_file, provenance, write_touchstone
 
     network = extract(block, f, engine)
     network.name = f"{block.name}_{engine.replace('-', '_')}_{options.method}"
@@ -219,7 +220,8 @@ def _extracted(
     path = folder / "results" / f"{network.name}.{ending}"
     header = provenance(network, engine, deck.text)
     header += [f"measured {kind}: {file.name[:60]}, sha256 {_digest(file)}" for kind, file in options.parts]
-    held, digits, told = (network, 17, "") if options.all_points else fit_for_file(network, version)  # type: ignore[arg-type]
+    most = sys.maxsize if options.all_points else MOST_FILE
+    held, digits, told = fit_for_file(network, version, most)  # type: ignore[arg-type]
     if told:
         header.append(told)
         notes.append(f"{path.name}: {told} (--all-points: all, {network.s.size * 46 / 1e6:.0f} MB)")

@@ -22,7 +22,7 @@ from resonet.sparams.thinning import thinned
 if TYPE_CHECKING:
     from skrf import Network
 
-__all__ = ["fit_for_file", "network_of", "provenance", "read_touchstone", "write_touchstone"]
+__all__ = ["MOST_FILE", "fit_for_file", "network_of", "provenance", "read_touchstone", "write_touchstone"]
 
 Version = Literal["1.0", "2.0"]
 FULL = 17  # digits

@@ -160,6 +160,15 @@ def _window(
     return window_circuit(placement, frequencies, with_neighbours, causes, part), chains
 
 
+def _played(
+    placement: Placement, circuit: StripCircuit, chains: Ints, device: SpinDiode
+) -> tuple[Ints, Ints, Array, Array]:
+    """Lines of a window and their tones, DC gains to the readouts of its chains, share of tuning by resonator."""
+    lines, first = np.unique(circuit.line, return_index=True)
+    gains = readout_gains(circuit, chains, device.resistance)
+    return lines, circuit.tone[first], gains, tuned_share(placement, circuit.parasitics, circuit.resonators)
+
+
 def strip_pass(
     placement: Placement,
     frequencies: Array,
@@ -178,8 +187,8 @@ def strip_pass(
     """
     device, frequencies = device or SpinDiode(), np.asarray(frequencies, float)
     circuit, chains = _window(placement, frequencies, causes, window, neighbours, part, engine)
-    lines, first = np.unique(circuit.line, return_index=True)
-    tones, precession = circuit.tone[first], None
+    lines, tones, gains, share = _played(placement, circuit, chains, device)
+    precession = None
     if engine == "linear":
         current = swept_currents(circuit, lines, tones, frequencies, device)
     elif f_res is None:
@@ -187,8 +196,6 @@ def strip_pass(
     else:
         resonances = f_res[circuit.resonators]
         current, precession = ngspice_phasors(circuit, lines, tones, frequencies, resonances, device)
-    gains = readout_gains(circuit, chains, device.resistance)
-    share = tuned_share(placement, circuit.parasitics, circuit.resonators)
     return StripPass(circuit, chains, lines, tones, frequencies, current, gains, share, precession)
 
 
@@ -216,9 +223,7 @@ def strip_answers(
         held = rectified(passes, f_res, device)
         return np.asarray(passes.gains @ held.T), held[line_at, resonator_at]
     circuit, chains = _window(placement, frequencies, causes, window, neighbours, part, engine)
-    lines, first = np.unique(circuit.line, return_index=True)
-    tones, gains = circuit.tone[first], readout_gains(circuit, chains, device.resistance)
-    share = tuned_share(placement, circuit.parasitics, circuit.resonators)
+    lines, tones, gains, share = _played(placement, circuit, chains, device)
     response = rectification(circuit, frequencies, share, f_res, device)
     weights, volts_at = np.empty((len(chains), len(lines))), np.empty(len(line_at))
 

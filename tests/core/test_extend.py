@@ -380,4 +380,8 @@ def test_a_design_whose_plugin_is_gone_names_it(example, monkeypatch, resonet, t
     name = re.escape(
         "plug-in arctangent = resonet_example.arctangent:Arctangent (resonet.activations, package resonet-example)"
     )
-    assert re.search(rf"Atan.* is not supp.*; it was compiled with {name}, not installed here; possible: install", told)
+    assert re.search(
+        rf"Atan.* is not supported: alone it is the function of no neuron.*; it was compiled with {name}, "
+        "not installed here; possible: install",
+        told,
+    )

@@ -32,7 +32,9 @@ def test_weights_by_an_engine_of_somebody_else(small_design, registered):
     for layer in ("conv1", "dense1"):
         ours = effective_weights(small_design, layer, "coupled", engine=formula)
         theirs = effective_weights(small_design, layer, "coupled", engine=ENGINES.find("half"))
-        assert theirs.values == pytest.approx(0.5 * ours.values, rel=1e-12, abs=1e-13)
+        # Phasors at resonance lose 1 / damping of their digits: 1 - (f / f_res)^2 is next to nothing there.
+        rounding = np.finfo(float).eps / small_design.plan.device.damping * np.abs(ours.values).max()
+        assert theirs.values == pytest.approx(0.5 * ours.values, rel=1e-12, abs=rounding)
 
 
 def test_calibration_for_an_engine_of_somebody_else(small_design, registered):

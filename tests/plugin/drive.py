@@ -140,7 +140,9 @@ def engine(folder, *_):
         )
         part = readout_divider(plan, plan.layer(layer))
         assert 0.5 < part < 1
-        assert np.allclose(found.values, part * ideal.values, rtol=1e-12, atol=1e-13)
+        # Phasors at resonance lose 1 / damping of their digits: 1 - (f / f_res)^2 is next to nothing there.
+        rounding = np.finfo(float).eps / plan.device.damping * np.abs(ideal.values).max()
+        assert np.allclose(found.values, part * ideal.values, rtol=1e-12, atol=rounding)
     rows = command("crosstalk", folder / "build", "--engine", "divided", "--program", "coupled")["layers"]
     assert [row["name"] for row in rows] == ["conv1", "dense1", "dense2"]
     layers = command("calibrate", folder / "build", "--engine", "divided", "--layer", "conv1")["layers"]
