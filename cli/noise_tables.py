@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from resonet.cosim.noise.budget import LayerBudget
     from resonet.cosim.noise.repeats import NoisyAccuracy
     from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
 
 __all__ = ["noise_json", "operating_point", "show_budget", "tell_noise", "warn_of_noise", "with_spread"]
 
@@ -57,7 +58,7 @@ def with_spread(found: "NoisyAccuracy") -> str:
     return percent(found.mean) + (f" ± {100 * found.spread:.2f}" if len(found.shares) > 1 else "")
 
 
-def tell_noise(design: "Design", noisy: "Mapping[str, NoisyAccuracy]", images: int) -> None:
+def tell_noise(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]", images: int) -> None:
     """At which operating point, and on how many images."""
     if not noisy:
         say("noise was not drawn (a large network, or strip lines); possible for buses: --noise", "dim")
@@ -68,7 +69,7 @@ def tell_noise(design: "Design", noisy: "Mapping[str, NoisyAccuracy]", images: i
     say(f"with noise: {operating_point(design)}{few}{repeats}; seed {first.seed}", "dim")
 
 
-def noise_json(design: "Design", noisy: "Mapping[str, NoisyAccuracy]") -> dict[str, Any]:
+def noise_json(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]") -> dict[str, Any]:
     """The same for scripts, by program."""
     point = {
         "p_max": design.plan.options.p_max,
@@ -82,7 +83,7 @@ def noise_json(design: "Design", noisy: "Mapping[str, NoisyAccuracy]") -> dict[s
 
 
 def warn_of_noise(
-    design: "Design", software: float, quiet: Mapping[str, float], noisy: "Mapping[str, NoisyAccuracy]"
+    design: "Design", software: float, quiet: "Mapping[Method, float]", noisy: "Mapping[Method, NoisyAccuracy]"
 ) -> None:
     """Warn of the best program where noise takes more than a hundredth of the images; shares are of all images."""
     if not noisy:
