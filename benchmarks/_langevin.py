@@ -1,4 +1,4 @@
-"""The auto-oscillator equation with thermal noise, many copies in time: what closed forms of noise are compared with."""
+"""The auto-oscillator equation with thermal noise, many copies in time: what noise in closed form is compared with."""
 
 import numpy as np
 
