@@ -1,9 +1,10 @@
-"""Noise of the precession: Langevin simulation of a resonator under a tone against the closed forms."""
+"""Noise of resonators and oscillators: Langevin simulations against what `models` compute."""
 
 import numpy as np
-from _langevin import langevin_density
+from _langevin import langevin_density, langevin_oscillator
 from _show import info, show
 
+from resonet.models.neuron.oscillator_noise import isochronous_width, power_noise
 from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.forced_oscillation import forced_power
 from resonet.models.resonator.linear import SpinDiode
@@ -33,3 +34,10 @@ def claims(quick: bool) -> None:
         off = max(abs(np.array(saturated) - 1))
         show(what, f"{min(saturated):.3f}-{max(saturated):.3f}", "within 10 %", off <= 0.1)
         info("    over the linear closed form", f"{min(linear):.3f}-{max(linear):.3f}")
+    for xi in (0.5, 1.0, 1.2, 2.0, 4.0):
+        mean, density, width = langevin_oscillator(xi, device.qnl, noise, 600 if quick else 4000)
+        ours, _, ours_density = power_noise(xi, device.qnl, noise)
+        ratios = np.array([mean / ours, density / ours_density, width / isochronous_width(xi, device.qnl, noise)])
+        figure, off = " ".join(f"{ratio:.3f}" for ratio in ratios), float(abs(ratios - 1).max())
+        what = f"oscillator at {xi:g} I_th: power, its density, line width, simulated over ours"
+        show(what, figure, "within 15 %", off <= 0.15)
