@@ -44,7 +44,7 @@ DOMAIN = "resonet"
 OPERATORS: dict[str, Kind] = {"ThreeTerminal": "three_terminal", "TwoTerminal": "two_terminal"}
 ATTRIBUTES = ("drive", "scale", "qnl", "clamp", "seed")
 THEORY = "Slavin and Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009)"
-THERMAL = "models.resonator.thermal: alpha 0.01, 10 uA, 300 K, polarisation 0.6; " + THEORY
+THERMAL = "models/resonator/thermal.py: alpha 0.01, 10 uA, 300 K, polarisation 0.6"
 
 
 @dataclass(frozen=True, slots=True)
