@@ -130,12 +130,8 @@ def sweep_command(
         source = source.parent
     find_engine(engine)
     axes = tuple(parse_axis(text, measure == "noise") for text in over)
-    if (
-        not spread
-        and measure != "noise"
-        and "seed" in [a.name for a in axes]
-        and "spread" not in [a.name for a in axes]
-    ):
+    names = [axis.name for axis in axes]
+    if not spread and measure != "noise" and "seed" in names and "spread" not in names:
         raise InputError("--over seed: changes nothing without a spread; possible: --spread 0.1, or --over spread=...")
     files = (None if path is None else str(path.absolute()) for path in (data, model, calibration))
     images, network, scales = files
@@ -149,7 +145,6 @@ def sweep_command(
     dataset = sweep_dataset(sweep, outcomes)
     path, checked = write_sweep(dataset, journal), sweep_witness(outcomes)
     failed = outcomes.failed()
-    names = [axis.name for axis in axes]
     figures = (
         save(sweep_figure(dataset, names, together), place / "report", path.stem) if len(failed) < len(outcomes) else []
     )

@@ -38,7 +38,6 @@ NOT_IN_ACCURACY = {
     "neuron.amplifier_bandwidth": CASCADE,
     "neuron.pool_gain": CASCADE,
     "neuron.pool_current": CASCADE,
-    "neuron.seed": CASCADE,
 }
 
 
