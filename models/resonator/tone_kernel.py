@@ -142,7 +142,7 @@ def _relax(d: Array, s: Array, qnl: float, shift: float, p: Array) -> None:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _raised(d: Array, s: Array, qnl: float, shift: float, p: Array, work: Array) -> tuple[bool, bool]:
-    """p where it goes when all powers are raised together from zero; whether it arrived, and whether it jumped."""
+    """Put p where it goes when all powers are raised together from zero; whether it arrived, and whether it jumped."""
     step, trial, last, drive = work[0], work[1], work[2], work[3]
     done, part, jumped = 0.0, 1.0, False
     last[:] = 0.0
