@@ -16,3 +16,6 @@ from .linear import (
     susceptibility as susceptibility,
 )
 from .macrospin import Macrospin as Macrospin
+from .tone_balance import Saturation as Saturation
+from .tone_balance import ToneBalance as ToneBalance
+from .tone_bank import ToneBank as ToneBank
