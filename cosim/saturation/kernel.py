@@ -11,8 +11,7 @@ n x_t). Newton's step is therefore solved for p first, and costs one division a 
     Δp (1 + Σ 2 p_t D'_t / A_t) = Σ (p_t - F_t/A_t) - p,   Δp_t = -(F_t + 2 p_t D'_t Δp) / A_t,   F_t = p_t D_t - s_t
 
 It begins at the powers without saturation, which are above the solution. Where the shift could fold the resonance over,
-the powers are raised from zero in steps: the low branch, as in forced_oscillation.py. Tones that carry nothing are left
-out.
+the powers are raised from zero in steps, as `tone_balance` does it. Tones that carry nothing are left out.
 
 The rectified voltage is that of the linear law with g and x in the place of 1 and d, e_t = (f_t + f_d) / half-width:
 
@@ -23,18 +22,18 @@ import numba
 import numpy as np
 
 from resonet.core.types import Array
+from resonet.models.resonator.tone_kernel import _raised
 
 __all__ = ["answers_of_bus"]
 
 FAST = {"contract", "nsz", "reassoc", "arcp"}
 MOST = 60  # steps of Newton's method
-RAMP = 24  # steps in which powers are raised where the shift may fold the resonance over
-FOLD = 0.2  # half-widths of shift from which on they are
+FOLD = 0.2  # half-widths of shift, without saturation, from which on the powers are raised from zero
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _newton(count: int, d: Array, s: Array, p: Array, work: Array, law: Array, total: float) -> tuple[float, bool]:
-    """Solve (1) from p, whose sum is `total`, on; its sum, and whether that converged. work [3, tones]; law Q, n, tol."""
+    """Solve (1) from p, whose sum is `total`, on; its sum, and whether that converged. work [5, tones]; law Q, n, tol."""
     q, shift, tolerance = law[0], law[1], law[2]
     own, common = work[0], work[1]
     for _ in range(MOST):
@@ -69,15 +68,10 @@ def _balance(count: int, d: Array, s: Array, p: Array, work: Array, law: Array) 
         return 0.0, True
     if 2 * abs(shift) * total <= FOLD:
         return _newton(count, d, s, p, work, law, total)
-    raised, good = work[2], True
+    good, _ = _raised(d[:count], s[:count], law[0], shift, p[:count], work[:, :count])
     total = 0.0
     for t in range(count):
-        p[t] = 0.0
-    for step in range(1, RAMP + 1):
-        part = (step / RAMP) ** 2
-        for t in range(count):
-            raised[t] = part * s[t]
-        total, good = _newton(count, d, raised, p, work, law, total)
+        total += p[t]
     return total, good
 
 
@@ -146,7 +140,7 @@ def answers_of_bus(
     chains, count = f_res.shape
     size = len(tones)
     f, amount, d, e, s = np.empty(size), np.empty(size), np.empty(size), np.empty(size), np.empty(size)
-    v, p, rise, work = np.empty(size), np.empty(size), np.empty(size), np.empty((3, size))
+    v, p, rise, work = np.empty(size), np.empty(size), np.empty(size), np.empty((5, size))
     which = np.empty(size, np.int64)
     lost, root, wanted = 0, np.sqrt(1 - damping * damping), slopes.size > 0
     for row in range(rows[0], rows[1]):

@@ -1,20 +1,25 @@
 """What the compiled balance asks of a layer: tones, resonances, drives and voltages, bus by bus."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 
-from resonet.core.errors import EngineError
+from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Ints
+from resonet.cosim.saturation.expansion import Expansion
+from resonet.cosim.weights.bus_answers import core_threads
 from resonet.cosim.weights.engines import Engine, linear
-from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.tone_balance import Saturation, Tones
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
-__all__ = ["BusTable", "LayerTable", "layer_table"]
+__all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "layer_table"]
 
+Balance = Literal["fast", "full"]
+BALANCES: tuple[Balance, ...] = get_args(Balance)
 TOLERANCE = 1e-7  # of the last step of Newton's method, as part of p: the next would be of its square
 EACH = 64  # rows that a thread takes at a time
 
@@ -31,6 +36,7 @@ class BusTable:
     f_res: Array  # [chains, resonators] Hz
     drives: Array  # [resonators, tones] s_t of cosim/saturation/kernel.py
     volts: Array  # [resonators, tones] v_t there, V at the readout, with the sign of the resonator
+    expansion: Expansion | None = None  # for the fast balance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,72 +46,116 @@ class LayerTable:
     layer: str
     buses: tuple[BusTable, ...]
     damping: float
-    nonlinear_damping: float
-    shift: float  # n: half-widths of the resonance per unit of p
+    law: Saturation
     unit: Array  # [groups, outputs] V of a unit of the trained sum, for inputs in parts of p_max
     p_max: float  # W
+    balance: Balance = "full"
 
-    def tuned(self, f_res: Sequence[Array]) -> "LayerTable":
-        """The same with other resonance frequencies."""
-        buses = tuple(replace(bus, f_res=np.ascontiguousarray(f)) for bus, f in zip(self.buses, f_res, strict=True))
-        return replace(self, buses=buses)
+    def tuned(self, f_res: Sequence[Array], unit: Array | None = None) -> "LayerTable":
+        """The same with other resonance frequencies, and perhaps another unit."""
+        buses = [
+            replace(bus, f_res=np.ascontiguousarray(f), expansion=None)
+            for bus, f in zip(self.buses, f_res, strict=True)
+        ]
+        return replace(self, buses=tuple(buses), unit=self.unit if unit is None else unit).by(self.balance)
 
-    def bus_volts(self, bus: BusTable, carried: Array, slopes: bool = False) -> tuple[Array, Array]:
-        """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V.
+    def by(self, balance: Balance) -> "LayerTable":
+        """The same by the fast or the full balance. InputError where the resonances shift: there is no fast one."""
+        if balance not in BALANCES:
+            raise InputError(f"balance {balance!r:.40}: possible: {', '.join(BALANCES)}")
+        if balance == "full":
+            return replace(self, balance=balance)
+        if self.law.frequency_shift:
+            raise InputError(
+                f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; possible: "
+                "the full balance, or 0"
+            )
+        q = self.law.nonlinear_damping
+        buses = [
+            bus
+            if bus.expansion
+            else replace(bus, expansion=Expansion.of(bus.tones, bus.f_res, bus.drives, bus.volts, self.damping, q))
+            for bus in self.buses
+        ]
+        return replace(self, buses=tuple(buses), balance=balance)
 
-        With `slopes`, what each changes by per half-width that a resonator is tuned down, [rows, chains, resonators].
-        Raises EngineError where a balance does not converge.
+    def volts(self, bus: BusTable, carried: Array) -> Array:
+        """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V. Raises EngineError."""
+        answers = np.empty((len(carried), len(bus.f_res)))
+        if self.balance == "full":
+            return self._full(bus, carried, answers, np.empty((0, 0, 0)))
+        expansion = bus.expansion
+        assert expansion is not None
+
+        def part(start: int) -> int:
+            return expansion.volts(carried[start : start + EACH], answers[start : start + EACH], TOLERANCE)
+
+        return self._checked(bus, answers, _on_all_cores(part, len(carried)))
+
+    def slopes(self, bus: BusTable, carried: Array) -> tuple[Array, Array]:
+        """Those by the full balance, and what each changes by per half-width that a resonator is tuned down.
+
+        [rows, chains] and [rows, chains, resonators].
         """
+        slopes = np.empty((len(carried), *bus.f_res.shape))
+        return self._full(bus, carried, np.empty(slopes.shape[:2]), slopes), slopes
+
+    def _full(self, bus: BusTable, carried: Array, answers: Array, slopes: Array) -> Array:
         from resonet.cosim.saturation.kernel import answers_of_bus
 
-        rows, (chains, count) = len(carried), bus.f_res.shape
-        answers, changes = np.empty((rows, chains)), np.empty((rows, chains, count) if slopes else (0, 0, 0))
-        law = np.array([self.nonlinear_damping, self.shift, TOLERANCE])
-        carried = np.ascontiguousarray(carried, float)
+        shift = self.law.frequency_shift / self.damping
+        law = np.array([self.law.nonlinear_damping, shift, TOLERANCE])
+        carried, rows = np.ascontiguousarray(carried, float), len(carried)
 
         def part(start: int) -> int:
             of = (start, min(start + EACH, rows))
-            return int(
-                answers_of_bus(
-                    of, carried, bus.tones, bus.f_res, bus.drives, bus.volts, self.damping, law, answers, changes
-                )
-            )
+            made = (bus.tones, bus.f_res, bus.drives, bus.volts, self.damping, law)
+            return int(answers_of_bus(of, carried, *made, answers, slopes))
 
-        lost = sum(_on_all_cores(part, range(0, rows, EACH)))
+        return self._checked(bus, answers, _on_all_cores(part, rows))
+
+    def _checked(self, bus: BusTable, answers: Array, lost: int) -> Array:
         if lost or not np.isfinite(answers).all():
             raise EngineError(
                 f"layer {self.layer}, bus {bus.name}: {lost:,} balances of saturating resonators did not converge at "
-                f"{self.p_max:g} W; possible: less plan.p_max, device.nshift nearer to 0"
+                f"{self.p_max:g} W; possible: less plan.p_max, saturation.frequency_shift nearer to 0"
             )
-        return answers, changes
+        return answers
 
 
-def _on_all_cores(call, starts: range) -> list[int]:  # type: ignore[no-untyped-def]
-    from resonet.cosim.weights.bus_answers import _threads
+def _on_all_cores(call: Callable[[int], int], rows: int) -> int:
+    """Sum of calls with the first of so many rows each, on all cores."""
+    from threadpoolctl import threadpool_limits
 
-    threads = min(_threads(), len(starts))
-    if threads <= 1:
-        return [call(start) for start in starts]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(call, starts))
+    starts = range(0, rows, EACH)
+    threads = min(core_threads(), len(starts))
+    with threadpool_limits(1, "blas"):  # small products, whose threads would only wait for each other
+        if threads <= 1:
+            return sum(call(start) for start in starts)
+        with ThreadPoolExecutor(threads) as pool:
+            return sum(pool.map(call, starts))
 
 
 def layer_table(
     plan: FrequencyPlan,
     entry: LayerPlan,
+    law: Saturation,
     f_res: Sequence[Array],
     unit: Array,
     engine: Engine = linear,
 ) -> LayerTable:
     """Table of a layer, of the currents that an engine says; `unit` V/W of a unit of a trained weight [groups, outputs].
 
-    The engine must know its currents without decks (`Engine.powers`).
+    Raises InputError for an engine that has them only of decks.
     """
     if engine.powers is None:
-        raise EngineError(f"layer {entry.layer.name}: engine {engine.name} has no currents without decks")
-    device, p_max = plan.device, plan.options.p_max
+        raise InputError(
+            f"layer {entry.layer.name}: engine {engine.name} with saturating resonators; possible: linear, formula, or "
+            "auto"
+        )
+    p_max = plan.options.p_max
     powers, divider = engine.powers(plan, entry)
-    drive, gain = _per_square_ampere(device)
+    drive, gain = _per_square_ampere(plan.device, law)
     buses = [
         BusTable(
             bus.name,
@@ -113,23 +163,16 @@ def layer_table(
             bus.outputs,
             bus.taps,
             np.ascontiguousarray(bus.frequencies),
-            np.ascontiguousarray(f),
-            np.ascontiguousarray(power.T) * (drive * p_max),
-            np.ascontiguousarray(power.T) * (gain * divider * p_max) * bus.signs[:, None],
+            np.ascontiguousarray(f, float),
+            np.ascontiguousarray(power.T * (drive * p_max)),
+            np.ascontiguousarray(power.T * (gain * divider * p_max) * bus.signs[:, None]),
         )
         for bus, power, f in zip(entry.buses, powers, f_res, strict=True)
     ]
-    shift = device.nshift / device.damping
-    return LayerTable(
-        entry.layer.name, tuple(buses), device.damping, device.nonlinear_damping, shift, unit * p_max, p_max
-    )
+    return LayerTable(entry.layer.name, tuple(buses), plan.device.damping, law, unit * p_max, p_max)
 
 
-def _per_square_ampere(device: SpinDiode) -> tuple[float, float]:
-    """s_t and v_t of a tone of 1 A peak: of the auto-oscillator (fidelity 2) whose linear limit the device is.
-
-    Neither depends on its frequency: (A / Γ0)² of eq. 2 of forced_oscillation.py, and ½ k f0 / (2 α f_d).
-    """
-    oscillator = AutoOscillator.from_spin_diode(device, 1e9)
-    scale = oscillator.f0 / (2 * oscillator.free * device.damping)
-    return oscillator.drive**2, 0.5 * device.transduction * scale
+def _per_square_ampere(device: SpinDiode, law: Saturation) -> tuple[float, float]:
+    """s_t and v_t of a tone of 1 A peak (`Tones`): they depend neither on the tone nor on the resonance."""
+    tones = Tones.at(device, law, 1e9, 1e9, 1.0)
+    return float(tones.drive[0, 0]), float(tones.volts[0, 0])
