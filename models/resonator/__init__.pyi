@@ -18,4 +18,5 @@ from .linear import (
 from .macrospin import Macrospin as Macrospin
 from .tone_balance import Saturation as Saturation
 from .tone_balance import ToneBalance as ToneBalance
+from .tone_balance import balance_tones as balance_tones
 from .tone_bank import ToneBank as ToneBank

@@ -36,7 +36,7 @@ from resonet.core.types import Array, Bools
 from resonet.models.resonator.auto_oscillator import THEORY, oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 
-__all__ = ["Saturation", "ToneBalance", "Tones", "tone_balance"]
+__all__ = ["Saturation", "ToneBalance", "Tones", "balance_tones"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class ToneBalance:
         return not self.failed.any()
 
 
-def tone_balance(
+def balance_tones(
     device: SpinDiode, law: Saturation, f_res: ArrayLike, tones: ArrayLike, currents: ArrayLike, powers: ArrayLike
 ) -> ToneBalance:
     """Balance of resonators f_res [resonators] under tones [tones], Hz, of powers [n, tones], W.

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Bools, Ints
 from resonet.models.resonator.linear import SpinDiode
-from resonet.models.resonator.tone_balance import Saturation, Tones, tone_balance
+from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones
 
 __all__ = ["ToneBank"]
 
@@ -63,10 +63,10 @@ class ToneBank:
         `currents`: |i|² per watt, A²/W (peak), [resonators, tones] or what broadcasts; `gains` [chains, resonators] what
         a resonator's voltage counts (signs of a chain, dividers); `most` W, the largest power that a tone will have;
         `tolerance` of a resonator's tails at that power in all tones, parts of K_SD times it.
-        InputError where the law has a frequency shift: `tone_balance` solves that.
+        InputError where the law has a frequency shift: `balance_tones` solves that.
         """
         if law.frequency_shift:
-            raise InputError("a frequency shift: possible: tone_balance, or a frequency_shift of 0")
+            raise InputError("a frequency shift: possible: balance_tones, or a frequency_shift of 0")
         if not 0 < most < np.inf:
             raise InputError(f"largest power {most:g} W: possible: finite, above 0")
         chains, count = f_res.shape
@@ -140,7 +140,7 @@ def _neighbours(tones: Array) -> Ints:
 
 def _largest_loss(device: SpinDiode, law: Saturation, f_res: Array, tones: Array, squares: Array, most: float) -> float:
     """g² of the resonator that is damped most, with room, at full powers. EngineError without a balance."""
-    balance = tone_balance(device, law, f_res, tones, squares, np.full(len(tones), most))
+    balance = balance_tones(device, law, f_res, tones, squares, np.full(len(tones), most))
     if not balance.solved:
         raise EngineError(f"{int(balance.failed.sum())} of {len(f_res)} resonators have no balance at {most:g} W")
     return float((1 + 2 * law.nonlinear_damping * ROOM * balance.p.sum(-1).max()) ** 2)
