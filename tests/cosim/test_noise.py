@@ -13,7 +13,7 @@ from resonet.cosim.ngspice.run import run_deck
 from resonet.cosim.noise.budget import effective_bits, noise_budget, signal_to_noise
 from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.noise.noisy import noisy_weights
-from resonet.cosim.noise.repeats import few_images, noisy_accuracy
+from resonet.cosim.noise.repeats import Reads, noisy_accuracy
 from resonet.cosim.noise.tones import Oscillators, ToneNoise
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import linear
@@ -252,15 +252,16 @@ def test_accuracy_with_noise_is_seeded_and_repeated(small):
     design, held = small
     logits = forward(design, held, IMAGES)
     data = ImageSet("images", IMAGES, logits.argmax(1))
-    found = noisy_accuracy(design, held, data, logits, 5, 4)
-    assert found.shares[:2] == noisy_accuracy(design, held, data, logits, 5, 2).shares
+    found = noisy_accuracy(design, held, data, data.labels, 5, 4)
+    assert found.shares[:2] == noisy_accuracy(design, held, data, data.labels, 5, 2).shares
     assert (found.software, len(found.shares)) == (1.0, 4)
     assert found.mean == pytest.approx(np.mean(found.shares))
     slow = replace(design, parameters=replace(design.parameters, neuron=replace(design.parameters.neuron, bandwidth=1)))
-    assert noisy_accuracy(slow, held, data, logits).mean == 1.0
-    assert few_images(design, data).images is not None
+    assert noisy_accuracy(slow, held, data, data.labels).mean == 1.0
+    assert len(Reads(few=5).of(design, data).images) == 5
+    assert Reads(few=None).of(design, data) is data
     with pytest.raises(InputError, match="0 repeats"):
-        noisy_accuracy(design, held, data, logits, repeats=0)
+        noisy_accuracy(design, held, data, data.labels, repeats=0)
 
 
 def test_a_run_reads_with_noise_and_engines_in_time_do_not_integrate(small):

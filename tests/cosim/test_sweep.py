@@ -192,7 +192,7 @@ def test_accuracy_with_noise_over_its_own_axes(built, small_images, tmp_path):
     sweep = Sweep(
         str(built), axes, measure="noise", data=str(tmp_path / "images.npz"), programs=("coupled",), repeats=3
     )
-    path, outcomes = run_sweep(sweep, built, jobs=1)
+    _, outcomes = run_sweep(sweep, built, jobs=1)
     found = [outcomes[n].values for n in range(4)]
     assert [one["noisy"]["coupled"] for one in found[:2]] == [one["accuracy"]["coupled"] for one in found[:2]]
     assert all(one["noisy"]["coupled"] < one["accuracy"]["coupled"] for one in found[2:])  # 2 nW and 20 MHz guess
