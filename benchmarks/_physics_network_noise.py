@@ -120,7 +120,7 @@ def _precession(power: str, images: int) -> None:
 
 
 def _both_ways(reads: int) -> None:
-    """What noise adds to the sums of one image, in parallel and in sequential hardware, with amplifiers that are linear."""
+    """What noise adds to the sums of an image, in parallel and in sequential hardware, whose amplifiers are linear."""
     design, held = _mnist("plan.p_max=50 nW", "neuron.bandwidth=10 kHz", "neuron.p1db=100 W")
     image = design.images(MNIST / "mnist_test.npz").images[:1]
     hardware = prepare(design, "coupled", engines=("two-pass",), images=image)
