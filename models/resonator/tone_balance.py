@@ -8,7 +8,7 @@ with γ = Γ0 Q_nl - j2πN. For currents Σ Re(i_k e^{jω_k t}) of distinct freq
 what falls on ω_i has c = b, a = i or c = a, b = i, and both are one where a = b = i: (Σ_k 2 |C_k|² - |C_i|²) C_i. So
 with p_k = |C_k|², p = Σ p_k, and detunings and rates in units of Γ0, d_i = (ω_i - ω_d) / Γ0 and n = 2πN / Γ0,
 
-    p_i (u_i² + g_i²) = a_i P_i = A² |i_i|² / Γ0²,   g_i + j u_i = 1 + Q_nl y_i + j (d_i - n y_i) + K_i,               (5)
+    p_i (u_i² + g_i²) = a_i P_i = A² |i_i|² / Γ0²,   g_i + j u_i = 1 + Q_nl y_i + j (d_i - n y_i) + K_i,             (5)
 
 with y_i = 2p - p_i and A of eq. 2: another tone saturates twice as much as the tone's own power (cross-saturation). The
 power acts at once, so that this does not depend on how fast the tones beat. With one tone (5) is the cubic (3) of
@@ -17,11 +17,11 @@ vanishing powers the exact Re chi of the linear law, not only its Lorentzian. y_
 tones C₋ of all other tones as well, 1/(f_k + f_d)² in the place of 1/(f_k - f_d)²: 0.2 % of y_i for 48 tones.
 
 **Mixing.** Products at ω_a + ω_b - ω_c carry no current and rectify nothing (for channels in equal ratios none of them
-is a tone), but act back. The product of a strong tone o (p_o, the largest) with a weak one c, at 2ω_o - ω_c, is M =
--γ' C_o² C_c* / D_c with D_c = 1 + 2γ' p + j (2d_o - d_c), γ' = γ / Γ0 = Q_nl - jn. In |c|² c it gives 2 C_o* C_c M at ω_o
-and C_o² M* at ω_c, hence
+is a tone), but act back. The product of a strong tone o (p_o, the largest) with a weak one c, at 2ω_o - ω_c, is
+M = -γ' C_o² C_c* / D_c with D_c = 1 + 2γ' p + j (2d_o - d_c), γ' = γ / Γ0 = Q_nl - jn. In |c|² c it gives
+2 C_o* C_c M at ω_o and C_o² M* at ω_c, hence
 
-    K_o = -2γ'² p_o Σ_c p_c / D_c,    K_c = -|γ'|² p_o² / D_c*,                                                      (6)
+    K_o = -2γ'² p_o Σ_c p_c / D_c,    K_c = -|γ'|² p_o² / D_c*,                                                    (6)
 
 here for the two tones beside the strongest: the other products are smaller. What (5) with (6), (5) alone and each kind
 of product are off against direct integration (tone_time.py): docs/theory/saturation.md.
