@@ -17,14 +17,15 @@ vanishing powers the exact Re chi of the linear law, not only its Lorentzian. y_
 tones C₋ of all other tones as well, 1/(f_k + f_d)² in the place of 1/(f_k - f_d)²: 0.2 % of y_i for 48 tones.
 
 **Mixing.** Products at ω_a + ω_b - ω_c carry no current and rectify nothing (for channels in equal ratios none of them
-is a tone), but act back. The product of a strong tone o (p_o, the largest) with a weak one c, at 2ω_o - ω_c, is
-M = -γ' C_o² C_c* / D_c with D_c = 1 + 2γ' p + j (2d_o - d_c), γ' = γ / Γ0 = Q_nl - jn. In |c|² c it gives
-2 C_o* C_c M at ω_o and C_o² M* at ω_c, hence
+is a tone), but act back. Of a, b, c they are M = -γ' s C_a C_b C_c* / D with D = 1 + 2γ' p + j (d_a + d_b - d_c),
+γ' = γ / Γ0 = Q_nl - jn and s = 1 for a = b, else 2; what M gives in |c|² c at a tone i, over C_i, is K_i. Counted are
+those of the strongest tone o (of the linear law) and the two beside it, l and h, that are largest: 2ω_o - ω_l,
+2ω_o - ω_h, and ω_l + ω_h - ω_o, which for channels in nearly equal steps is almost in resonance:
 
-    K_o = -2γ'² p_o Σ_c p_c / D_c,    K_c = -|γ'|² p_o² / D_c*,                                                    (6)
+    K_o = -2γ'² p_o (p_l / D_ool + p_h / D_ooh) - 4|γ'|² p_l p_h / D_lho*
+    K_l = -|γ'|² p_o² / D_ool* - 4γ'² p_h p_o / D_lho,    and K_h with l and h exchanged.                            (6)
 
-here for the two tones beside the strongest: the other products are smaller. What (5) with (6), (5) alone and each kind
-of product are off against direct integration (tone_time.py): docs/theory/saturation.md.
+What (5) with (6) and without are off against direct integration (tone_time.py): docs/theory/saturation.md.
 
 The slow motion of the amplitudes, on which stability rests, is in 1/Γ0
 

@@ -2,7 +2,7 @@
 
 Equation 1 of auto_oscillator.py without bias, driven by the full current i(t) = Σ |i_k| cos(2πf_k t + φ_k) and not by
 phasors: nothing is left out, neither mirror tones nor products of mixing. Linear decay and rotation are exact; the rest
-goes by a Runge-Kutta method of fourth order. The rectified voltage is the mean of k x1 Re(c) i(t) over a window of Hann:
+goes by a Runge-Kutta method of fourth order. The rectified voltage is the mean of k x1 Re(c) i(t) in a window of Hann:
 products that lie nearer to a tone than one over its length count as the tone.
 """
 
