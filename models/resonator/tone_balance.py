@@ -44,10 +44,13 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Bools, Ints
+from resonet.core.validity import warn
 from resonet.models.resonator.auto_oscillator import THEORY, oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 
-__all__ = ["Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
+__all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
+
+MIXING = 0.3  # of |γ'| p_o / |D|: up to there a resonator is within 1 % of K_SD P (theory/saturation.md), rms
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class ToneBalance:
     voltages: Array  # V, [n, resonators]: what the resonators rectify, tails included
     failed: Bools  # [n, resonators]: not solved; their numbers mean nothing
     jumped: Bools  # [n, resonators]: the branch from zero power had ended
+    mixing: Array  # [n, resonators]: |γ'| p_o / |D|, what eq. 6 is an expansion in; see MIXING
 
     @property
     def solved(self) -> bool:
@@ -136,7 +140,7 @@ def balance_tones(
 
     `currents` is |i|² per watt of each tone in each resonator, A²/W (peak): 2 / R0 where the power is that in R0;
     [resonators, tones] or what broadcasts against it. Newton's method, to 1e-10 of p: what does not get there is in
-    `failed`.
+    `failed`. Warns (tone-mixing) beyond the range of eq. 6.
     """
     from resonet.models.resonator.tone_kernel import balances
 
@@ -163,4 +167,23 @@ def balance_tones(
         failed,
         jumped,
     )
-    return ToneBalance(p, at.voltages(powers, loss, detuning).sum(-1), failed, jumped)
+    voltages = at.voltages(powers, loss, detuning).sum(-1)
+    mixing = _mixing(at, law, p, beside)
+    if (most := mixing.max(initial=0.0)) > MIXING:
+        share = float((mixing > MIXING).mean())
+        warn("tone-mixing", f"{share:.2g} of the resonators: products of their tones are not small", most, MIXING)
+    return ToneBalance(p, voltages, failed, jumped, mixing)
+
+
+def _mixing(at: Tones, law: Saturation, p: Array, beside: Ints) -> Array:
+    """|γ'| p_o / |D| of the strongest tone and the nearer of those beside it, [n, resonators]."""
+    gamma, total, o = complex(law.nonlinear_damping, -at.shift), p.sum(-1), p.argmax(-1)
+    d, strongest = np.broadcast_to(at.detuning, p.shape), p.max(-1)
+    own = np.take_along_axis(d, o[..., None], -1)[..., 0]
+    found = np.zeros_like(total)
+    for side in range(2):
+        other = beside[o, side]
+        apart = 2 * own - np.take_along_axis(d, np.maximum(other, 0)[..., None], -1)[..., 0]
+        share = abs(gamma) * strongest / np.abs(1 + 2 * gamma * total + 1j * apart)
+        found = np.where(other >= 0, np.maximum(found, share), found)
+    return np.asarray(found)

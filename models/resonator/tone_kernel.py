@@ -17,8 +17,10 @@ STEPS = 60
 HALVINGS = 8  # of a step that makes it worse
 SMALLEST = 2.0**-16  # step of the homotopy, part of the powers
 WIDE = 0.5  # half-widths, the most that a step of the homotopy moves a resonance
-RELAXED = 100.0  # for so many 1 / Γ0 an amplitude moves on after a jump
+BEYOND = 2.0**-7  # part of the powers by which a branch's end is passed: the nearer to it, the slower the motion
+RELAXED = 300.0  # for so many 1 / Γ0 an amplitude moves on after a jump, at most
 GENTLE = 0.05  # step of that motion, over the largest rate
+STILL = 1e-7  # part of √p that it moves in a step at its end
 P, LOSS, DETUNING, MIRROR, STEP, TRIAL, LAST, DRIVE = range(8)  # rows of the working array
 
 
@@ -149,9 +151,9 @@ def _relax(d: Array, s: Array, qnl: float, shift: float, p: Array, work: Array) 
     for i in range(len(p)):
         y = 2 * total - p[i] + work[MIRROR, i]
         c[i] = -1j * np.sqrt(s[i]) / (1 + qnl * y + 1j * (d[i] - shift * y))
-    time = 0.0
-    while time < RELAXED:
-        total = 0.0
+    time, moving = 0.0, True
+    while time < RELAXED and moving:
+        total, moving = 0.0, False
         for i in range(len(p)):
             p[i] = c[i].real ** 2 + c[i].imag ** 2
             total += p[i]
@@ -160,7 +162,9 @@ def _relax(d: Array, s: Array, qnl: float, shift: float, p: Array, work: Array) 
             y = 2 * total - p[i] + work[MIRROR, i]
             rate = 1 + qnl * y + 1j * (d[i] - shift * y)
             goal = -1j * np.sqrt(s[i]) / rate
-            c[i] = goal + (c[i] - goal) * np.exp(-rate * h)
+            change = (goal - c[i]) * (1 - np.exp(-rate * h))
+            c[i] += change
+            moving |= abs(change) > STILL * np.sqrt(total)
         time += h
 
 
@@ -187,7 +191,9 @@ def _raised(
                 part /= 4
                 continue
             jumped = True  # the branch ends here: the motion goes on to another one
-            p[:] = last
+            goal = min(1.0, done + BEYOND)
+            for i in range(len(p)):
+                drive[i], work[MIRROR, i], p[i] = goal * s[i], goal * mirror[i], last[i]
             _relax(d, drive, qnl, shift, p, work)
             if not _newton(d, drive, beside, o, qnl, shift, p, work):
                 return False, True

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array
+from resonet.core.types import Array, Complex
 from resonet.models.resonator.auto_oscillator import oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.tone_balance import Saturation
@@ -52,9 +52,11 @@ def integrate_tones(
         2 * np.pi * device.damping * f0,
         oscillation_scale(device),
     )
+    half: Complex = np.exp((2j * np.pi * free - gamma) * step / 2)
+    nonlinear: Complex = gamma * complex(law.nonlinear_damping, -law.frequency_shift / device.damping)
     mean = integrate(
-        np.exp((2j * np.pi * free - gamma) * step / 2),
-        gamma * (law.nonlinear_damping - 1j * law.frequency_shift / device.damping),
+        half,
+        nonlinear,
         -1j * (2 * np.pi * f0) ** 2 / (2 * np.pi * free) / scale,
         np.ascontiguousarray(np.sqrt(squares * np.asarray(powers, float)).T),
         np.asarray(phases, float),
