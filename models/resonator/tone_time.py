@@ -52,15 +52,18 @@ def integrate_tones(
         2 * np.pi * device.damping * f0,
         oscillation_scale(device),
     )
-    half: Complex = np.exp((2j * np.pi * free - gamma) * step / 2)
-    nonlinear: Complex = gamma * complex(law.nonlinear_damping, -law.frequency_shift / device.damping)
+    half: Complex = np.asarray(np.exp((2j * np.pi * free - gamma) * step / 2), complex)
+    nonlinear: Complex = np.asarray(
+        gamma * complex(law.nonlinear_damping, -law.frequency_shift / device.damping), complex
+    )
+    drive: Complex = np.asarray(-2j * np.pi * f0**2 / (free * scale), complex)
     mean = integrate(
         half,
         nonlinear,
-        -1j * (2 * np.pi * f0) ** 2 / (2 * np.pi * free) / scale,
+        drive,
         np.ascontiguousarray(np.sqrt(squares * np.asarray(powers, float)).T),
         np.asarray(phases, float),
-        np.exp(2j * np.pi * f * step / 2),
+        np.asarray(np.exp(1j * np.pi * f * step), complex),
         step,
         math.ceil(FORGOTTEN / (gamma.min() * step)),
         math.ceil(window / step),
