@@ -23,6 +23,7 @@ from resonet.netlist.network.forward import propagate
 
 __all__ = ["claims"]
 
+SHOWN = ("johnson", "precession", "phase")
 NOISY = 2000  # images that noise is drawn for
 
 
@@ -60,7 +61,7 @@ def _noise(name: str, hardware: Hardware, images: Array, labels: NDArray[np.int6
     """Noise of every layer against the range of its sums, and the accuracy with all of it; resonators are linear."""
     for budget in noise_budget(hardware.holder, hardware.held, images[:200]):
         parts = {source: f"{sigma / budget.full_scale:.2%}" for source, sigma in budget.sources.items()}
-        told = ", ".join(f"{part} {source}" for source, part in parts.items() if source in ("johnson", "precession"))
+        told = ", ".join(f"{part} {source}" for source, part in parts.items() if source in SHOWN)
         info(f"{name}, {budget.layer}: noise, of the range of the sums", f"{budget.noise / budget.full_scale:.2%}")
         info(f"{name}, {budget.layer}: of it", told)
     classes = cascade(hardware.levels, hardware.noisy(), images).logits.argmax(1)
