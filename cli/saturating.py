@@ -146,7 +146,7 @@ def show_saturating_accuracy(
     tell_engine(engine, checked)
     off = max(one.checked for one in found)
     if found[0].balance == "fast":
-        say(f"fast balance: outputs within {small_percent(off)} of the full one, on the first 10 images", "dim")
+        say(f"fast balance: outputs within {small_percent(off)} of the full one, on the first 5 images", "dim")
     for one in found:
         if one.fit is not None and one.variant.endswith("data"):
             _show_fit(one.fit, f"fitted on {one.fit.images} images at {engineering(one.p_max, 'W')}")
