@@ -17,7 +17,7 @@ from resonet.models.resonator.tone_balance import Saturation, Tones, balance_ton
 from resonet.models.resonator.tone_bank import ToneBank
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
-__all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "layer_table"]
+__all__ = ["BALANCES", "Balance", "BusTable", "check_engine", "LayerTable", "layer_table"]
 
 Balance = Literal["fast", "full"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
@@ -143,6 +143,15 @@ def _on_all_cores(call: Callable[[int], None], starts: range) -> None:
             pass
 
 
+def check_engine(engine: Engine) -> None:
+    """InputError for an engine that has its currents only of decks."""
+    if engine.powers is None:
+        raise InputError(
+            f"engine {engine.name} with saturating resonators; possible: linear, formula, or auto, whose currents need "
+            "no decks"
+        )
+
+
 def layer_table(
     plan: FrequencyPlan,
     entry: LayerPlan,
@@ -155,11 +164,8 @@ def layer_table(
 
     Raises InputError for an engine that has them only of decks.
     """
-    if engine.powers is None:
-        raise InputError(
-            f"layer {entry.layer.name}: engine {engine.name} with saturating resonators; possible: linear, formula, or "
-            "auto"
-        )
+    check_engine(engine)
+    assert engine.powers is not None
     powers, divider = engine.powers(plan, entry)
     buses = [
         BusTable(
