@@ -17,7 +17,7 @@ from resonet.models.resonator.tone_balance import Saturation, Tones, balance_ton
 from resonet.models.resonator.tone_bank import ToneBank
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
-__all__ = ["BALANCES", "Balance", "BusTable", "check_engine", "LayerTable", "layer_table"]
+__all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "check_engine", "layer_table"]
 
 Balance = Literal["fast", "full"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
@@ -67,7 +67,7 @@ class LayerTable:
         if balance not in BALANCES:
             raise InputError(f"balance {balance!r:.40}: possible: {', '.join(BALANCES)}")
         if balance == "full":
-            return replace(self, balance=balance)
+            return replace(self, buses=tuple(replace(bus, bank=None) for bus in self.buses), balance=balance)
         if self.law.frequency_shift:
             raise InputError(
                 f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; "
