@@ -13,6 +13,8 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.combiner import combiner_gain
+from resonet.models.circuit.multiplexer import channel_filters
 from resonet.models.line.lines import Line
 from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import (
@@ -28,7 +30,18 @@ from resonet.sparams.block import (
     Resonators,
 )
 
-__all__ = ["RowOfLines", "Stand", "bus_block", "chain_block", "combiner_block", "line_block", "row_block", "tee_block"]
+__all__ = [
+    "RowOfLines",
+    "Stand",
+    "bus_block",
+    "chain_block",
+    "combiner_block",
+    "combining_block",
+    "line_block",
+    "multiplexer_block",
+    "row_block",
+    "tee_block",
+]
 
 
 def _lumped(kind: str, *branches: tuple[int, int, float]) -> Lumped:
@@ -75,13 +88,36 @@ def tee_block(circuit: BusCircuit) -> Block:
 
 def combiner_block(inputs: int, circuit: BusCircuit) -> Block:
     """Power combiner: ports in0 ... in<n-1>, bus."""
-    gain = float(10 ** (-circuit.combiner_loss / 20) / np.sqrt(inputs))
+    gain = combiner_gain(inputs, circuit)
     nodes = np.arange(1, inputs + 1)
     ports = (
         *(Port(f"in{k}", k + 1, circuit.impedance) for k in range(inputs)),
         Port("bus", inputs + 1, circuit.impedance),
     )
     return Block("combiner", ports, (Combiner(nodes, inputs + 1, circuit.impedance, gain),))
+
+
+def multiplexer_block(channels: Array, circuit: BusCircuit) -> Block:
+    """Multiplexer of filters on channels in Hz: ports in0 ... in<n-1>, bus; circuit as in the deck of a layer."""
+    n, filters, z0 = len(channels), channel_filters(channels, circuit), circuit.impedance
+    inputs, inner, bus = np.arange(1, n + 1), np.arange(n + 2, 3 * n + 2).reshape(2, n), np.full(n, n + 1)
+    elements = [
+        Lumped("r", inputs, inner[0], filters.resistance),
+        Lumped("l", inner[0], inner[1], filters.inductance),
+        Lumped("c", inner[1], bus, filters.capacitance),
+        _lumped("l", (n + 1, 0, circuit.filter_return)),
+    ]
+    if circuit.filter_stray:
+        elements.append(_lumped("c", (n + 1, 0, n * circuit.filter_stray)))
+    ports = (*(Port(f"in{k}", k + 1, z0) for k in range(n)), Port("bus", n + 1, z0))
+    return Block("multiplexer", ports, tuple(elements))
+
+
+def combining_block(channels: Array, circuit: BusCircuit) -> Block:
+    """What brings the tones of a bus together: ports in0 ... in<n-1>, bus; channels in Hz."""
+    if circuit.combining == "resistive":
+        return combiner_block(len(channels), circuit)
+    return multiplexer_block(channels, circuit)
 
 
 def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
@@ -160,6 +196,10 @@ def bus_block(f_res: Array, stand: Stand, below: int = 0, bias: float = 0.0, nam
     """
     chains, tones = f_res.shape
     circuit, z0 = stand.circuit, stand.circuit.impedance
+    if stand.combiner is None and circuit.combining != "resistive":
+        raise InputError(
+            f"block {name}: no channels for bus.combining = {circuit.combining}; possible: a combiner block"
+        )
     combiner = stand.combiner or combiner_block(tones, circuit)
     if len(combiner.ports) != tones + 1:
         raise InputError(f"{combiner.name} as combiner: {len(combiner.ports)} ports; possible: {tones + 1} (bus last)")

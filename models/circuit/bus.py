@@ -15,10 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from resonet.core.choices import check_choices, choice
+from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Complex, Ints
 
-__all__ = ["BusCircuit", "bus_currents", "tail_admittance", "tone_levels"]
+__all__ = ["COMBINING", "BusCircuit", "bus_currents", "bus_load", "tail_admittance", "tone_levels"]
+
+COMBINING = ("resistive", "multiplexer")  # 10 log10(N) for N tones, or filters (models/circuit/multiplexer.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,20 @@ class BusCircuit:
         0.02e-15, "F", 0.0, 1e-9, "each node of a chain to ground; 100 nm of wire at 0.2 fF/um"
     )
     readout_resistance: float = parameter(1e9, "Ohm", 1.0, 1e15, "DC input resistance of the neuron")
+    combining: str = choice("resistive", lambda: COMBINING, "how the tones of a bus come together")
+    filter_q: float = parameter(50.0, "", 1.0, 1e5, "multiplexer: w L / Z0 of each channel's filter")
+    filter_unloaded: float = parameter(500.0, "", 1.0, 1e7, "multiplexer: unloaded Q of the filters, w L / r")
+    filter_return: float = parameter(100e-9, "H", 1e-12, 1.0, "multiplexer: from the filters' common node to ground")
+    filter_stray: float = parameter(0.0, "F", 0.0, 1e-9, "multiplexer: each filter's capacitance at the common node")
 
     def __post_init__(self) -> None:
         check(self, "bus")
+        check_choices(self, "bus")
+        if self.combining == "multiplexer" and self.combiner_loss:
+            raise InputError(
+                f"bus.combiner_loss = {self.combiner_loss:g} dB: a multiplexer loses what its filters lose; possible: 0 "
+                "dB, less bus.filter_unloaded, bus.combining = resistive"
+            )
 
 
 def tail_admittance(s: Complex, bus: BusCircuit, below: float | Array) -> Complex:
@@ -61,26 +76,38 @@ def bus_currents(
     `chains` and `below` may be given frequency by frequency: buses of several shapes at once.
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
-    chains, below = np.asarray(chains), np.asarray(below)
-    choke = bus.choke_resistance + s * bus.choke_inductance
-    dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
-    half = s * bus.node_capacitance / 2
-    # From the far end to the feed: admittance to the right of each node, then the share of voltage that passes on.
-    right = np.empty((len(s), resonators), complex)  # admittance seen at a resonator's feed side, its own half included
-    behind = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * resistance))
-    behind = np.where(below == 0, 0, behind)  # impedance at the tail
-    for k in reversed(range(resonators)):
-        right[:, k] = 1 / (resistance + behind)
-        end = right[:, k] + (half if k == 0 else 2 * half)
-        behind = 1 / end
-    head = end + 1 / (choke + 1 / dc)
-    source = chains * bus.impedance + 1 / (s * bus.block_capacitance)
+    right, head = _inward(s, resistance, resonators, bus, np.asarray(below))
+    source = np.asarray(chains) * bus.impedance + 1 / (s * bus.block_capacitance)
     voltage = 1 / (1 + source * head)
     current = np.empty_like(right)
     for k in range(resonators):
         current[:, k] = voltage * right[:, k]
         voltage = voltage - resistance * current[:, k]
     return current
+
+
+def _inward(
+    s: Complex, resistance: float, resonators: int, bus: BusCircuit, below: int | Ints
+) -> tuple[Complex, Complex]:
+    """Admittances from the far end to the feed: of each resonator and what is behind it [f, n], at the head [f]."""
+    choke = bus.choke_resistance + s * bus.choke_inductance
+    dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
+    half = s * bus.node_capacitance / 2
+    right = np.empty((len(s), resonators), complex)
+    behind = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * resistance))
+    behind = np.where(below == 0, 0, behind)  # impedance at the tail
+    for k in reversed(range(resonators)):
+        right[:, k] = 1 / (resistance + behind)
+        end = right[:, k] + (half if k == 0 else 2 * half)
+        behind = 1 / end
+    return right, np.asarray(end + 1 / (choke + 1 / dc))
+
+
+def bus_load(f: ArrayLike, resistance: float, resonators: int, chains: int, bus: BusCircuit, below: int = 0) -> Complex:
+    """Admittance of all chains of a bus, each behind its DC block, S [frequencies]: what loads the combiner."""
+    s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
+    _, head = _inward(s, resistance, resonators, bus, np.asarray(below))
+    return np.asarray(chains / (1 / (s * bus.block_capacitance) + 1 / head))
 
 
 def tone_levels(f: Array, resistance: float, chains: int, bus: BusCircuit, below: int = 0) -> Array:
