@@ -50,8 +50,8 @@ class BusCircuit:
         check_choices(self, "bus")
         if self.combining == "multiplexer" and self.combiner_loss:
             raise InputError(
-                f"bus.combiner_loss = {self.combiner_loss:g} dB: a multiplexer loses what its filters lose; possible: 0 "
-                "dB, less bus.filter_unloaded, bus.combining = resistive"
+                f"bus.combiner_loss = {self.combiner_loss:g} dB: a multiplexer loses what its filters lose; possible: "
+                "0 dB, less bus.filter_unloaded, bus.combining = resistive"
             )
 
 

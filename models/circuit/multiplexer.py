@@ -6,8 +6,8 @@ the others are out of the way. Source k (EMF e, impedance Z0) stands behind a se
     e -- Z0 -- r_k -- L_k -- C_k -- common node,    2πf_k L_k = Q_e Z0,   r_k = Q_e Z0 / Q_u,   (2πf_k)² L_k C_k = 1,
 
 with Q_e loaded by the source alone (the half-power width into a short circuit is f_k / Q_e) and Q_u unloaded. From the
-node to ground stand an inductor (DC and beat notes go there; it also takes out part of what the filters above a channel,
-which are capacitive there, put on the node), the filters' stray capacitances, and the chains. With
+node to ground stand an inductor (DC and beat notes go there; it also takes out part of what the filters above a
+channel, capacitive there, put on the node), the filters' stray capacitances, and the chains. With
 
     y_k(f) = 1 / (Z0 + r_k + jX_k),    X_k = Q_e Z0 (f/f_k - f_k/f),    Y(f) = Y_chains + Y_return + Y_stray         (1)
 
@@ -28,9 +28,9 @@ Ports: with a wave into port k and all others ended in Z0, the current into each
 
     S_mk = δ_mk - 2 Z0 (δ_mk y_k - y_m y_k / (Σ y + Y)).                                                             (4)
 
-|S_mk(f_k)|² is the part of a tone's available power that gets back into source m. All waves and phasors are peak values;
-ratios do not depend on that. Foster's and Tellegen's laws, nothing else; such circuits: Matthaei, Young, Jones, Microwave
-Filters, Impedance-Matching Networks, and Coupling Structures, section 16.
+|S_mk(f_k)|² is the part of a tone's available power that gets back into source m. Waves and phasors are peak values;
+ratios do not depend on that. Kirchhoff's laws, nothing else; such circuits: Matthaei, Young, Jones, Microwave Filters,
+Impedance-Matching Networks, and Coupling Structures, section 16.
 """
 
 from dataclasses import dataclass
@@ -44,11 +44,13 @@ from resonet.models.circuit.bus import BusCircuit
 __all__ = [
     "ChannelFilters",
     "channel_filters",
+    "filter_times",
     "multiplexer_gains",
     "multiplexer_leakage",
     "multiplexer_scattering",
     "node_admittance",
     "ring_time",
+    "source_impedance",
 ]
 
 
@@ -111,6 +113,24 @@ def multiplexer_leakage(channels: Array, load: Complex, circuit: BusCircuit) -> 
     leaks = np.abs(s[k, :, k].T) ** 2
     leaks[k, k] = 0.0
     return np.asarray(leaks)
+
+
+def source_impedance(channels: Array, circuit: BusCircuit) -> Complex:
+    """Of all sources behind their filters, seen from the chains at each channel, ohm; filters, return and strays."""
+    y = _branches(channels, channels, circuit)
+    return np.asarray(1 / (y.sum(1) + node_admittance(channels, len(channels), circuit)))
+
+
+def filter_times(channels: Array, load: Complex, circuit: BusCircuit) -> Array:
+    """Time constant of each tone's amplitude behind its filter, s, [channels]; `load` as in `multiplexer_gains`.
+
+    Near its channel a filter is 2 L_k (jω - jω_k) in series with Z0, r_k and what the others leave at the node, Z_o:
+    the amplitude follows with 2 L_k / Re(Z0 + r_k + Z_o), if it changes slowly against the channels' distance.
+    """
+    y, z0 = _branches(channels, channels, circuit), circuit.impedance
+    others = y.sum(1) - np.diagonal(y) + load + node_admittance(channels, len(channels), circuit)
+    filters = channel_filters(channels, circuit)
+    return np.asarray(2 * filters.inductance / (z0 + filters.resistance + (1 / others).real))
 
 
 def ring_time(channels: ArrayLike, circuit: BusCircuit) -> Array:

@@ -11,7 +11,9 @@ the corner of the bias tee all is simple: S = 4 k T n R0 for n resonators.
 
 Network (`bus`): source impedance, DC block, chain of resonators with half of the node capacitance at each end, choke,
 bypass, readout. Without bias a resonator is R0 to small signals; the temperature changes R0 as `resonator_full` says
-(`at_temperature`). Not here: 1/f noise, shot noise, noise of the precession itself, which needs a bias to be seen.
+(`at_temperature`). A multiplexer's return inductor grounds the bus below the channels, where its sources have no part
+(`models/circuit/multiplexer.py`): frequencies of the DC side only. Not here: 1/f noise, shot noise, noise of the
+precession itself, which needs a bias to be seen.
 """
 
 from collections.abc import Sequence
@@ -63,7 +65,8 @@ def _inward(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, Comp
     for n in reversed(range(len(resistance))):
         beyond = 0 if n == len(resistance) - 1 else 1 / (right[:, n + 1] + 2 * half)
         right[:, n] = 1 / (resistance[n] + beyond)
-    feed = s * bus.block_capacitance / (1 + s * bus.block_capacitance * bus.impedance)
+    behind = bus.impedance if bus.combining == "resistive" else s * bus.filter_return
+    feed = s * bus.block_capacitance / (1 + s * bus.block_capacitance * behind)
     head = right[:, 0] + half + feed
     choke = 1 / (bus.choke_resistance + s * bus.choke_inductance + 1 / head)
     output = choke + s * bus.bypass_capacitance + 1 / bus.readout_resistance
@@ -99,6 +102,6 @@ def chain_noise(
     return Noise(
         density,
         johnson(bus.choke_resistance, ambient) * np.abs(through_choke) ** 2,
-        johnson(bus.impedance, ambient) * np.abs(through_feed) ** 2,
+        johnson(bus.impedance if bus.combining == "resistive" else 0.0, ambient) * np.abs(through_feed) ** 2,
         johnson(bus.readout_resistance, ambient) * np.abs(volts / bus.readout_resistance) ** 2,
     )
