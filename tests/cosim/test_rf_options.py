@@ -1,0 +1,96 @@
+"""RF options of a bus: closed form, linear engine, decks and S-parameters say the same, and powers follow."""
+
+import re
+
+import numpy as np
+import pytest
+
+from resonet.core.errors import InputError
+from resonet.cosim import effective_weights, transient
+from resonet.cosim.weights.engines import find_engine
+from resonet.models.circuit.bus import bus_load
+from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering
+from resonet.netlist.bus import build_graph, rf_deck
+from resonet.netlist.cascade.paths import all_paths, parallel_design
+from resonet.netlist.design.design import compile_cnn
+from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.planning.frequency_plan import bus_gains, source_power
+from resonet.sparams.build import bus_block, multiplexer_block
+from resonet.sparams.extract import extract
+from resonet.sparams.linear import linear_s
+from resonet.sparams.window import design_block, layer_stand
+
+SMALL = ("plan.tile=12", "plan.f_min=2 GHz", "plan.f_max=9 GHz")
+FILTERS = (*SMALL, "bus.combining=multiplexer", "bus.filter_q=40", "bus.filter_stray=1 fF")
+AGREED = 1e-9
+
+
+@pytest.fixture(scope="module")
+def designs(small_model):
+    """The same network with a combiner and with filters."""
+    return [compile_cnn(small_model, read_parameters(settings=settings)) for settings in (SMALL, FILTERS)]
+
+
+def test_decks_of_a_multiplexer_hold_the_weights_of_the_closed_form(designs) -> None:
+    plain, filtered = designs
+    for layer in ("conv1", "dense1"):
+        wanted = effective_weights(plain, layer, "coupled", engine=find_engine("linear"))
+        found = effective_weights(filtered, layer, "coupled", engine=find_engine("ngspice"))
+        assert found.values == pytest.approx(wanted.values, abs=AGREED * np.abs(wanted.values).max())
+        assert found.witness is not None
+        assert found.witness.difference < AGREED
+
+
+def test_sources_pixels_and_neurons_need_less_by_what_the_filters_leave(designs) -> None:
+    filtered = designs[1]
+    before, after = (
+        np.array([source_power(entry, design.plan) for entry in design.plan.layers]) for design in designs
+    )
+    assert np.all(before - after > 5)  # of 10 log10(9) = 9.5 and 10 log10(12) = 10.8 dB
+    one, other = (parallel_design(design, programmed=False) for design in designs)
+    for number, (a, b) in enumerate(zip(all_paths(one), all_paths(other), strict=True)):
+        assert b.source.max() < a.source.max()
+        for n, bus in enumerate(other.entry(number).buses):
+            gains = np.abs(bus_gains(bus, filtered.plan.device, filtered.plan.circuit))
+            wanted = bus.levels * np.sqrt(filtered.plan.options.p_max) / gains
+            assert b.emf[b.bus == n] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_the_deck_plays_each_source_at_its_own_channel(designs) -> None:
+    hardware = designs[1].hardware("conv1", "coupled")[0]
+    text, f = rf_deck(hardware).text, hardware.bus.frequencies
+    assert [float(x) for x in re.findall(r"^ac lin 1 (\S+)", text, re.M)] == f[::-1].tolist()
+    filters = channel_filters(f, hardware.circuit)
+    assert [float(x) for x in re.findall(r"^lmux\d+ \S+ \S+ (\S+)", text, re.M)] == filters.inductance.tolist()
+    graph = build_graph(designs[1].plan, designs[1].program("coupled"))
+    combiner = next(data for _, data in graph.nodes(data=True) if data["kind"] == "combiner")
+    assert combiner["combining"] == "multiplexer"
+    assert combiner["gain"] == pytest.approx(np.abs(hardware.gains))
+
+
+def test_the_s_parameters_of_a_multiplexer_are_the_closed_form(designs) -> None:
+    circuit = designs[1].plan.circuit
+    tones = np.geomspace(9e9, 2e9, 4)
+    f = np.sort(np.append(tones, [3e9, 6e9]))
+    found = linear_s(multiplexer_block(tones, circuit), f)[:, :4, :4]
+    assert found == pytest.approx(multiplexer_scattering(f, tones, 1 / 50, circuit), abs=1e-10)  # bus port: 50 ohm
+    ngspice = extract(multiplexer_block(tones, circuit), f, "ngspice").s[:, :4, :4]
+    assert ngspice == pytest.approx(found, abs=AGREED)
+
+
+def test_a_designs_window_has_its_filters(designs) -> None:
+    plan, bus = designs[1].plan, designs[1].plan.layers[0].buses[0]
+    found = linear_s(design_block(designs[1], "conv1", "coupled", "bus"), np.sort(bus.frequencies))
+    load = bus_load(np.sort(bus.frequencies), plan.device.resistance, bus.size[1], bus.size[0], plan.circuit)
+    sources = multiplexer_scattering(np.sort(bus.frequencies), bus.frequencies, load, plan.circuit)
+    n = bus.size[1]
+    # The ports of the DC side end the chains in 50 ohm instead of the readout: 1e-4 behind a choke of 10 uH.
+    assert found[:, :n, :n] == pytest.approx(sources, abs=2e-3)
+    assert design_block(designs[1], "conv1", "coupled", "combiner").port_names[-1] == "bus"
+    with pytest.raises(InputError, match="no channels for bus.combining = multiplexer"):
+        bus_block(bus.frequencies[None], layer_stand(designs[1]))
+
+
+def test_a_prewarp_of_tanks_leaves_the_filters_out_and_is_refused(designs) -> None:
+    with pytest.raises(InputError, match="pre-warp tank with bus.combining = multiplexer"):
+        transient(designs[1], "conv1", "coupled", np.full(2, 1e-9), prewarp="tank")
