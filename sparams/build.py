@@ -19,6 +19,7 @@ from resonet.models.line.lines import Line
 from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import (
     Block,
+    Coils,
     Combiner,
     CoupledLines,
     Drive,
@@ -113,6 +114,23 @@ def multiplexer_block(channels: Array, circuit: BusCircuit) -> Block:
     return Block("multiplexer", ports, tuple(elements))
 
 
+def matching_elements(circuit: BusCircuit, tap: int, free: int) -> tuple[list[Element], int, int]:
+    """Transformer and capacitance of a bus that is fed at the node `tap`; the bus's node, the next that is free."""
+    elements, bus = list[Element](), tap
+    if circuit.transformer != 1:
+        n, own, ohm = circuit.transformer, circuit.transformer_inductance, circuit.transformer_resistance
+        bus, ends = free, np.array([tap, free])
+        if ohm:
+            elements.append(Lumped("r", ends, np.array([free + 1, free + 2]), np.array([ohm, n**2 * ohm])))
+            ends = np.array([free + 1, free + 2])
+        mutual = circuit.transformer_coupling * n * own
+        elements.append(Coils(ends, np.zeros(2, np.int64), np.array([[own, mutual], [mutual, n**2 * own]])))
+        free += 3 if ohm else 1
+    if circuit.capacitance:
+        elements.append(_lumped("c", (bus, 0, circuit.capacitance)))
+    return elements, bus, free
+
+
 def combining_block(channels: Array, circuit: BusCircuit) -> Block:
     """What brings the tones of a bus together: ports in0 ... in<n-1>, bus; channels in Hz."""
     if circuit.combining == "resistive":
@@ -203,11 +221,13 @@ def bus_block(f_res: Array, stand: Stand, below: int = 0, bias: float = 0.0, nam
     combiner = stand.combiner or combiner_block(tones, circuit)
     if len(combiner.ports) != tones + 1:
         raise InputError(f"{combiner.name} as combiner: {len(combiner.ports)} ports; possible: {tones + 1} (bus last)")
-    out, bus = tones + chains + 1, tones + chains + 1 if stand.line is None else tones + chains + 2
-    inside = np.arange(1, tones + 1) if stand.package is None else np.arange(bus + 1, bus + tones + 1)
-    elements: list[Element] = [Part(combiner, np.append(inside, out))]
+    out = tones + chains + 1
+    tap = out if stand.line is None else out + 1
+    matching, bus, free = matching_elements(circuit, tap, tap + 1)
+    inside = np.arange(1, tones + 1) if stand.package is None else np.arange(free, free + tones)
+    elements: list[Element] = [Part(combiner, np.append(inside, out)), *matching]
     if stand.line is not None:
-        elements.append(Part(stand.line, np.array([out, bus])))
+        elements.append(Part(stand.line, np.array([out, tap])))
     if stand.package is not None:
         elements += [Part(stand.package, np.array([k + 1, inside[k]])) for k in range(tones)]
     for j in range(chains):

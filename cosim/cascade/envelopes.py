@@ -106,7 +106,8 @@ def _filter_times(levels: Levels, buses: Sequence[Bus]) -> Array | None:
 
 def _followed(x: Array, times: Array, h: float) -> Array:
     """One pole of its own behind each of x [n, ...], from zero before the first; exact for x linear in each step."""
-    ramp = Ramp.of(-1 / times.astype(complex), 1 / times.astype(complex), h)
+    rate = np.asarray(1 / times, complex)
+    ramp = Ramp.of(-rate, rate, h)
     decay, before, after = ramp.decay.real, ramp.before.real, ramp.after.real
     y = np.zeros_like(x)
     for n in range(1, len(x)):

@@ -19,8 +19,17 @@ from resonet.core.choices import check_choices, choice
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Complex, Ints
+from resonet.models.circuit.matching import transformer
 
-__all__ = ["COMBINING", "BusCircuit", "bus_currents", "bus_load", "tail_admittance", "tone_levels"]
+__all__ = [
+    "COMBINING",
+    "BusCircuit",
+    "bus_currents",
+    "bus_load",
+    "seen_from_chains",
+    "tail_admittance",
+    "tone_levels",
+]
 
 COMBINING = ("resistive", "multiplexer")  # 10 log10(N) for N tones, or filters (models/circuit/multiplexer.py)
 
@@ -43,6 +52,11 @@ class BusCircuit:
     filter_q: float = parameter(50.0, "", 1.0, 1e5, "multiplexer: w L / Z0 of each channel's filter")
     filter_unloaded: float = parameter(500.0, "", 1.0, 1e7, "multiplexer: unloaded Q of the filters, w L / r")
     filter_return: float = parameter(100e-9, "H", 1e-12, 1.0, "multiplexer: from the filters' common node to ground")
+    capacitance: float = parameter(0.0, "F", 0.0, 1e-9, "of the bus itself to ground, where the chains hang")
+    transformer: float = parameter(1.0, "", 0.05, 50.0, "turns between combiner and bus, bus over source side; 1: none")
+    transformer_inductance: float = parameter(10e-9, "H", 1e-12, 1.0, "transformer: of its coil on the source side")
+    transformer_coupling: float = parameter(0.98, "", 0.1, 0.999999, "transformer: coupling of its coils")
+    transformer_resistance: float = parameter(0.5, "Ohm", 0.0, 1e6, "transformer: of the source side's coil")
     filter_stray: float = parameter(0.0, "F", 0.0, 1e-9, "multiplexer: each filter's capacitance at the common node")
 
     def __post_init__(self) -> None:
@@ -53,6 +67,30 @@ class BusCircuit:
                 f"bus.combiner_loss = {self.combiner_loss:g} dB: a multiplexer loses what its filters lose; possible: "
                 "0 dB, less bus.filter_unloaded, bus.combining = resistive"
             )
+
+
+def seen_from_chains(
+    s: Complex, bus: BusCircuit, source: float | Complex | None = None
+) -> tuple[float | Complex, float | Complex]:
+    """EMF per volt of the combiner's, and impedance, ohm, that the chains see behind transformer and bus capacitance.
+
+    `source` is the impedance at the combiner's output, by default Z0.
+    """
+    emf: float | Complex = 1.0
+    z: float | Complex = bus.impedance if source is None else source
+    if bus.transformer != 1:
+        own, mutual, far = _transformer(s, bus)
+        emf, z = mutual / (own + z), far - mutual**2 / (own + z)
+    if bus.capacitance:
+        divided = 1 + s * bus.capacitance * z
+        emf, z = emf / divided, z / divided
+    return emf, z
+
+
+def _transformer(s: Complex, bus: BusCircuit) -> tuple[Complex, Complex, Complex]:
+    return transformer(
+        s, bus.transformer, bus.transformer_inductance, bus.transformer_coupling, bus.transformer_resistance
+    )
 
 
 def tail_admittance(s: Complex, bus: BusCircuit, below: float | Array) -> Complex:
@@ -77,8 +115,9 @@ def bus_currents(
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
     right, head = _inward(s, resistance, resonators, bus, np.asarray(below))
-    source = np.asarray(chains) * bus.impedance + 1 / (s * bus.block_capacitance)
-    voltage = 1 / (1 + source * head)
+    emf, impedance = seen_from_chains(s, bus)
+    source = np.asarray(chains) * impedance + 1 / (s * bus.block_capacitance)
+    voltage = np.asarray(emf / (1 + source * head))
     current = np.empty_like(right)
     for k in range(resonators):
         current[:, k] = voltage * right[:, k]
@@ -104,10 +143,14 @@ def _inward(
 
 
 def bus_load(f: ArrayLike, resistance: float, resonators: int, chains: int, bus: BusCircuit, below: int = 0) -> Complex:
-    """Admittance of all chains of a bus, each behind its DC block, S [frequencies]: what loads the combiner."""
+    """Admittance that the combiner's output sees, S [frequencies]: chains, bus capacitance, through the transformer."""
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
     _, head = _inward(s, resistance, resonators, bus, np.asarray(below))
-    return np.asarray(chains / (1 / (s * bus.block_capacitance) + 1 / head))
+    load = np.asarray(chains / (1 / (s * bus.block_capacitance) + 1 / head)) + s * bus.capacitance
+    if bus.transformer == 1:
+        return load
+    own, mutual, far = _transformer(s, bus)
+    return 1 / (own - mutual**2 / (far + 1 / load))
 
 
 def tone_levels(f: Array, resistance: float, chains: int, bus: BusCircuit, below: int = 0) -> Array:

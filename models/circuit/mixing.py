@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.types import Complex
-from resonet.models.circuit.bus import BusCircuit, tail_admittance
+from resonet.models.circuit.bus import BusCircuit, seen_from_chains, tail_admittance
 
 __all__ = ["output_bandwidth", "product_voltage", "series_transfer"]
 
@@ -39,14 +39,15 @@ def series_transfer(
     """Current of resonator m per volt in series with resonator n, A/V, [frequencies, m, n], both along the chain.
 
     The network of `models/circuit/bus.py`, without source EMF and with the same voltages in each of the `chains`. The
-    matrix is symmetric (reciprocity). `source` is the impedance at the bus, ohm [frequencies], by default Z0. With
+    matrix is symmetric (reciprocity). `source` is the impedance at the combiner, ohm [frequencies], by default Z0. With
     `diagonal`, of as many frequencies as resonators, only row m of frequency m: [m, n].
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
     half, size = s * bus.node_capacitance / 2, resonators
     choke = bus.choke_resistance + s * bus.choke_inductance
     dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
-    feed = 1 / (chains * (bus.impedance if source is None else source) + 1 / (s * bus.block_capacitance))
+    _, behind = seen_from_chains(s, bus, source)
+    feed = 1 / (chains * behind + 1 / (s * bus.block_capacitance))
     step = np.eye(size, size + 1) - np.eye(size, size + 1, 1)  # voltage over resonator m from the nodes, head to tail
     shunt = np.repeat(2 * half[:, None], size + 1, 1)
     shunt[:, 0] = half + feed + 1 / (choke + 1 / dc)

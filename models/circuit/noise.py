@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.types import Array, Complex
-from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.bus import BusCircuit, seen_from_chains
 from resonet.models.resonator.complete import FullResonator, at_temperature
 
 __all__ = ["BOLTZMANN", "Noise", "chain_noise", "chain_resistance", "johnson", "output_impedance"]
@@ -57,6 +57,15 @@ def chain_resistance(devices: Sequence[FullResonator]) -> Array:
     return np.array([warm.r0 + warm.rc for warm in map(at_temperature, devices)])
 
 
+def _behind(s: ArrayLike, bus: BusCircuit) -> float | Complex:
+    """Impedance between the DC block and ground on the side of the sources, ohm; its real part makes their noise."""
+    at = np.asarray(s, complex)
+    if bus.combining == "resistive":
+        return seen_from_chains(at, bus)[1]
+    grounded = np.asarray(at * bus.filter_return, complex)
+    return seen_from_chains(at, bus, grounded)[1]
+
+
 def _inward(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, Complex, Complex, Complex, Complex]:
     """From the far end to the output: admittances of each resonator's branch [f, n], head, feed, choke, DC output."""
     s = 2j * np.pi * f
@@ -65,8 +74,7 @@ def _inward(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, Comp
     for n in reversed(range(len(resistance))):
         beyond = 0 if n == len(resistance) - 1 else 1 / (right[:, n + 1] + 2 * half)
         right[:, n] = 1 / (resistance[n] + beyond)
-    behind = bus.impedance if bus.combining == "resistive" else s * bus.filter_return
-    feed = s * bus.block_capacitance / (1 + s * bus.block_capacitance * behind)
+    feed = s * bus.block_capacitance / (1 + s * bus.block_capacitance * _behind(s, bus))
     head = right[:, 0] + half + feed
     choke = 1 / (bus.choke_resistance + s * bus.choke_inductance + 1 / head)
     output = choke + s * bus.bypass_capacitance + 1 / bus.readout_resistance
@@ -102,6 +110,6 @@ def chain_noise(
     return Noise(
         density,
         johnson(bus.choke_resistance, ambient) * np.abs(through_choke) ** 2,
-        johnson(bus.impedance if bus.combining == "resistive" else 0.0, ambient) * np.abs(through_feed) ** 2,
+        johnson(np.asarray(_behind(2j * np.pi * frequencies, bus)).real, ambient) * np.abs(through_feed) ** 2,
         johnson(bus.readout_resistance, ambient) * np.abs(volts / bus.readout_resistance) ** 2,
     )

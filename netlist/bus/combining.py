@@ -8,7 +8,15 @@ from resonet.models.circuit.multiplexer import channel_filters
 from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 
-__all__ = ["combiner_lines", "feed_lines", "multiplexer_lines", "run_one_by_one", "source_lines"]
+__all__ = [
+    "combiner_lines",
+    "feed_lines",
+    "feed_port",
+    "matching_lines",
+    "multiplexer_lines",
+    "run_one_by_one",
+    "source_lines",
+]
 
 
 def combiner_lines(
@@ -51,6 +59,26 @@ def multiplexer_lines(
     return lines
 
 
+def feed_port(circuit: BusCircuit) -> str:
+    """Node of the combiner's output: the bus, or what is before its transformer."""
+    return "bus" if circuit.transformer == 1 else "tap"
+
+
+def matching_lines(port: str, bus: str, circuit: BusCircuit, dialect: Dialect = NGSPICE) -> list[str]:
+    """Transformer from the combiner's port to the bus, and the bus's own capacitance, as far as there are any."""
+    element, lines = dialect.format_element, []
+    if circuit.transformer != 1:
+        n, ohm, henry = circuit.transformer, circuit.transformer_resistance, circuit.transformer_inductance
+        for side, node, scale in (("1", port, 1.0), ("2", bus, n**2)):
+            coil = f"w{side}" if ohm else node
+            lines += [element(f"rw{side}", (node, coil), f"{ohm * scale:.17g}")] if ohm else []
+            lines.append(element(f"lw{side}", (coil, "0"), f"{henry * scale:.17g}"))
+        lines.append(dialect.format_coupling("kw", "lw1", "lw2", f"{circuit.transformer_coupling:.17g}"))
+    if circuit.capacitance:
+        lines.append(element("cbus", (bus, "0"), f"{circuit.capacitance:.17g}"))
+    return lines
+
+
 def feed_lines(
     nodes: Sequence[str], port: str, channels: Array, circuit: BusCircuit, gain: float, dialect: Dialect = NGSPICE
 ) -> list[str]:
@@ -70,11 +98,13 @@ def source_lines(hardware: BusHardware, tones: Sequence[dict[str, str]], dialect
         dialect.format_instance(f"xsrc{k}", (node,), "tone_port", z0 | tone)
         for k, (node, tone) in enumerate(zip(nodes, tones, strict=True))
     ]
-    feed = feed_lines(nodes, "bus", hardware.bus.frequencies, circuit, hardware.gain, dialect)
-    if not plain:
-        return [*lines, *sources, *feed]
-    arms = zip(sources, feed[:-1], strict=True)
-    return [*lines, *(line for pair in arms for line in pair), feed[-1]]
+    port = feed_port(circuit)
+    feed = feed_lines(nodes, port, hardware.bus.frequencies, circuit, hardware.gain, dialect)
+    if plain:
+        feed = [*(line for pair in zip(sources, feed[:-1], strict=True) for line in pair), feed[-1]]
+    else:
+        feed = [*sources, *feed]
+    return [*lines, *feed, *matching_lines(port, "bus", circuit, dialect)]
 
 
 def run_one_by_one(name: str, sweeps: Sequence[str], dialect: Dialect) -> list[str]:

@@ -22,6 +22,7 @@ from resonet.sparams.window import design_block, layer_stand
 
 SMALL = ("plan.tile=12", "plan.f_min=2 GHz", "plan.f_max=9 GHz")
 FILTERS = (*SMALL, "bus.combining=multiplexer", "bus.filter_q=40", "bus.filter_stray=1 fF")
+COILS = ("bus.transformer=4", "bus.transformer_coupling=0.95", "bus.capacitance=4 fF")
 AGREED = 1e-9
 
 
@@ -31,11 +32,12 @@ def designs(small_model):
     return [compile_cnn(small_model, read_parameters(settings=settings)) for settings in (SMALL, FILTERS)]
 
 
-def test_decks_of_a_multiplexer_hold_the_weights_of_the_closed_form(designs) -> None:
-    plain, filtered = designs
+@pytest.mark.parametrize("options", [FILTERS, (*SMALL, *COILS), (*FILTERS, *COILS)], ids=["filters", "coils", "both"])
+def test_decks_hold_the_weights_of_the_closed_form(small_model, designs, options) -> None:
+    design = compile_cnn(small_model, read_parameters(settings=options))
     for layer in ("conv1", "dense1"):
-        wanted = effective_weights(plain, layer, "coupled", engine=find_engine("linear"))
-        found = effective_weights(filtered, layer, "coupled", engine=find_engine("ngspice"))
+        wanted = effective_weights(designs[0], layer, "coupled", engine=find_engine("linear"))
+        found = effective_weights(design, layer, "coupled", engine=find_engine("ngspice"))
         assert found.values == pytest.approx(wanted.values, abs=AGREED * np.abs(wanted.values).max())
         assert found.witness is not None
         assert found.witness.difference < AGREED
@@ -43,9 +45,7 @@ def test_decks_of_a_multiplexer_hold_the_weights_of_the_closed_form(designs) -> 
 
 def test_sources_pixels_and_neurons_need_less_by_what_the_filters_leave(designs) -> None:
     filtered = designs[1]
-    before, after = (
-        np.array([source_power(entry, design.plan) for entry in design.plan.layers]) for design in designs
-    )
+    before, after = (np.array([source_power(entry, design.plan) for entry in design.plan.layers]) for design in designs)
     assert np.all(before - after > 5)  # of 10 log10(9) = 9.5 and 10 log10(12) = 10.8 dB
     one, other = (parallel_design(design, programmed=False) for design in designs)
     for number, (a, b) in enumerate(zip(all_paths(one), all_paths(other), strict=True)):
@@ -87,10 +87,31 @@ def test_a_designs_window_has_its_filters(designs) -> None:
     # The ports of the DC side end the chains in 50 ohm instead of the readout: 1e-4 behind a choke of 10 uH.
     assert found[:, :n, :n] == pytest.approx(sources, abs=2e-3)
     assert design_block(designs[1], "conv1", "coupled", "combiner").port_names[-1] == "bus"
-    with pytest.raises(InputError, match="no channels for bus.combining = multiplexer"):
+    with pytest.raises(InputError, match=r"no channels for bus\.combining = multiplexer"):
         bus_block(bus.frequencies[None], layer_stand(designs[1]))
 
 
+def test_a_transformer_takes_the_mismatch_and_the_window_shows_it(small_model, designs) -> None:
+    matched = compile_cnn(small_model, read_parameters(settings=(*SMALL, *COILS)))
+    for plan in (designs[0].plan, matched.plan):
+        entry = plan.layers[1]
+        # Power balance: what a source has available, less 10 log10(N), times what the bus does not reflect.
+        bus = entry.buses[0]
+        load = 1 / bus_load(bus.frequencies, plan.device.resistance, bus.size[1], bus.size[0], plan.circuit)
+        reflected = np.abs((load - 50) / (load + 50)) ** 2
+        at = np.argsort(bus.frequencies)
+        network = linear_s(_window(matched if plan is matched.plan else designs[0], "dense1"), bus.frequencies[at])
+        gain = 1 / len(bus.taps)  # twice through the combiner
+        shown = np.abs(network[:, 0, 0]) ** 2 / gain**2
+        assert shown[np.argsort(at)] == pytest.approx(reflected, abs=2e-3)
+    before, after = (source_power(plan.layers[1], plan) for plan in (designs[0].plan, matched.plan))
+    assert before - after > 5  # 12 chains' worth of mismatch into 4 kilo-ohms, 19 dB matched
+
+
+def _window(design, layer):
+    return design_block(design, layer, "coupled", "bus")
+
+
 def test_a_prewarp_of_tanks_leaves_the_filters_out_and_is_refused(designs) -> None:
-    with pytest.raises(InputError, match="pre-warp tank with bus.combining = multiplexer"):
+    with pytest.raises(InputError, match=r"pre-warp tank with bus\.combining = multiplexer"):
         transient(designs[1], "conv1", "coupled", np.full(2, 1e-9), prewarp="tank")

@@ -114,7 +114,7 @@ def test_the_digit_networks_bus_wins_back_most_of_what_the_combiner_takes():
 
 
 def test_what_a_multiplexer_has_no_use_for_is_refused():
-    with pytest.raises(InputError, match="bus.combiner_loss = 1 dB: a multiplexer"):
+    with pytest.raises(InputError, match=r"bus\.combiner_loss = 1 dB: a multiplexer"):
         BusCircuit(combining="multiplexer", combiner_loss=1.0)
-    with pytest.raises(InputError, match="bus.combining = 'hybrid': possible: resistive, multiplexer"):
+    with pytest.raises(InputError, match=r"bus\.combining = 'hybrid': possible: resistive, multiplexer"):
         BusCircuit(combining="hybrid")
