@@ -138,6 +138,12 @@ def combining_block(channels: Array, circuit: BusCircuit) -> Block:
     return multiplexer_block(channels, circuit)
 
 
+def _junctions(a: Ints, b: Ints, stand: Stand) -> tuple[Element, ...]:
+    """Capacitances of resonators' junctions, between the nodes a and b [n]."""
+    farad = stand.circuit.junction_capacitance
+    return (Lumped("c", a, b, np.full(len(a), farad)),) if farad else ()
+
+
 def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
     """Resonators in series along nodes [n + 1], every other one turned round, with their node capacitances.
 
@@ -156,13 +162,13 @@ def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0)
         device.transduction * full,
         np.where(even, bias, -bias),
     )
-    farad = stand.circuit.node_capacitance
-    if not farad:
-        return (chain,)
-    share = np.full(n + 1, farad)
-    share[[0, -1]] /= 2
-    held = nodes != 0
-    return chain, Lumped("c", nodes[held], np.zeros(int(held.sum()), np.int64), share[held])
+    elements: list[Element] = [chain, *_junctions(a, b, stand)]
+    if farad := stand.circuit.node_capacitance:
+        share = np.full(n + 1, farad)
+        share[[0, -1]] /= 2
+        held = nodes != 0
+        elements.append(Lumped("c", nodes[held], np.zeros(int(held.sum()), np.int64), share[held]))
+    return tuple(elements)
 
 
 def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chain") -> Block:
@@ -201,6 +207,8 @@ def _bus_chain(f_res: Array, stand: Stand, bias: float, below: int) -> Block:
             Part(tee, np.array([0, n + 3, n + 4])),
             _lumped("r", (n + 4, 0, below * stand.device.resistance)),
         ]
+        if circuit.junction_capacitance:
+            elements.append(_lumped("c", (n + 4, 0, circuit.junction_capacitance / below)))
     if bias:
         elements.append(Drive(2, bias))
     return Block("chain", (Port("rf", 1, z0), Port("dc", 2, z0)), tuple(elements))
@@ -258,6 +266,7 @@ def line_block(line: Line, f_res: Array, stand: Stand, coupling: float, bias: fl
                 device.transduction * full,
                 bias * full,
             ),
+            *_junctions(taps, ground, stand),
         ]
     if bias:
         elements += [Drive(int(node), bias) for node in taps]
@@ -312,6 +321,7 @@ def row_block(row: RowOfLines, stand: Stand, f_res: Array | None = None, tap: fl
         elements += [
             Lumped("c", nodes[1:-1].T.ravel(), taps, tap * full),
             Resonators(taps, np.zeros(size, np.int64), f_res.ravel(), *own),
+            *_junctions(taps, np.zeros(size, np.int64), stand),
         ]
     ports = [Port(f"near{k}", int(nodes[0, k]), z0) for k in range(n)]
     ports += [Port(f"far{k}", int(nodes[-1, k]), z0) for k in range(n)]

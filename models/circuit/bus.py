@@ -6,8 +6,9 @@ are one chain behind J times that impedance. The network, from source to far end
     e --J Z0-- bus --C_block-- head --[R0]-- n1 --[R0]-- ... --[R0]-- tail
                                head --L, R_L-- dc (C_bypass, R_in to ground)
 
-with half of the node capacitance at each end of every resonator. The tail is ground (first tile of a neuron), or the
-DC node of the tile below, seen through that tile's bias tee with its bus side grounded.
+with half of the node capacitance at each end of every resonator, and the junction's capacitance across its R0, whose
+current alone drives the precession: the "current of a resonator" is that one everywhere. The tail is ground (first tile
+of a neuron), or the DC node of the tile below, seen through that tile's bias tee with its bus side grounded.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = [
     "BusCircuit",
     "bus_currents",
     "bus_load",
+    "resonator_impedance",
     "seen_from_chains",
     "tail_admittance",
     "tone_levels",
@@ -46,6 +48,9 @@ class BusCircuit:
     bypass_capacitance: float = parameter(0.2e-12, "F", 1e-18, 1e-3, "bias tee: from the DC pin to ground")
     node_capacitance: float = parameter(
         0.02e-15, "F", 0.0, 1e-9, "each node of a chain to ground; 100 nm of wire at 0.2 fF/um"
+    )
+    junction_capacitance: float = parameter(
+        0.0, "F", 0.0, 1e-9, "across R0 of each resonator; of a tunnel barrier about 50 fF/um2"
     )
     readout_resistance: float = parameter(1e9, "Ohm", 1.0, 1e15, "DC input resistance of the neuron")
     combining: str = choice("resistive", lambda: COMBINING, "how the tones of a bus come together")
@@ -93,8 +98,18 @@ def _transformer(s: Complex, bus: BusCircuit) -> tuple[Complex, Complex, Complex
     )
 
 
-def tail_admittance(s: Complex, bus: BusCircuit, below: float | Array) -> Complex:
-    """Admittance at the tail of an upper tile: the lower tile's bypass, and its choke to the grounded bus."""
+def resonator_impedance(s: Complex, resistance: float, bus: BusCircuit) -> float | Complex:
+    """Of a resonator without bias, ohm: R0, or R0 / (1 + s R0 C) with its junction's capacitance across it."""
+    if not bus.junction_capacitance:
+        return resistance
+    return np.asarray(resistance / (1 + s * resistance * bus.junction_capacitance))
+
+
+def tail_admittance(s: Complex, bus: BusCircuit, below: float | Array | Complex) -> Complex:
+    """Admittance at the tail of an upper tile: the lower tile's bypass, and its choke to the grounded bus.
+
+    `below` is the impedance of the resonators there, ohm.
+    """
     head = s * bus.block_capacitance + 1 / below
     choke = bus.choke_resistance + s * bus.choke_inductance
     return np.asarray(s * bus.bypass_capacitance + 1 / (choke + 1 / head))
@@ -119,10 +134,11 @@ def bus_currents(
     source = np.asarray(chains) * impedance + 1 / (s * bus.block_capacitance)
     voltage = np.asarray(emf / (1 + source * head))
     current = np.empty_like(right)
+    own = resonator_impedance(s, resistance, bus)
     for k in range(resonators):
         current[:, k] = voltage * right[:, k]
-        voltage = voltage - resistance * current[:, k]
-    return current
+        voltage = voltage - own * current[:, k]
+    return current * (own / resistance)[:, None] if isinstance(own, np.ndarray) else current
 
 
 def _inward(
@@ -133,10 +149,11 @@ def _inward(
     dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
     half = s * bus.node_capacitance / 2
     right = np.empty((len(s), resonators), complex)
-    behind = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * resistance))
+    own = resonator_impedance(s, resistance, bus)
+    behind = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * own))
     behind = np.where(below == 0, 0, behind)  # impedance at the tail
     for k in reversed(range(resonators)):
-        right[:, k] = 1 / (resistance + behind)
+        right[:, k] = 1 / (own + behind)
         end = right[:, k] + (half if k == 0 else 2 * half)
         behind = 1 / end
     return right, np.asarray(end + 1 / (choke + 1 / dc))

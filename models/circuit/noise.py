@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.types import Array, Complex
-from resonet.models.circuit.bus import BusCircuit, seen_from_chains
+from resonet.models.circuit.bus import BusCircuit, resonator_impedance, seen_from_chains
 from resonet.models.resonator.complete import FullResonator, at_temperature
 
 __all__ = ["BOLTZMANN", "Noise", "chain_noise", "chain_resistance", "johnson", "output_impedance"]
@@ -73,7 +73,7 @@ def _inward(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, Comp
     right = np.empty((len(f), len(resistance)), complex)
     for n in reversed(range(len(resistance))):
         beyond = 0 if n == len(resistance) - 1 else 1 / (right[:, n + 1] + 2 * half)
-        right[:, n] = 1 / (resistance[n] + beyond)
+        right[:, n] = 1 / (resonator_impedance(np.asarray(s, complex), resistance[n], bus) + beyond)
     feed = s * bus.block_capacitance / (1 + s * bus.block_capacitance * _behind(s, bus))
     head = right[:, 0] + half + feed
     choke = 1 / (bus.choke_resistance + s * bus.choke_inductance + 1 / head)
@@ -105,8 +105,9 @@ def chain_noise(
     through_feed = at * feed
     for n in range(len(r)):
         current = at * right[:, n]
-        density += thermal[n] * np.abs(current) ** 2
-        at = at - current * r[n]
+        own = resonator_impedance(2j * np.pi * frequencies, r[n], bus)
+        density += thermal[n] * np.abs(current * own / r[n]) ** 2
+        at = at - current * own
     return Noise(
         density,
         johnson(bus.choke_resistance, ambient) * np.abs(through_choke) ** 2,

@@ -54,13 +54,16 @@ def tee_parameters(circuit: BusCircuit) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=64)
-def _chain_template(size: int, tail: str, parameters: tuple[tuple[str, str], ...], dialect: Dialect) -> str:
+def _chain_template(
+    size: int, tail: str, parameters: tuple[tuple[str, str], ...], junction: str, dialect: Dialect
+) -> str:
     """Text of a chain of that size: "@" stands for its number, `parameters` holds what is the same or comes later."""
     ends = [(f"h@_{n}", tail if n == size - 1 else f"h@_{n + 1}") for n in range(size)]
     nodes = [(*(pair[::-1] if n % 2 else pair), f"x@_{n}") for n, pair in enumerate(ends)]
-    return "\n".join(
-        dialect.format_instance(f"xr@_{n}", pins, "resonator", dict(parameters)) for n, pins in enumerate(nodes)
-    )
+    lines = [dialect.format_instance(f"xr@_{n}", pins, "resonator", dict(parameters)) for n, pins in enumerate(nodes)]
+    if junction:
+        lines += [dialect.format_element(f"cj@_{n}", pins[:2], junction) for n, pins in enumerate(nodes)]
+    return "\n".join(lines)
 
 
 def chain_lines(
@@ -79,7 +82,8 @@ def chain_lines(
     else:
         parameters = {"f0": "%.15g", "q": "%.12g", "k": "%.12g"} | shared
         values = np.stack(step.tank(f_res, device), axis=1).ravel()
-    template = _chain_template(len(f_res), tail, tuple(parameters.items()), dialect)
+    junction = f"{circuit.junction_capacitance:.17g}" if circuit.junction_capacitance else ""
+    template = _chain_template(len(f_res), tail, tuple(parameters.items()), junction, dialect)
     return template.replace("@", str(j)) % tuple(values.tolist())
 
 
@@ -88,9 +92,11 @@ def _tail(j: int, hardware: BusHardware, dialect: Dialect) -> tuple[str, list[st
     below = hardware.bus.below
     if not below:
         return "0", []
+    junction = hardware.circuit.junction_capacitance
     return f"t{j}", [
         dialect.format_instance(f"xlow{j}", ("0", f"t{j}", f"l{j}"), "bias_tee", tee_parameters(hardware.circuit)),
         dialect.format_element(f"rlow{j}", (f"l{j}", "0"), f"{below * hardware.device.resistance:.12g}"),
+        *([dialect.format_element(f"clow{j}", (f"l{j}", "0"), f"{junction / below:.17g}")] if junction else ()),
     ]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resonet.core.errors import InputError
-from resonet.cosim import effective_weights, transient
+from resonet.cosim import calibrate, effective_weights, transient
 from resonet.cosim.weights.engines import find_engine
 from resonet.models.circuit.bus import bus_load
 from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering
@@ -23,6 +23,7 @@ from resonet.sparams.window import design_block, layer_stand
 SMALL = ("plan.tile=12", "plan.f_min=2 GHz", "plan.f_max=9 GHz")
 FILTERS = (*SMALL, "bus.combining=multiplexer", "bus.filter_q=40", "bus.filter_stray=1 fF")
 COILS = ("bus.transformer=4", "bus.transformer_coupling=0.95", "bus.capacitance=4 fF")
+JUNCTIONS = ("bus.junction_capacitance=2 fF", "bus.node_capacitance=0.1 fF")
 AGREED = 1e-9
 
 
@@ -32,15 +33,25 @@ def designs(small_model):
     return [compile_cnn(small_model, read_parameters(settings=settings)) for settings in (SMALL, FILTERS)]
 
 
-@pytest.mark.parametrize("options", [FILTERS, (*SMALL, *COILS), (*FILTERS, *COILS)], ids=["filters", "coils", "both"])
-def test_decks_hold_the_weights_of_the_closed_form(small_model, designs, options) -> None:
-    design = compile_cnn(small_model, read_parameters(settings=options))
+CASES = {
+    "filters": (FILTERS, SMALL),
+    "coils": ((*SMALL, *COILS), SMALL),
+    "both": ((*FILTERS, *COILS), SMALL),
+    "junctions": ((*SMALL, *JUNCTIONS), ()),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_decks_hold_the_weights_of_the_closed_form(small_model, case) -> None:
+    """To 1e-9; what only feeds the bus changes no weight."""
+    design, same = (compile_cnn(small_model, read_parameters(settings=settings)) for settings in CASES[case])
     for layer in ("conv1", "dense1"):
-        wanted = effective_weights(designs[0], layer, "coupled", engine=find_engine("linear"))
         found = effective_weights(design, layer, "coupled", engine=find_engine("ngspice"))
-        assert found.values == pytest.approx(wanted.values, abs=AGREED * np.abs(wanted.values).max())
         assert found.witness is not None
         assert found.witness.difference < AGREED
+        if CASES[case][1]:
+            wanted = effective_weights(same, layer, "coupled", engine=find_engine("linear"))
+            assert found.values == pytest.approx(wanted.values, abs=AGREED * np.abs(wanted.values).max())
 
 
 def test_sources_pixels_and_neurons_need_less_by_what_the_filters_leave(designs) -> None:
@@ -115,3 +126,20 @@ def _window(design, layer):
 def test_a_prewarp_of_tanks_leaves_the_filters_out_and_is_refused(designs) -> None:
     with pytest.raises(InputError, match=r"pre-warp tank with bus\.combining = multiplexer"):
         transient(designs[1], "conv1", "coupled", np.full(2, 1e-9), prewarp="tank")
+
+
+def test_calibration_takes_the_junctions_in(small_model) -> None:
+    design = compile_cnn(small_model, read_parameters(settings=(*SMALL, *JUNCTIONS)))
+    before = effective_weights(design, "dense1", "formula", engine=find_engine("linear")).rms_error
+    calibrated = calibrate(design).design
+    found = effective_weights(calibrated, "dense1", "calibrated", engine=find_engine("ngspice"))
+    assert before > 1e-3
+    assert found.rms_error < 1e-6
+
+
+def test_a_chain_of_junctions_in_the_time_domain_is_the_two_passes(small_model) -> None:
+    """Decks for `.tran` have the junctions, the filters and the coils of those for `.ac`."""
+    settings = (*FILTERS, *COILS, *JUNCTIONS, "bus.filter_q=10")
+    design = compile_cnn(small_model, read_parameters(settings=settings))
+    result, _ = transient(design, "conv1", "coupled", np.full(2, 1e-12), engine="fixed_step")
+    assert abs(result.difference_of_full_scale) < 1e-6
