@@ -44,6 +44,13 @@ class Parameters:
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
     feed: FeedOptions = field(default_factory=FeedOptions)
 
+    def __post_init__(self) -> None:
+        if self.feed.kind == "stripline" and self.bus.junction_capacitance:
+            raise InputError(
+                f"bus.junction_capacitance = {self.bus.junction_capacitance:g} F: of resonators that a bus feeds; "
+                "possible: 0 F, or feed.kind = bus"
+            )
+
 
 # Of a preset's file: what only `resonet device` uses, and the values that the linear resonators of a design have.
 ELSEWHERE: dict[str, dict[str, float]] = {"auto_oscillator": {"psi": 0.0, "nshift": 0.0}, "macrospin": {}}

@@ -12,6 +12,7 @@ from resonet.models.circuit.bus import bus_load
 from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering
 from resonet.netlist.bus import build_graph, rf_deck
 from resonet.netlist.cascade.paths import all_paths, parallel_design
+from resonet.netlist.design import folder
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.planning.frequency_plan import bus_gains, source_power
@@ -143,3 +144,13 @@ def test_a_chain_of_junctions_in_the_time_domain_is_the_two_passes(small_model) 
     design = compile_cnn(small_model, read_parameters(settings=settings))
     result, _ = transient(design, "conv1", "coupled", np.full(2, 1e-12), engine="fixed_step")
     assert abs(result.difference_of_full_scale) < 1e-6
+
+
+def test_designs_of_before_keep_their_programs_and_strip_lines_refuse_junctions(small_design) -> None:
+    tables = folder._parameter_tables(small_design.parameters)
+    before = tables | {"bus": {name: tables["bus"][name] for name in folder.OLD_IN_BUS}}
+    assert folder._fingerprint(small_design.cnn, tables) == folder._fingerprint(small_design.cnn, before)
+    changed = tables | {"bus": tables["bus"] | {"transformer": 2.0}}
+    assert folder._fingerprint(small_design.cnn, tables) != folder._fingerprint(small_design.cnn, changed)
+    with pytest.raises(InputError, match=r"bus\.junction_capacitance = 1e-15 F: of resonators that a bus feeds"):
+        read_parameters(settings=["feed.kind=stripline", "bus.junction_capacitance=1 fF"])
