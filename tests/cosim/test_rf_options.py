@@ -1,5 +1,6 @@
 """RF options of a bus: closed form, linear engine, decks and S-parameters say the same, and powers follow."""
 
+import json
 import re
 
 import numpy as np
@@ -154,3 +155,19 @@ def test_designs_of_before_keep_their_programs_and_strip_lines_refuse_junctions(
     assert folder._fingerprint(small_design.cnn, tables) != folder._fingerprint(small_design.cnn, changed)
     with pytest.raises(InputError, match=r"bus\.junction_capacitance = 1e-15 F: of resonators that a bus feeds"):
         read_parameters(settings=["feed.kind=stripline", "bus.junction_capacitance=1 fF"])
+
+
+def test_plan_says_what_each_way_to_feed_takes(small_model, resonet, tmp_path) -> None:
+    told = resonet("plan", small_model, "--tiles", "12", "--set", "plan.tile=12", "-o", tmp_path, "--json")
+    feeds = json.loads(told.out)["feeds"]
+    assert [feed["settings"] for feed in feeds] == [
+        [],
+        ["bus.combining=multiplexer"],
+        ["bus.transformer=8.9"],  # of 4 chains of 9 and 3 of 12 kilo-ohms the second is louder: 4 kilo-ohms on 50
+        ["bus.combining=multiplexer", "bus.transformer=8.9"],
+    ]
+    for feed in feeds:
+        design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed["settings"]]))
+        wanted = {entry.layer.name: source_power(entry, design.plan) for entry in design.plan.layers}
+        assert feed["source_dbm"] == pytest.approx(wanted)
+    assert feeds[0]["most"] - feeds[3]["most"] > 15
