@@ -7,8 +7,16 @@ from typing import Annotated
 
 import typer
 
-from resonet.cli.options import Folder, Jobs, Json, Programs, WeightEngine, with_decks
+from resonet.cli.options import Folder, Jobs, Json, ProgramsToo, WeightEngine, with_decks
 from resonet.cli.registry import Command
+from resonet.cli.saturating import (
+    BalanceOption,
+    FitImages,
+    PowerList,
+    ResonatorLaw,
+    refuse_linear_fitted,
+    show_saturating_accuracy,
+)
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
@@ -41,14 +49,20 @@ def _show_clipped(shares: Mapping[str, float]) -> None:
 def accuracy_command(
     folder: Folder,
     data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
-    program: Programs = "all",
+    program: ProgramsToo = "all",
     engine: WeightEngine = "auto",
+    resonators: ResonatorLaw = "linear",
+    p_max: PowerList = None,
+    fit: FitImages = None,
+    balance: BalanceOption = None,
     jobs: Annotated[Jobs, with_decks] = None,
     as_json: Json = False,
 ) -> None:
     """Software against circuit accuracy on the same images.
 
     Example: resonet accuracy build --data test.npz
+
+    Example: resonet accuracy build --data test.npz --resonators saturating --p-max "2 nW,50 nW" --fit calibration.npz
     """
     from resonet.cli.fitted import fitted, show_fitted
     from resonet.cli.pages import accuracy_page
@@ -62,8 +76,12 @@ def accuracy_command(
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
 
+    refuse_linear_fitted(program, resonators)
     design = load_design(folder)
     images = design.images(data)
+    if resonators == "saturating":
+        show_saturating_accuracy(folder, design, images, program, engine, jobs, p_max, fit, balance, as_json)
+        return
     methods = chosen_programs(design, program)
     layers = [entry.layer.name for entry in design.plan.layers]
     chosen = find_engine(engine)
