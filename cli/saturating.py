@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resonet.cli.noise_tables import noise_row, tell_noise, with_spread
 from resonet.cli.options import only
 from resonet.cli.show import engineering, percent, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from resonet.cosim.noise.repeats import Reads
     from resonet.cosim.saturation.accuracy import SaturatingAccuracy
     from resonet.cosim.saturation.data_fit import DataFit
     from resonet.cosim.weights.held import RfWeights
@@ -100,6 +102,7 @@ def show_saturating_accuracy(
     p_max: str | None,
     fit: Path | None,
     balance: Literal["fast", "full"] | None,
+    reads: "Reads",
     as_json: bool,
 ) -> None:
     """`accuracy --resonators saturating`."""
@@ -114,12 +117,15 @@ def show_saturating_accuracy(
     method, held = saturating_held(folder, design, program, engine, jobs)
     checked = witness_of(held.values())
     steps = -(-len(images.images) // 500)
-    with progress("images through the circuit", steps * (1 + max(len(powers), 1) * (3 if fit else 1))) as done:
+    few = reads.of(design, images)
+    noisy = reads.repeats * -(-len(few.images) // 500) if few else 0
+    variants = max(len(powers), 1) * (3 if fit else 1)
+    with progress("images through the circuit", steps + variants * (steps + noisy)) as done:
         software = SoftwareLogits(design.cnn, images.images, done).values
         check_labels(images, software, design.cnn.ranked)
         own = classes(software, design.cnn.ranked)
         made = (calibration, find_engine(engine), balance, None, done)
-        found = saturating_accuracy(design, held, images, own, powers, *made)
+        found = saturating_accuracy(design, held, images, own, powers, *made, reads)
     share = float((own == images.labels).mean())
     if as_json:
         law = design.parameters.saturation
@@ -128,10 +134,15 @@ def show_saturating_accuracy(
         page["saturating"] = [_row(one) for one in found]
         print_json({"accuracy": page} | witness_json(engine, checked))
         return
-    columns = {"network": "left"} | dict.fromkeys(("p_max", "accuracy", "same class\nas software"), "right")
-    rows = [("software", "-", percent(share), "-")]
-    rows += [(o.variant, engineering(o.p_max, "W"), percent(o.circuit), percent(o.same_class)) for o in found]
+    columns = {"network": "left"} | dict.fromkeys(
+        ("p_max", "accuracy", "same class\nas software", "with noise"), "right"
+    )
+    rows = [("software", "-", percent(share), "-", "-")]
+    for one in found:
+        shares = (percent(one.circuit), percent(one.same_class), with_spread(one.noisy) if one.noisy else "-")
+        rows.append((one.variant, engineering(one.p_max, "W"), *shares))
     print_table(f"{images.file}: {len(images.images):,} images, saturating resonators", columns, rows)
+    tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), power=False)
     tell_engine(engine, checked)
     off = max(one.checked for one in found)
     if found[0].balance == "fast":
@@ -144,6 +155,7 @@ def show_saturating_accuracy(
 def _row(one: "SaturatingAccuracy") -> dict[str, Any]:
     row: dict[str, Any] = {"p_max": one.p_max, "variant": one.variant, "circuit": one.circuit}
     row |= {"same_class": one.same_class, "balance": one.balance, "off_full_balance": one.checked}
+    row |= {"noise": noise_row(one.noisy)} if one.noisy else {}
     return row | ({"fit": _fit_rows(one.fit)} if one.fit else {})
 
 

@@ -17,14 +17,15 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
 Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.types import Array, Ints
-from resonet.cosim.noise.oscillator_noise import amplitude_density, linewidth
+from resonet.core.types import Array
 from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.neuron.electronics import REFERENCE
+from resonet.models.neuron.oscillator_noise import amplitude_density, frequency_density, linewidth
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
@@ -58,7 +59,8 @@ class Oscillators:
 
     def frequency(self, carried: Array, bandwidth: Array) -> Array:
         """Variance of δf, Hz², same shape."""
-        return np.asarray(linewidth(*self._rates(carried), self.qnl, self.thermal) / np.pi * bandwidth[:, None, None])
+        width = linewidth(*self._rates(carried), self.qnl, self.thermal)
+        return np.asarray(frequency_density(width) * bandwidth[:, None, None])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,32 +88,17 @@ class ToneNoise:
             return None
         return self.oscillators.frequency(carried, self.bandwidth)
 
-    def drawn(self, carried: Array, random: np.random.Generator) -> tuple[Array, Array | None]:
+    def drawn(self, carried: Array, normal: Callable[[], Array]) -> tuple[Array, Array | None]:
         """One read of tones [groups, n, positions, taps]: the powers that they carry, and a δf, Hz, or None.
 
-        Powers are parts of p_max; a power is not negative.
+        Powers are parts of p_max; a power is not negative. Each call of `normal` gives normal deviates of that shape.
         """
         variances, moved, noisy = self.carried_variances(carried), self.frequency_variance(carried), carried
         if variances:
-            spread = np.sqrt(np.sum([*variances.values()], axis=0))
-            noisy = np.maximum(carried + spread * random.standard_normal(carried.shape), 0.0)
+            noisy = np.maximum(carried + np.sqrt(np.sum([*variances.values()], axis=0)) * normal(), 0.0)
         if moved is not None:
-            moved = carried * np.sqrt(moved) * random.standard_normal(carried.shape)
+            moved = carried * np.sqrt(moved) * normal()
         return noisy, moved
-
-    def of_taps(self, places: Ints) -> "ToneNoise":
-        """The same for some of its [groups, taps], by flat number, as the taps of one group."""
-
-        def taken(array: Array) -> Array:
-            return np.asarray(array.ravel()[places][None])
-
-        own = self.oscillators
-        return replace(
-            self,
-            bandwidth=taken(self.bandwidth),
-            riding={name: taken(array) for name, array in self.riding.items()},
-            oscillators=None if own is None else replace(own, channel=taken(own.channel)),
-        )
 
 
 def by_tap(entry: LayerPlan, values: list[Array]) -> Array:

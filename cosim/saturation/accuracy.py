@@ -8,6 +8,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, Ints, nothing
 from resonet.core.validity import warn
+from resonet.cosim.noise.repeats import NoisyAccuracy, Reads, noisy_accuracy
 from resonet.cosim.saturation.data_fit import DataFit, fit_on_data
 from resonet.cosim.saturation.fit import FitOptions
 from resonet.cosim.saturation.held import SaturatingWeights, saturating_weights
@@ -36,6 +37,7 @@ class SaturatingAccuracy:
     balance: Balance
     checked: float  # largest difference of an output from the full balance, part of the largest; 0 for that itself
     fit: DataFit | None = None
+    noisy: NoisyAccuracy | None = None  # with noise, precession noise by the linear law
 
 
 def at_power(design: Design, p_max: float) -> Design:
@@ -71,11 +73,13 @@ def saturating_accuracy(
     balance: Balance | None = None,
     options: FitOptions | None = None,
     done: Done = nothing,
+    reads: Reads | None = None,
 ) -> list[SaturatingAccuracy]:
     """Accuracy at each of `powers`, W (default: the design's), of the program that `held` is of.
 
     With `calibration` images also with one gain a layer and with detunings fitted, on these. `software`: classes that
-    the trained network puts the images in. `done` is called after each 500 images of every variant. Raises InputError.
+    the trained network puts the images in. `reads`: with noise, too. `done` is called after each 500 images of every
+    variant and read. Raises InputError.
     """
     if calibration is not None and any(one.method == "fitted" for one in held.values()):
         raise InputError("a fitted program is fitted already; possible: another --program, or no calibration images")
@@ -92,7 +96,13 @@ def saturating_accuracy(
             gain = fit_on_data(own, weights, calibration.images, replace(options, steps=0))
             fit = fit_on_data(own, weights, calibration.images, options)
             variants |= {f"{method} + gain": (gain.held, gain), f"{method} + data": (fit.held, fit)}
-        found += [_measured(own, name, *made, data, software, done) for name, made in variants.items()]
+        few = None if reads is None else reads.of(own, data)
+        for name, (base, fitted) in variants.items():
+            measured = _measured(own, name, base, fitted, data, software, done)
+            if reads is not None and few is not None:
+                drawn = noisy_accuracy(own, held, few, software, reads.seed, reads.repeats, base, done)
+                measured = replace(measured, noisy=drawn)
+            found.append(measured)
     return found
 
 
