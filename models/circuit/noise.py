@@ -11,7 +11,8 @@ the corner of the bias tee all is simple: S = 4 k T n R0 for n resonators.
 
 Network (`bus`): source impedance, DC block, chain of resonators with half of the node capacitance at each end, choke,
 bypass, readout. Without bias a resonator is R0 to small signals; the temperature changes R0 as `resonator_full` says
-(`at_temperature`). Not here: 1/f noise, shot noise, noise of the precession itself, which needs a bias to be seen.
+(`at_temperature`). The noise of the precession itself needs no bias to be seen: every RF tone mixes it down, and at 50
+nW a tone it is the larger part (`models/resonator/precession_noise.py`). Not here: that, 1/f noise, shot noise.
 """
 
 from collections.abc import Sequence

@@ -16,3 +16,5 @@ from .linear import (
     susceptibility as susceptibility,
 )
 from .macrospin import Macrospin as Macrospin
+from .precession_noise import precession_density as precession_density
+from .thermal import thermal_power as thermal_power

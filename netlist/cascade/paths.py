@@ -47,8 +47,7 @@ class ParallelDesign:
 
     def tile_sizes(self, stage: int) -> list[int]:
         """Resonators of the tiles of a neuron, from ground up; all neurons of a stage are alike."""
-        first, *_ = buses = self.entry(stage).buses
-        return [bus.size[1] for bus in buses if bus.group == first.group and first.outputs[0] in bus.outputs]
+        return self.entry(stage).tile_sizes
 
     def input_scale(self, stage: int) -> InputScale:
         """How the tones into a stage carry its inputs."""

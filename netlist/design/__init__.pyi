@@ -13,5 +13,6 @@ from .folder import (
 )
 from .limits import Limits as Limits
 from .neuron_options import NeuronOptions as NeuronOptions
+from .noise_options import NoiseOptions as NoiseOptions
 from .parameters import Parameters as Parameters
 from .parameters import read_parameters as read_parameters

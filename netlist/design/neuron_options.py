@@ -28,6 +28,9 @@ class NeuronOptions:
     bandwidth: float = parameter(
         20e6, "Hz", 1.0, 1e12, "of the transconductor, each of three poles; keeps beat notes out"
     )
+    integration: float = parameter(
+        0.0, "s", 0.0, 1.0, "over which a gated integrator averages what the poles let through; 0: none"
+    )
     input_noise: float = parameter(1e-9, "V/sqrt(Hz)", 1e-12, 1e-6, "of the transconductor, one-sided density")
     supply: float = parameter(1.0, "V", 1e-3, 100.0, "of the transconductor, which sources the drive current from it")
     threshold_current: float = parameter(10e-6, "A", 1e-9, 1.0, "of the oscillator")

@@ -18,6 +18,7 @@ from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.design.neuron_options import NeuronOptions
+from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
 __all__ = ["SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
@@ -26,7 +27,13 @@ SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what
 
 
 # What no program of chains on buses depends on.
-UNPROGRAMMED = {"geometry": Geometry, "limits": Limits, "neuron": NeuronOptions, "feed": FeedOptions}
+UNPROGRAMMED = {
+    "geometry": Geometry,
+    "limits": Limits,
+    "neuron": NeuronOptions,
+    "feed": FeedOptions,
+    "noise": NoiseOptions,
+}
 
 
 TABLES = SECTIONS | UNPROGRAMMED
@@ -43,6 +50,7 @@ class Parameters:
     limits: Limits = field(default_factory=Limits)
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
     feed: FeedOptions = field(default_factory=FeedOptions)
+    noise: NoiseOptions = field(default_factory=NoiseOptions)
 
 
 # Of a preset's file: what only `resonet device` uses, and the values that the linear resonators of a design have.
