@@ -61,7 +61,7 @@ __all__ = [
 THEORY = "Slavin and Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009)"
 
 
-def _scale(device: SpinDiode) -> float:
+def oscillation_scale(device: SpinDiode) -> float:
     """x1 = √2 I_th / (α tan γ_p), A."""
     return math.sqrt(2) * device.threshold_current / (device.damping * math.tan(device.torque_angle))
 
@@ -90,7 +90,7 @@ class AutoOscillator:
         0.0, "Hz", -1e13, 1e13, "frequency shift per unit of p", "0 = isochronous; " + THEORY + ": of the order of f0"
     )
     x1: float = parameter(
-        _scale(LINEAR), "A", 1e-12, 1e6, "precession at p = 1, sqrt(2) ith / (alpha tan gamma_p)", THEORY
+        oscillation_scale(LINEAR), "A", 1e-12, 1e6, "precession at p = 1, sqrt(2) ith / (alpha tan gamma_p)", THEORY
     )
     psi: float = parameter(0.0, "rad", -math.pi, math.pi, "mix angle: 0 senses X, pi/2 senses Y", LINEAR_LAW)
     kick: float = parameter(
@@ -114,7 +114,7 @@ class AutoOscillator:
             device.threshold_current,
             qnl,
             nshift,
-            _scale(device),
+            oscillation_scale(device),
         )
 
     @property
