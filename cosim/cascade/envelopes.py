@@ -24,6 +24,7 @@ from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers
 from resonet.cosim.cascade.two_pass import pool, stage_pixels
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.passes import RfPass
+from resonet.models.circuit.dc_side import DcStack
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels, LinkLevels, sums_of, tone_power
 from resonet.netlist.design.neuron_options import NeuronOscillator

@@ -21,6 +21,7 @@ from resonet.netlist.network.cnn import IMAGE
 __all__ = [
     "CascadeRun",
     "StageValues",
+    "carried_by",
     "cascade",
     "pixel_tones",
     "pool",
@@ -154,11 +155,16 @@ def _of_copies(stage: Stage, held: HeldWeights) -> bool:
 
 
 def _carried(stage: Stage, held: HeldWeights, padded: Array) -> Array:
-    """What the tones [n, tones + 2] carry to the chains, as the weights take it, [groups, n, positions, taps]."""
+    """What padded tones [n, tones + 2] carry to the chains, as the weights take it, [groups, n, positions, taps]."""
     inputs = padded[:, stage.wires]  # [n, copies, taps]
     n, copies, taps = inputs.shape
     groups = copies if _of_copies(stage, held) else stage.layer.groups
     return inputs.reshape(n, groups, copies // groups, taps).swapaxes(0, 1)
+
+
+def carried_by(design: ParallelDesign, number: int, held: HeldWeights, tones: Array) -> Array:
+    """What tones into a stage [n, tones] carry to the chains of some weights, [groups, n, positions, taps]."""
+    return _carried(design.stages[number], held, design.padded(number, tones))
 
 
 def _read(stage: Stage, held: HeldWeights, tones: Array, padded: Callable[[Array], Array]) -> Array:

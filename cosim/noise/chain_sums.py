@@ -1,4 +1,4 @@
-"""What one watt of a tone does in every chain of a layer besides its weight: precession noise, and slope over frequency.
+"""What a watt of a tone does in every chain of a layer besides its weight: precession noise, and slope over frequency.
 
 Both are sums over the resonators of a chain, each with the tone power that the bus circuit of the linear engine puts
 into it, so that tails and neighbours count:
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.types import Array
-from resonet.cosim.noise.thermal import precession_density
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.models.resonator.linear import real_susceptibility
+from resonet.models.resonator.precession_noise import precession_density
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
 __all__ = ["ChainSums", "chain_sums"]
@@ -42,7 +42,7 @@ def _of_bus(plan: FrequencyPlan, bus: Bus, f_res: Array, power: Array, thermal: 
     for start in range(0, len(f_res), step):
         part = slice(start, start + step)
         own = f_res[part, None]  # [chains, 1, resonators]
-        noise[part] = np.einsum("tk,jtk->jt", watts, precession_density(1.0, f, own, device, thermal))
+        noise[part] = np.einsum("tk,jtk->jt", watts, precession_density(device, f, own, 1.0, thermal))
         steep = -4 * device.damping * device.sensitivity * real_susceptibility(f / own, device.damping)[1] / own
         slope[part] = np.einsum("tk,jtk->jt", watts * bus.signs, steep)
     return noise, slope
@@ -51,7 +51,7 @@ def _of_bus(plan: FrequencyPlan, bus: Bus, f_res: Array, power: Array, thermal: 
 def chain_sums(
     plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], thermal: float, bandwidths: Array
 ) -> ChainSums:
-    """Sums of a layer for resonances bus by bus, Hz [chains, resonators]; `thermal` is p_T, bandwidths [tiles] in Hz."""
+    """Sums of a layer for resonances [chains, resonators] bus by bus, Hz; `thermal` is p_T, `bandwidths` [tiles], Hz."""
     noise, slope = np.zeros(entry.layer.matrix.shape), np.zeros(entry.layer.matrix.shape)
     for bus, own, power in zip(entry.buses, f_res, bus_powers(plan, entry), strict=True):
         density, steep = _of_bus(plan, bus, own, power, thermal)

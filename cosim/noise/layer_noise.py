@@ -3,7 +3,7 @@
 A read is the voltage of a chain behind what reads it: choke and capacitors of the bias tees, three poles, and a gated
 integrator where there is one (models/circuit/dc_side.py). Its noise is
 
-    chains     4 k T R of every tile, of the chokes, of the buses' sources; the input noise of what reads, and 4 k T / R_in
+    chains     4 k T R of every tile, of the chokes, of the buses' sources; input noise of what reads, and 4 k T / R_in
     precession affine in the tone powers (chain_sums.py)
     tones      what rides on them, δ and δf (tones.py): W δ and G a δf, the same for all chains that hear the tone
 
@@ -17,13 +17,13 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.noise.chain_sums import chain_sums
-from resonet.cosim.noise.thermal import thermal_power
 from resonet.cosim.noise.tones import Oscillators, ToneNoise, by_tap, riding_noise
 from resonet.cosim.weights.engines import readout_divider
 from resonet.cosim.weights.held import RfWeights
 from resonet.models.circuit.dc_side import DcStack
 from resonet.models.circuit.noise import johnson
 from resonet.models.neuron.electronics import POLES
+from resonet.models.resonator.thermal import thermal_power
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import IDEAL
 from resonet.netlist.design.noise_options import NoiseSource
@@ -132,7 +132,7 @@ def _tones(design: Design, entry: LayerPlan, bandwidths: Array, pixels: bool) ->
         full - 1,
         neuron.damping,
         neuron.nonlinear_damping,
-        thermal_power(neuron.damping, neuron.threshold_current, noise.temperature, noise.polarisation),
+        float(thermal_power(neuron.damping, neuron.threshold_current, noise.temperature, noise.polarisation)),
     )
     return ToneNoise(
         by_tap(entry, [np.full(len(bus.taps), bandwidths[bus.tile]) for bus in entry.buses]),
@@ -154,7 +154,7 @@ def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> 
     sizes = entry.tile_sizes
     stack = DcStack.of_tiles(sizes, device.resistance, plan.circuit, neuron.bandwidth, POLES)
     chains, divider = stack.bandwidths(average=neuron.integration), readout_divider(plan, entry)
-    thermal = thermal_power(device.damping, device.threshold_current, noise.temperature, noise.polarisation)
+    thermal = float(thermal_power(device.damping, device.threshold_current, noise.temperature, noise.polarisation))
     sums = chain_sums(plan, entry, design.program(held.method).layer(held.layer).f_res, thermal, chains)
     p_max = plan.options.p_max
     return LayerNoise(

@@ -7,10 +7,10 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
   onto one): S_δP = 4 P S. So with s = S over the power of a full tone at the same place, S_δ = 4 a s, per Hz.
   At the bus a full tone has P = EMF² / 8 Z0 available:
   - *combiner*: k T, of matched sources and a passive combiner: s = k T / P;
-  - *amplifier*: a source of full power P_s amplifies an oscillator of the power P_o by P_s/P_o, so it gives the density
-    k T0 F P_s / P_o at the noise figure F. Amplifiers are broad and combiners have no filters: all tones' amplifiers are
-    heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same amplifiers, and
-    the same power before them;
+  - *amplifier*: a source of full power P_s amplifies an oscillator of the power P_o by P_s/P_o, so that it gives the
+    density k T0 F P_s / P_o at the noise figure F. Amplifiers are broad and combiners have no filters: those of all
+    tones are heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same
+    amplifiers, and the same power before them;
 * **amplitude noise** of an oscillator: its power's relative density and corner, at the drive ξ = 1 + drive a;
 * **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.types import Array, Ints
-from resonet.cosim.noise.thermal import amplitude_density, linewidth
+from resonet.cosim.noise.oscillator_noise import amplitude_density, linewidth
 from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.neuron.electronics import REFERENCE
 from resonet.netlist.design.neuron_options import NeuronOptions
@@ -87,7 +87,7 @@ class ToneNoise:
         return self.oscillators.frequency(carried, self.bandwidth)
 
     def drawn(self, carried: Array, random: np.random.Generator) -> tuple[Array, Array | None]:
-        """One read of tones [groups, n, positions, taps]: the powers that they carry, and a δf, Hz; None where there is none.
+        """One read of tones [groups, n, positions, taps]: the powers that they carry, and a δf, Hz, or None.
 
         Powers are parts of p_max; a power is not negative.
         """
@@ -115,7 +115,7 @@ class ToneNoise:
 
 
 def by_tap(entry: LayerPlan, values: list[Array]) -> Array:
-    """Values of the tones bus by bus as [groups, taps]; the banks of a tile have the same tones, the last one counts."""
+    """Values of the tones bus by bus as [groups, taps]; of the banks of a tile, which share them, the last one's."""
     found = np.zeros((entry.layer.groups, entry.layer.taps))
     for bus, own in zip(entry.buses, values, strict=True):
         found[bus.group, bus.taps] = own
@@ -125,7 +125,7 @@ def by_tap(entry: LayerPlan, values: list[Array]) -> Array:
 def riding_noise(
     plan: FrequencyPlan, entry: LayerPlan, neuron: NeuronOptions, power: float, temperature: float
 ) -> dict[NoiseSource, Array]:
-    """s of the text by source, 1/Hz [groups, taps]; `power` of a full tone's oscillator, W."""
+    """S of the text by source, 1/Hz [groups, taps]; `power` of a full tone's oscillator, W."""
     thermal, amplified = [], []
     density = BOLTZMANN * REFERENCE * 10 ** (neuron.noise_figure / 10) / power
     for bus in entry.buses:

@@ -15,7 +15,7 @@ Noise enters in series with the chains, where v does; in series with a choke, e_
 current into the top's readout, i_R / C_bypass in the third; at the input of the first pole, 2πB e; and from the source
 impedance behind the block capacitor, e_S: with u - e_S in the place of u as the state, it is -v in the first and third
 equation and e_S / L in the second. All are white. With Q half of a one-sided density (V²/Hz), the covariance P of the
-states solves A P + P Aᵀ + B Q Bᵀ = 0, and the output at a time lag τ has c exp(A τ) P cᵀ. An average over a time T, that
+states solves A P + P Aᵀ + B Q Bᵀ = 0, and the output at a time lag τ has c exp(A τ) P cᵀ. An average over a time T, as
 of a gated integrator, has therefore the variance
 
     (2/T²) ∫ (T - τ) c exp(Aτ) P cᵀ dτ = (2/T²) c [A^-2 (exp(AT) - 1) - A^-1 T] P cᵀ,

@@ -26,7 +26,7 @@ ROOMS = {
     "cosim": [
         ["ngspice"],
         ["weights", "bench", "fixed_step"],
-        ["calibration", "strip", "crossbar", "referee"],
+        ["calibration", "strip", "crossbar", "referee", "noise"],
         ["feed"],
         ["cascade", "sweep"],
     ],

@@ -14,7 +14,9 @@ from resonet.cosim.cascade.envelopes import envelope
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.settle import settling, settling_time
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade, trace_difference
-from resonet.cosim.cascade.two_pass import cascade, chain_noise_voltage, stage_weights, trained_stages
+from resonet.cosim.cascade.two_pass import cascade, stage_weights, trained_stages
+from resonet.cosim.noise.layer_noise import Place
+from resonet.cosim.noise.noisy import noisy_weights
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
 from resonet.models.circuit.noise import chain_noise, chain_resistance
@@ -120,14 +122,18 @@ def test_an_amplifier_that_cannot_reach_its_level_is_named(tiny) -> None:
 
 def test_noise_is_that_of_the_chain_and_its_bandwidth(tiny) -> None:
     levels, held, _ = tiny
-    rms = chain_noise_voltage(levels, 0)
+    place = {"conv1": Place(pixels=True, last=False), "dense1": Place(pixels=False, last=True)}
+    names = replace(levels.parallel.design.parameters.noise, sources="johnson, readout")
+    design = replace(levels.parallel.design, parameters=replace(levels.parallel.design.parameters, noise=names))
+    drawn = noisy_weights(design, held, 1, places=place)
+    rms = np.sqrt(sum(drawn["conv1"].noise.constant.values()))
     plan, f = levels.plan, np.geomspace(1e3, 1e10, 20001)
     density = chain_noise(f, chain_resistance([FullResonator()] * 4), plan.circuit).resonators
     poles = 1 / (1 + (f / 20e6) ** 2) ** 3
     wanted = np.trapezoid((density + 1e-18) * poles, f)
     assert rms == pytest.approx(np.sqrt(wanted), rel=2e-3)  # models/circuit/noise.py has the nodes' capacitance too
     many = np.repeat(IMAGES[:1], 4000, axis=0)
-    run = cascade(levels, held, many, noise=RNG(1))
+    run = cascade(levels, drawn, many)
     assert run.stages[0].sums.std(0) * levels.stages[0].unit[levels.parallel.stages[0].first] == pytest.approx(
         rms, rel=0.05
     )
