@@ -5,23 +5,33 @@ with γ = Γ0 Q_nl - j2πN. For currents Σ Re(i_k e^{jω_k t}) of distinct freq
 
     Σ C_a C_b C_c* e^{j(ω_a + ω_b - ω_c)t},
 
-what falls on ω_i has c = b, a = i or c = a, b = i, and both are one and the same where a = b = i: Σ_k 2 |C_k|² C_i
-- |C_i|² C_i. So with p_k = |C_k|², p = Σ p_k, and detunings and rates in units of Γ0, d_i = (ω_i - ω_d) / Γ0, n = 2πN / Γ0,
+what falls on ω_i has c = b, a = i or c = a, b = i, and both are one where a = b = i: (Σ_k 2 |C_k|² - |C_i|²) C_i. So
+with p_k = |C_k|², p = Σ p_k, and detunings and rates in units of Γ0, d_i = (ω_i - ω_d) / Γ0 and n = 2πN / Γ0,
 
-    p_i [(d_i - n y_i)² + (1 + Q_nl y_i)²] = a_i P_i,     y_i = 2p - p_i,     a_i P_i = A² |i_i|² / Γ0²,              (5)
+    p_i (u_i² + g_i²) = a_i P_i = A² |i_i|² / Γ0²,   g_i + j u_i = 1 + Q_nl y_i + j (d_i - n y_i) + K_i,             (5)
 
-A as in eq. 2: another tone saturates twice as much as the tone's own power (cross-saturation), and the power law acts
-at once, so that this does not depend on how fast the tones beat. With one tone (5) is the cubic (3) of forced_oscillation.py.
-The rectified voltage is V = Σ_i ½ k |i_i|² Re[(C₊ + C₋*) x1 / i_i] with eq. 2 for each tone: for vanishing powers the
-exact Re chi of the linear law, not only its Lorentzian.
+with y_i = 2p - p_i and A of eq. 2: another tone saturates twice as much as the tone's own power (cross-saturation). The
+power acts at once, so that this does not depend on how fast the tones beat. With one tone (5) is the cubic (3) of
+forced_oscillation.py. The rectified voltage is V = Σ_i ½ k |i_i|² Re[(C₊ + C₋*) x1 / i_i] with eq. 2 for each tone: for
+vanishing powers the exact Re chi of the linear law, not only its Lorentzian. y_i holds twice the power of the mirror
+tones C₋ of all other tones as well, 1/(f_k + f_d)² in the place of 1/(f_k - f_d)²: 0.2 % of y_i for 48 tones.
 
-What is left out are the products at ω_a + ω_b - ω_c that are no tone (for channels in equal ratios none is): they carry
-no current and rectify nothing, but act back on the tones to second order in Q_nl p over their detuning. How much that is
-against direct integration (tone_time.py): docs/theory/saturation.md.
+**Mixing.** Products at ω_a + ω_b - ω_c carry no current and rectify nothing (for channels in equal ratios none of them
+is a tone), but act back. The product of a strong tone o (p_o, the largest) with a weak one c, at 2ω_o - ω_c, is
+M = -γ' C_o² C_c* / D_c with D_c = 1 + 2γ' p + j (2d_o - d_c), γ' = γ / Γ0 = Q_nl - jn. In |c|² c it gives
+2 C_o* C_c M at ω_o and C_o² M* at ω_c, hence
 
-The motion of the amplitudes on which stability rests is dC_i/dt = -[1 + Q_nl y_i + j(d_i - n y_i)] C_i - j√(a_i P_i), in
-1/Γ0. Without frequency shift (5) has one solution in reach. With it there may be several: taken is the one that the
-device reaches when all powers are raised together, slowly, from zero; where that branch ends (fold-over), what the motion
+    K_o = -2γ'² p_o Σ_c p_c / D_c,    K_c = -|γ'|² p_o² / D_c*,                                                    (6)
+
+here for the two tones beside the strongest: the other products are smaller. What (5) with (6), (5) alone and each kind
+of product are off against direct integration (tone_time.py): docs/theory/saturation.md.
+
+The slow motion of the amplitudes, on which stability rests, is in 1/Γ0
+
+    dC_i/dt = -[g_i + j u_i] C_i - j √(a_i P_i).                                                                     (7)
+
+Without frequency shift (5) has one solution in reach. With it there may be several: taken is the one that the device
+reaches when all powers are raised together, slowly, from zero; where that branch ends (fold-over), what the motion
 leads to from its end. `jumped` says where.
 """
 
@@ -32,11 +42,11 @@ from numpy.typing import ArrayLike
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Bools
+from resonet.core.types import Array, Bools, Ints
 from resonet.models.resonator.auto_oscillator import THEORY, oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 
-__all__ = ["Saturation", "ToneBalance", "Tones", "balance_tones"]
+__all__ = ["Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +68,14 @@ class Tones:
 
     detuning: Array  # d = (f - f_d) / (α f0)
     mirror: Array  # (f + f_d) / (α f0), of the part that turns against the precession
-    drive: Array  # a: p D for a tone of 1 W
-    volts: Array  # V = P volts Re(...): -V/W
+    drive: Array  # a: p (u² + g²) for a tone of 1 W
+    mirrored: Array  # p of the mirror tone for a tone of 1 W
+    volts: Array  # V = P volts [b / (b² + g²) - u / (u² + g²)], b the mirror
     shift: float  # n
 
     @classmethod
     def at(cls, device: SpinDiode, law: Saturation, f_res: ArrayLike, tones: ArrayLike, currents: ArrayLike) -> "Tones":
-        """Of f_res [resonators] and tones [tones], Hz, with |i|² of each tone per watt, A²/W (peak), [resonators, tones].
+        """Of f_res [resonators] and tones [tones], Hz; `currents` [resonators, tones]: |i|² per watt, A²/W (peak).
 
         InputError for frequencies that are not positive.
         """
@@ -75,20 +86,31 @@ class Tones:
         squares = np.broadcast_to(np.asarray(currents, float), (len(f0), len(f)))
         free, width = f0 * np.sqrt(1 - device.damping**2), device.damping * f0
         a = (f0**2 / (2 * free * width))[:, None]  # x1 A / Γ0 of eq. 2, about 1 / (2α)
+        mirror = (f + free[:, None]) / width[:, None]
+        drive = (a / oscillation_scale(device)) ** 2 * squares
         return cls(
             (f - free[:, None]) / width[:, None],
-            (f + free[:, None]) / width[:, None],
-            (a / oscillation_scale(device)) ** 2 * squares,
+            mirror,
+            drive,
+            drive / (mirror**2 + 1),
             0.5 * device.transduction * a * squares,
             law.frequency_shift / device.damping,
         )
 
-    def voltages(self, law: Saturation, powers: Array, p: Array) -> Array:
-        """Rectified voltage of every tone, V, [n, resonators, tones], for powers [n, tones] and their p."""
-        y = 2 * p.sum(-1, keepdims=True) - p
-        loss = 1 + law.nonlinear_damping * y
-        d, b = self.detuning - self.shift * y, self.mirror + self.shift * y
-        return np.asarray(powers[:, None] * self.volts * (b / (b**2 + loss**2) - d / (d**2 + loss**2)))
+    def voltages(self, powers: Array, loss: Array, detuning: Array) -> Array:
+        """Rectified voltage of every tone, V, for powers [n, tones] and g and u of eq. 5, [n, resonators, tones]."""
+        b = self.mirror + self.detuning - detuning
+        return np.asarray(powers[:, None] * self.volts * (b / (b**2 + loss**2) - detuning / (detuning**2 + loss**2)))
+
+
+def neighbours(tones: Array) -> Ints:
+    """Every tone and those beside it in frequency, [tones, 3]; the number of tones where there is none."""
+    order = np.argsort(tones)
+    beside = np.full((len(tones), 3), len(tones))
+    beside[:, 0] = np.arange(len(tones))
+    beside[order[1:], 1] = order[:-1]
+    beside[order[:-1], 2] = order[1:]
+    return beside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,8 +134,8 @@ def balance_tones(
     """Balance of resonators f_res [resonators] under tones [tones], Hz, of powers [n, tones], W.
 
     `currents` is |i|² per watt of each tone in each resonator, A²/W (peak): 2 / R0 where the power is that in R0;
-    [resonators, tones] or what broadcasts against it. Newton's method, to 1e-12 of the largest p: what does not get
-    there is in `failed`.
+    [resonators, tones] or what broadcasts against it. Newton's method, to 1e-10 of p: what does not get there is in
+    `failed`.
     """
     from resonet.models.resonator.tone_kernel import balances
 
@@ -122,6 +144,22 @@ def balance_tones(
         raise InputError(f"RF power {powers.min():g} W: possible: finite, not negative")
     at = Tones.at(device, law, f_res, tones, currents)
     p = np.zeros((len(powers), *at.detuning.shape))
+    loss, detuning = np.ones_like(p), np.zeros_like(p)
     failed, jumped = np.zeros(p.shape[:2], bool), np.zeros(p.shape[:2], bool)
-    balances(at.detuning, at.drive, powers, law.nonlinear_damping, at.shift, p, failed, jumped)
-    return ToneBalance(p, at.voltages(law, powers, p).sum(-1), failed, jumped)
+    beside = neighbours(np.asarray(tones, float))[:, 1:]
+    beside = np.ascontiguousarray(np.where(beside == len(beside), -1, beside))
+    balances(
+        at.detuning,
+        at.drive,
+        at.mirrored,
+        powers,
+        beside,
+        law.nonlinear_damping,
+        at.shift,
+        p,
+        loss,
+        detuning,
+        failed,
+        jumped,
+    )
+    return ToneBalance(p, at.voltages(powers, loss, detuning).sum(-1), failed, jumped)

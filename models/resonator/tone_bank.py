@@ -1,10 +1,11 @@
 """Many chains under many tones, fast: the balance of tone_balance.py (eq. 5) without frequency shift.
 
-Of each resonator its own tone and the two beside it are solved exactly. The tails of all others depend on the state of
-the resonator only by the damping that they all see, g = 1 + 2 Q_nl p (their own p_i, far below that of a tone in
-resonance, is left out of 2p - p_i), and smoothly: poles lie at g² = -d². Their sums, of p and of the voltage, are
-polynomials in g², through values at Chebyshev's points of the range that g² can take, of which g = 1, the linear law, is
-one. Coefficients of these polynomials are linear in the powers of the tones: a matrix product for all images.
+Of each resonator its own tone and the two beside it are solved as there, with their mixing. The tails of all others
+depend on the state of the resonator only by the damping that they all see, g = 1 + 2 Q_nl p (their own p_i, far below
+that of a tone in resonance, is left out of 2p - p_i), and smoothly: poles lie at g² = -d². Their sums, of p and of the
+voltage, are polynomials in g², through values at Chebyshev's points of the range that g² can take, of which g = 1, the
+linear law, is one. Coefficients of these polynomials are linear in the powers of the tones: a matrix product for all
+images.
 
 The number of points is the least that keeps every resonator's voltage within a tolerance at full powers.
 """
@@ -20,7 +21,7 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Bools, Ints
 from resonet.models.resonator.linear import SpinDiode
-from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones
+from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones, neighbours
 
 __all__ = ["ToneBank"]
 
@@ -60,9 +61,9 @@ class ToneBank:
     ) -> "ToneBank":
         """Of f_res [chains, resonators], Hz, whose own tones are tones [resonators], Hz.
 
-        `currents`: |i|² per watt, A²/W (peak), [resonators, tones] or what broadcasts; `gains` [chains, resonators] what
-        a resonator's voltage counts (signs of a chain, dividers); `most` W, the largest power that a tone will have;
-        `tolerance` of a resonator's tails at that power in all tones, parts of K_SD times it.
+        `currents`: |i|² per watt, A²/W (peak), [resonators, tones] or what broadcasts; `gains` [chains, resonators]
+        what a resonator's voltage counts (signs of a chain, dividers); `most` W, the largest power that a tone will
+        have; `tolerance` of a resonator's tails at that power in all tones, parts of K_SD times it.
         InputError where the law has a frequency shift: `balance_tones` solves that.
         """
         if law.frequency_shift:
@@ -76,12 +77,13 @@ class ToneBank:
         f_res = f_res[every].T.ravel()
         at = Tones.at(device, law, f_res, tones, squares)
         gain = np.broadcast_to(np.asarray(gains, float), (chains, count))[every].T.reshape(-1, 1)
-        volts, near = gain * at.volts, _neighbours(tones)
+        volts, near = gain * at.volts, neighbours(tones)
         others = np.ones((count, count + 1), bool)
         np.put_along_axis(others, near, False, axis=1)
         span = _largest_loss(device, law, f_res, tones, squares, most) - 1
         bound = tolerance * device.sensitivity * np.abs(gain).max()
-        far = _polynomials(at, volts, np.repeat(others[:, :-1], lanes, 0), span, bound)
+        mirrored = at.mirrored * np.repeat(~np.eye(count, dtype=bool), lanes, 0)
+        far = _polynomials(at, volts, mirrored, np.repeat(others[:, :-1], lanes, 0), span, bound)
         own = tuple(
             np.ascontiguousarray(
                 np.take_along_axis(
@@ -128,16 +130,6 @@ class ToneBank:
         return float(bank_voltages(padded, self.near, *self.at, far, self.law.nonlinear_damping, self.span, out))
 
 
-def _neighbours(tones: Array) -> Ints:
-    """Every tone and those beside it in frequency, [tones, 3]; the number of tones where there is none."""
-    order = np.argsort(tones)
-    beside = np.full((len(tones), 3), len(tones))
-    beside[:, 0] = np.arange(len(tones))
-    beside[order[1:], 1] = order[:-1]
-    beside[order[:-1], 2] = order[1:]
-    return beside
-
-
 def _largest_loss(device: SpinDiode, law: Saturation, f_res: Array, tones: Array, squares: Array, most: float) -> float:
     """g² of the resonator that is damped most, with room, at full powers. EngineError without a balance."""
     balance = balance_tones(device, law, f_res, tones, squares, np.full(len(tones), most))
@@ -146,18 +138,18 @@ def _largest_loss(device: SpinDiode, law: Saturation, f_res: Array, tones: Array
     return float((1 + 2 * law.nonlinear_damping * ROOM * balance.p.sum(-1).max()) ** 2)
 
 
-def _polynomials(at: Tones, volts: Array, chosen: Bools, span: float, bound: float) -> Array:
+def _polynomials(at: Tones, volts: Array, mirrored: Array, chosen: Bools, span: float, bound: float) -> Array:
     """Coefficients in t = (g² - 1)/span of what chosen tones of 1 W add to p, and to the voltage, V.
 
-    volts and chosen [resonators, tones] -> [2 points, resonators, tones]: first those of p. `bound`, V, is of the error
-    of a resonator's voltage, summed over the tones.
+    volts, mirrored and chosen [resonators, tones] -> [2 points, resonators, tones]: first those of p. `bound`, V, is of
+    the error of a resonator's voltage, summed over the tones.
     """
 
     def values(t: Array) -> Array:
         loss = 1 + span * t[:, None, None]
         lorentz = chosen / (at.detuning**2 + loss)
         voltage = volts * (chosen * at.mirror / (at.mirror**2 + loss) - at.detuning * lorentz)
-        return np.stack([at.drive * lorentz, voltage])
+        return np.stack([at.drive * lorentz + mirrored, voltage])
 
     between = np.linspace(0, 1, 2 * MOST + 1)
     exact = values(between)

@@ -1,4 +1,7 @@
-"""The compiled part of `tone_bank`. Imported where it is called: numba takes longer to load than most commands."""
+"""The compiled part of `ToneBank`. Imported where it is called: numba takes longer to load than most commands.
+
+Of every resonator three tones are told apart, rows of [3, chains]: its own, and those beside it.
+"""
 
 import numba
 import numpy as np
@@ -7,51 +10,68 @@ from resonet.core.types import Array, Ints
 
 __all__ = ["bank_voltages"]
 
-SWEEPS = 60
-SETTLED = 1e-10  # change of a sweep, as part of p
+SWEEPS = 80
+SETTLED = 1e-8  # change of a sweep, as part of p
 FAST = {"contract", "nsz", "reassoc"}
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _sweep(
-    s: Array, d: Array, p: Array, far: Array, back: Array, qnl: float, scale: float, nodes: int
+    s: Array,
+    d: Array,
+    p: Array,
+    loss: Array,
+    turn: Array,
+    far: Array,
+    back: Array,
+    qnl: float,
+    scale: float,
+    nodes: int,
 ) -> tuple[float, float]:
-    """One sweep over all chains: p [3, chains] of the own tone and its neighbours, back [chains] = p of all but own.
+    """One sweep over all chains; the largest change, and the largest sum of p.
 
-    s and d² [3, chains]; far [>= nodes, chains]: polynomial of the other tones' p. The own tone by a step of Newton's
-    method, which comes from above; the others with what it leaves. Largest change and largest p are returned.
+    s = p (turn² + loss²), the detuning d, p, loss and turn [3, chains]; back [chains] p of all tones but the own one;
+    far [>= nodes, chains] polynomial of what tones not told apart add to it. The own tone makes a step of Newton's
+    method, which comes from above, the others take what it leaves. Loss and turn are those of the state before.
     """
     moved, largest = 0.0, 0.0
     for j in range(len(back)):
         own, q = p[0, j], back[j]
-        g = 1 + qnl * (2 * q + own)
+        g, u = loss[0, j], turn[0, j]
         rise = 2 * qnl * g * own
-        found = (s[0, j] + rise * own) / (d[0, j] + g * g + rise)
+        found = (s[0, j] + rise * own) / (u * u + g * g + rise)
         total = found + q
-        g = 1 + qnl * (2 * total - p[1, j])
-        left = s[1, j] / (d[1, j] + g * g)
-        g = 1 + qnl * (2 * total - p[2, j])
-        right = s[2, j] / (d[2, j] + g * g)
         g = 1 + 2 * qnl * total
         t = (g * g - 1) * scale
         rest = far[nodes - 1, j]
         for m in range(nodes - 2, -1, -1):
             rest = rest * t + far[m, j]
-        rest += left + right
-        change = abs(found - own) + abs(rest - q)
-        moved = max(moved, change)
+        mixed, twisted = 0.0, 0.0
+        for i in range(1, 3):  # products with the tones beside it, eq. 6
+            e = 2 * d[0, j] - d[i, j]
+            inverse = qnl * qnl * found / (g * g + e * e)
+            loss[i, j] = g - qnl * p[i, j] - found * g * inverse
+            turn[i, j] = d[i, j] - found * e * inverse
+            p[i, j] = s[i, j] / (turn[i, j] ** 2 + loss[i, j] ** 2)
+            mixed += p[i, j] * g * inverse
+            twisted += p[i, j] * e * inverse
+            rest += p[i, j]
+        loss[0, j] = 1 + qnl * (found + 2 * rest) - 2 * mixed
+        turn[0, j] = d[0, j] + 2 * twisted
+        moved = max(moved, abs(found - own) + abs(rest - q))
         largest = max(largest, total)
-        p[0, j], p[1, j], p[2, j], back[j] = found, left, right, rest
+        p[0, j], back[j] = found, rest
     return moved, largest
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _volts(
+def _add_volts(
     power: Array,
-    d: Array,
-    b: Array,
+    mirror: Array,
     volts: Array,
     p: Array,
+    loss: Array,
+    turn: Array,
     far: Array,
     back: Array,
     qnl: float,
@@ -59,18 +79,16 @@ def _volts(
     nodes: int,
     out: Array,
 ) -> None:
-    """Voltages of a resonator in all chains, added to out [chains]; power [3], the rest as above, far of the voltages."""
+    """Add the voltages of a resonator in all chains to out [chains]; power [3], far: polynomial of the voltages."""
     for j in range(len(back)):
-        total = p[0, j] + back[j]
-        g = 1 + 2 * qnl * total
+        g = 1 + 2 * qnl * (p[0, j] + back[j])
         t = (g * g - 1) * scale
         found = far[2 * nodes - 1, j]
         for m in range(2 * nodes - 2, nodes - 1, -1):
             found = found * t + far[m, j]
         for i in range(3):
-            loss = 1 + qnl * (2 * total - p[i, j])
-            loss *= loss
-            found += power[i] * volts[i, j] * (b[i, j] / (b[i, j] ** 2 + loss) - d[i, j] / (d[i, j] ** 2 + loss))
+            b, u, g = mirror[i, j], turn[i, j], loss[i, j]
+            found += power[i] * volts[i, j] * (b / (b * b + g * g) - u / (u * u + g * g))
         out[j] += found
 
 
@@ -79,7 +97,7 @@ def bank_voltages(
     powers: Array,
     near: Ints,
     d: Array,
-    b: Array,
+    mirror: Array,
     drive: Array,
     volts: Array,
     far: Array,
@@ -89,18 +107,13 @@ def bank_voltages(
 ) -> float:
     """Voltages out [n, chains] of chains under powers [n, tones + 1], the last 0; the largest change of a last sweep.
 
-    near [resonators, 3] tones that are told apart; d, b, drive, volts [resonators, 3, chains] of these; far [n,
+    near [resonators, 3] tones that are told apart; d, mirror, drive, volts [resonators, 3, chains] of these; far [n,
     resonators, 2 nodes, chains] polynomials in (g² - 1)/span of what the others add to p, and to the voltages.
     """
     resonators, _, chains = d.shape
     nodes, scale, worst = far.shape[2] // 2, 1 / span, 0.0
-    s, square, p, back, power = (
-        np.empty((3, chains)),
-        np.empty((3, chains)),
-        np.empty((3, chains)),
-        np.empty(chains),
-        np.empty(3),
-    )
+    s, p, loss, turn = np.empty((3, chains)), np.empty((3, chains)), np.empty((3, chains)), np.empty((3, chains))
+    back, power = np.empty(chains), np.empty(3)
     for n in range(len(out)):
         out[n] = 0
         for k in range(resonators):
@@ -108,15 +121,18 @@ def bank_voltages(
                 power[i] = powers[n, near[k, i]]
                 for j in range(chains):
                     s[i, j] = drive[k, i, j] * power[i]
-                    square[i, j] = d[k, i, j] * d[k, i, j]
-                    p[i, j] = s[i, j] / (square[i, j] + 1)
+                    p[i, j] = s[i, j] / (d[k, i, j] * d[k, i, j] + 1)
+                    turn[i, j] = d[k, i, j]
             for j in range(chains):
+                root = np.sqrt(1 + 2 * qnl * p[0, j])  # p (1 + qnl p)² = s within some tenths
+                p[0, j] /= root * np.sqrt(root)
                 back[j] = p[1, j] + p[2, j] + far[n, k, 0, j]
+                loss[0, j] = 1 + qnl * (p[0, j] + 2 * back[j])
             moved, largest = 1.0, 0.0
             for _ in range(SWEEPS):
-                moved, largest = _sweep(s, square, p, far[n, k], back, qnl, scale, nodes)
+                moved, largest = _sweep(s, d[k], p, loss, turn, far[n, k], back, qnl, scale, nodes)
                 if moved <= SETTLED * largest:
                     break
             worst = max(worst, moved / largest if largest > 0 else 0.0)
-            _volts(power, d[k], b[k], volts[k], p, far[n, k], back, qnl, scale, nodes, out[n])
+            _add_volts(power, mirror[k], volts[k], p, loss, turn, far[n, k], back, qnl, scale, nodes, out[n])
     return worst

@@ -1,102 +1,126 @@
-"""The compiled part of `tone_balance`. Imported where it is called: numba takes longer to load than most commands."""
+"""The compiled part of `balance_tones`. Imported where it is called: numba takes longer to load than most commands.
+
+Arrays of one resonator are [tones]. The rows of `state` are the unknowns p, the loss g and the detuning u of every tone
+in the state p, so that eq. 5 and 6 are p_i (u_i² + g_i²) = s_i; and what the mirror tones of all others add to y_i.
+"""
 
 import numba
 import numpy as np
 
-from resonet.core.types import Array, Bools
+from resonet.core.types import Array, Bools, Ints
 
-__all__ = ["CONVERGED", "balances"]
+__all__ = ["SETTLED", "balances"]
 
-CONVERGED = 1e-12  # largest |F_i| over the largest p, of equation 2
-NEWTON = 40  # iterations
-HALVINGS = 12  # of a step that makes it worse
-SMALLEST = 2.0**-20  # step of the homotopy, part of the powers
-TURN = 1e-3  # relaxation after a jump: step in units of 1 / Γ0 is this over the largest rate
-RELAXED = 200.0  # for so many 1 / Γ0
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _residual(d: Array, s: Array, qnl: float, shift: float, p: Array) -> tuple[float, float]:
-    """Largest |s_i / D_i - p_i|, and the sum of p."""
-    total = 0.0
-    for i in range(len(p)):
-        total += p[i]
-    worst = 0.0
-    for i in range(len(p)):
-        y = 2 * total - p[i]
-        worst = max(worst, abs(s[i] / ((d[i] - shift * y) ** 2 + (1 + qnl * y) ** 2) - p[i]))
-    return worst, total
+SETTLED = 1e-10  # largest |s_i / (u_i² + g_i²) - p_i| over p
+AIM = 1e-13  # of the iterations; SETTLED is what counts
+STEPS = 60
+HALVINGS = 8  # of a step that makes it worse
+SMALLEST = 2.0**-16  # step of the homotopy, part of the powers
+WIDE = 0.5  # half-widths, the most that a step of the homotopy moves a resonance
+RELAXED = 100.0  # for so many 1 / Γ0 an amplitude moves on after a jump
+GENTLE = 0.05  # step of that motion, over the largest rate
+P, LOSS, DETUNING, MIRROR, STEP, TRIAL, LAST, DRIVE = range(8)  # rows of the working array
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _direction(d: Array, s: Array, qnl: float, shift: float, p: Array, step: Array) -> bool:
-    """Newton's step, by elimination of all tones but the strongest, o, and the sum; False where it is singular."""
+def _settle(d: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array) -> tuple[int, float]:
+    """Loss and detuning of every tone in a state p, eq. 5 and 6; the strongest tone and the sum of p are returned."""
     total, o = 0.0, 0
     for i in range(len(p)):
         total += p[i]
         if p[i] > p[o]:
             o = i
-    slope, rest, own_d, own_slope = 1.0, 0.0, 1.0, 0.0
     for i in range(len(p)):
-        y = 2 * total - p[i]
-        a, g = d[i] - shift * y, 1 + qnl * y
-        norm, rise = a * a + g * g, 2 * (qnl * g - shift * a)
-        if i == o:
-            own_d, own_slope = norm, rise
-            continue
-        phi = s[i] / norm
-        fall = -phi * rise / norm
-        inverse = 1 / (1 + fall)
-        slope -= 2 * fall * inverse
-        rest += (phi - p[i]) * inverse
-        step[i] = (phi - p[i]) * inverse  # what is known of it; 2 fall inverse dP comes later
-    x = p[o] * own_slope
+        y = 2 * total - p[i] + work[MIRROR, i]
+        work[LOSS, i], work[DETUNING, i] = 1 + qnl * y, d[i] - shift * y
+    gamma = complex(qnl, -shift)
+    for n in range(2):
+        c = beside[o, n]
+        if c >= 0:
+            inverse = 1 / (1 + 2 * gamma * total + 1j * (2 * d[o] - d[c]))
+            own = -2 * gamma * gamma * p[o] * p[c] * inverse
+            other = -(gamma.real**2 + gamma.imag**2) * p[o] * p[o] * inverse.conjugate()
+            work[LOSS, o] += own.real
+            work[DETUNING, o] += own.imag
+            work[LOSS, c] += other.real
+            work[DETUNING, c] += other.imag
+    return o, total
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _residual(
+    d: Array, s: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array
+) -> tuple[float, int, float]:
+    """Largest |s_i / (u_i² + g_i²) - p_i|, the strongest tone, the sum of p."""
+    o, total = _settle(d, beside, qnl, shift, p, work)
+    worst = 0.0
+    for i in range(len(p)):
+        worst = max(worst, abs(s[i] / (work[DETUNING, i] ** 2 + work[LOSS, i] ** 2) - p[i]))
+    return worst, o, total
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _direction(s: Array, qnl: float, shift: float, p: Array, o: int, work: Array) -> bool:
+    """Newton's step of eq. 5, all tones but the strongest, o, and the sum eliminated; False where it is singular."""
+    step = work[STEP]
+    slope, rest = 1.0, 0.0
+    for i in range(len(p)):
+        a, g = work[DETUNING, i], work[LOSS, i]
+        norm = a * a + g * g
+        if i != o:
+            found = s[i] / norm
+            fall = -2 * found * (qnl * g - shift * a) / norm
+            step[i] = (found - p[i]) / (1 + fall)
+            slope -= 2 * fall / (1 + fall)
+            rest += step[i]
     # dp_o (D - x) + 2 x dP = s - p D;   dP slope - dp_o = rest
-    wanted = s[o] - p[o] * own_d
-    determinant = (own_d - x) * slope + 2 * x
-    if not abs(determinant) > 1e-12 * own_d:
+    a, g = work[DETUNING, o], work[LOSS, o]
+    norm, x = a * a + g * g, 2 * p[o] * (qnl * g - shift * a)
+    determinant = (norm - x) * slope + 2 * x
+    if not abs(determinant) > 1e-12 * norm:
         return False
-    change = (wanted + (own_d - x) * rest) / determinant  # dP
+    change = (s[o] - p[o] * norm + (norm - x) * rest) / determinant  # dP
     for i in range(len(p)):
         if i != o:
-            y = 2 * total - p[i]
-            a, g = d[i] - shift * y, 1 + qnl * y
-            norm, rise = a * a + g * g, 2 * (qnl * g - shift * a)
-            fall = -s[i] / norm * rise / norm
+            a, g = work[DETUNING, i], work[LOSS, i]
+            norm = a * a + g * g
+            fall = -2 * s[i] / norm * (qnl * g - shift * a) / norm
             step[i] += 2 * fall / (1 + fall) * change
     step[o] = change * slope - rest
     return True
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _newton(d: Array, s: Array, qnl: float, shift: float, p: Array, step: Array, trial: Array) -> bool:
+def _newton(d: Array, s: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array) -> bool:
     """Newton's method from p, each step shortened until it helps; True where it arrived."""
-    error, total = _residual(d, s, qnl, shift, p)
-    for _ in range(NEWTON):
-        if error <= CONVERGED * total:
-            return True
-        if not _direction(d, s, qnl, shift, p, step):
-            return False
+    trial = work[TRIAL]
+    error, o, total = _residual(d, s, beside, qnl, shift, p, work)
+    for _ in range(STEPS):
+        if error <= AIM * total:
+            break
+        if not _direction(s, qnl, shift, p, o, work):
+            break
         part, better = 1.0, False
         for _ in range(HALVINGS):
             for i in range(len(p)):
-                trial[i] = max(p[i] + part * step[i], 0.0)
-            found, total = _residual(d, s, qnl, shift, trial)
+                trial[i] = max(p[i] + part * work[STEP, i], 0.0)
+            found, other, sum_of = _residual(d, s, beside, qnl, shift, trial, work)
             if found < error:
                 better = True
                 break
             part /= 2
         if not better:
-            return error <= 100 * CONVERGED * total
-        p[:], error = trial, found
-    return error <= 100 * CONVERGED * total
+            break
+        p[:], error, o, total = trial, found, other, sum_of
+    error, o, total = _residual(d, s, beside, qnl, shift, p, work)
+    return error <= SETTLED * total
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _first(d: Array, s: Array, qnl: float, p: Array) -> None:
-    """A start without frequency shift: common damping of all tones by a scalar iteration that cannot diverge.
+    """A start without frequency shift: one damping g for all tones, from g = 1 + qnl p(g).
 
-    p falls with the damping g, so g = 1 + qnl p(g) has one root between 1 and 1 + qnl p(1): bisected.
+    p falls with g, so that this has one root between 1 and 1 + qnl p(1): bisected.
     """
     low, high = 1.0, 1.0
     for i in range(len(p)):
@@ -115,83 +139,96 @@ def _first(d: Array, s: Array, qnl: float, p: Array) -> None:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _relax(d: Array, s: Array, qnl: float, shift: float, p: Array) -> None:
-    """Where the amplitudes go from p, by their slow equations of motion 3, each step with its own rates exact."""
-    c = np.sqrt(p).astype(np.complex128)
+def _relax(d: Array, s: Array, qnl: float, shift: float, p: Array, work: Array) -> None:
+    """Where the amplitudes go from p by their slow motion (7), each step with its own rates exact."""
+    c, total = np.empty(len(p), np.complex128), p.sum()
     for i in range(len(p)):
-        total = 0.0
-        for k in range(len(p)):
-            total += p[k]
-        y = 2 * total - p[i]
+        y = 2 * total - p[i] + work[MIRROR, i]
         c[i] = -1j * np.sqrt(s[i]) / (1 + qnl * y + 1j * (d[i] - shift * y))
     time = 0.0
     while time < RELAXED:
         total = 0.0
         for i in range(len(p)):
-            total += c[i].real ** 2 + c[i].imag ** 2
-        h = 0.05 / (1 + 2 * (qnl + abs(shift)) * total)
+            p[i] = c[i].real ** 2 + c[i].imag ** 2
+            total += p[i]
+        h = GENTLE / (1 + 2 * (qnl + abs(shift)) * total)
         for i in range(len(p)):
-            y = 2 * total - (c[i].real ** 2 + c[i].imag ** 2)
+            y = 2 * total - p[i] + work[MIRROR, i]
             rate = 1 + qnl * y + 1j * (d[i] - shift * y)
             goal = -1j * np.sqrt(s[i]) / rate
             c[i] = goal + (c[i] - goal) * np.exp(-rate * h)
         time += h
-    for i in range(len(p)):
-        p[i] = c[i].real ** 2 + c[i].imag ** 2
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _raised(d: Array, s: Array, qnl: float, shift: float, p: Array, work: Array) -> tuple[bool, bool]:
+def _raised(
+    d: Array, s: Array, mirror: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array
+) -> tuple[bool, bool]:
     """Put p where it goes when all powers are raised together from zero; whether it arrived, and whether it jumped."""
-    step, trial, last, drive = work[0], work[1], work[2], work[3]
+    last, drive = work[LAST], work[DRIVE]
     done, part, jumped = 0.0, 1.0, False
     last[:] = 0.0
     while done < 1:
         goal = min(1.0, done + part)
         for i in range(len(p)):
-            drive[i] = goal * s[i]
-            p[i] = last[i]
-        largest = 0.0
+            drive[i], work[MIRROR, i], p[i] = goal * s[i], goal * mirror[i], last[i]
         arrived = False
-        # an honest step: no tone's own resonance moves by more than half a width, the damping by half of itself
-        if _newton(d, drive, qnl, shift, p, step, trial):
-            move = 0.0
+        if _newton(d, drive, beside, qnl, shift, p, work):
+            moved = 0.0
             for i in range(len(p)):
-                move += abs(p[i] - last[i])
-                largest = max(largest, p[i])
-            arrived = 2 * abs(shift) * move <= 0.5
-        if arrived:
-            done, last[:] = goal, p
-            part = min(2 * part, 1.0)
-        elif part > SMALLEST:
-            part /= 4
-        else:  # the branch ends here: the motion goes on to another one
-            jumped = True
-            for i in range(len(p)):
-                drive[i] = goal * s[i]
-                p[i] = last[i]
-            _relax(d, drive, qnl, shift, p)
-            if not _newton(d, drive, qnl, shift, p, step, trial):
+                moved += abs(p[i] - last[i])
+            arrived = 2 * abs(shift) * moved <= WIDE  # no step over a neighbouring branch
+        if not arrived:
+            if part > SMALLEST:
+                part /= 4
+                continue
+            jumped = True  # the branch ends here: the motion goes on to another one
+            p[:] = last
+            _relax(d, drive, qnl, shift, p, work)
+            if not _newton(d, drive, beside, qnl, shift, p, work):
                 return False, True
-            done, last[:], part = goal, p, 1 / 64
+        done, last[:] = goal, p
+        part = min(2 * part, 1.0)
     return True, jumped
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def balances(
-    d: Array, scale: Array, powers: Array, qnl: float, shift: float, p: Array, failed: Bools, jumped: Bools
+    d: Array,
+    drive: Array,
+    mirrored: Array,
+    powers: Array,
+    beside: Ints,
+    qnl: float,
+    shift: float,
+    p: Array,
+    loss: Array,
+    detuning: Array,
+    failed: Bools,
+    jumped: Bools,
 ) -> None:
-    """Solve p[n, resonators, tones] for powers [n, tones], W; d and scale (p D per watt) [resonators, tones]."""
+    """Solve for p, g and u [n, resonators, tones] under powers [n, tones], W.
+
+    d, drive (a) and mirrored (p of the mirror tone per watt) [resonators, tones]; beside [tones, 2] the tones below and
+    above every tone, -1 where there is none; failed and jumped [n, resonators].
+    """
     count, resonators, tones = p.shape
-    work = np.empty((5, tones))
+    work, s, mirror = np.zeros((8, tones)), np.empty(tones), np.empty(tones)
     for n in range(count):
         for r in range(resonators):
-            s, own = work[4], p[n, r]
+            own, total = p[n, r], 0.0
             for i in range(tones):
-                s[i] = scale[r, i] * powers[n, i]
+                s[i] = drive[r, i] * powers[n, i]
+                mirror[i] = 2 * mirrored[r, i] * powers[n, i]
+                total += mirror[i]
+            for i in range(tones):
+                mirror[i] = total - mirror[i]
+                work[MIRROR, i] = mirror[i]
             if shift == 0.0:
                 _first(d[r], s, qnl, own)
-                failed[n, r] = not _newton(d[r], s, qnl, shift, own, work[0], work[1])
+                failed[n, r] = not _newton(d[r], s, beside, qnl, shift, own, work)
             else:
-                arrived, jumps = _raised(d[r], s, qnl, shift, own, work)
+                arrived, jumps = _raised(d[r], s, mirror, beside, qnl, shift, own, work)
                 failed[n, r], jumped[n, r] = not arrived, jumps
+            for i in range(tones):
+                loss[n, r, i], detuning[n, r, i] = work[LOSS, i], work[DETUNING, i]
