@@ -7,7 +7,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.cosim.saturation.tables import LayerTable, layer_table
+from resonet.cosim.saturation.tables import Balance, LayerTable, layer_table
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.netlist.design.design import Design
@@ -27,18 +27,23 @@ class SaturatingWeights(HeldWeights):
         found = np.zeros((groups, n, positions, self.trained.shape[1]))
         for bus in self.table.buses:
             rows = carried[bus.group][:, :, bus.taps].reshape(n * positions, -1)
-            volts, _ = self.table.bus_volts(bus, rows)
+            volts = self.table.volts(bus, rows)
             found[bus.group][:, :, bus.outputs] += volts.reshape(n, positions, -1)
         found /= self.table.unit[:, None, None]
         return found.swapaxes(2, 3)
 
 
 def saturating_weights(
-    design: Design, held: Mapping[str, RfWeights], engine: Engine = linear
+    design: Design, held: Mapping[str, RfWeights], engine: Engine = linear, balance: Balance | None = None
 ) -> dict[str, SaturatingWeights]:
-    """Layers whose resonators, programmed as those of `held`, saturate. Raises InputError for layers on strip lines."""
+    """Layers whose resonators, programmed as those of `held`, saturate, by the law and at the power of the design.
+
+    Without `balance` the fast one where there is one. Raises InputError for layers on strip lines, and for engines
+    that run decks.
+    """
     design.require_bus("saturating resonators", list(held))
-    found = {}
+    law, found = design.parameters.saturation, {}
+    balance = balance or ("full" if law.frequency_shift else "fast")
     for name, weights in held.items():
         entry, programmed = design.plan.layer(name), design.program(weights.method).layer(name)
         unit = np.full(entry.layer.matrix.shape[:2], programmed.weight_scale)
@@ -49,6 +54,6 @@ def saturating_weights(
             values=weights.values,
             trained=weights.trained,
             wired=weights.wired,
-            table=layer_table(design.plan, entry, programmed.f_res, unit, engine),
+            table=layer_table(design.plan, entry, law, programmed.f_res, unit, engine).by(balance),
         )
     return found

@@ -9,10 +9,10 @@ import numpy as np
 
 from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Ints
-from resonet.cosim.saturation.expansion import Expansion
 from resonet.cosim.weights.bus_answers import core_threads
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.tone_bank import ToneBank
 from resonet.models.resonator.tone_balance import Saturation, Tones
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
@@ -21,12 +21,13 @@ __all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "layer_table"]
 Balance = Literal["fast", "full"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 TOLERANCE = 1e-7  # of the last step of Newton's method, as part of p: the next would be of its square
+TAILS = 1e-4  # of K_SD p_max: how far the fast balance may be off in a resonator when all tones are at p_max
 EACH = 64  # rows that a thread takes at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BusTable:
-    """One bus; drives and volts are of a tone that carries 1, that is p_max in its own resonator."""
+    """One bus."""
 
     name: str
     group: int
@@ -34,9 +35,10 @@ class BusTable:
     taps: Ints  # [resonators]
     tones: Array  # [resonators] Hz
     f_res: Array  # [chains, resonators] Hz
-    drives: Array  # [resonators, tones] s_t of cosim/saturation/kernel.py
-    volts: Array  # [resonators, tones] v_t there, V at the readout, with the sign of the resonator
-    expansion: Expansion | None = None  # for the fast balance
+    currents: Array  # [resonators, tones] |i|² of a tone that puts 1 W into its own resonator, A²
+    gains: Array  # [resonators] V at the readout per volt of a resonator
+    below: int  # resonators of the same neurons on the buses before it
+    bank: ToneBank | None = None  # for the fast balance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +47,7 @@ class LayerTable:
 
     layer: str
     buses: tuple[BusTable, ...]
-    damping: float
+    device: SpinDiode
     law: Saturation
     unit: Array  # [groups, outputs] V of a unit of the trained sum, for inputs in parts of p_max
     p_max: float  # W
@@ -54,7 +56,7 @@ class LayerTable:
     def tuned(self, f_res: Sequence[Array], unit: Array | None = None) -> "LayerTable":
         """The same with other resonance frequencies, and perhaps another unit."""
         buses = [
-            replace(bus, f_res=np.ascontiguousarray(f), expansion=None)
+            replace(bus, f_res=np.ascontiguousarray(f), bank=None)
             for bus, f in zip(self.buses, f_res, strict=True)
         ]
         return replace(self, buses=tuple(buses), unit=self.unit if unit is None else unit).by(self.balance)
@@ -70,27 +72,20 @@ class LayerTable:
                 f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; possible: "
                 "the full balance, or 0"
             )
-        q = self.law.nonlinear_damping
         buses = [
-            bus
-            if bus.expansion
-            else replace(bus, expansion=Expansion.of(bus.tones, bus.f_res, bus.drives, bus.volts, self.damping, q))
-            for bus in self.buses
+            bus if bus.bank else replace(bus, bank=self._bank(bus)) for bus in self.buses
         ]
         return replace(self, buses=tuple(buses), balance=balance)
 
+    def _bank(self, bus: BusTable) -> ToneBank:
+        made = (bus.f_res, bus.tones, bus.currents, bus.gains, self.p_max, TAILS)
+        return ToneBank.of(self.device, self.law, *made)
+
     def volts(self, bus: BusTable, carried: Array) -> Array:
         """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V. Raises EngineError."""
-        answers = np.empty((len(carried), len(bus.f_res)))
-        if self.balance == "full":
-            return self._full(bus, carried, answers, np.empty((0, 0, 0)))
-        expansion = bus.expansion
-        assert expansion is not None
-
-        def part(start: int) -> int:
-            return expansion.volts(carried[start : start + EACH], answers[start : start + EACH], TOLERANCE)
-
-        return self._checked(bus, answers, _on_all_cores(part, len(carried)))
+        if bus.bank is not None:
+            return bus.bank.voltages(carried * self.p_max, core_threads())
+        return self._full(bus, carried, np.empty((len(carried), len(bus.f_res))), np.empty((0, 0, 0)))
 
     def slopes(self, bus: BusTable, carried: Array) -> tuple[Array, Array]:
         """Those by the full balance, and what each changes by per half-width that a resonator is tuned down.
@@ -103,18 +98,19 @@ class LayerTable:
     def _full(self, bus: BusTable, carried: Array, answers: Array, slopes: Array) -> Array:
         from resonet.cosim.saturation.kernel import answers_of_bus
 
-        shift = self.law.frequency_shift / self.damping
-        law = np.array([self.law.nonlinear_damping, shift, TOLERANCE])
+        # Neither s nor v of a tone that carries 1 depends on its frequency or on the resonance.
+        tones, damping = Tones.at(self.device, self.law, 1e9, 1e9, 1.0), self.device.damping
+        drives = np.ascontiguousarray(bus.currents * (float(tones.drive[0, 0]) * self.p_max))
+        volts = bus.currents * (float(tones.volts[0, 0]) * self.p_max) * bus.gains[:, None]
+        law = np.array([self.law.nonlinear_damping, tones.shift, TOLERANCE])
         carried, rows = np.ascontiguousarray(carried, float), len(carried)
 
         def part(start: int) -> int:
             of = (start, min(start + EACH, rows))
-            made = (bus.tones, bus.f_res, bus.drives, bus.volts, self.damping, law)
+            made = (bus.tones, bus.f_res, drives, volts, damping, law)
             return int(answers_of_bus(of, carried, *made, answers, slopes))
 
-        return self._checked(bus, answers, _on_all_cores(part, rows))
-
-    def _checked(self, bus: BusTable, answers: Array, lost: int) -> Array:
+        lost = _on_all_cores(part, rows)
         if lost or not np.isfinite(answers).all():
             raise EngineError(
                 f"layer {self.layer}, bus {bus.name}: {lost:,} balances of saturating resonators did not converge at "
@@ -125,15 +121,12 @@ class LayerTable:
 
 def _on_all_cores(call: Callable[[int], int], rows: int) -> int:
     """Sum of calls with the first of so many rows each, on all cores."""
-    from threadpoolctl import threadpool_limits
-
     starts = range(0, rows, EACH)
     threads = min(core_threads(), len(starts))
-    with threadpool_limits(1, "blas"):  # small products, whose threads would only wait for each other
-        if threads <= 1:
-            return sum(call(start) for start in starts)
-        with ThreadPoolExecutor(threads) as pool:
-            return sum(pool.map(call, starts))
+    if threads <= 1:
+        return sum(call(start) for start in starts)
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(call, starts))
 
 
 def layer_table(
@@ -153,9 +146,7 @@ def layer_table(
             f"layer {entry.layer.name}: engine {engine.name} with saturating resonators; possible: linear, formula, or "
             "auto"
         )
-    p_max = plan.options.p_max
     powers, divider = engine.powers(plan, entry)
-    drive, gain = _per_square_ampere(plan.device, law)
     buses = [
         BusTable(
             bus.name,
@@ -164,15 +155,11 @@ def layer_table(
             bus.taps,
             np.ascontiguousarray(bus.frequencies),
             np.ascontiguousarray(f, float),
-            np.ascontiguousarray(power.T * (drive * p_max)),
-            np.ascontiguousarray(power.T * (gain * divider * p_max) * bus.signs[:, None]),
+            np.ascontiguousarray(power.T),
+            bus.signs * divider,
+            bus.below,
         )
         for bus, power, f in zip(entry.buses, powers, f_res, strict=True)
     ]
-    return LayerTable(entry.layer.name, tuple(buses), plan.device.damping, law, unit * p_max, p_max)
-
-
-def _per_square_ampere(device: SpinDiode, law: Saturation) -> tuple[float, float]:
-    """s_t and v_t of a tone of 1 A peak (`Tones`): they depend neither on the tone nor on the resonance."""
-    tones = Tones.at(device, law, 1e9, 1e9, 1.0)
-    return float(tones.drive[0, 0]), float(tones.volts[0, 0])
+    p_max = plan.options.p_max
+    return LayerTable(entry.layer.name, tuple(buses), plan.device, law, unit * p_max, p_max)

@@ -15,6 +15,7 @@ from resonet.models.circuit.bus import BusCircuit
 from resonet.models.line.strip_geometry import Geometry
 from resonet.models.presets.preset import OTHER_RECORDS, OTHER_TABLES, preset_tables
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.tone_balance import Saturation
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.design.neuron_options import NeuronOptions
@@ -33,6 +34,7 @@ UNPROGRAMMED = {
     "neuron": NeuronOptions,
     "feed": FeedOptions,
     "noise": NoiseOptions,
+    "saturation": Saturation,
 }
 
 
@@ -51,6 +53,7 @@ class Parameters:
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
     feed: FeedOptions = field(default_factory=FeedOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
+    saturation: Saturation = field(default_factory=Saturation)
 
 
 # Of a preset's file: what only `resonet device` uses, and the values that the linear resonators of a design have.
