@@ -22,6 +22,7 @@ Balance = Literal["fast", "full"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 TOLERANCE = 1e-7  # of the last step of Newton's method, as part of p: the next would be of its square
 TAILS = 1e-4  # of K_SD p_max: how far the fast balance may be off in a resonator when all tones are at p_max
+HEADROOM = 2.0  # times p_max: what a tone may come to when it is noisy
 EACH = 64  # rows that a thread takes at a time
 
 
@@ -78,7 +79,7 @@ class LayerTable:
         return replace(self, buses=tuple(buses), balance=balance)
 
     def _bank(self, bus: BusTable) -> ToneBank:
-        made = (bus.f_res, bus.tones, bus.currents, bus.gains, self.p_max, TAILS)
+        made = (bus.f_res, bus.tones, bus.currents, bus.gains, HEADROOM * self.p_max, TAILS / HEADROOM)
         return ToneBank.of(self.device, self.law, *made)
 
     def volts(self, bus: BusTable, carried: Array) -> Array:
