@@ -31,6 +31,7 @@ CODES = {
     "chance-accuracy": "the trained network itself guesses on these images",
     "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",
     "inputs-clipped": "inputs of a layer lie beyond what its tones carry, and are cut off",
+    "thermal-seed": "a network was trained with oscillators of another thermal power than those of the hardware",
     "soft-maximum": "diode maxima of a pool lie above ideal ones by a part of full scale",
     "unwitnessed": "weights come from the linear engine alone: no ngspice has checked them on a sample",
     "not-written": "a figure or a result could not be written; the numbers are there",

@@ -51,7 +51,7 @@ def _of_bus(plan: FrequencyPlan, bus: Bus, f_res: Array, power: Array, thermal: 
 def chain_sums(
     plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], thermal: float, bandwidths: Array
 ) -> ChainSums:
-    """Sums of a layer for resonances [chains, resonators] bus by bus, Hz; `thermal` is p_T, `bandwidths` [tiles], Hz."""
+    """Sums of a layer for resonances [chains, resonators] bus by bus, Hz; `thermal` p_T, `bandwidths` [tiles], Hz."""
     noise, slope = np.zeros(entry.layer.matrix.shape), np.zeros(entry.layer.matrix.shape)
     for bus, own, power in zip(entry.buses, f_res, bus_powers(plan, entry), strict=True):
         density, steep = _of_bus(plan, bus, own, power, thermal)

@@ -127,17 +127,14 @@ def _tones(design: Design, entry: LayerPlan, bandwidths: Array, pixels: bool) ->
     full = 1 + neuron.headroom * (neuron.clamp - 1)
     power = float(neuron.oscillator(IDEAL, design.plan.circuit.impedance).power(full * neuron.threshold_current))
     riding = riding_noise(design.plan, entry, neuron, power, noise.temperature)
-    oscillators = Oscillators(
-        by_tap(entry, [bus.frequencies for bus in entry.buses]),
-        full - 1,
-        neuron.damping,
-        neuron.nonlinear_damping,
-        float(thermal_power(neuron.damping, neuron.threshold_current, noise.temperature, noise.polarisation)),
-    )
+    oscillators = None
+    if not pixels and {"amplitude", "phase"} & set(noise.chosen):
+        channels, thermal = by_tap(entry, [bus.frequencies for bus in entry.buses]), neuron.in_thermal_bath(noise).seed
+        oscillators = Oscillators(channels, full - 1, neuron.damping, neuron.nonlinear_damping, thermal)
     return ToneNoise(
         by_tap(entry, [np.full(len(bus.taps), bandwidths[bus.tile]) for bus in entry.buses]),
         {name: own for name, own in riding.items() if name in noise.chosen},
-        None if pixels else oscillators,
+        oscillators,
         "amplitude" in noise.chosen,
         "phase" in noise.chosen,
     )

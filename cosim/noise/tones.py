@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.types import Array, Ints
-from resonet.cosim.noise.oscillator_noise import amplitude_density, linewidth
 from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.neuron.electronics import REFERENCE
+from resonet.models.neuron.oscillator_noise import amplitude_density, frequency_density, linewidth
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
@@ -58,7 +58,8 @@ class Oscillators:
 
     def frequency(self, carried: Array, bandwidth: Array) -> Array:
         """Variance of δf, Hz², same shape."""
-        return np.asarray(linewidth(*self._rates(carried), self.qnl, self.thermal) / np.pi * bandwidth[:, None, None])
+        width = linewidth(*self._rates(carried), self.qnl, self.thermal)
+        return np.asarray(frequency_density(width) * bandwidth[:, None, None])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

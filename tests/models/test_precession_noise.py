@@ -1,5 +1,8 @@
 """Thermal power and the noise that a tone mixes down, against equipartition and a Langevin simulation."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +17,7 @@ from resonet.models.resonator.precession_noise import (
 )
 from resonet.models.resonator.thermal import free_layer_moment, thermal_power
 
+ROOT = Path(__file__).parents[2]
 DEVICE = SpinDiode()
 P_T = float(thermal_power(DEVICE.damping, DEVICE.threshold_current))
 
@@ -36,43 +40,31 @@ def test_thermal_power_is_equipartition_of_a_macrospin(f0):
     )
 
 
-def simulated(device: AutoOscillator, f: float, power: float, noise: float, copies: int = 1500) -> float:
-    """One-sided density at DC, V²/Hz, of ½ k x1 Re(I* z): Euler-Maruyama in the frame of the tone, then long means."""
-    rng, step, steps = np.random.default_rng(7), 0.05, 1000
-    current = np.sqrt(2 * power / device.r0)
-    drive, u = -1j * device.drive * current, (f - device.free) / (device.damping * device.f0)
-    shift = device.nshift / (device.damping * device.f0)
-    z, sums = np.full(copies, drive / (1 + 1j * u)), np.zeros(copies, complex)
-    for turn in range(steps + 200):
-        p = np.abs(z) ** 2
-        kicks = np.sqrt((1 + device.qnl * p) * noise * step) * (rng.normal(size=(2, copies)))
-        # D grows with p: what keeps exp(-p/p_T) in equilibrium has the drift -(Γ₊ - dD/dp) z in Ito's sense
-        rate = 1 + device.qnl * (p - noise) + 1j * (u - shift * p)
-        z = z + step * (drive - rate * z) + kicks[0] + 1j * kicks[1]
-        if turn >= 200:
-            sums += z * step
-    volts = 0.5 * device.k * device.x1 * current * (sums / (steps * step)).real
-    time = (steps * step - 1) / device.gamma0  # of a mean over T a part 1/(Γ0 T) is missing
-    return float(2 * time * volts.var())
+@pytest.fixture(scope="module")
+def langevin_density():
+    spec = importlib.util.spec_from_file_location("langevin", ROOT / "benchmarks" / "_langevin.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.langevin_density
 
 
 @pytest.mark.parametrize("power", [2e-9, 50e-9, 1e-6])
 @pytest.mark.parametrize("u", [0.0, -1.0])
-def test_noise_of_a_tone_is_that_of_the_langevin_equation(power, u):
+def test_noise_of_a_tone_is_that_of_the_langevin_equation(langevin_density, power, u):
     device = AutoOscillator.from_spin_diode(DEVICE, 2e9)
     f = device.free + u * device.damping * device.f0
     own = forced_power(device, f, power)
     closed = saturated_precession_density(DEVICE, device.f0, power, P_T, saturated_line(u, own, 0.0, device.qnl))
-    assert simulated(device, f, power, P_T) == pytest.approx(float(closed), rel=0.1)
+    assert langevin_density(device, f, power, P_T) == pytest.approx(float(closed), rel=0.1)
 
 
-def test_noise_with_a_frequency_shift():
+def test_noise_with_a_frequency_shift(langevin_density):
     device = AutoOscillator.from_spin_diode(DEVICE, 2e9, nshift=-4e7)
     f = device.free - 0.5 * device.damping * device.f0
     own = forced_power(device, f, 50e-9)
     closed = saturated_line(-0.5, own, 0.0, device.qnl, device.nshift / (device.damping * device.f0))
     wanted = saturated_precession_density(DEVICE, device.f0, 50e-9, P_T, closed)
-    assert simulated(device, f, 50e-9, P_T) == pytest.approx(float(wanted), rel=0.1)
+    assert langevin_density(device, f, 50e-9, P_T) == pytest.approx(float(wanted), rel=0.1)
 
 
 def test_linear_limit_is_the_published_formula():
