@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from resonet.netlist.design.design import Design
     from resonet.netlist.programming.methods import Method
 
-__all__ = ["noise_json", "operating_point", "show_budget", "tell_noise", "warn_of_noise", "with_spread"]
+__all__ = ["noise_json", "noise_row", "operating_point", "show_budget", "tell_noise", "warn_of_noise", "with_spread"]
 
 MUCH_LOST = 0.01  # of the images, by noise
 
@@ -44,13 +44,14 @@ def show_budget(budgets: "Sequence[LayerBudget]") -> None:
     print_table("what it leaves: range over the batch in steps of √12 of the noise", columns, cells)
 
 
-def operating_point(design: "Design") -> str:
-    """What of a design the noise depends on most, for people."""
+def operating_point(design: "Design", power: bool = True) -> str:
+    """What of a design the noise depends on most, for people; with or without the tone power."""
     neuron, noise = design.parameters.neuron, design.parameters.noise
     read = f"{engineering(neuron.bandwidth, 'Hz')} neurons"
     read += f" that average over {engineering(neuron.integration, 's')}" if neuron.integration else ""
     sources = "" if noise.sources == "all" else f", noise of {noise.sources}"
-    return f"{engineering(design.plan.options.p_max, 'W')} a tone, {read}, {noise.temperature:g} K{sources}"
+    tone = f"{engineering(design.plan.options.p_max, 'W')} a tone, " if power else ""
+    return f"{tone}{read}, {noise.temperature:g} K{sources}"
 
 
 def with_spread(found: "NoisyAccuracy") -> str:
@@ -58,15 +59,20 @@ def with_spread(found: "NoisyAccuracy") -> str:
     return percent(found.mean) + (f" ± {100 * found.spread:.2f}" if len(found.shares) > 1 else "")
 
 
-def tell_noise(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]", images: int) -> None:
+def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, power: bool = True) -> None:
     """At which operating point, and on how many images."""
     if not noisy:
         say("noise was not drawn (a large network, or strip lines); possible for buses: --noise", "dim")
         return
-    first = next(iter(noisy.values()))
+    first = noisy[0]
     few = "" if first.images == images else f", the first {first.images:,} images (--noise: all)"
     repeats = f", {len(first.shares)} repeats" if len(first.shares) > 1 else ""
-    say(f"with noise: {operating_point(design)}{few}{repeats}; seed {first.seed}", "dim")
+    say(f"with noise: {operating_point(design, power)}{few}{repeats}; seed {first.seed}", "dim")
+
+
+def noise_row(found: "NoisyAccuracy") -> dict[str, Any]:
+    """One of them for scripts."""
+    return {"mean": found.mean, "spread": found.spread} | asdict(found)
 
 
 def noise_json(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]") -> dict[str, Any]:
@@ -78,7 +84,7 @@ def noise_json(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]") -> dic
         "temperature": design.parameters.noise.temperature,
         "sources": design.parameters.noise.sources,
     }
-    programs = {m: {"mean": one.mean, "spread": one.spread} | asdict(one) for m, one in noisy.items()}
+    programs = {m: noise_row(one) for m, one in noisy.items()}
     return {"operating_point": point, "programs": programs}
 
 

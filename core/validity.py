@@ -29,6 +29,8 @@ CODES = {
     "neuron-gain": "neurons of a layer differ more than their transconductors can",
     "source-power": "a tone source must deliver more than sources of its kind do",
     "chance-accuracy": "the trained network itself guesses on these images",
+    "fast-balance": "the fast balance of saturating resonators differs from the full one",
+    "fitted-elsewhere": "a program fitted on data is used at another power or law than it was fitted for",
     "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",
     "inputs-clipped": "inputs of a layer lie beyond what its tones carry, and are cut off",
     "thermal-seed": "a network was trained with oscillators of another thermal power than those of the hardware",

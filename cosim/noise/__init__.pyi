@@ -6,4 +6,5 @@ from .layer_noise import layer_noise as layer_noise
 from .noisy import NoisyWeights as NoisyWeights
 from .noisy import noisy_weights as noisy_weights
 from .repeats import NoisyAccuracy as NoisyAccuracy
+from .repeats import Reads as Reads
 from .repeats import noisy_accuracy as noisy_accuracy

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done
+from resonet.core.types import Done, Ints
 from resonet.cosim.noise.noisy import noisy_weights
 from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.cosim.weights.inference import forward
@@ -14,7 +14,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 
-__all__ = ["MOST_REPEATS", "NoisyAccuracy", "few_images", "noisy_accuracy"]
+__all__ = ["FEW", "MOST_REPEATS", "NoisyAccuracy", "Reads", "noisy_accuracy"]
 
 MOST_REPEATS = 1000
 FEW, FEWEST, QUICK = 1000, 50, 1e9  # images, and products of all of them, that take seconds
@@ -41,20 +41,30 @@ class NoisyAccuracy:
         return float(np.std(self.shares, ddof=1)) if len(self.shares) > 1 else float("nan")
 
 
-def few_images(design: Design, data: ImageSet) -> ImageSet | None:
-    """The first of some images, as many as are read with noise in seconds; None where these would be too few."""
-    each = sum(layer.matrix.size * layer.positions for layer in design.cnn.synapses)
-    count = min(FEW, int(QUICK / each), len(data.images))
-    if count < min(FEWEST, len(data.images)):
-        return None
-    return replace(data, images=data.images[:count], labels=data.labels[:count])
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """How images are read with noise."""
+
+    seed: int = 1
+    repeats: int = 1
+    few: int | None = FEW  # at most so many of the images, and no more than take seconds; None: all
+
+    def of(self, design: Design, data: ImageSet) -> ImageSet | None:
+        """The images that are read, the first ones; None where there would be too few of them."""
+        if self.few is None:
+            return data
+        each = sum(layer.matrix.size * layer.positions for layer in design.cnn.synapses)
+        count = min(self.few, int(QUICK / each), len(data.images))
+        if count < min(FEWEST, len(data.images)):
+            return None
+        return replace(data, images=data.images[:count], labels=data.labels[:count])
 
 
 def noisy_accuracy(
     design: Design,
     held: Mapping[str, RfWeights],
     data: ImageSet,
-    software: Array,
+    trained: Ints,
     seed: int = 1,
     repeats: int = 1,
     base: Mapping[str, HeldWeights] | None = None,
@@ -62,13 +72,13 @@ def noisy_accuracy(
 ) -> NoisyAccuracy:
     """Accuracy of labelled images with noise; `held` and `base` as for `noisy_weights`.
 
-    `software`: the trained network's logits [n, classes] of these images, or of more. The same seed gives the same, and
-    its first repeats are those of fewer. `done` is called after each 500 images of each repeat. Raises InputError.
+    `trained`: classes that the trained network puts these images in, or more. The same seed gives the same, and its
+    first repeats are those of fewer. `done` is called after each 500 images of each repeat. Raises InputError.
     """
     if not 1 <= repeats <= MOST_REPEATS:
         raise InputError(f"{repeats} repeats; possible: 1 ... {MOST_REPEATS}")
     ranked, noisy = design.cnn.ranked, noisy_weights(design, held, seed, base)
-    trained = classes(software[: len(data.images)], ranked)
+    trained = trained[: len(data.images)]
     shares, same = [], []
     for _ in range(repeats):
         found = classes(forward(design, noisy, data.images, done), ranked)

@@ -12,6 +12,7 @@ from resonet.cosim.saturation.held import SaturatingWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.network.forward import activate, propagate, software_layer
+from resonet.netlist.programming.fitted import Fitted
 from resonet.netlist.programming.methods import LayerProgram, Method, Program
 
 __all__ = ["DataFit", "fit_on_data"]
@@ -45,7 +46,8 @@ class DataFit:
             for one in self.layers
         }
         layers = tuple(made.get(entry.layer, entry) for entry in before.layers)
-        return replace(design, programs={**design.programs, "fitted": Program("fitted", layers)})
+        law, p_max = design.parameters.saturation, design.plan.options.p_max
+        return replace(design, fitted=Fitted(Program("fitted", layers), p_max, law, self.images))
 
 
 def fit_on_data(

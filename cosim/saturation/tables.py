@@ -57,8 +57,7 @@ class LayerTable:
     def tuned(self, f_res: Sequence[Array], unit: Array | None = None) -> "LayerTable":
         """The same with other resonance frequencies, and perhaps another unit."""
         buses = [
-            replace(bus, f_res=np.ascontiguousarray(f), bank=None)
-            for bus, f in zip(self.buses, f_res, strict=True)
+            replace(bus, f_res=np.ascontiguousarray(f), bank=None) for bus, f in zip(self.buses, f_res, strict=True)
         ]
         return replace(self, buses=tuple(buses), unit=self.unit if unit is None else unit).by(self.balance)
 
@@ -73,9 +72,7 @@ class LayerTable:
                 f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; possible: "
                 "the full balance, or 0"
             )
-        buses = [
-            bus if bus.bank else replace(bus, bank=self._bank(bus)) for bus in self.buses
-        ]
+        buses = [bus if bus.bank else replace(bus, bank=self._bank(bus)) for bus in self.buses]
         return replace(self, buses=tuple(buses), balance=balance)
 
     def _bank(self, bus: BusTable) -> ToneBank:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from resonet.core.types import Array
+from resonet.core.types import Ints
 from resonet.cosim.noise.repeats import noisy_accuracy
 from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.float32 import Float32Images, float32_images
@@ -30,7 +30,7 @@ class Tested:
 
     images: ImageSet
     sent: Float32Images | None  # None: not to be had, for a reason that every point tells
-    logits: Array  # of the trained network [n, classes]
+    trained: Ints  # classes by the trained network
     software: float  # share of the trained network
 
     @classmethod
@@ -40,12 +40,12 @@ class Tested:
         check_labels(images)
         logits = SoftwareLogits(design.cnn, images.images, threads=1).values
         check_labels(images, logits, design.cnn.ranked)
-        right = classes(logits, design.cnn.ranked) == images.labels
+        trained = classes(logits, design.cnn.ranked)
         try:
             sent = float32_images(design.built, images.images)
         except Inexpressible:
             sent = None
-        return cls(images, sent, logits, float(np.mean(right)))
+        return cls(images, sent, trained, float(np.mean(trained == images.labels)))
 
     def shares(self, design: Design, held: HeldBy) -> dict[str, Any]:
         """Quantities of a point: images that the circuit puts in their class, by one thread."""
@@ -62,6 +62,6 @@ class Tested:
         """The same with noise."""
         found: dict[str, Any] = {"noisy": {}, "noisy_spread": {}}
         for method, layers in held.items():
-            made = noisy_accuracy(design, layers, self.images, self.logits, seed, repeats)
+            made = noisy_accuracy(design, layers, self.images, self.trained, seed, repeats)
             found["noisy"][str(method)], found["noisy_spread"][str(method)] = made.mean, made.spread
         return found

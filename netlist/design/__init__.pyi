@@ -11,6 +11,9 @@ from .folder import (
 from .folder import (
     write_design as write_design,
 )
+from .folder import (
+    write_fitted as write_fitted,
+)
 from .limits import Limits as Limits
 from .neuron_options import NeuronOptions as NeuronOptions
 from .noise_options import NoiseOptions as NoiseOptions
