@@ -33,8 +33,8 @@ __all__ = ["GROWTH", "LayerSurrogate", "Surrogate", "surrogate"]
 
 # n of (1), by source
 GROWTH = {"johnson": 2, "choke": 2, "feed": 2, "readout": 2, "precession": 1, "combiner": 1}
-GRID = 9  # bandwidths at which noise bandwidths are known, and powers at which saturation is
-FEW = 6  # images that saturation is measured on
+GRID = 7  # bandwidths at which noise bandwidths are known, and powers at which saturation is
+ROWS = 96  # of what chains see that saturation is measured on
 HALVINGS = 50
 
 
@@ -133,15 +133,19 @@ def _saturation(design: Design, images: Array) -> dict[str, float]:
         return {name: float("inf") for name in held}
 
     def watch(layer: Synapses, x: Array) -> None:
-        scale = design.scales[layer.name]
-        straight = held[layer.name].sums(layer, x, scale)
+        scale, own = design.scales[layer.name], held[layer.name]
+        carried = own.carried(layer, x, scale)
+        groups, taps = len(carried), carried.shape[-1]
+        rows = carried.reshape(groups, 1, -1, taps)
+        rows = rows[:, :, np.linspace(0, rows.shape[2] - 1, min(ROWS, rows.shape[2])).astype(int)]
+        straight = own.products(rows)
         try:
-            bent = saturating[layer.name].sums(layer, x, scale)
+            bent = saturating[layer.name].products(rows)
         except EngineError:
             left[layer.name] = float("inf")
             return
         gain = float((bent * straight).sum() / max((straight**2).sum(), 1e-300))
-        left[layer.name] = float(np.mean((bent / (gain or 1.0) - straight) ** 2))
+        left[layer.name] = scale.full_scale**2 * float(np.mean((bent / (gain or 1.0) - straight) ** 2))
 
     forward(design, held, images, None, watch)
     return left
@@ -165,7 +169,7 @@ def surrogate(
         if found and not np.isfinite(list(found[-1].values())).all():
             found.append(found[-1])
             continue
-        found.append(_saturation(at_setting(design, replace(middle, p_max=power)), images[:FEW]))
+        found.append(_saturation(at_setting(design, replace(middle, p_max=power)), images))
     layers = tuple(
         LayerSurrogate(name, own, bands[name], np.array([max(one[name], 1e-300) for one in found]))
         for name, own in densities.items()

@@ -21,6 +21,7 @@ from resonet.models.resonator.linear import detuning_for_weight
 __all__ = ["effective_reach", "far_starts", "solve_far"]
 
 MOST_SHIFT = 0.5  # of its tone's frequency that a resonance may lie away, α |u|
+FEW = 6  # numbers of resonators on the near side that are tried, beyond the first ones
 CAPS = (0.2, 0.3, 0.45)  # of the smallest spacing of channels: |u| of the starts
 LEAST = 1e-9  # detuning that counts as this much
 OPEN = 1e-9  # residual from which on a chain is tried in another way
@@ -54,7 +55,7 @@ def solve_far(target: Array, signs: Array, frequencies: Array, damping: float, r
     near, size = detuning_for_weight(np.clip(signs * target, -1, 1)), target.shape[1]
     spacing, smallest = _spacing(frequencies, damping), np.argsort(np.abs(target), axis=1)
     found = Minimum(np.zeros_like(target), np.full(len(target), np.inf), np.full(len(target), np.inf), 0)
-    for flipped in range(size + 1):
+    for flipped in sorted({*range(min(size, FEW) + 1), *np.geomspace(1, size, FEW).astype(int).tolist()}):
         for cap in CAPS:
             left = np.flatnonzero(found.worst > OPEN)
             if not left.size:
