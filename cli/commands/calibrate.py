@@ -119,8 +119,8 @@ def calibrate_command(
 
     Example: resonet calibrate build --engine ngspice --layer conv1
 
-    With --on-data resonators saturate as [saturation] says, at plan.p_max: detunings and a gain a layer are fitted so that
-    the neurons' sums on these images, which need no labels, come near the trained ones. Writes the program `fitted`.
+    With --on-data resonators saturate as [saturation] says, at plan.p_max: detunings and a gain a layer are fitted so
+    that the neurons' sums on these images, which need no labels, come near the trained ones: the program `fitted`.
 
     Example: resonet calibrate build --on-data calibration.npz
     """

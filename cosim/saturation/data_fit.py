@@ -81,11 +81,9 @@ def fit_on_data(
         weights, scale, truth = held[layer.name], design.scales[layer.name], seen.pop(layer.name)
         used = x if options.inputs == "circuit" else truth
         rows = max(ROWS, PER_UNKNOWN * layer.series)
-        parts = [
-            sample(layer, used[of], truth[of], scale, size, random)
-            for of, size in ((slice(None, -out), rows), (slice(-out, None), rows // 2))
-        ]
-        fits.append(fit_layer(weights, *parts, options, done))
+        data = sample(layer, used[:-out], truth[:-out], scale, rows, random)
+        rest = sample(layer, used[-out:], truth[-out:], scale, rows // 2, random)
+        fits.append(fit_layer(weights, data, rest, options, done))
         now = fits[-1].weights
         if options.inputs == "trained":
             return software_layer(layer, x)

@@ -1,8 +1,8 @@
 """Calibration on data: detunings and gains with which saturating chains give, on a batch of images, the trained sums.
 
 Saturated weights depend on the image, so no program holds the trained weights; what counts is the sums of the neurons.
-The detunings of a chain change the sums of its own neuron only, as the currents of a bus do not depend on them. So every
-neuron is a least-squares problem of its own, whose Jacobian the balance gives by implicit differentiation
+The detunings of a chain change the sums of its own neuron only, as the currents of a bus do not depend on them. So
+every neuron is a least-squares problem of its own, whose Jacobian the balance gives by implicit differentiation
 (cosim/saturation/kernel.py): Gauss-Newton's method, with a ridge that pulls the detunings to those of the program,
 
     min  mean (sum - trained sum)² + ridge (mean square of a slope) |detunings - programmed|²,
@@ -10,8 +10,8 @@ neuron is a least-squares problem of its own, whose Jacobian the balance gives b
 as a neuron may have more detunings than there are images. The ridge is chosen on images that take no part in the fit. A
 gain for the whole layer comes first: saturation makes all answers smaller, and a transconductor makes that good.
 
-Layers are fitted one after another on what the layers before them give as fitted (`inputs="circuit"`), so that each also
-makes good what those leave; or each on what the trained network gives it (`inputs="trained"`).
+Layers are fitted one after another on what the layers before them give as fitted (`inputs="circuit"`), so that each
+also makes good what those leave; or each on what the trained network gives it (`inputs="trained"`).
 """
 
 from collections.abc import Sequence
@@ -93,9 +93,9 @@ class LayerFit:
 def sample(
     layer: Synapses, x: Array, trained: Array, scale: InputScale, rows: int, random: np.random.Generator
 ) -> Sample:
-    """At most so many positions of the images, chosen at random; x what the layer gets, trained what the trained one gets.
+    """At most so many positions of the images, chosen at random.
 
-    Both [n, ...] as `patches` takes them.
+    What the layer gets is x, what it gets in the trained network `trained`, both [n, ...] as `patches` takes them.
     """
     found, goals, each = [], [], layer.positions
     chosen = np.zeros(len(x) * each, bool)
@@ -191,8 +191,8 @@ def fit_layer(
     unknowns = _unknowns(weights)
     if unknowns > MOST_UNKNOWNS and options.steps:
         raise InputError(
-            f"layer {weights.layer}: neurons of {unknowns:,} resonators; possible to fit on data: {MOST_UNKNOWNS:,}, or one "
-            "gain a layer"
+            f"layer {weights.layer}: neurons of {unknowns:,} resonators; possible to fit on data: {MOST_UNKNOWNS:,}, "
+            "or one gain a layer"
         )
     weights = replace(weights, table=weights.table.by("full"))
     full = float(np.abs(np.concatenate([data.wanted, held_out.wanted], 1)).max()) or 1.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.cosim.saturation.tables import Balance, LayerTable, layer_table
 from resonet.cosim.weights.engines import Engine, linear

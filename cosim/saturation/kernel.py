@@ -1,12 +1,12 @@
 """The compiled part of saturating chains: the balance of every resonator for every position of every image.
 
-In half-widths of the resonator, tone t has the detuning d_t, and without saturation the power s_t / (d_t² + 1). With all
-other tones the balance (models/resonator/tone_balance.py) is one equation a tone,
+In half-widths of the resonator, tone t has the detuning d_t, and without saturation the power s_t / (d_t² + 1). With
+all other tones the balance (models/resonator/tone_balance.py) is one equation a tone,
 
     p_t D_t = s_t,   D_t = x_t² + g_t²,   x_t = d_t - n y_t,   g_t = 1 + Q y_t,   y_t = 2p - p_t,   p = Σ p_t      (1)
 
-which depends on its own p_t by A_t = D_t - p_t D'_t, and on the p of all by 2 p_t D'_t, with D'_t = dD_t/dy_t = 2 (Q g_t -
-n x_t). Newton's step is therefore solved for p first, and costs one division a tone:
+which depends on its own p_t by A_t = D_t - p_t D'_t, and on the p of all by 2 p_t D'_t, with D'_t = dD_t/dy_t = 2 (Q
+g_t - n x_t). Newton's step is therefore solved for p first, and costs one division a tone:
 
     Δp (1 + Σ 2 p_t D'_t / A_t) = Σ (p_t - F_t/A_t) - p,   Δp_t = -(F_t + 2 p_t D'_t Δp) / A_t,   F_t = p_t D_t - s_t
 
@@ -33,7 +33,10 @@ FOLD = 0.2  # half-widths of shift, without saturation, from which on the powers
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _newton(count: int, d: Array, s: Array, p: Array, work: Array, law: Array, total: float) -> tuple[float, bool]:
-    """Solve (1) from p, whose sum is `total`, on; its sum, and whether that converged. work [5, tones]; law Q, n, tol."""
+    """Solve (1) from p, whose sum is `total`, on; its sum, and whether that converged.
+
+    work [5, tones]; law: Q, n, tolerance.
+    """
     q, shift, tolerance = law[0], law[1], law[2]
     own, common = work[0], work[1]
     for _ in range(MOST):

@@ -32,7 +32,7 @@ def normal_equations(
     """
     of_no_input = zero.any()
     offset, turned = _sums(table, group, neurons, zero) if of_no_input else (0.0, 0.0)
-    square, linear = 0.0, 0.0
+    square, linear = np.zeros(()), np.zeros(())
     for start in range(0, len(carried), CHUNK):
         sums, jacobian = _sums(table, group, neurons, carried[start : start + CHUNK])
         jacobian = jacobian - turned

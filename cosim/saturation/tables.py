@@ -12,8 +12,8 @@ from resonet.core.types import Array, Ints
 from resonet.cosim.weights.bus_answers import core_threads
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.models.resonator.linear import SpinDiode
-from resonet.models.resonator.tone_bank import ToneBank
 from resonet.models.resonator.tone_balance import Saturation, Tones
+from resonet.models.resonator.tone_bank import ToneBank
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
 __all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "layer_table"]
@@ -21,8 +21,8 @@ __all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "layer_table"]
 Balance = Literal["fast", "full"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 TOLERANCE = 1e-7  # of the last step of Newton's method, as part of p: the next would be of its square
-TAILS = 1e-4  # of K_SD p_max: how far the fast balance may be off in a resonator when all tones are at p_max
-HEADROOM = 2.0  # times p_max: what a tone may come to when it is noisy
+TAILS = 1e-4  # of K_SD times the largest power in all tones: how far the fast balance may be off in a resonator
+ROOM = 1.25  # largest power that the fast balance is made for, in p_max: noisy tones are above it
 EACH = 64  # rows that a thread takes at a time
 
 
@@ -69,19 +69,19 @@ class LayerTable:
             return replace(self, balance=balance)
         if self.law.frequency_shift:
             raise InputError(
-                f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; possible: "
-                "the full balance, or 0"
+                f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; "
+                "possible: the full balance, or 0"
             )
         buses = [bus if bus.bank else replace(bus, bank=self._bank(bus)) for bus in self.buses]
         return replace(self, buses=tuple(buses), balance=balance)
 
     def _bank(self, bus: BusTable) -> ToneBank:
-        made = (bus.f_res, bus.tones, bus.currents, bus.gains, HEADROOM * self.p_max, TAILS / HEADROOM)
+        made = (bus.f_res, bus.tones, bus.currents, bus.gains, ROOM * self.p_max, TAILS)
         return ToneBank.of(self.device, self.law, *made)
 
     def volts(self, bus: BusTable, carried: Array) -> Array:
         """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V. Raises EngineError."""
-        if bus.bank is not None:
+        if bus.bank is not None and not (carried > ROOM).any():
             return bus.bank.voltages(carried * self.p_max, core_threads())
         return self._full(bus, carried, np.empty((len(carried), len(bus.f_res))), np.empty((0, 0, 0)))
 
@@ -135,7 +135,7 @@ def layer_table(
     unit: Array,
     engine: Engine = linear,
 ) -> LayerTable:
-    """Table of a layer, of the currents that an engine says; `unit` V/W of a unit of a trained weight [groups, outputs].
+    """Table of a layer, of the currents that an engine says; `unit` [groups, outputs] V/W of a unit of a weight.
 
     Raises InputError for an engine that has them only of decks.
     """

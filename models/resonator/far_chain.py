@@ -7,7 +7,7 @@ neighbours' tones, and f_res, which must stay a frequency.
 
 A chain is solved from its far detunings, held within parts of the channels' spacing; a chain that does not get to its
 weights from there takes its smallest weights, one after another, to the near side. With as many as it has resonators it
-is the chain of the near side.
+resonators it is the chain of the near side.
 """
 
 from collections.abc import Callable

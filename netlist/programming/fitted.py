@@ -1,4 +1,4 @@
-"""A program that was fitted on data for saturating resonators, and what it was fitted for: it counts for nothing else."""
+"""A program that was fitted on data for saturating resonators, and what it was fitted for."""
 
 from dataclasses import dataclass
 

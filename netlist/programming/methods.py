@@ -3,8 +3,8 @@
 `formula` inverts the published law for each resonator as if it were alone. `coupled` solves, for every chain at once,
 for the detunings at which the *sum* over the chain answers each tone with its weight, with the exact susceptibility.
 Both take the RF current of a tone to be the same all along the chain. `calibrated` (cosim/calibration/newton.py)
-solves the same problem with what an engine measured in the circuit. `fitted` (cosim/saturation/fit.py) is for resonators
-that saturate, at one power, and no program of linear ones.
+solves the same problem with what an engine measured in the circuit. `fitted` (cosim/saturation/fit.py) is for
+resonators that saturate, at one power, and no program of linear ones.
 """
 
 from collections.abc import Sequence
