@@ -5,6 +5,7 @@ from _langevin import langevin_density, langevin_oscillator
 from _show import info, show
 
 from resonet.models.neuron.oscillator_noise import isochronous_width, power_noise
+from resonet.models.neuron.startup import stationary_power
 from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.forced_oscillation import forced_power
 from resonet.models.resonator.linear import SpinDiode
@@ -41,3 +42,6 @@ def claims(quick: bool) -> None:
         figure, off = " ".join(f"{ratio:.3f}" for ratio in ratios), float(abs(ratios - 1).max())
         what = f"oscillator at {xi:g} I_th: power, its density, line width, simulated over ours"
         show(what, figure, "within 15 %", off <= 0.15)
+    currents = (1.0, 1.1, 2.0, 4.0)
+    ratios = [float(stationary_power(xi, device.qnl, noise)) / power_noise(xi, device.qnl, noise)[0] for xi in currents]
+    info("static law of neurons over the mean power, 1, 1.1, 2, 4 I_th", " ".join(f"{ratio:.3f}" for ratio in ratios))

@@ -398,6 +398,23 @@ def test_wrong_numbers_of_plan(resonet, small_model, options, words):
     assert words in " ".join(result.err.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("family", [None, "fixed_volume"])
+def test_plan_says_what_its_resonators_are(resonet, small_model, family):
+    words = ["plan", small_model, "--tiles", "16", "--damping", "0.02", "--set", "noise.temperature=150"]
+    words += ["--family", family] if family else []
+    devices = json.loads(resonet(*words, "--json").out)["devices"]
+    found = {(d["family"], d["damping"], d["f0"]): d for d in devices}
+    assert {name for name, *_ in found} == ({family} if family else {"fixed_threshold", "fixed_volume"})
+    assert len(found) == (4 if family else 8)
+    low, high = (found["fixed_volume", 0.02, f] for f in (1e9, 20e9))
+    assert high["threshold_current"] / low["threshold_current"] == pytest.approx(20)
+    assert low["sensitivity"] / high["sensitivity"] == pytest.approx(20)
+    assert low["threshold_current"] * high["threshold_current"] == pytest.approx((2 * 10e-6) ** 2)  # of mid-band
+    assert low["thermal_power"] == pytest.approx(0.0105 / 2 * 20**0.5, rel=2e-3)
+    if family:
+        assert "--set device.damping=0.02 --set device.threshold_current=2e-05" in resonet(*words).out
+
+
 def swap(op: str, **attributes):
     nodes = small_nodes()
     nodes[1] = helper.make_node(op, ["c"], ["r"], name="act", **attributes)
