@@ -19,6 +19,7 @@ __all__ = ["CODES", "ValidityWarning", "Warned", "collected", "given", "warn"]
 # Stable: scripts rely on them. What each says of a result; docs/reliability.md has the same table.
 CODES = {
     "tone-power": "a tone is above the power up to which the device's response is linear",
+    "tone-mixing": "tones mix in a resonator more than the balance of tones allows for",
     "fit-residual": "a fit leaves more of the data unexplained than their error",
     "unit-assumed": "a column of a table has no unit, though others have: it was taken in SI units",
     "coarse-grid": "a grid is too coarse for what is read from it",

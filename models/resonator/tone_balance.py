@@ -17,14 +17,15 @@ vanishing powers the exact Re chi of the linear law, not only its Lorentzian. y_
 tones C₋ of all other tones as well, 1/(f_k + f_d)² in the place of 1/(f_k - f_d)²: 0.2 % of y_i for 48 tones.
 
 **Mixing.** Products at ω_a + ω_b - ω_c carry no current and rectify nothing (for channels in equal ratios none of them
-is a tone), but act back. The product of a strong tone o (p_o, the largest) with a weak one c, at 2ω_o - ω_c, is
-M = -γ' C_o² C_c* / D_c with D_c = 1 + 2γ' p + j (2d_o - d_c), γ' = γ / Γ0 = Q_nl - jn. In |c|² c it gives
-2 C_o* C_c M at ω_o and C_o² M* at ω_c, hence
+is a tone), but act back. Of a, b, c they are M = -γ' s C_a C_b C_c* / D with D = 1 + 2γ' p + j (d_a + d_b - d_c),
+γ' = γ / Γ0 = Q_nl - jn and s = 1 for a = b, else 2; what M gives in |c|² c at a tone i, over C_i, is K_i. Counted are
+those of the strongest tone o (of the linear law) and the two beside it, l and h, that are largest: 2ω_o - ω_l,
+2ω_o - ω_h, and ω_l + ω_h - ω_o, which for channels in nearly equal steps is almost in resonance:
 
-    K_o = -2γ'² p_o Σ_c p_c / D_c,    K_c = -|γ'|² p_o² / D_c*,                                                    (6)
+    K_o = -2γ'² p_o (p_l / D_ool + p_h / D_ooh) - 4|γ'|² p_l p_h / D_lho*
+    K_l = -|γ'|² p_o² / D_ool* - 4γ'² p_h p_o / D_lho,    and K_h with l and h exchanged.                            (6)
 
-here for the two tones beside the strongest: the other products are smaller. What (5) with (6), (5) alone and each kind
-of product are off against direct integration (tone_time.py): docs/theory/saturation.md.
+What (5) with (6) and without are off against direct integration (tone_time.py): docs/theory/saturation.md.
 
 The slow motion of the amplitudes, on which stability rests, is in 1/Γ0
 
@@ -43,10 +44,13 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Bools, Ints
+from resonet.core.validity import warn
 from resonet.models.resonator.auto_oscillator import THEORY, oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 
-__all__ = ["Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
+__all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
+
+MIXING = 0.3  # of |γ'| p_o / |D|: up to there a resonator is within 1 % of K_SD P (theory/saturation.md), rms
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class ToneBalance:
     voltages: Array  # V, [n, resonators]: what the resonators rectify, tails included
     failed: Bools  # [n, resonators]: not solved; their numbers mean nothing
     jumped: Bools  # [n, resonators]: the branch from zero power had ended
+    mixing: Array  # [n, resonators]: |γ'| p_o / |D|, what eq. 6 is an expansion in; see MIXING
 
     @property
     def solved(self) -> bool:
@@ -135,7 +140,7 @@ def balance_tones(
 
     `currents` is |i|² per watt of each tone in each resonator, A²/W (peak): 2 / R0 where the power is that in R0;
     [resonators, tones] or what broadcasts against it. Newton's method, to 1e-10 of p: what does not get there is in
-    `failed`.
+    `failed`. Warns (tone-mixing) beyond the range of eq. 6.
     """
     from resonet.models.resonator.tone_kernel import balances
 
@@ -162,4 +167,23 @@ def balance_tones(
         failed,
         jumped,
     )
-    return ToneBalance(p, at.voltages(powers, loss, detuning).sum(-1), failed, jumped)
+    voltages = at.voltages(powers, loss, detuning).sum(-1)
+    mixing = _mixing(at, law, p, beside)
+    if (most := mixing.max(initial=0.0)) > MIXING:
+        share = float((mixing > MIXING).mean())
+        warn("tone-mixing", f"{share:.2g} of the resonators: products of their tones are not small", most, MIXING)
+    return ToneBalance(p, voltages, failed, jumped, mixing)
+
+
+def _mixing(at: Tones, law: Saturation, p: Array, beside: Ints) -> Array:
+    """|γ'| p_o / |D| of the strongest tone and the nearer of those beside it, [n, resonators]."""
+    gamma, total, o = complex(law.nonlinear_damping, -at.shift), p.sum(-1), p.argmax(-1)
+    d, strongest = np.broadcast_to(at.detuning, p.shape), p.max(-1)
+    own = np.take_along_axis(d, o[..., None], -1)[..., 0]
+    found = np.zeros_like(total)
+    for side in range(2):
+        other = beside[o, side]
+        apart = 2 * own - np.take_along_axis(d, np.maximum(other, 0)[..., None], -1)[..., 0]
+        share = abs(gamma) * strongest / np.abs(1 + 2 * gamma * total + 1j * apart)
+        found = np.where(other >= 0, np.maximum(found, share), found)
+    return np.asarray(found)

@@ -84,15 +84,16 @@ class ToneBank:
         bound = tolerance * device.sensitivity * np.abs(gain).max()
         mirrored = at.mirrored * np.repeat(~np.eye(count, dtype=bool), lanes, 0)
         far = _polynomials(at, volts, mirrored, np.repeat(others[:, :-1], lanes, 0), span, bound)
-        own = tuple(
-            np.ascontiguousarray(
-                np.take_along_axis(
-                    np.pad(values, ((0, 0), (0, 1)), constant_values=missing).reshape(count, lanes, -1),
-                    near[:, None],
-                    2,
-                ).swapaxes(1, 2)
-            )
-            for values, missing in ((at.detuning, NOWHERE), (at.mirror, NOWHERE), (at.drive, 0.0), (volts, 0.0))
+
+        def told_apart(values: Array, missing: float) -> Array:
+            padded = np.pad(values, ((0, 0), (0, 1)), constant_values=missing).reshape(count, lanes, -1)
+            return np.ascontiguousarray(np.take_along_axis(padded, near[:, None], 2).swapaxes(1, 2))
+
+        own = (
+            told_apart(at.detuning, NOWHERE),
+            told_apart(at.mirror, NOWHERE),
+            told_apart(at.drive, 0.0),
+            told_apart(volts, 0.0),
         )
         table = far.reshape(len(far), count, lanes, count).transpose(3, 1, 0, 2).reshape(count, -1)
         return cls(law, most, near, own, np.ascontiguousarray(table), len(far) // 2, span or 1.0, chains)

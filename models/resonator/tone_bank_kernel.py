@@ -46,18 +46,24 @@ def _sweep(
         rest = far[nodes - 1, j]
         for m in range(nodes - 2, -1, -1):
             rest = rest * t + far[m, j]
-        mixed, twisted = 0.0, 0.0
-        for i in range(1, 3):  # products with the tones beside it, eq. 6
+        between, square = d[1, j] + d[2, j] - d[0, j], 4 * qnl * qnl  # products with the tones beside it, eq. 6
+        both = square / (g * g + between * between)
+        mixed, twisted = p[1, j] * p[2, j] * both * g, p[1, j] * p[2, j] * both * between
+        loss[1, j] = g - qnl * p[1, j] - found * p[2, j] * both * g
+        turn[1, j] = d[1, j] + found * p[2, j] * both * between
+        loss[2, j] = g - qnl * p[2, j] - found * p[1, j] * both * g
+        turn[2, j] = d[2, j] + found * p[1, j] * both * between
+        for i in range(1, 3):
             e = 2 * d[0, j] - d[i, j]
-            inverse = qnl * qnl * found / (g * g + e * e)
-            loss[i, j] = g - qnl * p[i, j] - found * g * inverse
-            turn[i, j] = d[i, j] - found * e * inverse
+            inverse = 0.25 * square * found / (g * g + e * e)
+            loss[i, j] -= found * g * inverse
+            turn[i, j] -= found * e * inverse
             p[i, j] = s[i, j] / (turn[i, j] ** 2 + loss[i, j] ** 2)
-            mixed += p[i, j] * g * inverse
-            twisted += p[i, j] * e * inverse
+            mixed += 2 * p[i, j] * g * inverse
+            twisted -= 2 * p[i, j] * e * inverse
             rest += p[i, j]
-        loss[0, j] = 1 + qnl * (found + 2 * rest) - 2 * mixed
-        turn[0, j] = d[0, j] + 2 * twisted
+        loss[0, j] = 1 + qnl * (found + 2 * rest) - mixed
+        turn[0, j] = d[0, j] - twisted
         moved = max(moved, abs(found - own) + abs(rest - q))
         largest = max(largest, total)
         p[0, j], back[j] = found, rest

@@ -17,46 +17,52 @@ STEPS = 60
 HALVINGS = 8  # of a step that makes it worse
 SMALLEST = 2.0**-16  # step of the homotopy, part of the powers
 WIDE = 0.5  # half-widths, the most that a step of the homotopy moves a resonance
-RELAXED = 100.0  # for so many 1 / Γ0 an amplitude moves on after a jump
+BEYOND = 2.0**-7  # part of the powers by which a branch's end is passed: the nearer to it, the slower the motion
+RELAXED = 300.0  # for so many 1 / Γ0 an amplitude moves on after a jump, at most
 GENTLE = 0.05  # step of that motion, over the largest rate
+STILL = 1e-7  # part of √p that it moves in a step at its end
 P, LOSS, DETUNING, MIRROR, STEP, TRIAL, LAST, DRIVE = range(8)  # rows of the working array
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _settle(d: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array) -> tuple[int, float]:
-    """Loss and detuning of every tone in a state p, eq. 5 and 6; the strongest tone and the sum of p are returned."""
-    total, o = 0.0, 0
+def _settle(d: Array, beside: Ints, o: int, qnl: float, shift: float, p: Array, work: Array) -> float:
+    """Loss and detuning of every tone in a state p, eq. 5 and 6, o being the strongest tone; the sum of p."""
+    total = 0.0
     for i in range(len(p)):
         total += p[i]
-        if p[i] > p[o]:
-            o = i
     for i in range(len(p)):
         y = 2 * total - p[i] + work[MIRROR, i]
         work[LOSS, i], work[DETUNING, i] = 1 + qnl * y, d[i] - shift * y
     gamma = complex(qnl, -shift)
+    square, size = gamma * gamma, qnl * qnl + shift * shift
     for n in range(2):
-        c = beside[o, n]
-        if c >= 0:
-            inverse = 1 / (1 + 2 * gamma * total + 1j * (2 * d[o] - d[c]))
-            own = -2 * gamma * gamma * p[o] * p[c] * inverse
-            other = -(gamma.real**2 + gamma.imag**2) * p[o] * p[o] * inverse.conjugate()
-            work[LOSS, o] += own.real
-            work[DETUNING, o] += own.imag
-            work[LOSS, c] += other.real
-            work[DETUNING, c] += other.imag
-    return o, total
+        c, e = beside[o, n], beside[o, 1 - n]
+        if c < 0:
+            continue
+        inverse = 1 / (1 + 2 * gamma * total + 1j * (2 * d[o] - d[c]))
+        own = -2 * square * p[o] * p[c] * inverse
+        other = -size * p[o] * p[o] * inverse.conjugate()
+        if e >= 0:
+            inverse = 1 / (1 + 2 * gamma * total + 1j * (d[c] + d[e] - d[o]))
+            own += -2 * size * p[c] * p[e] * inverse.conjugate()  # and as much again from the other one of the two
+            other += -4 * square * p[o] * p[e] * inverse
+        work[LOSS, o] += own.real
+        work[DETUNING, o] += own.imag
+        work[LOSS, c] += other.real
+        work[DETUNING, c] += other.imag
+    return total
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _residual(
-    d: Array, s: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array
-) -> tuple[float, int, float]:
-    """Largest |s_i / (u_i² + g_i²) - p_i|, the strongest tone, the sum of p."""
-    o, total = _settle(d, beside, qnl, shift, p, work)
+    d: Array, s: Array, beside: Ints, o: int, qnl: float, shift: float, p: Array, work: Array
+) -> tuple[float, float]:
+    """Largest |s_i / (u_i² + g_i²) - p_i|, and the sum of p."""
+    total = _settle(d, beside, o, qnl, shift, p, work)
     worst = 0.0
     for i in range(len(p)):
         worst = max(worst, abs(s[i] / (work[DETUNING, i] ** 2 + work[LOSS, i] ** 2) - p[i]))
-    return worst, o, total
+    return worst, total
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -91,10 +97,10 @@ def _direction(s: Array, qnl: float, shift: float, p: Array, o: int, work: Array
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _newton(d: Array, s: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array) -> bool:
+def _newton(d: Array, s: Array, beside: Ints, o: int, qnl: float, shift: float, p: Array, work: Array) -> bool:
     """Newton's method from p, each step shortened until it helps; True where it arrived."""
     trial = work[TRIAL]
-    error, o, total = _residual(d, s, beside, qnl, shift, p, work)
+    error, total = _residual(d, s, beside, o, qnl, shift, p, work)
     for _ in range(STEPS):
         if error <= AIM * total:
             break
@@ -104,15 +110,15 @@ def _newton(d: Array, s: Array, beside: Ints, qnl: float, shift: float, p: Array
         for _ in range(HALVINGS):
             for i in range(len(p)):
                 trial[i] = max(p[i] + part * work[STEP, i], 0.0)
-            found, other, sum_of = _residual(d, s, beside, qnl, shift, trial, work)
+            found, sum_of = _residual(d, s, beside, o, qnl, shift, trial, work)
             if found < error:
                 better = True
                 break
             part /= 2
         if not better:
             break
-        p[:], error, o, total = trial, found, other, sum_of
-    error, o, total = _residual(d, s, beside, qnl, shift, p, work)
+        p[:], error, total = trial, found, sum_of
+    error, total = _residual(d, s, beside, o, qnl, shift, p, work)
     return error <= SETTLED * total
 
 
@@ -145,9 +151,9 @@ def _relax(d: Array, s: Array, qnl: float, shift: float, p: Array, work: Array) 
     for i in range(len(p)):
         y = 2 * total - p[i] + work[MIRROR, i]
         c[i] = -1j * np.sqrt(s[i]) / (1 + qnl * y + 1j * (d[i] - shift * y))
-    time = 0.0
-    while time < RELAXED:
-        total = 0.0
+    time, moving = 0.0, True
+    while time < RELAXED and moving:
+        total, moving = 0.0, False
         for i in range(len(p)):
             p[i] = c[i].real ** 2 + c[i].imag ** 2
             total += p[i]
@@ -156,13 +162,15 @@ def _relax(d: Array, s: Array, qnl: float, shift: float, p: Array, work: Array) 
             y = 2 * total - p[i] + work[MIRROR, i]
             rate = 1 + qnl * y + 1j * (d[i] - shift * y)
             goal = -1j * np.sqrt(s[i]) / rate
-            c[i] = goal + (c[i] - goal) * np.exp(-rate * h)
+            change = (goal - c[i]) * (1 - np.exp(-rate * h))
+            c[i] += change
+            moving |= abs(change) > STILL * np.sqrt(total)
         time += h
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _raised(
-    d: Array, s: Array, mirror: Array, beside: Ints, qnl: float, shift: float, p: Array, work: Array
+    d: Array, s: Array, mirror: Array, beside: Ints, o: int, qnl: float, shift: float, p: Array, work: Array
 ) -> tuple[bool, bool]:
     """Put p where it goes when all powers are raised together from zero; whether it arrived, and whether it jumped."""
     last, drive = work[LAST], work[DRIVE]
@@ -173,7 +181,7 @@ def _raised(
         for i in range(len(p)):
             drive[i], work[MIRROR, i], p[i] = goal * s[i], goal * mirror[i], last[i]
         arrived = False
-        if _newton(d, drive, beside, qnl, shift, p, work):
+        if _newton(d, drive, beside, o, qnl, shift, p, work):
             moved = 0.0
             for i in range(len(p)):
                 moved += abs(p[i] - last[i])
@@ -183,9 +191,11 @@ def _raised(
                 part /= 4
                 continue
             jumped = True  # the branch ends here: the motion goes on to another one
-            p[:] = last
+            goal = min(1.0, done + BEYOND)
+            for i in range(len(p)):
+                drive[i], work[MIRROR, i], p[i] = goal * s[i], goal * mirror[i], last[i]
             _relax(d, drive, qnl, shift, p, work)
-            if not _newton(d, drive, beside, qnl, shift, p, work):
+            if not _newton(d, drive, beside, o, qnl, shift, p, work):
                 return False, True
         done, last[:] = goal, p
         part = min(2 * part, 1.0)
@@ -216,19 +226,21 @@ def balances(
     work, s, mirror = np.zeros((8, tones)), np.empty(tones), np.empty(tones)
     for n in range(count):
         for r in range(resonators):
-            own, total = p[n, r], 0.0
+            own, total, o = p[n, r], 0.0, 0
             for i in range(tones):
                 s[i] = drive[r, i] * powers[n, i]
                 mirror[i] = 2 * mirrored[r, i] * powers[n, i]
                 total += mirror[i]
+                if s[i] * (1 + d[r, o] ** 2) > s[o] * (1 + d[r, i] ** 2):
+                    o = i
             for i in range(tones):
                 mirror[i] = total - mirror[i]
                 work[MIRROR, i] = mirror[i]
             if shift == 0.0:
                 _first(d[r], s, qnl, own)
-                failed[n, r] = not _newton(d[r], s, beside, qnl, shift, own, work)
+                failed[n, r] = not _newton(d[r], s, beside, o, qnl, shift, own, work)
             else:
-                arrived, jumps = _raised(d[r], s, mirror, beside, qnl, shift, own, work)
+                arrived, jumps = _raised(d[r], s, mirror, beside, o, qnl, shift, own, work)
                 failed[n, r], jumped[n, r] = not arrived, jumps
             for i in range(tones):
                 loss[n, r, i], detuning[n, r, i] = work[LOSS, i], work[DETUNING, i]

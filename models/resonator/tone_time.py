@@ -2,7 +2,7 @@
 
 Equation 1 of auto_oscillator.py without bias, driven by the full current i(t) = Σ |i_k| cos(2πf_k t + φ_k) and not by
 phasors: nothing is left out, neither mirror tones nor products of mixing. Linear decay and rotation are exact; the rest
-goes by a Runge-Kutta method of fourth order. The rectified voltage is the mean of k x1 Re(c) i(t) over a window of Hann:
+goes by a Runge-Kutta method of fourth order. The rectified voltage is the mean of k x1 Re(c) i(t) in a window of Hann:
 products that lie nearer to a tone than one over its length count as the tone.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array
+from resonet.core.types import Array, Complex
 from resonet.models.resonator.auto_oscillator import oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.tone_balance import Saturation
@@ -52,13 +52,18 @@ def integrate_tones(
         2 * np.pi * device.damping * f0,
         oscillation_scale(device),
     )
+    half: Complex = np.asarray(np.exp((2j * np.pi * free - gamma) * step / 2), complex)
+    nonlinear: Complex = np.asarray(
+        gamma * complex(law.nonlinear_damping, -law.frequency_shift / device.damping), complex
+    )
+    drive: Complex = np.asarray(-2j * np.pi * f0**2 / (free * scale), complex)
     mean = integrate(
-        np.exp((2j * np.pi * free - gamma) * step / 2),
-        gamma * (law.nonlinear_damping - 1j * law.frequency_shift / device.damping),
-        -1j * (2 * np.pi * f0) ** 2 / (2 * np.pi * free) / scale,
+        half,
+        nonlinear,
+        drive,
         np.ascontiguousarray(np.sqrt(squares * np.asarray(powers, float)).T),
         np.asarray(phases, float),
-        np.exp(2j * np.pi * f * step / 2),
+        np.asarray(np.exp(1j * np.pi * f * step), complex),
         step,
         math.ceil(FORGOTTEN / (gamma.min() * step)),
         math.ceil(window / step),
