@@ -74,7 +74,9 @@ def _ranged(text: str) -> Axis:
     low, colon, high = ends.partition(":")
     section, _, parameter = axis.parameters[0].partition(".")
     if not colon:
-        raise InputError(f"--search {text[:60]!r}: possible: {name}=LOW:HIGH, such as {name}={axis.low:g}:{axis.high:g}")
+        raise InputError(
+            f"--search {text[:60]!r}: possible: {name}=LOW:HIGH, such as {name}={axis.low:g}:{axis.high:g}"
+        )
     spec = known_parameter(TABLES[section], parameter, section)
     values = [parse(end.strip(), spec, section) for end in (low, high)]
     if not values[0] < values[1] or (axis.scale == "log" and values[0] <= 0):

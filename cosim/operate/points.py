@@ -1,4 +1,4 @@
-"""Variants of a design: other structures of the same trained network, and other powers and bandwidths of one of them."""
+"""Variants of a design: other structures of the same trained network; other powers and bandwidths of one of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

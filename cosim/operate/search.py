@@ -131,7 +131,7 @@ class _Search:
         return self.known[key]
 
     def best(self, found: Surrogate) -> tuple[float, Setting] | None:
-        """Objective of a structure and where it has it: ln of the latency, or of the energy where that is short enough."""
+        """Objective of a structure and where it has it: ln latency, or ln energy where that is short enough."""
         variance, best = self.tolerance.variance(self.options.target + self.options.margin), None
         for power in self.powers:
             bandwidth = found.widest(float(power), variance)
@@ -180,8 +180,14 @@ def _explore(search: _Search) -> None:
         return len(search.known) >= options.structures
 
     differential_evolution(
-        search.objective, [(0.0, 1.0)] * len(start), init=first, seed=options.seed, polish=False, tol=0.0,
-        maxiter=4 * options.structures, callback=enough,
+        search.objective,
+        [(0.0, 1.0)] * len(start),
+        init=first,
+        seed=options.seed,
+        polish=False,
+        tol=0.0,
+        maxiter=4 * options.structures,
+        callback=enough,
     )
 
 
@@ -241,7 +247,9 @@ def operating_points(
     ranked = sorted((one for one in ranked if one[0] is not None), key=lambda one: one[0][0])
     names, chosen = [axis.name for axis in search.slow], None
     for best, key, found in ranked[: options.measured]:
-        tries = widened(found.design, best[1], options.target + options.margin, lambda n: _growing(seen, n), options.seed)
+        tries = widened(
+            found.design, best[1], options.target + options.margin, lambda n: _growing(seen, n), options.seed
+        )
         done()
         if not tries:
             continue

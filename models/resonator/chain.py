@@ -177,17 +177,15 @@ def solve_chains(
 ) -> tuple[Array, Array]:
     """Detunings [chains, K] at which each chain answers tone k with target[:, k] (units of K_SD).
 
-    From `start`, or from about what each resonator would need alone. "near" keeps |u| <= chains.reach; "both" moves resonators of
-    chains that cannot hold their weights so to the far branch, where that helps. Also returns the largest residual of
-    each chain, [chains]; a chain that cannot hold its weights keeps the detunings with the least squares.
+    From `start`, or from about what each resonator would need alone. "near" keeps |u| <= chains.reach; "both" moves
+    resonators of chains that cannot hold their weights so to the far branch, where that helps. Also returns the largest
+    residual of each chain, [chains]; a chain that cannot hold its weights keeps the detunings with the least squares.
     """
-    rows, reach = np.arange(len(target)), effective_reach(chains.reach, chains.damping)
+    rows, reach = np.arange(len(target)), effective_reach(chains.reach, chains.frequencies, chains.damping)
     if start is None and reach > 1:
         far = solve_far(
             target,
             chains.signs,
-            chains.frequencies,
-            chains.damping,
             reach,
             lambda left, begin: _refine(
                 target[left], chains, left, begin, reach, tolerance, 2 * STEPS, min(FAR_LONGEST, reach)
