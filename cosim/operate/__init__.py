@@ -1,4 +1,4 @@
-"""Where a network is to be operated: latency, energy and accuracy with saturation and all noise, and what limits them."""
+"""Where a network is to be operated: latency, energy, accuracy with saturation and all noise; what limits them."""
 
 import lazy_loader
 

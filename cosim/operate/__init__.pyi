@@ -3,8 +3,8 @@ from .axes import Axis as Axis
 from .measuring import Measured as Measured
 from .measuring import measure as measure
 from .points import Setting as Setting
-from .search import Found as Found
-from .search import SearchOptions as SearchOptions
+from .records import Found as Found
+from .records import SearchOptions as SearchOptions
 from .search import operating_points as operating_points
 from .tolerances import Tolerance as Tolerance
 from .tolerances import tolerance as tolerance

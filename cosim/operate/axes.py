@@ -47,9 +47,9 @@ AXES: dict[str, Axis] = {
     for axis in (
         Axis("p_max", ("plan.p_max",), 1e-9, 20e-6),
         Axis("bandwidth", ("neuron.bandwidth",), 1e3, 1e9),
-        Axis("tile", ("plan.tile",), 8, 48, True),
+        Axis("tile", ("plan.tile",), 4, 48, True),
         Axis("reach", ("plan.reach",), 1.0, 50.0),
-        Axis("fill", ("plan.fill",), 0.2, 0.95, scale="linear"),
+        Axis("fill", ("plan.fill",), 0.4, 0.95, scale="linear"),
         Axis("capacitance", ("bus.block_capacitance", "bus.bypass_capacitance"), 10e-15, 200e-15),
         Axis("fanout", ("plan.fanout",), 8, 128, True),
         Axis("impedance", ("bus.impedance",), 10.0, 1000.0),

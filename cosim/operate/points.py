@@ -7,11 +7,11 @@ from resonet.cosim.operate.axes import AXES, FAST, Axis, with_values
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import Parameters
 from resonet.netlist.planning.frequency_plan import plan
-from resonet.netlist.programming.methods import programs
+from resonet.netlist.programming.methods import Method, programs
 
 __all__ = ["METHOD", "Setting", "at_setting", "restructured"]
 
-METHOD = "coupled"  # the program of all variants: what calibration gains is far below the noise
+METHOD: Method = "coupled"  # the program of all variants: what calibration gains is far below the noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,7 @@ def restructured(base: Design, values: Mapping[str, float], axes: tuple[Axis, ..
     """The network of `base` with the values of some axes: planned and programmed anew. Raises InputError."""
     parameters = with_values(base.parameters, values, axes)
     planned = plan(base.cnn, parameters.device, parameters.bus, parameters.plan)
-    made = {METHOD: programs(planned, (METHOD,))[METHOD]}
-    return replace(base, parameters=parameters, plan=planned, programs=made)  # type: ignore[arg-type]
+    return replace(base, parameters=parameters, plan=planned, programs=programs(planned, (METHOD,)))
 
 
 def at_setting(design: Design, setting: Setting) -> Design:

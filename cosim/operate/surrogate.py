@@ -114,7 +114,7 @@ def _densities(design: Design, images: Array) -> dict[str, dict[str, float]]:
         scale, own = design.scales[layer.name], noisy[layer.name]
         carried = own.carried(layer, x, scale)
         square = (own.noise.unit[:, None, :, None] / scale.full_scale) ** 2
-        densities = {
+        densities: dict[str, float] = {
             source: float(np.mean(variance / square)) / own.noise.bandwidth
             for source, variance in own.noise.sources(own.values, carried)
         }

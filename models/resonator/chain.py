@@ -183,7 +183,7 @@ def solve_chains(
     """
     rows, reach = np.arange(len(target)), effective_reach(chains.reach, chains.frequencies, chains.damping)
     if start is None and reach > 1:
-        far = solve_far(
+        solved = solve_far(
             target,
             chains.signs,
             reach,
@@ -191,7 +191,7 @@ def solve_chains(
                 target[left], chains, left, begin, reach, tolerance, 2 * STEPS, min(FAR_LONGEST, reach)
             ),
         )
-        return far.x, far.worst
+        return solved.x, solved.worst
     if start is None:
         start = detuning_for_weight(np.clip(chains.signs * target, -FIRST, FIRST))
     if branches == "both":
