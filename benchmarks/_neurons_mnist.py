@@ -23,6 +23,9 @@ from resonet.netlist.network.forward import propagate
 
 __all__ = ["claims"]
 
+SHOWN = ("johnson", "precession", "phase")
+NOISY = 2000  # images that noise is drawn for
+
 
 def _hardware(design: Design, kind: Kind | None) -> Hardware:
     """Cascade of a design with the weights of its sequential hardware, calibrated."""
@@ -58,7 +61,7 @@ def _noise(name: str, hardware: Hardware, images: Array, labels: NDArray[np.int6
     """Noise of every layer against the range of its sums, and the accuracy with all of it; resonators are linear."""
     for budget in noise_budget(hardware.holder, hardware.held, images[:200]):
         parts = {source: f"{sigma / budget.full_scale:.2%}" for source, sigma in budget.sources.items()}
-        told = ", ".join(f"{part} {source}" for source, part in parts.items() if source in ("johnson", "precession"))
+        told = ", ".join(f"{part} {source}" for source, part in parts.items() if source in SHOWN)
         info(f"{name}, {budget.layer}: noise, of the range of the sums", f"{budget.noise / budget.full_scale:.2%}")
         info(f"{name}, {budget.layer}: of it", told)
     classes = cascade(hardware.levels, hardware.noisy(), images).logits.argmax(1)
@@ -77,6 +80,7 @@ def claims(quick: bool) -> None:
     cases: list[tuple[str, Design, Kind | None]] = [
         ("ideal neurons", shipped, "relu"),
         ("three-terminal in place of ReLU", shipped, "three_terminal"),
+        ("the same with a thermal power of 1e-4", _design("mnist.onnx", ("neuron.seed=1e-4",)), "three_terminal"),
         ("two-terminal in place of ReLU", shipped, "two_terminal"),
         ("trained with three-terminal", _design("mnist_three_terminal.onnx"), None),
     ]
@@ -92,4 +96,5 @@ def claims(quick: bool) -> None:
     for power, bandwidth in points[:1] if quick else points:
         settings = (f"plan.p_max={power}", f"neuron.bandwidth={bandwidth}", "neuron.p1db=100 W")
         with collected():  # of tones above the linear power: what is shown is the noise of linear resonators
-            _noise(f"p_max {power}, {bandwidth}", _hardware(_design("mnist.onnx", settings), "relu"), images, labels)
+            hardware = _hardware(_design("mnist.onnx", settings), "relu")
+            _noise(f"p_max {power}, {bandwidth}", hardware, images[:NOISY], labels[:NOISY])

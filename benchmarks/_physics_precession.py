@@ -4,7 +4,7 @@ import numpy as np
 from _langevin import langevin_density, langevin_oscillator
 from _show import info, show
 
-from resonet.models.neuron.oscillator_noise import isochronous_width, power_noise
+from resonet.models.neuron.oscillator_noise import broadened_weight, isochronous_width, power_noise
 from resonet.models.neuron.startup import stationary_power
 from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.forced_oscillation import forced_power
@@ -45,3 +45,8 @@ def claims(quick: bool) -> None:
     currents = (1.0, 1.1, 2.0, 4.0)
     ratios = [float(stationary_power(xi, device.qnl, noise)) / power_noise(xi, device.qnl, noise)[0] for xi in currents]
     info("static law of neurons over the mean power, 1, 1.1, 2, 4 I_th", " ".join(f"{ratio:.3f}" for ratio in ratios))
+    for name, xi in (("threshold", 1.0), ("clamp", 4.0)):
+        width = 2 * np.pi * isochronous_width(xi, device.qnl, noise)  # in half-widths of a resonator of that damping
+        lost = [1 - float(broadened_weight(u, width) / broadened_weight(u, 0.0)) for u in (1.0, 1e-3)]
+        what = f"weights that the line of an oscillator at its {name} ({width:.2g} half-widths) loses"
+        info(what, f"{lost[0]:.1%} ... {lost[1]:.1%}")

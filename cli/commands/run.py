@@ -28,6 +28,7 @@ __all__ = ["COMMAND"]
 
 SETTLED = 0.8  # of the simulated time: `ImageRun.unsettled`
 MOST_CLASSES = 20  # rows of the table of logits
+FEW_READS = 20  # with noise, where nobody asks for more: what the energy is worth
 ASSUMPTIONS = (
     "assumed here: devices {oscillator:g} uA x {resistance:g} Ohm, p_max {p_max:g} nW, supply {supply:g} V, class-A "
     "amplifiers of {efficiency:g} % always at their full output; everything on from the start of the image until all "
@@ -121,6 +122,17 @@ def _settling(run: "ImageRun") -> None:
 def _joule(value: float) -> str:
     """Energy with an SI prefix, or a dash for none."""
     return "-" if not value or math.isnan(value) else engineering(value, "J")
+
+
+def _worth(run: "ImageRun", design: "Design") -> None:
+    """What an answer of that energy is worth with noise."""
+    from resonet.cli.noise_tables import operating_point
+
+    if run.noisy is None:
+        return
+    share = run.noisy.predicted.get(run.software.predicted, 0.0)
+    reads = len(run.noisy.logits)
+    say(f"with noise {percent(share, 0)} of {reads} such reads give the software's class ({operating_point(design)})\n")
 
 
 def _assumptions(run: "ImageRun") -> None:
@@ -274,11 +286,12 @@ def run_command(
 
     refuse_linear_fitted(program, resonators)
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
-    options = RunOptions(engines, _parse_stop(stop), points, reads=repeat if noise else 0, seed=seed)
     if resonators == "saturating" and set(engines) != {"two-pass"}:
         raise InputError(f"--resonators saturating with the engines {engine:.60}; possible: --engine two-pass")
     design = load_design(folder)
     cut, what = _part(design.cnn, part)
+    reads = repeat if noise else FEW_READS if cut is None else 0
+    options = RunOptions(engines, _parse_stop(stop), points, reads=reads, seed=seed)
     images = images_for(design, data, "test")
     if image >= len(images.images):
         raise InputError(f"{images.file}: no image {image}; possible: 0 ... {len(images.images) - 1}")
@@ -319,10 +332,12 @@ def run_command(
     title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons{law}"
     _logits(run, title, cut is None)
     _deviations(run)
-    _noise(run, design, seed)
+    if noise:
+        _noise(run, design, seed)
     if run.energy:
         _settling(run)
         _energy(run.energy)
+        _worth(run, design)
         _assumptions(run)
     tell_engine(weights, checked)
     _times(run, prepared)

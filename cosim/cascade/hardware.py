@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.two_pass import stage_weights, trained_stages
-from resonet.cosim.noise.layer_noise import Place
+from resonet.cosim.noise.layer_noise import Place, full_power
 from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
 from resonet.cosim.saturation.held import saturating_weights
 from resonet.cosim.saturation.tables import Balance
@@ -18,7 +18,7 @@ from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import IDEAL, Kind
-from resonet.netlist.network.cnn import IMAGE, Cnn
+from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.programming.methods import Method
 
 __all__ = ["Hardware", "parallel_hardware"]
@@ -52,10 +52,14 @@ class Hardware:
 
     def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
         """The weights with noise, by layer name. Raises InputError."""
-        places = {
-            stage.layer.name: Place(all(feed.source == IMAGE for feed in stage.feeds), not own.links)
-            for stage, own in zip(self.design.stages, self.levels.stages, strict=True)
-        }
+        places, stages = {}, self.levels.stages
+        for number, (stage, own) in enumerate(zip(self.design.stages, stages, strict=True)):
+            links = [link for before in stages for link in before.links if link.link.to == number]
+            weakest = min(links, key=lambda link: link.reference, default=None)
+            kind, power = (
+                (None, full_power(self.holder, IDEAL)) if weakest is None else (weakest.kind, weakest.reference)
+            )
+            places[stage.layer.name] = Place(kind, power, not own.links)
         return noisy_weights(self.holder, self.held, seed, self.saturating, places)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, Ints
+from resonet.core.types import Array, Done
 from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
@@ -139,16 +139,6 @@ def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
     return np.asarray((inputs @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
 
 
-def _first_taps(stage: Stage, held: HeldWeights) -> Ints:
-    """[tones] where in the [groups, taps] of a stage's weights each tone is first heard; 0 for what nothing hears."""
-    heard, first = np.unique(stage.wires, return_index=True)
-    copy, tap = np.divmod(first[heard >= 0], stage.wires.shape[1])
-    group = copy if _of_copies(stage, held) else stage.original_group[copy]
-    places = np.zeros(stage.tones, np.int64)
-    places[heard[heard >= 0]] = group * stage.wires.shape[1] + tap
-    return places
-
-
 def _of_copies(stage: Stage, held: HeldWeights) -> bool:
     """Whether weights are of each copy of the kernels, or of the one copy of sequential hardware."""
     return held.values.shape == stage.copies.matrix.shape
@@ -171,11 +161,9 @@ def _read(stage: Stage, held: HeldWeights, tones: Array, padded: Callable[[Array
     """Products of all chains in one read [n, chains], for tones [n, tones] in units of p_max."""
     carried = _carried(stage, held, padded(tones))
     if isinstance(held, NoisyWeights):
-        shared = held.noise.tones.of_taps(_first_taps(stage, held))
-        drawn, moved = shared.drawn(tones[None, :, None], held.random)
-        dark = np.zeros((len(tones), 2))
-        shifts = None if moved is None else _carried(stage, held, np.concatenate([moved[0, :, 0], dark], axis=1))
-        answers = held.read(carried, _carried(stage, held, padded(drawn[0, :, 0])), shifts)
+        random = held.random
+        shape = (len(tones), tones.shape[1] + 2)  # all that listen to a tone hear the same of it
+        answers = held.read(carried, lambda: _carried(stage, held, random.standard_normal(shape)))
     else:
         answers = held.answers(carried)
     return answers.transpose(1, 0, 3, 2).reshape(len(tones), -1)

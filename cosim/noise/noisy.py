@@ -1,6 +1,6 @@
 """Weights whose reads are noisy, whatever they are of: `products` stay what the hardware answers, `answers` draw."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,11 +46,12 @@ class NoisyWeights(HeldWeights):
 
     def answers(self, carried: Array) -> Array:
         """One read, [groups, n, outputs, positions]."""
-        return self.read(carried, *self.noise.tones.drawn(carried, self.random))
+        return self.read(carried, lambda: self.random.standard_normal(carried.shape))
 
-    def read(self, carried: Array, noisy: Array, shifts: Array | None) -> Array:
-        """The same for tones that were drawn already, as `ToneNoise.drawn` gives them."""
+    def read(self, carried: Array, normal: Callable[[], Array]) -> Array:
+        """The same with deviates of the tones by `normal`, as `ToneNoise.drawn` takes them: some may be of one tone."""
         noise = self.noise
+        noisy, shifts = noise.tones.drawn(carried, normal)
         volts = noise.drawn(carried, self.random)
         if shifts is not None:
             volts += noise.slope[:, None] @ shifts.swapaxes(2, 3)

@@ -54,9 +54,10 @@ class Reads:
         if self.few is None:
             return data
         each = sum(layer.matrix.size * layer.positions for layer in design.cnn.synapses)
-        count = min(self.few, int(QUICK / each), len(data.images))
-        if count < min(FEWEST, len(data.images)):
+        quick = int(QUICK / each)
+        if quick < min(FEWEST, len(data.images)):
             return None
+        count = min(self.few, quick, len(data.images))
         return replace(data, images=data.images[:count], labels=data.labels[:count])
 
 

@@ -11,17 +11,19 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
     density k T0 F P_s / P_o at the noise figure F. Amplifiers are broad and combiners have no filters: those of all
     tones are heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same
     amplifiers, and the same power before them;
-* **amplitude noise** of an oscillator: its power's relative density and corner, at the drive ξ = 1 + drive a;
+* **amplitude noise** of an oscillator: its power's relative density and corner, at the drive that gives a: ξ = 1 + drive a
+  of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
 * **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
 
 Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array
 from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.neuron.electronics import REFERENCE
 from resonet.models.neuron.oscillator_noise import amplitude_density, frequency_density, linewidth
@@ -38,13 +40,18 @@ class Oscillators:
 
     channel: Array  # [groups, taps] Hz
     drive: float  # ξ - 1 at p_max
+    ideal: bool  # power in proportion to ξ - 1, and not to p
     damping: float
     qnl: float
     thermal: float  # p_T
 
     def _rates(self, carried: Array) -> tuple[Array, Array]:
         """ξ and Γ0, 1/s, for parts of p_max [groups, n, positions, taps]."""
-        return 1 + self.drive * carried, 2 * np.pi * self.damping * self.channel[:, None, None]
+        xi = 1 + self.drive * carried
+        if not self.ideal:
+            p = np.minimum(carried, 1.0) * (self.drive / (1 + self.drive + self.qnl))
+            xi = (1 + self.qnl * p) / (1 - p)
+        return xi, 2 * np.pi * self.damping * self.channel[:, None, None]
 
     def amplitude(self, carried: Array, bandwidth: Array) -> Array:
         """Variance of δ, same shape: relative density and corner behind a filter of that bandwidth, Hz [groups, taps].
@@ -87,32 +94,17 @@ class ToneNoise:
             return None
         return self.oscillators.frequency(carried, self.bandwidth)
 
-    def drawn(self, carried: Array, random: np.random.Generator) -> tuple[Array, Array | None]:
+    def drawn(self, carried: Array, normal: Callable[[], Array]) -> tuple[Array, Array | None]:
         """One read of tones [groups, n, positions, taps]: the powers that they carry, and a δf, Hz, or None.
 
-        Powers are parts of p_max; a power is not negative.
+        Powers are parts of p_max; a power is not negative. Each call of `normal` gives normal deviates of that shape.
         """
         variances, moved, noisy = self.carried_variances(carried), self.frequency_variance(carried), carried
         if variances:
-            spread = np.sqrt(np.sum([*variances.values()], axis=0))
-            noisy = np.maximum(carried + spread * random.standard_normal(carried.shape), 0.0)
+            noisy = np.maximum(carried + np.sqrt(np.sum([*variances.values()], axis=0)) * normal(), 0.0)
         if moved is not None:
-            moved = carried * np.sqrt(moved) * random.standard_normal(carried.shape)
+            moved = carried * np.sqrt(moved) * normal()
         return noisy, moved
-
-    def of_taps(self, places: Ints) -> "ToneNoise":
-        """The same for some of its [groups, taps], by flat number, as the taps of one group."""
-
-        def taken(array: Array) -> Array:
-            return np.asarray(array.ravel()[places][None])
-
-        own = self.oscillators
-        return replace(
-            self,
-            bandwidth=taken(self.bandwidth),
-            riding={name: taken(array) for name, array in self.riding.items()},
-            oscillators=None if own is None else replace(own, channel=taken(own.channel)),
-        )
 
 
 def by_tap(entry: LayerPlan, values: list[Array]) -> Array:

@@ -29,7 +29,7 @@ projecting on I* gives (1) with L replaced by
 
 One tone at resonance, N = 0: I is a quarter period beside b, so that the voltage shows the phase of the precession,
 which relaxes by A - B = 1 + Q p, and L_s = 1/(1 + Q p). Terms of the order Q p_T, and what the beats of several tones
-mix, are left out. Langevin simulations give 0.98-1.03 of (3) from 2 nW to 1 µW, one
+mix, are left out. Langevin simulations give 0.96-0.99 of (3) from 2 nW to 1 µW, one
 tone, Q = 2, p_T = 0.01 (`benchmarks/show_physics.py`).
 """
 

@@ -9,6 +9,9 @@ import pytest
 from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.forced_oscillation import forced_power
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.macrospin import Macrospin, terms
+from resonet.models.resonator.macrospin_linear import linearise
+from resonet.models.resonator.macrospin_time import integrate
 from resonet.models.resonator.precession_noise import (
     noise_line,
     precession_density,
@@ -38,6 +41,29 @@ def test_thermal_power_is_equipartition_of_a_macrospin(f0):
     assert thermal_power(0.02, 3e-5, 350.0, 0.4) == pytest.approx(
         1.380649e-23 * 350 * gamma / (2 * omega0 * moment), rel=1e-8
     )
+
+
+def test_thermal_power_is_that_of_a_macrospin_in_its_thermal_field():
+    # A sphere in a field along z, polariser against it: the current at which the line has no width is the threshold.
+    sphere = {
+        "kp": 0.0,
+        "nx": 1 / 3,
+        "ny": 1 / 3,
+        "nz": 1 / 3,
+        "hz": 1.4e5,
+        "px": 0.0,
+        "pz": -1.0,
+        "lam": 0.0,
+        "flr": 0.0,
+    }
+    device = Macrospin(alpha=0.05, area=8e-16, tmag=300.0, pol=0.5, **sphere)
+    still, driven = (linearise(device, current).linewidth for current in (0.0, 1e-6))
+    threshold = 1e-6 * still / (still - driven)
+    start = np.zeros((3, 1000))
+    start[2] = 1.0
+    _, m = integrate(terms(device), start, 4e-12, 500, rng=np.random.default_rng(5), every=50)
+    found = (1 - m[6:, 2]).mean() / 2
+    assert found == pytest.approx(float(thermal_power(0.05, threshold, 300.0, 0.5)), rel=0.06)
 
 
 @pytest.fixture(scope="module")
