@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.types import Array
-from resonet.cosim.noise.layer_noise import Place
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.netlist.design.design import Design
-from resonet.netlist.network.cnn import Synapses, patches
+from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, patches
 from resonet.netlist.network.forward import propagate, software_layer
 
 __all__ = ["Drawn", "drawn"]
@@ -49,6 +48,18 @@ def _activities(design: Design, images: Array) -> dict[str, Array]:
     return found
 
 
+def _of_pixels(cnn: Cnn) -> set[str]:
+    """Names of the layers that only pixels feed, through wires and maxima or not."""
+    pixels, found = {IMAGE}, set[str]()
+    for number, (layer, sources) in enumerate(zip(cnn.layers, cnn.inputs, strict=True)):
+        if pixels.issuperset(sources):
+            if isinstance(layer, Synapses):
+                found.add(layer.name)
+            else:
+                pixels.add(number)
+    return found
+
+
 def drawn(design: Design, images: Array) -> Drawn:
     """What a design's network draws, for the mean of images [n, *input_shape]."""
     plan, neuron = design.plan, design.parameters.neuron
@@ -56,7 +67,7 @@ def drawn(design: Design, images: Array) -> Drawn:
     fixed = slope = inside = 0.0
     operations = 0
     activities = _activities(design, images)
-    first = {name for name in activities if Place.of(design.cnn, name).pixels}
+    first = _of_pixels(design.cnn)
     for entry in plan.layers:
         copies, carried = entry.layer.positions, activities[entry.layer.name]
         operations += copies * entry.resonators
