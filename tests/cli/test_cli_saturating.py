@@ -103,6 +103,21 @@ def test_the_fitted_program_is_kept_and_used(place, resonet):
     assert "fitted.npz: edited since it was written" in resonet("accuracy", build, *data).err
 
 
+@pytest.mark.slow
+def test_sweep_of_the_law(place, resonet):
+    asked = ["sweep", place / "build", "--over", f"{LAW}=0,4", "--program", "coupled", "--engine", "linear", "--json"]
+    measured = ["--measure", "accuracy", "--data", place / "test.npz", "--jobs", "1"]
+    told = resonet(*asked, *measured, "--resonators", "saturating", "--measure", "noise")
+    assert told.code == 0
+    linear, saturated = json.loads(told.out)["points"]
+    page = ["accuracy", place / "build", "--data", place / "test.npz", "--engine", "linear", "--json"]
+    assert linear["accuracy"]["coupled"] == json.loads(resonet(*page).out)["accuracy"]["circuit_coupled"]
+    assert {"accuracy", "noisy"} <= saturated.keys()
+    told = resonet(*asked, *measured)
+    assert "with --resonators saturating it may be an axis" in " ".join(told.err.split())
+    assert "--measure" in resonet(*asked, "--resonators", "saturating").err
+
+
 def test_what_changes_nothing_or_cannot_be_is_refused(place, resonet):
     build, data = place / "build", ["--data", place / "test.npz"]
 
