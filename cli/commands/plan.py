@@ -15,7 +15,7 @@ from resonet.core.errors import InputError
 if TYPE_CHECKING:
     from resonet.cosim.calibration.planner import Advice, PlanPoint
     from resonet.netlist.design.parameters import Parameters
-    from resonet.netlist.planning.rf_options import RfOption
+    from resonet.netlist.planning.bus_options import RfOption
 
 __all__ = ["COMMAND"]
 
@@ -115,7 +115,7 @@ def plan_command(
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.network.neuron_scales import find_scales, scaled_network
     from resonet.netlist.network.onnx.read import read_cnn
-    from resonet.netlist.planning.rf_options import rf_options
+    from resonet.netlist.planning.bus_options import rf_options
     from resonet.report.plan_figures import plan_figure
     from resonet.report.style import save
 
