@@ -27,6 +27,7 @@ __all__ = [
     "BusCircuit",
     "bus_currents",
     "bus_load",
+    "ground_resistance",
     "resonator_impedance",
     "seen_from_chains",
     "tail_admittance",
@@ -72,6 +73,13 @@ class BusCircuit:
                 f"bus.combiner_loss = {self.combiner_loss:g} dB: a multiplexer loses what its filters lose; possible: "
                 "0 dB, less bus.filter_unloaded, bus.combining = resistive"
             )
+
+
+def ground_resistance(bus: BusCircuit) -> float:
+    """Resistance from the bus to ground at the frequencies of the DC side, ohm: a source, or the coil that is there."""
+    if bus.transformer != 1:
+        return bus.transformer**2 * bus.transformer_resistance
+    return bus.impedance if bus.combining == "resistive" else 0.0
 
 
 def seen_from_chains(

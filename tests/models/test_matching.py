@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resonet.models.circuit.bus import BusCircuit, bus_currents, bus_load, seen_from_chains
+from resonet.models.circuit.bus import BusCircuit, bus_currents, bus_load, ground_resistance, seen_from_chains
 from resonet.models.circuit.matching import fano_loss, matched_ratio, mismatch, transformer, transformer_band
 from resonet.models.circuit.noise import chain_noise, output_impedance
 
@@ -81,3 +81,10 @@ def test_noise_behind_a_transformer_obeys_nyquist():
         f = np.array([1e3, 1e6, 3e7])
         noise, z = chain_noise(f, np.full(5, R0), bus), output_impedance(f, np.full(5, R0), bus)
         assert noise.total == pytest.approx(4 * 1.380649e-23 * 300 * z.real, rel=1e-9)
+
+
+def test_the_bus_is_grounded_for_the_dc_side_as_its_circuit_says():
+    s = np.array([2j * np.pi * 1e4])
+    for bus in (BusCircuit(), BUS):
+        assert np.asarray(seen_from_chains(s, bus)[1]).real == pytest.approx(ground_resistance(bus), rel=1e-3)
+    assert ground_resistance(BusCircuit(combining="multiplexer")) == 0.0
