@@ -78,7 +78,7 @@ def _say_feeds(feeds: "tuple[RfOption, ...]") -> None:
     say(f"a tone source of the plan as it stands must give {before:.1f} dBm{others}")
     for feed in feeds[1:]:
         settings = " ".join(f"--set {setting}" for setting in feed.settings)
-        say(f"  {settings}: {feed.most:.1f} dBm, {feed.most - before:+.1f} dB; weights stay the same")
+        say(f"  {settings}: {feed.most:.1f} dBm, {feed.most - before:+.1f} dB")
 
 
 def plan_command(

@@ -20,6 +20,7 @@ from resonet.core.choices import check_choices, choice
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Complex, Ints
+from resonet.models.circuit.groups import grouped_currents
 from resonet.models.circuit.matching import transformer
 
 __all__ = [
@@ -53,6 +54,7 @@ class BusCircuit:
     junction_capacitance: float = parameter(
         0.0, "F", 0.0, 1e-9, "across R0 of each resonator; of a tunnel barrier about 50 fF/um2"
     )
+    groups: int = parameter(1, "", 1, 4096, "of a chain on a bus: in parallel for RF, in series for DC")
     readout_resistance: float = parameter(1e9, "Ohm", 1.0, 1e15, "DC input resistance of the neuron")
     combining: str = choice("resistive", lambda: COMBINING, "how the tones of a bus come together")
     filter_q: float = parameter(50.0, "", 1.0, 1e5, "multiplexer: w L / Z0 of each channel's filter")
@@ -137,6 +139,12 @@ def bus_currents(
     `chains` and `below` may be given frequency by frequency: buses of several shapes at once.
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
+    if bus.groups > 1:
+        emf, impedance = seen_from_chains(s, bus)
+        into, load = _grouped(s, resistance, resonators, bus, np.asarray(below))
+        voltage = np.asarray(emf / (1 + np.asarray(chains) * impedance * load))
+        share = np.asarray(resonator_impedance(s, resistance, bus) / resistance)
+        return into * np.reshape(voltage * share, (-1, 1))
     right, head = _inward(s, resistance, resonators, bus, np.asarray(below))
     emf, impedance = seen_from_chains(s, bus)
     source = np.asarray(chains) * impedance + 1 / (s * bus.block_capacitance)
@@ -147,6 +155,15 @@ def bus_currents(
         current[:, k] = voltage * right[:, k]
         voltage = voltage - own * current[:, k]
     return current * (own / resistance)[:, None] if isinstance(own, np.ndarray) else current
+
+
+def _grouped(
+    s: Complex, resistance: float, resonators: int, bus: BusCircuit, below: int | Ints
+) -> tuple[Complex, Complex]:
+    """`grouped_currents` of a chain of the bus."""
+    own, half = resonator_impedance(s, resistance, bus), s * bus.node_capacitance / 2
+    tail = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * own))
+    return grouped_currents(s, own, resonators, bus, np.where(below == 0, 0, tail))
 
 
 def _inward(
@@ -170,8 +187,12 @@ def _inward(
 def bus_load(f: ArrayLike, resistance: float, resonators: int, chains: int, bus: BusCircuit, below: int = 0) -> Complex:
     """Admittance that the combiner's output sees, S [frequencies]: chains, bus capacitance, through the transformer."""
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
-    _, head = _inward(s, resistance, resonators, bus, np.asarray(below))
-    load = np.asarray(chains / (1 / (s * bus.block_capacitance) + 1 / head)) + s * bus.capacitance
+    if bus.groups > 1:
+        each = _grouped(s, resistance, resonators, bus, np.asarray(below))[1]
+    else:
+        _, head = _inward(s, resistance, resonators, bus, np.asarray(below))
+        each = np.asarray(1 / (1 / (s * bus.block_capacitance) + 1 / head))
+    load = chains * each + s * bus.capacitance
     if bus.transformer == 1:
         return load
     own, mutual, far = _transformer(s, bus)

@@ -17,7 +17,8 @@ from resonet.netlist.design import folder
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.planning.frequency_plan import bus_gains, source_power
-from resonet.sparams.build import bus_block, multiplexer_block
+from resonet.sparams.build import bus_block
+from resonet.sparams.combining import multiplexer_block
 from resonet.sparams.extract import extract
 from resonet.sparams.linear import linear_s
 from resonet.sparams.window import design_block, layer_stand
@@ -40,6 +41,8 @@ CASES = {
     "coils": ((*SMALL, *COILS), SMALL),
     "both": ((*FILTERS, *COILS), SMALL),
     "junctions": ((*SMALL, *JUNCTIONS), ()),
+    "groups": ((*SMALL, "bus.groups=4", "bus.node_capacitance=0.2 fF", *JUNCTIONS[:1]), ()),
+    "all": ((*FILTERS, *COILS, *JUNCTIONS, "bus.groups=3"), ()),
 }
 
 
@@ -165,9 +168,37 @@ def test_plan_says_what_each_way_to_feed_takes(small_model, resonet, tmp_path) -
         ["bus.combining=multiplexer"],
         ["bus.transformer=8.9"],  # of 4 chains of 9 and 3 of 12 kilo-ohms the second is louder: 4 kilo-ohms on 50
         ["bus.combining=multiplexer", "bus.transformer=8.9"],
+        ["bus.groups=9"],
+        ["bus.combining=multiplexer", "bus.groups=9"],
     ]
     for feed in feeds:
         design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed["settings"]]))
         wanted = {entry.layer.name: source_power(entry, design.plan) for entry in design.plan.layers}
         assert feed["source_dbm"] == pytest.approx(wanted)
     assert feeds[0]["most"] - feeds[3]["most"] > 15
+
+
+def test_a_chain_in_groups_is_what_its_nodes_say(small_model) -> None:
+    """S-parameters of a bus with chains in groups: linear engine, ngspice, and the admittance of the closed form."""
+    design = compile_cnn(small_model, read_parameters(settings=(*SMALL, "bus.groups=3")))
+    plan, bus = design.plan, design.plan.layers[0].buses[0]
+    f = np.sort(bus.frequencies)
+    block = _window(design, "conv1")
+    load = 1 / bus_load(f, plan.device.resistance, bus.size[1], bus.size[0], plan.circuit)
+    found = linear_s(block, f)[:, 0, 0] * len(bus.taps)  # twice through the combiner
+    assert found == pytest.approx((load - 50) / (load + 50), abs=2e-3)  # 50 ohm at the DC pins, behind chokes
+    chain = design_block(design, "conv1", "coupled", "chain")
+    assert linear_s(chain, f) == pytest.approx(np.asarray(extract(chain, f, "ngspice").s), abs=AGREED)
+    # Three groups of three: a ninth of the resistance of nine in a row.
+    assert load.real == pytest.approx(np.full(9, 1e3 / bus.size[0]), rel=0.02)
+
+
+def test_groups_win_what_a_transformer_of_as_many_turns_does(small_model, designs) -> None:
+    options = [*SMALL, "bus.transformer_coupling=0.9999", "bus.transformer_inductance=1 uH"]
+    grouped, turned = (
+        compile_cnn(small_model, read_parameters(settings=[*options, setting]))
+        for setting in ("bus.groups=3", "bus.transformer=3")
+    )
+    one, other = (source_power(design.plan.layers[0], design.plan) for design in (grouped, turned))
+    assert one == pytest.approx(other, abs=0.2)
+    assert source_power(designs[0].plan.layers[0], designs[0].plan) - one > 3
