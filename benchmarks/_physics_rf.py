@@ -151,6 +151,13 @@ def _groups() -> None:
         less, settle = plain - _needed(circuit, f), 1e9 * stack.delay
         what = f"{groups} groups: worst source, dB less; 20 GHz along the chain; DC side's mean delay"
         info(what, f"{less:.1f}; {even:.2f} dB; {settle:.0f} ns")
+    for henry, ohm in ((10e-6, 1.0), (10e-6, 300.0), (1e-6, 100.0)):
+        circuit = BusCircuit(choke_inductance=henry, choke_resistance=ohm)
+        rates = np.linalg.eigvals(DcStack.of_tiles([4] * 9, R0, circuit, 20e6).matrix)
+        ringing = rates[np.abs(rates.imag) > 1e7]
+        slowest = ringing[ringing.real.argmax()]
+        what = f"9 groups of 4 in series, chokes of {1e6 * henry:g} uH and {ohm:.0f} ohm: they ring with"
+        info(what, f"{-1e9 / slowest.real:.0f} ns, {abs(slowest.imag) / 2e6 / np.pi:.0f} MHz")
     gain = plain - _needed(BusCircuit(groups=5), f)
     show("5 groups (matched would be 5.48): worst source, dB less", f"{gain:.1f}", ">= 8", gain >= 8)
     both = plain - _needed(BusCircuit(groups=5, combining="multiplexer"), f)
@@ -197,10 +204,10 @@ def _energy() -> None:
 def _time_domain() -> None:
     """A whole network in the time domain, filters included: as near to the two passes as with a combiner."""
     image, off = np.random.default_rng(1).uniform(0, 1, (1, 8, 8)), []
-    for settings in ([], [FILTERS], ["bus.groups=3"]):
+    for settings in ([], [FILTERS], ["bus.groups=3", "bus.choke_resistance=300 Ohm"]):
         band = ("plan.tile=12", "plan.f_min=2 GHz", "plan.f_max=6 GHz")
         hardware = parallel_hardware(_design("digits/digits_relu.onnx", *band, *settings), "coupled")
-        found = run_cascade(hardware.levels, image, cascade_timing(hardware.levels, 300e-9), 60e-9, engine="fixed_step")
+        found = run_cascade(hardware.levels, image, cascade_timing(hardware.levels, 500e-9), 60e-9, engine="fixed_step")
         wanted = cascade(hardware.levels, hardware.held, image[None]).logits[0]
         off.append(float(np.abs(found.logits - wanted).max() / np.abs(wanted).max()))
     figure = f"{off[1]:.1e}, {off[2]:.1e} ({off[0]:.1e})"
