@@ -14,16 +14,38 @@ tees: its voltage settles into G capacitors one after another instead of one.
 For RF a path from the far end to the feed, node by node, each with an injection from the bus: exact, one pass.
 """
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from resonet.core.types import Array, Complex, Ints
 
-if TYPE_CHECKING:
-    from resonet.models.circuit.bus import BusCircuit
-
 __all__ = ["GroupedPath", "group_sizes", "group_starts", "grouped_currents", "nodal_chain"]
+
+
+class GroupedBus(Protocol):
+    """What of a bus (`models.circuit.BusCircuit`) counts here."""
+
+    @property
+    def groups(self) -> int: ...
+
+    @property
+    def block_capacitance(self) -> float: ...
+
+    @property
+    def bypass_capacitance(self) -> float: ...
+
+    @property
+    def choke_inductance(self) -> float: ...
+
+    @property
+    def choke_resistance(self) -> float: ...
+
+    @property
+    def node_capacitance(self) -> float: ...
+
+    @property
+    def readout_resistance(self) -> float: ...
 
 
 def group_sizes(resonators: int, groups: int) -> list[int]:
@@ -39,7 +61,7 @@ def group_starts(resonators: int, groups: int) -> list[int]:
 
 
 def grouped_currents(
-    s: Complex, own: float | Complex, resonators: int, bus: "BusCircuit", tail: Complex
+    s: Complex, own: float | Complex, resonators: int, bus: GroupedBus, tail: Complex
 ) -> tuple[Complex, Complex]:
     """Current into every resonator per volt of the bus, A/V [f, n]; admittance of the chain at the bus, S [f].
 
@@ -71,7 +93,7 @@ def grouped_currents(
 def _forward(
     s: Complex,
     own: float | Complex,
-    bus: "BusCircuit",
+    bus: GroupedBus,
     far: tuple[Complex, Complex],
     first: tuple[Complex, Complex],
     heads: dict[int, tuple[Complex, Complex]],
@@ -107,7 +129,7 @@ class GroupedPath:
 
 
 def nodal_chain(
-    s: Complex, own: Array | Complex, bus: "BusCircuit", behind: Complex | float, tail: Complex | None
+    s: Complex, own: Array | Complex, bus: GroupedBus, behind: Complex | float, tail: Complex | None
 ) -> tuple[Complex, GroupedPath]:
     """Admittance matrix of a chain with its bus, S [f, nodes, nodes], and its nodes; for what one pass does not give.
 
