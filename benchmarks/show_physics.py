@@ -12,6 +12,7 @@ from _show import run_parts
 # One a line: `claims(quick)` of the file _physics_<part>.py.
 PARTS = (
     "network_noise",
+    "precession",
     "rf",
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep_figure"]
 
 COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
+WIDE = 1000.0  # from where on a logarithmic axis has a number a decade
 ROUNDING = 1e-6  # %: errors below are rounding
 PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
@@ -85,7 +86,8 @@ def _logarithmic(panel: Axes, which: Literal["x", "y"]) -> None:
     """A logarithmic axis with plain numbers."""
     axis = panel.xaxis if which == "x" else panel.yaxis
     (panel.set_xscale if which == "x" else panel.set_yscale)("log")
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_data_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < WIDE * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -114,6 +116,8 @@ def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> F
     panels = [("weight error", "RMS error / largest weight, %", errors)]
     if "accuracy" in data:
         panels.append(("accuracy", "accuracy, %", 100 * data["accuracy"].values))
+    if "noisy" in data:
+        panels.append(("accuracy with noise", "accuracy, %", 100 * data["noisy"].values))
     with rc_context(STYLE):
         drawn = figure(5.4 * len(panels), 3.6)
         for panel, (title, label, quantity) in zip(
@@ -131,7 +135,7 @@ def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> F
                 panel.grid(visible=True)
                 if title == "weight error" and np.nanmin(quantity) > 0:
                     _logarithmic(panel, "y")
-                if "software" in data and title == "accuracy":
+                if "software" in data and title.startswith("accuracy"):
                     panel.axhline(
                         100 * float(np.nanmean(data["software"].values)), color=MUTED, lw=1, ls="--", label="software"
                     )

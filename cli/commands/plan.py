@@ -1,19 +1,21 @@
 """`resonet plan`: what tile size, damping and channel layout cost, before anything is compiled."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from resonet.cli.numbers import numbers
 from resonet.cli.options import InputShape, Json, Layers, Output, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.calibration.planner import Advice, PlanPoint
+    from resonet.models.resonator.family import Family, Member
     from resonet.netlist.design.parameters import Parameters
     from resonet.netlist.planning.bus_options import RfOption
 
@@ -43,6 +45,50 @@ def _table(points: "tuple[PlanPoint, ...]", title: str) -> None:
         for p in points
     )
     print_table(title, columns, rows)
+
+
+def _devices(given: "Parameters", dampings: "list[float]", family: "Family | None") -> "list[Member]":
+    """What a resonator is at both ends of the band; the device's threshold current holds in the middle of it."""
+    from resonet.models.resonator.family import FAMILIES, member
+
+    band = given.plan.f_min, given.plan.f_max
+    middle = math.sqrt(band[0] * band[1])
+    noise = given.noise
+    return [
+        member(given.device, name, damping, f, middle, noise.temperature, noise.polarisation)
+        for name in ((family,) if family else FAMILIES)
+        for damping in dampings
+        for f in band
+    ]
+
+
+def _device_table(members: "list[Member]", given: "Parameters") -> None:
+    numbers = ("α", "at", "I_th", "K_SD, V/W", "linear to", "p_T", "moment, A m²")
+    rows = (
+        (
+            m.family,
+            f"{m.damping:g}",
+            engineering(m.f0, "Hz"),
+            engineering(m.threshold_current, "A"),
+            f"{m.sensitivity:.4g}",
+            engineering(m.linear_power, "W"),
+            f"{m.thermal_power:.2g}",
+            f"{m.moment:.1e}",
+        )
+        for m in members
+    )
+    print_table("what its resonators are", {"family": "left"} | dict.fromkeys(numbers, "right"), rows)
+    say(
+        "fixed_threshold: other volumes for other channels and dampings, what networks are built of; fixed_volume: one "
+        "free layer, whose I_th goes as α f (Slavin and Tiberkevich 2009)"
+    )
+    own = given.device
+    for damping in dict.fromkeys(m.damping for m in members if m.family == "fixed_volume" and m.damping != own.damping):
+        threshold = own.threshold_current * damping / own.damping
+        say(
+            f"  the same free layer with α {damping:g}, in mid-band: --set device.damping={damping:g} "
+            f"--set device.threshold_current={threshold:.6g}"
+        )
 
 
 def _say(advice: "Advice", given: "Parameters") -> None:
@@ -98,6 +144,10 @@ def plan_command(
             min=0, help="Resonators of a layer that a row is made from, at most; the advice is of all (0: all)."
         ),
     ] = 50_000,
+    family: Annotated[
+        Literal["fixed_threshold", "fixed_volume"] | None,
+        typer.Option(help="What stays the same over channels and dampings, shown of the resonators (default: both)."),
+    ] = None,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where the figure goes.")] = None,
     design: Annotated[ParameterFile, NETWORK] = None,
     preset: Annotated[Preset, NETWORK] = None,
@@ -147,8 +197,13 @@ def plan_command(
     place = folder or (source / "report" if source.is_dir() else Path())
     figures = save(plan_figure(points, given.plan.fill, title), place, "plan")
     if as_json:
-        feeding = [asdict(feed) | {"most": feed.most} for feed in feeds]
-        found = {"points": [asdict(p) for p in points], "advice": asdict(advice), "feeds": feeding, "figures": figures}
+        found = {
+            "points": [asdict(p) for p in points],
+            "devices": [asdict(m) for m in _devices(given, dampings, family)],
+            "advice": asdict(advice),
+            "feeds": [asdict(feed) | {"most": feed.most} for feed in feeds],
+            "figures": figures,
+        }
         print_json(found)
         return
     _table(points, title)
@@ -160,6 +215,7 @@ def plan_command(
         rows = [p for p in points if p.layer == name]
         least = min(p.sample for p in rows)
         say(f"{name}: fits and errors are of {least:,} or more of its {rows[0].resonators:,} resonators (--sample)")
+    _device_table(_devices(given, dampings, family), given)
     _say(advice, given)
     _say_feeds(feeds)
     print_files("figures", figures)

@@ -4,7 +4,7 @@ Between the tones' periods (0.1 ns) and the settling times (10 ns and more) lie 
 its phasor. What is resolved in time, stage by stage:
 
 * **Resonators** and their rectified voltages as in `rectifier_dynamics`.
-* **DC side** as in `dc_dynamics`, exactly.
+* **DC side** as in models/circuit/dc_side.py, exactly.
 * **Oscillators** by the exact start-up law (`models.startup`); amplifiers follow at once.
 
 RF currents follow the tones at once (the RF side of a bus settles in 0.1 ns; behind the filters of a multiplexer each
@@ -20,12 +20,13 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
-from resonet.cosim.cascade.dc_dynamics import DcStack, dc_stack
+from resonet.cosim.cascade.dc_dynamics import dc_stack
 from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers
 from resonet.cosim.cascade.two_pass import pool, stage_pixels
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.passes import RfPass
 from resonet.models.circuit.bus import bus_load
+from resonet.models.circuit.dc_side import DcStack
 from resonet.models.circuit.multiplexer import filter_times
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels, LinkLevels, sums_of, tone_power

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.two_pass import stage_weights, trained_stages
+from resonet.cosim.noise.layer_noise import Place, full_power
+from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
 from resonet.cosim.weights.effective import EffectiveWeights, network_weights
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.netlist.cascade.level_planning import plan_levels
@@ -27,11 +29,24 @@ class Hardware:
     levels: Levels
     held: dict[str, EffectiveWeights]  # by layer name
     cnn: Cnn  # as trained
+    holder: Design  # whose programs hold these weights: of the copies, or of the sequential hardware
 
     @property
     def design(self) -> ParallelDesign:
         """Stages and chains."""
         return self.levels.parallel
+
+    def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
+        """The weights with noise, by layer name. Raises InputError."""
+        places, stages = {}, self.levels.stages
+        for number, (stage, own) in enumerate(zip(self.design.stages, stages, strict=True)):
+            links = [link for before in stages for link in before.links if link.link.to == number]
+            weakest = min(links, key=lambda link: link.reference, default=None)
+            kind, power = (
+                (None, full_power(self.holder, IDEAL)) if weakest is None else (weakest.kind, weakest.reference)
+            )
+            places[stage.layer.name] = Place(kind, power, not own.links)
+        return noisy_weights(self.holder, self.held, seed, places=places)
 
 
 def parallel_hardware(
@@ -51,17 +66,17 @@ def parallel_hardware(
     EngineError.
     """
     parallel = parallel_design(design, cnn, programmed=held is None)
+    holder = design
     if held is not None:
         program = design.program(method)
     else:
         if method == "calibrated":
             parallel = replace(parallel, design=calibrate(parallel.design).design)
         program = parallel.design.program(method)
-        held = network_weights(parallel.design, method, engine)
+        holder, held = parallel.design, network_weights(parallel.design, method, engine)
     weights = {stage.layer.name: stage_weights(stage, held[stage.layer.name]) for stage in parallel.stages}
     targets = None
     if kind not in (None, IDEAL) and images is not None:
         targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
-    return Hardware(
-        plan_levels(parallel, program, design.parameters.neuron, kind, weights, targets), held, cnn or design.cnn
-    )
+    levels = plan_levels(parallel, program, design.parameters.neuron, kind, weights, targets)
+    return Hardware(levels, held, cnn or design.cnn, holder)

@@ -3,16 +3,16 @@
 A stage is a product with its effective weights (two-pass method), a pool, and the neurons' law I -> P, all settled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done
-from resonet.cosim.cascade.dc_dynamics import dc_stack
+from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.weights.held import HeldWeights
-from resonet.models.circuit.noise import johnson
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
 from resonet.netlist.cascade.paths import ParallelDesign
 from resonet.netlist.cascade.stages import ParallelNetwork, Pooling, Stage
@@ -21,8 +21,8 @@ from resonet.netlist.network.cnn import IMAGE
 __all__ = [
     "CascadeRun",
     "StageValues",
+    "carried_by",
     "cascade",
-    "chain_noise_voltage",
     "pixel_tones",
     "pool",
     "stage_pixels",
@@ -133,43 +133,59 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
     return tuple(stages)
 
 
-def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:
-    """RMS noise at a neuron's input, V, behind its poles: Johnson noise of its chain, noise of the transconductor."""
-    options, device = levels.stages[number].options, levels.plan.device
-    resistance = device.resistance * np.array(levels.parallel.tile_sizes(number), float)
-    chain = dc_stack(levels, number).noise(johnson(resistance, temperature))
-    return float(np.hypot(chain, options.transconductor().noise_voltage))
-
-
 def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
     """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 2], of padded pixels at the end."""
     inputs = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
     return np.asarray((inputs @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
 
 
+def _of_copies(stage: Stage, held: HeldWeights) -> bool:
+    """Whether weights are of each copy of the kernels, or of the one copy of sequential hardware."""
+    return held.values.shape == stage.copies.matrix.shape
+
+
+def _carried(stage: Stage, held: HeldWeights, padded: Array) -> Array:
+    """What padded tones [n, tones + 2] carry to the chains, as the weights take it, [groups, n, positions, taps]."""
+    inputs = padded[:, stage.wires]  # [n, copies, taps]
+    n, copies, taps = inputs.shape
+    groups = copies if _of_copies(stage, held) else stage.layer.groups
+    return inputs.reshape(n, groups, copies // groups, taps).swapaxes(0, 1)
+
+
+def carried_by(design: ParallelDesign, number: int, held: HeldWeights, tones: Array) -> Array:
+    """What tones into a stage [n, tones] carry to the chains of some weights, [groups, n, positions, taps]."""
+    return _carried(design.stages[number], held, design.padded(number, tones))
+
+
+def _read(stage: Stage, held: HeldWeights, tones: Array, padded: Callable[[Array], Array]) -> Array:
+    """Products of all chains in one read [n, chains], for tones [n, tones] in units of p_max."""
+    carried = _carried(stage, held, padded(tones))
+    if isinstance(held, NoisyWeights):
+        random = held.random
+        shape = (len(tones), tones.shape[1] + 2)  # all that listen to a tone hear the same of it
+        answers = held.read(carried, lambda: _carried(stage, held, random.standard_normal(shape)))
+    else:
+        answers = held.answers(carried)
+    return answers.transpose(1, 0, 3, 2).reshape(len(tones), -1)
+
+
 def cascade(
     levels: Levels,
     held: Mapping[str, HeldWeights],
     images: Array,
-    noise: np.random.Generator | None = None,
     batch: int = 200,
     done: Done | None = None,
 ) -> CascadeRun:
-    """Images [n, *input_shape] through the hardware; `held` by layer name, `noise` draws thermal noise if given.
+    """Images [n, *input_shape] through the hardware; `held` by layer name, with noise where it is of `NoisyWeights`.
 
-    `done` is called after each batch.
+    Noise of the chains is drawn for every copy, that of a tone once for all that hear it. `done` is called after each
+    batch.
     """
     if not len(images):
         raise InputError("no images; possible: at least one")
-    weights = [
-        stage_weights(stage, held[stage.layer.name])
-        * (stage_levels.unit * levels.parallel.scale(n)[1]).reshape(stage.copies.groups, -1, 1)  # V per unit of p_max
-        for n, (stage, stage_levels) in enumerate(zip(levels.parallel.stages, levels.stages, strict=True))
-    ]
-    rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(weights))]
     parts = []
     for start in range(0, len(images), batch):
-        parts.append(_batch(levels, weights, images[start : start + batch], rms, noise))
+        parts.append(_batch(levels, held, images[start : start + batch]))
         if done:
             done()
     stages = tuple(
@@ -179,17 +195,14 @@ def cascade(
     return CascadeRun(levels.parallel.network.logits([stage.sums for stage in stages]), stages)
 
 
-def _batch(
-    levels: Levels, weights: Sequence[Array], images: Array, rms: Sequence[float], noise: np.random.Generator | None
-) -> list[StageValues]:
-    """One batch through all stages; weights [groups, outputs, taps] in V per unit of p_max, `rms` of the noise in V."""
+def _batch(levels: Levels, held: Mapping[str, HeldWeights], images: Array) -> list[StageValues]:
+    """One batch through all stages."""
     design, stages = levels.parallel, list[StageValues]()
     made: list[list[Array]] = [[stage_pixels(design, n, images)] for n in range(len(design.stages))]
     for number, stage in enumerate(design.stages):
-        tones = np.concatenate(made[number], axis=1)
-        volts = _chains(stage, weights[number], design.padded(number, tones))
-        if noise is not None:
-            volts = volts + noise.normal(0, rms[number], volts.shape)
+        tones, full_scale = np.concatenate(made[number], axis=1), design.scale(number)[1]
+        products = _read(stage, held[stage.layer.name], tones, partial(design.padded, number))
+        volts = products * (levels.stages[number].unit * full_scale)
         at, outputs = pool(levels, number, volts), list[Array]()
         for link in levels.stages[number].links:
             powers = activate(levels, link, at)

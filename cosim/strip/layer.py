@@ -239,7 +239,7 @@ def strip_weights(
     trained, uses = layer_weights(layer.placement.usage, layer.layer)
     largest = float(np.abs(trained).max()) or 1.0
     for program in programs:
-        if program not in STRIP_PROGRAMS:
+        if program not in STRIP_PROGRAMS or program == "fitted":
             raise InputError(f"program {str(program)[:40]!r}: possible: {', '.join(STRIP_PROGRAMS)}")
         target, reached = _gather(by_tone, trained) / largest, fill
         if program == "calibrated":

@@ -14,13 +14,14 @@ tees: its voltage settles into G capacitors one after another instead of one.
 For RF a path from the far end to the feed, node by node, each with an injection from the bus: exact, one pass.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from resonet.core.types import Array, Complex, Ints
 
-__all__ = ["GroupedPath", "group_sizes", "group_starts", "grouped_currents", "nodal_chain"]
+__all__ = ["GroupedPath", "group_sizes", "group_starts", "grouped_currents", "nodal_chain", "stacked_sizes"]
 
 
 class GroupedBus(Protocol):
@@ -52,6 +53,11 @@ def group_sizes(resonators: int, groups: int) -> list[int]:
     """Resonators of the groups of a chain, from the feed on; no group is empty."""
     count = min(groups, resonators)
     return [resonators // count + (n < resonators % count) for n in range(count)]
+
+
+def stacked_sizes(tiles: Sequence[int], groups: int) -> list[int]:
+    """Resonators of all groups in series for DC, from ground up, of tiles from ground up."""
+    return [size for tile in tiles for size in reversed(group_sizes(tile, groups))]
 
 
 def group_starts(resonators: int, groups: int) -> list[int]:

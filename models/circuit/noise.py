@@ -12,8 +12,9 @@ the corner of the bias tee all is simple: S = 4 k T n R0 for n resonators.
 Network (`bus`): source impedance, DC block, chain of resonators with half of the node capacitance at each end, choke,
 bypass, readout. Without bias a resonator is R0 to small signals; the temperature changes R0 as `resonator_full` says
 (`at_temperature`). A multiplexer's return inductor grounds the bus below the channels, where its sources have no part
-(`models/circuit/multiplexer.py`): frequencies of the DC side only. Not here: 1/f noise, shot noise, noise of the
-precession itself, which needs a bias to be seen.
+(`models/circuit/multiplexer.py`): frequencies of the DC side only. The noise of the precession itself needs no bias to
+be seen: every RF tone mixes it down; at 50 nW a tone it is the larger part (`models/resonator/precession_noise.py`).
+Not here: that, 1/f noise, shot noise.
 """
 
 from collections.abc import Sequence

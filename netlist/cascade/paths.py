@@ -12,7 +12,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
-from resonet.models.circuit.groups import group_sizes, group_starts
+from resonet.models.circuit.groups import group_sizes, group_starts, stacked_sizes
 from resonet.netlist.cascade.building import parallel_network
 from resonet.netlist.cascade.stages import Feed, ParallelNetwork, Stage
 from resonet.netlist.design.design import Design
@@ -50,9 +50,7 @@ class ParallelDesign:
 
         All neurons of a stage are alike.
         """
-        first, *_ = buses = self.entry(stage).buses
-        tiles = [bus.size[1] for bus in buses if bus.group == first.group and first.outputs[0] in bus.outputs]
-        return [group for size in tiles for group in reversed(group_sizes(size, self.plan.circuit.groups))]
+        return stacked_sizes(self.entry(stage).tile_sizes, self.plan.circuit.groups)
 
     def places(self, stage: int, bus: Bus) -> list[tuple[int, slice]]:
         """Where the groups of a bus's chains stand in `tile_sizes`, with their resonators, from the feed on."""

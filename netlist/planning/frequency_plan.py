@@ -100,6 +100,12 @@ class LayerPlan:
         return int(self.layer.weight.shape[0])
 
     @property
+    def tile_sizes(self) -> list[int]:
+        """Resonators of the tiles of a neuron, from ground up; all neurons of a layer are alike."""
+        first, *_ = self.buses
+        return [bus.size[1] for bus in self.buses if bus.group == first.group and first.outputs[0] in bus.outputs]
+
+    @property
     def resonators(self) -> int:
         """Resonators of one copy of the kernels (sequential convolution)."""
         return sum(len(bus.outputs) * len(bus.taps) for bus in self.buses)

@@ -8,9 +8,11 @@ import pytest
 
 from resonet.core.errors import InputError
 from resonet.cosim import calibrate, effective_weights, transient
+from resonet.cosim.noise.layer_noise import layer_noise
+from resonet.cosim.noise.tones import riding_noise
 from resonet.cosim.weights.engines import find_engine
 from resonet.models.circuit.bus import bus_load
-from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering
+from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering, multiplexer_transfers
 from resonet.netlist.bus import build_graph, rf_deck
 from resonet.netlist.cascade.paths import all_paths, parallel_design
 from resonet.netlist.design import folder
@@ -202,3 +204,35 @@ def test_groups_win_what_a_transformer_of_as_many_turns_does(small_model, design
     one, other = (source_power(design.plan.layers[0], design.plan) for design in (grouped, turned))
     assert one == pytest.approx(other, abs=0.2)
     assert source_power(designs[0].plan.layers[0], designs[0].plan) - one > 3
+
+
+def test_noise_of_tones_goes_through_the_filters(small_model, designs) -> None:
+    """Johnson noise of filters and sources, and amplifiers at other channels, at the bus, against their transfers."""
+    found = []
+    for design in designs:
+        plan, neuron = design.plan, design.parameters.neuron
+        found.append(riding_noise(plan, plan.layers[0], neuron, 1e-9, 300.0))
+    entry = designs[1].plan.layers[0]
+    bus, circuit = entry.buses[0], designs[1].plan.circuit
+    load = bus_load(bus.frequencies, 1e3, bus.size[1], bus.size[0], circuit)
+    through = np.abs(multiplexer_transfers(bus.frequencies, load, circuit)) ** 2
+    full = bus.levels**2
+    ratio = (full / np.diagonal(through) @ through) / full.sum()
+    combiner, filters = (each["amplifier"][bus.group, bus.taps] for each in found)
+    assert filters / combiner == pytest.approx(ratio)
+    assert filters.max() < combiner.max()  # of nine amplifiers one's own and its neighbours' are heard
+    thermal = found[1]["combiner"] / found[0]["combiner"]
+    assert np.all((thermal > 0.3) & (thermal < 3))
+
+
+def test_noise_of_a_chain_in_groups_has_the_resistance_of_all(small_model) -> None:
+    """Johnson noise at rest of the DC side: 4 k T R into what the poles of the read-out let through."""
+    settings = ["neuron.bandwidth=1 kHz", "noise.sources=johnson"]
+    one, three = (
+        compile_cnn(small_model, read_parameters(settings=[*SMALL, *settings, f"bus.groups={n}"])) for n in (1, 3)
+    )
+    noises = []
+    for design in (one, three):
+        held = effective_weights(design, "dense1", "coupled", engine=find_engine("linear"))
+        noises.append(layer_noise(design, held))
+    assert noises[1].constant["johnson"] == pytest.approx(noises[0].constant["johnson"], rel=1e-3)
