@@ -164,6 +164,20 @@ def _groups() -> None:
     show("5 groups and filters: worst source, dB less", f"{both:.1f}", ">= 22", both >= 22)
 
 
+def _group_weights() -> None:
+    """Weights of the program `coupled`, which takes a tone's current to be the same all along a chain."""
+    for name, layer, tile, counts in (
+        ("digits/digits_relu.onnx", "conv1", 12, (1, 2, 3)),
+        ("mnist/mnist.onnx", "conv2", 48, (1, 5, 6)),
+    ):
+        errors = []
+        for groups in counts:
+            design = _design(name, f"plan.tile={tile}", f"bus.groups={groups}")
+            errors.append(f"{100 * effective_weights(design, layer, 'coupled', engine=linear).rms_error:.2g} %")
+        told = ", ".join(map(str, counts))
+        info(f"{name}, {layer}, tiles of {tile}: weights off by `coupled`, {told} groups", ", ".join(errors))
+
+
 def _design_powers() -> None:
     """Source powers of the digit network, layer by layer."""
     for name, settings in (
@@ -222,6 +236,7 @@ def claims(quick: bool) -> None:
     _powers()
     _matching()
     _groups()
+    _group_weights()
     _design_powers()
     _junctions()
     _energy()
