@@ -37,13 +37,11 @@ def matching_elements(circuit: BusCircuit, tap: int, free: int) -> tuple[list[El
     elements, bus = list[Element](), tap
     if circuit.transformer != 1:
         n, own, ohm = circuit.transformer, circuit.transformer_inductance, circuit.transformer_resistance
-        bus, ends = free, np.array([tap, free])
-        if ohm:
-            elements.append(Lumped("r", ends, np.array([free + 1, free + 2]), np.array([ohm, n**2 * ohm])))
-            ends = np.array([free + 1, free + 2])
+        bus, ends = free, np.array([free + 1, free + 2])
+        elements.append(Lumped("r", np.array([tap, bus]), ends, np.array([ohm, n**2 * ohm])))
         mutual = circuit.transformer_coupling * n * own
         elements.append(Coils(ends, np.zeros(2, np.int64), np.array([[own, mutual], [mutual, n**2 * own]])))
-        free += 3 if ohm else 1
+        free += 3
     if circuit.capacitance:
         elements.append(lumped("c", (bus, 0, circuit.capacitance)))
     return elements, bus, free

@@ -64,7 +64,7 @@ class BusCircuit:
     transformer: float = parameter(1.0, "", 0.05, 50.0, "turns between combiner and bus, bus over source side; 1: none")
     transformer_inductance: float = parameter(10e-9, "H", 1e-12, 1.0, "transformer: of its coil on the source side")
     transformer_coupling: float = parameter(0.98, "", 0.1, 0.999999, "transformer: coupling of its coils")
-    transformer_resistance: float = parameter(0.5, "Ohm", 0.0, 1e6, "transformer: of the source side's coil")
+    transformer_resistance: float = parameter(0.5, "Ohm", 1e-6, 1e6, "transformer: of the source side's coil")
     filter_stray: float = parameter(0.0, "F", 0.0, 1e-9, "multiplexer: each filter's capacitance at the common node")
 
     def __post_init__(self) -> None:

@@ -36,7 +36,7 @@ def test_currents_equal_kirchhoffs_laws_with_coupled_coils():
 
 def test_what_the_combiner_sees_takes_what_the_chains_and_the_coil_get():
     f = np.geomspace(1e9, 20e9, 5)
-    ideal = BusCircuit(transformer=4.0, transformer_resistance=0.0, transformer_coupling=0.9)
+    ideal = BusCircuit(transformer=4.0, transformer_resistance=1e-6, transformer_coupling=0.9)
     load = 1 / bus_load(f, R0, 4, 3, ideal)
     current = bus_currents(f, R0, 4, 3, ideal)
     taken = 3 * R0 * (np.abs(current) ** 2).sum(1) * 4 * 50  # of what the source has available
@@ -57,7 +57,7 @@ def test_the_band_of_a_matched_transformer_is_that_of_its_coils():
 def test_without_leakage_and_shunt_it_is_the_square_of_the_turns():
     s = np.array([2j * np.pi * 5e9])
     bus = BusCircuit(
-        transformer=3.0, transformer_inductance=1.0, transformer_coupling=0.999999, transformer_resistance=0
+        transformer=3.0, transformer_inductance=1.0, transformer_coupling=0.999999, transformer_resistance=1e-6
     )
     emf, z = seen_from_chains(s, bus, np.array([50.0]))
     assert emf == pytest.approx(3.0, rel=1e-5)
