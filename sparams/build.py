@@ -13,6 +13,8 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.combiner import combiner_gain
+from resonet.models.circuit.groups import group_starts
 from resonet.models.line.lines import Line
 from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import (
@@ -27,13 +29,19 @@ from resonet.sparams.block import (
     Port,
     Resonators,
 )
+from resonet.sparams.combining import lumped, matching_elements, multiplexer_block
 
-__all__ = ["RowOfLines", "Stand", "bus_block", "chain_block", "combiner_block", "line_block", "row_block", "tee_block"]
-
-
-def _lumped(kind: str, *branches: tuple[int, int, float]) -> Lumped:
-    a, b, value = zip(*branches, strict=True)
-    return Lumped(kind, np.array(a), np.array(b), np.array(value, float))  # type: ignore[arg-type]
+__all__ = [
+    "RowOfLines",
+    "Stand",
+    "bus_block",
+    "chain_block",
+    "combiner_block",
+    "combining_block",
+    "line_block",
+    "row_block",
+    "tee_block",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,16 +74,16 @@ def tee_block(circuit: BusCircuit) -> Block:
         "bias_tee",
         (Port("rf", 1, z0), Port("dc", 2, z0), Port("head", 3, z0)),
         (
-            _lumped("c", (1, 3, circuit.block_capacitance), (2, 0, circuit.bypass_capacitance)),
-            _lumped("l", (3, 4, circuit.choke_inductance)),
-            _lumped("r", (4, 2, choke)),
+            lumped("c", (1, 3, circuit.block_capacitance), (2, 0, circuit.bypass_capacitance)),
+            lumped("l", (3, 4, circuit.choke_inductance)),
+            lumped("r", (4, 2, choke)),
         ),
     )
 
 
 def combiner_block(inputs: int, circuit: BusCircuit) -> Block:
     """Power combiner: ports in0 ... in<n-1>, bus."""
-    gain = float(10 ** (-circuit.combiner_loss / 20) / np.sqrt(inputs))
+    gain = combiner_gain(inputs, circuit)
     nodes = np.arange(1, inputs + 1)
     ports = (
         *(Port(f"in{k}", k + 1, circuit.impedance) for k in range(inputs)),
@@ -84,14 +92,30 @@ def combiner_block(inputs: int, circuit: BusCircuit) -> Block:
     return Block("combiner", ports, (Combiner(nodes, inputs + 1, circuit.impedance, gain),))
 
 
-def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
+def combining_block(channels: Array, circuit: BusCircuit) -> Block:
+    """What brings the tones of a bus together: ports in0 ... in<n-1>, bus; channels in Hz."""
+    if circuit.combining == "resistive":
+        return combiner_block(len(channels), circuit)
+    return multiplexer_block(channels, circuit)
+
+
+def _junctions(a: Ints, b: Ints, stand: Stand) -> tuple[Element, ...]:
+    """Capacitances of resonators' junctions, between the nodes a and b [n]."""
+    farad = stand.circuit.junction_capacitance
+    return (Lumped("c", a, b, np.full(len(a), farad)),) if farad else ()
+
+
+def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float, rf: int, free: int) -> tuple[Element, ...]:
     """Resonators in series along nodes [n + 1], every other one turned round, with their node capacitances.
 
-    bias: A from the first node to the last.
+    bias: A from the first node to the last. rf: node of the bus, for the tees of groups; their pins are from `free` on.
     """
     device, n = stand.device, len(f_res)
+    heads, feet, starts = nodes[:-1], nodes[1:].copy(), group_starts(n, stand.circuit.groups)[1:]
+    pins = np.arange(free, free + len(starts))
+    feet[np.array(starts, np.int64) - 1] = pins
     even = np.arange(n) % 2 == 0
-    a, b = np.where(even, nodes[:-1], nodes[1:]), np.where(even, nodes[1:], nodes[:-1])
+    a, b = np.where(even, heads, feet), np.where(even, feet, heads)
     full = np.ones(n)
     chain = Resonators(
         a,
@@ -102,13 +126,16 @@ def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0)
         device.transduction * full,
         np.where(even, bias, -bias),
     )
-    farad = stand.circuit.node_capacitance
-    if not farad:
-        return (chain,)
-    share = np.full(n + 1, farad)
-    share[[0, -1]] /= 2
-    held = nodes != 0
-    return chain, Lumped("c", nodes[held], np.zeros(int(held.sum()), np.int64), share[held])
+    tees = (Part(stand.bias_tee, np.array([rf, pin, nodes[k]])) for k, pin in zip(starts, pins.tolist(), strict=True))
+    elements: list[Element] = [chain, *_junctions(a, b, stand), *tees]
+    if farad := stand.circuit.node_capacitance:
+        every = np.append(nodes, pins)
+        share = np.full(len(every), farad)
+        share[[0, n, *starts]] /= 2
+        share[n + 1 :] /= 2
+        held = every != 0
+        elements.append(Lumped("c", every[held], np.zeros(int(held.sum()), np.int64), share[held]))
+    return tuple(elements)
 
 
 def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chain") -> Block:
@@ -122,8 +149,8 @@ def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chai
     elements: list[Element] = [
         Part(tee, np.array([rf, n + 4, 3])),
         Part(tee, np.array([far, 0, n + 3])),
-        *resonator_ladder(chain, f_res, stand, bias),
-        _lumped("r", (n + 4, 0, circuit.readout_resistance)),
+        *resonator_ladder(chain, f_res, stand, bias, rf, n + 7),
+        lumped("r", (n + 4, 0, circuit.readout_resistance)),
     ]
     if stand.package is not None:
         elements += [Part(stand.package, np.array([1, rf])), Part(stand.package, np.array([2, far]))]
@@ -139,14 +166,16 @@ def _bus_chain(f_res: Array, stand: Stand, bias: float, below: int) -> Block:
     nodes = np.append(np.arange(3, n + 3), n + 3 if below else 0)
     elements: list[Element] = [
         Part(tee, np.array([1, 2, 3])),
-        *resonator_ladder(nodes, f_res, stand, bias),
-        _lumped("r", (2, 0, circuit.readout_resistance)),
+        *resonator_ladder(nodes, f_res, stand, bias, 1, n + 5),
+        lumped("r", (2, 0, circuit.readout_resistance)),
     ]
     if below:  # the tile below: its tee, its bus grounded, its chain
         elements += [
             Part(tee, np.array([0, n + 3, n + 4])),
-            _lumped("r", (n + 4, 0, below * stand.device.resistance)),
+            lumped("r", (n + 4, 0, below * stand.device.resistance)),
         ]
+        if circuit.junction_capacitance:
+            elements.append(lumped("c", (n + 4, 0, circuit.junction_capacitance / below)))
     if bias:
         elements.append(Drive(2, bias))
     return Block("chain", (Port("rf", 1, z0), Port("dc", 2, z0)), tuple(elements))
@@ -160,14 +189,20 @@ def bus_block(f_res: Array, stand: Stand, below: int = 0, bias: float = 0.0, nam
     """
     chains, tones = f_res.shape
     circuit, z0 = stand.circuit, stand.circuit.impedance
+    if stand.combiner is None and circuit.combining != "resistive":
+        raise InputError(
+            f"block {name}: no channels for bus.combining = {circuit.combining}; possible: a combiner block"
+        )
     combiner = stand.combiner or combiner_block(tones, circuit)
     if len(combiner.ports) != tones + 1:
         raise InputError(f"{combiner.name} as combiner: {len(combiner.ports)} ports; possible: {tones + 1} (bus last)")
-    out, bus = tones + chains + 1, tones + chains + 1 if stand.line is None else tones + chains + 2
-    inside = np.arange(1, tones + 1) if stand.package is None else np.arange(bus + 1, bus + tones + 1)
-    elements: list[Element] = [Part(combiner, np.append(inside, out))]
+    out = tones + chains + 1
+    tap = out if stand.line is None else out + 1
+    matching, bus, free = matching_elements(circuit, tap, tap + 1)
+    inside = np.arange(1, tones + 1) if stand.package is None else np.arange(free, free + tones)
+    elements: list[Element] = [Part(combiner, np.append(inside, out)), *matching]
     if stand.line is not None:
-        elements.append(Part(stand.line, np.array([out, bus])))
+        elements.append(Part(stand.line, np.array([out, tap])))
     if stand.package is not None:
         elements += [Part(stand.package, np.array([k + 1, inside[k]])) for k in range(tones)]
     for j in range(chains):
@@ -198,6 +233,7 @@ def line_block(line: Line, f_res: Array, stand: Stand, coupling: float, bias: fl
                 device.transduction * full,
                 bias * full,
             ),
+            *_junctions(taps, ground, stand),
         ]
     if bias:
         elements += [Drive(int(node), bias) for node in taps]
@@ -252,6 +288,7 @@ def row_block(row: RowOfLines, stand: Stand, f_res: Array | None = None, tap: fl
         elements += [
             Lumped("c", nodes[1:-1].T.ravel(), taps, tap * full),
             Resonators(taps, np.zeros(size, np.int64), f_res.ravel(), *own),
+            *_junctions(taps, np.zeros(size, np.int64), stand),
         ]
     ports = [Port(f"near{k}", int(nodes[0, k]), z0) for k in range(n)]
     ports += [Port(f"far{k}", int(nodes[-1, k]), z0) for k in range(n)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from resonet.cosim.calibration.planner import Advice, PlanPoint
     from resonet.models.resonator.family import Family, Member
     from resonet.netlist.design.parameters import Parameters
+    from resonet.netlist.planning.bus_options import RfOption
 
 __all__ = ["COMMAND"]
 
@@ -117,6 +118,15 @@ def _say(advice: "Advice", given: "Parameters") -> None:
             say(f"  --set {remedy.setting}={remedy.value:.4g}: {remedy.text}")
 
 
+def _say_feeds(feeds: "tuple[RfOption, ...]") -> None:
+    """What a tone source must give, however the buses are fed."""
+    before, others = feeds[0].most, "; with other ways to feed the buses:" if len(feeds) > 1 else ""
+    say(f"a tone source of the plan as it stands must give {before:.1f} dBm{others}")
+    for feed in feeds[1:]:
+        settings = " ".join(f"--set {setting}" for setting in feed.settings)
+        say(f"  {settings}: {feed.most:.1f} dBm, {feed.most - before:+.1f} dB")
+
+
 def plan_command(
     source: Annotated[Path, typer.Argument(help="Trained CNN as an ONNX file, or a design folder.")],
     layer: Layers = None,
@@ -155,6 +165,7 @@ def plan_command(
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.network.neuron_scales import find_scales, scaled_network
     from resonet.netlist.network.onnx.read import read_cnn
+    from resonet.netlist.planning.bus_options import rf_options
     from resonet.report.plan_figures import plan_figure
     from resonet.report.style import save
 
@@ -179,20 +190,17 @@ def plan_command(
         sample = sample or max(entry.weight.size for entry in cnn.synapses)
         points = trade_off(cnn, given, layers, sizes, dampings, done, sample)
         advice = advise(cnn, given, points, most_power, sample)
+        feeds = rf_options(cnn, given.device, given.bus, given.plan)
         done()
     weights = "random weights" if random else "its own weights"
     title = f"{cnn.file}: {weights}, {given.plan.f_min / 1e9:g}-{given.plan.f_max / 1e9:g} GHz"
     place = folder or (source / "report" if source.is_dir() else Path())
     figures = save(plan_figure(points, given.plan.fill, title), place, "plan")
     if as_json:
-        print_json(
-            {
-                "points": [asdict(p) for p in points],
-                "devices": [asdict(m) for m in _devices(given, dampings, family)],
-                "advice": asdict(advice),
-                "figures": figures,
-            }
-        )
+        devices = [asdict(member) for member in _devices(given, dampings, family)]
+        feeding = [asdict(feed) | {"most": feed.most} for feed in feeds]
+        found = {"points": [asdict(p) for p in points], "devices": devices, "advice": asdict(advice)}
+        print_json(found | {"feeds": feeding, "figures": figures})
         return
     _table(points, title)
     say(
@@ -205,6 +213,7 @@ def plan_command(
         say(f"{name}: fits and errors are of {least:,} or more of its {rows[0].resonators:,} resonators (--sample)")
     _device_table(_devices(given, dampings, family), given)
     _say(advice, given)
+    _say_feeds(feeds)
     print_files("figures", figures)
 
 

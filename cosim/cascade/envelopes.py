@@ -7,8 +7,9 @@ its phasor. What is resolved in time, stage by stage:
 * **DC side** as in models/circuit/dc_side.py, exactly.
 * **Oscillators** by the exact start-up law (`models.startup`); amplifiers follow at once.
 
-RF currents follow the tones at once (the RF side of a bus settles in 0.1 ns) and are those of the linear engine, so
-what the envelopes settle to is the two-pass cascade. Steps are exact for inputs linear in time: h sets only how finely
+RF currents follow the tones at once (the RF side of a bus settles in 0.1 ns; behind the filters of a multiplexer each
+amplitude has a pole of its own) and are those of the linear engine, so what the envelopes settle to is the two-pass
+cascade. Steps are exact for inputs linear in time: h sets only how finely
 curves between stages are resolved.
 """
 
@@ -24,10 +25,13 @@ from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers
 from resonet.cosim.cascade.two_pass import pool, stage_pixels
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.passes import RfPass
+from resonet.models.circuit.bus import bus_load
 from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.multiplexer import filter_times
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels, LinkLevels, sums_of, tone_power
 from resonet.netlist.design.neuron_options import NeuronOscillator
+from resonet.netlist.planning.frequency_plan import Bus
 
 __all__ = ["EnvelopeRun", "StageTrace", "envelope", "low_pass"]
 
@@ -64,24 +68,54 @@ def _tile_voltages(
 ) -> Array:
     """Rectified voltage of every tile of every chain, [times, chains, tiles], for amplitudes [times, tones] in √W."""
     stage, entry, plan = levels.parallel.stages[number], levels.parallel.entry(number), levels.plan
-    tiles, outputs = 1 + max(bus.tile for bus in entry.buses), stage.chains // stage.copies.groups
+    tiles, outputs = len(levels.parallel.tile_sizes(number)), stage.chains // stage.copies.groups
     voltages = np.zeros((len(amplitudes), stage.chains, tiles))
     alike: dict[tuple[int, int], list[int]] = {}
     for n, bus in enumerate(entry.buses):
         alike.setdefault(bus.size, []).append(n)
     for numbers in alike.values():
         buses = [entry.buses[n] for n in numbers]
-        state = Rectifiers(
-            [(entry.buses[n], passes[n], f_res[n]) for n in numbers], plan.device, grain.reach, grain.step
-        )
         a = amplitudes[:, np.stack([stage.wires[bus.group][bus.taps] for bus in buses])]
+        if (times := _filter_times(levels, buses)) is not None:
+            a = _followed(a, times, grain.step)
         chains = np.stack([bus.group * outputs + bus.outputs for bus in buses])
-        tile = np.array([[bus.tile] for bus in buses])
-        for n in range(len(a)):
-            voltages[n, chains, tile] = state.voltage(a[n])
-            if n + 1 < len(a):
-                state.advance(a[n], a[n + 1])
+        places = [levels.parallel.places(number, bus) for bus in buses]
+        for part in zip(*places, strict=True):  # every group of its own
+            parts = [(entry.buses[n], passes[n], f_res[n]) for n in numbers]
+            only = part[0][1] if len(places[0]) > 1 else None
+            state = Rectifiers(parts, plan.device, grain.reach, grain.step, only)
+            tile = np.array([[place] for place, _ in part])
+            for n in range(len(a)):
+                voltages[n, chains, tile] = state.voltage(a[n])
+                if n + 1 < len(a):
+                    state.advance(a[n], a[n + 1])
     return voltages
+
+
+def _filter_times(levels: Levels, buses: Sequence[Bus]) -> Array | None:
+    """Time constant of every tone behind its filter, s [buses, tones]; None without filters."""
+    plan, times = levels.plan, dict[tuple[bytes, int, int], Array]()
+    circuit, resistance = plan.circuit, plan.device.resistance
+    if circuit.combining == "resistive":
+        return None
+    for bus in buses:
+        chains, size = bus.size
+        key = (bus.frequencies.tobytes(), chains, bus.below)
+        if key not in times:
+            load = bus_load(bus.frequencies, resistance, size, chains, circuit, bus.below)
+            times[key] = filter_times(bus.frequencies, load, circuit)
+    return np.stack([times[bus.frequencies.tobytes(), len(bus.outputs), bus.below] for bus in buses])
+
+
+def _followed(x: Array, times: Array, h: float) -> Array:
+    """One pole of its own behind each of x [n, ...], from zero before the first; exact for x linear in each step."""
+    rate = np.asarray(1 / times, complex)
+    ramp = Ramp.of(-rate, rate, h)
+    decay, before, after = ramp.decay.real, ramp.before.real, ramp.after.real
+    y = np.zeros_like(x)
+    for n in range(1, len(x)):
+        y[n] = decay * y[n - 1] + before * x[n - 1] + after * x[n]
+    return y
 
 
 def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Array, stack: DcStack) -> Array:
@@ -89,21 +123,24 @@ def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Arr
 
     A sine e sin(ωt) that starts at zero has the area e/ω more than a lasting one: an impulse to what is slow. Of the
     head's phasor V it is Re V/ω: it draws charge from the block capacitor through the chain to what is below it, and
-    builds up current in the choke.
+    builds up current in the choke. Behind filters of a high Q tones rise over many periods, and there is none of it.
     """
     design, stage, entry = levels.parallel, levels.parallel.stages[number], levels.parallel.entry(number)
     resistance, circuit = design.plan.device.resistance, design.plan.circuit
     outputs = stage.chains // stage.copies.groups
     state = np.zeros((stage.chains, len(stack.matrix)))
+    if circuit.combining != "resistive":
+        return state
     for bus, rf in zip(entry.buses, passes, strict=True):
-        head = resistance * rf.current.sum(-1)[:, 0] * amplitudes[stage.wires[bus.group][bus.taps]]
-        area = float((head.real / (2 * np.pi * bus.frequencies)).sum())
-        charge = area / (bus.size[1] * resistance)
-        chains = bus.group * outputs + bus.outputs
-        state[chains, 3 * bus.tile] -= charge / circuit.block_capacitance
-        state[chains, 3 * bus.tile + 1] += area / circuit.choke_inductance
-        if bus.tile:
-            state[chains, 3 * bus.tile - 1] += charge / circuit.bypass_capacitance
+        chains, parts = bus.group * outputs + bus.outputs, amplitudes[stage.wires[bus.group][bus.taps]]
+        for place, part in design.places(number, bus):
+            head = resistance * rf.current[..., part].sum(-1)[:, 0] * parts
+            area = float((head.real / (2 * np.pi * bus.frequencies)).sum())
+            charge = area / ((part.stop - part.start) * resistance)
+            state[chains, 3 * place] -= charge / circuit.block_capacitance
+            state[chains, 3 * place + 1] += area / circuit.choke_inductance
+            if place:
+                state[chains, 3 * place - 1] += charge / circuit.bypass_capacitance
     return state
 
 

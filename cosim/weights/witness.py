@@ -13,7 +13,8 @@ import numpy as np
 from resonet.core.errors import EngineError
 from resonet.core.types import Array, Complex
 from resonet.cosim.weights.passes import RfPass, rectify
-from resonet.models.circuit.bus import BusCircuit, bus_currents, tail_admittance
+from resonet.models.circuit.bus import BusCircuit, bus_currents, resonator_impedance, seen_from_chains, tail_admittance
+from resonet.models.circuit.groups import nodal_chain
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
 __all__ = [
@@ -80,8 +81,9 @@ def _ladder(f: Array, resistance: float, currents: Complex, circuit: BusCircuit,
     tail = np.zeros(len(f), complex)
     end = np.zeros(len(f), complex)
     if below:
-        tail = s * circuit.node_capacitance / 2 + tail_admittance(s, circuit, below * resistance)
-        end = currents[:, -1] / tail
+        own = resonator_impedance(s, resistance, circuit)
+        tail = s * circuit.node_capacitance / 2 + tail_admittance(s, circuit, below * own)
+        end = currents[:, -1] * (resistance / own) / tail
     drops = resistance * currents[:, ::-1]
     volts = np.cumsum(np.concatenate([end[:, None], drops], axis=1), axis=1)[:, ::-1]
     return np.asarray(volts), np.asarray(tail)
@@ -96,19 +98,40 @@ def power_balance(
     around the loop; currents into a node. currents [frequencies, resonators] A per volt of EMF.
     """
     s = 2j * np.pi * f
+    if circuit.groups > 1:
+        return _off_nodes(f, resistance, currents, chains, circuit, below)
     volts, tail = _ladder(f, resistance, currents, circuit, below)
     half = s * circuit.node_capacitance / 2
     dc = s * circuit.bypass_capacitance + 1 / circuit.readout_resistance
     shunt = half + 1 / (circuit.choke_resistance + s * circuit.choke_inductance + 1 / dc)
-    drawn = currents[:, 0] + shunt * volts[:, 0]
-    series = chains * circuit.impedance + 1 / (s * circuit.block_capacitance)
-    loop = np.abs(volts[:, 0] + series * drawn - 1)
-    inner = currents[:, :-1] - currents[:, 1:] - 2 * half[:, None] * volts[:, 1:-1]
+    through = currents * np.reshape(
+        resistance / resonator_impedance(np.asarray(s, complex), resistance, circuit), (-1, 1)
+    )
+    drawn = through[:, 0] + shunt * volts[:, 0]
+    emf, z = seen_from_chains(np.asarray(s, complex), circuit)
+    series = chains * z + 1 / (s * circuit.block_capacitance)
+    loop = np.abs((volts[:, 0] + series * drawn) / emf - 1)
+    inner = through[:, :-1] - through[:, 1:] - 2 * half[:, None] * volts[:, 1:-1]
     node = np.abs(inner).max(1, initial=0.0) / np.abs(drawn)
-    lost = chains * circuit.impedance * np.abs(drawn) ** 2 + shunt.real * np.abs(volts[:, 0]) ** 2
+    lost = chains * np.asarray(z).real * np.abs(drawn) ** 2 + shunt.real * np.abs(volts[:, 0]) ** 2
     lost = lost + resistance * (np.abs(currents) ** 2).sum(1) + tail.real * np.abs(volts[:, -1]) ** 2
-    power = np.abs(drawn.real - lost) / np.abs(drawn)  # of the apparent power: far off resonance little of it is real
+    # Of the apparent power: far off resonance little of it is real.
+    power = np.abs((np.conj(emf) * drawn).real - lost) / np.abs(emf * drawn)
     return float(max(loop.max(), node.max(), power.max()))
+
+
+def _off_nodes(f: Array, resistance: float, currents: Complex, chains: int, circuit: BusCircuit, below: int) -> float:
+    """What currents of chains in groups are off those of Kirchhoff's laws node by node, as part of the largest."""
+    s = np.asarray(2j * np.pi * f, complex)
+    own = np.broadcast_to(np.reshape(resonator_impedance(s, resistance, circuit), (-1, 1)), currents.shape)
+    emf, z = seen_from_chains(s, circuit)
+    tail = tail_admittance(s, circuit, below * own[:, 0]) if below else None
+    matrix, path = nodal_chain(s, np.asarray(own, complex), circuit, chains * z, tail)
+    drive = np.zeros((len(s), path.size, 1), complex)
+    drive[:, path.bus, 0] = emf / (chains * z)
+    volts = np.concatenate([np.linalg.solve(matrix, drive)[:, :, 0], np.zeros((len(s), 1))], axis=1)
+    wanted = (volts[:, path.first] - volts[:, path.second]) / resistance
+    return float((np.abs(currents - wanted).max(1) / np.abs(wanted).max(1)).max())
 
 
 def check_balance(plan: FrequencyPlan, entry: LayerPlan) -> None:

@@ -16,21 +16,30 @@ import numpy as np
 from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.bus.combining import run_one_by_one, source_lines
 from resonet.netlist.bus.hardware import BusHardware, Stack, dc_stacks
-from resonet.netlist.bus.linear_chain import LINEAR_FORM, linear_chain_lines, save_line
+from resonet.netlist.bus.linear_chain import (
+    LINEAR_FORM,
+    chain_ends,
+    group_tees,
+    linear_chain_lines,
+    linear_chains,
+    save_line,
+    tee_parameters,
+)
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.spice.prewarp import TankStep
-from resonet.netlist.spice.sweep import channel_sweeps
+from resonet.netlist.spice.sweep import Sweep, channel_sweeps
 
 __all__ = [
     "BUS_DEVICES",
     "chain_lines",
-    "combiner_lines",
     "dc_deck",
     "dc_gain_decks",
     "rf_deck",
     "rf_deck_blocks",
+    "rf_sweeps",
     "sparam_deck",
     "stack_batches",
     "tee_parameters",
@@ -41,25 +50,17 @@ BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
 DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
 
 
-def tee_parameters(circuit: BusCircuit) -> dict[str, str]:
-    """Parameters of a bias tee."""
-    return numbers(
-        12,
-        cblock=circuit.block_capacitance,
-        lchoke=circuit.choke_inductance,
-        rchoke=circuit.choke_resistance,
-        cbypass=circuit.bypass_capacitance,
-    )
-
-
 @functools.lru_cache(maxsize=64)
-def _chain_template(size: int, tail: str, parameters: tuple[tuple[str, str], ...], dialect: Dialect) -> str:
+def _chain_template(
+    size: int, ends: tuple[str, str], parameters: tuple[tuple[str, str], ...], circuit: BusCircuit, dialect: Dialect
+) -> str:
     """Text of a chain of that size: "@" stands for its number, `parameters` holds what is the same or comes later."""
-    ends = [(f"h@_{n}", tail if n == size - 1 else f"h@_{n + 1}") for n in range(size)]
-    nodes = [(*(pair[::-1] if n % 2 else pair), f"x@_{n}") for n, pair in enumerate(ends)]
-    return "\n".join(
-        dialect.format_instance(f"xr@_{n}", pins, "resonator", dict(parameters)) for n, pins in enumerate(nodes)
-    )
+    pairs, junction = chain_ends(size, ends[1], circuit), f"{circuit.junction_capacitance:.17g}"
+    nodes = [(*(pair[::-1] if n % 2 else pair), f"x@_{n}") for n, pair in enumerate(pairs)]
+    lines = [dialect.format_instance(f"xr@_{n}", pins, "resonator", dict(parameters)) for n, pins in enumerate(nodes)]
+    if circuit.junction_capacitance:
+        lines += [dialect.format_element(f"cj@_{n}", pins[:2], junction) for n, pins in enumerate(nodes)]
+    return "\n".join(lines + group_tees(size, circuit, ends[0], dialect))
 
 
 def chain_lines(
@@ -70,15 +71,19 @@ def chain_lines(
     circuit: BusCircuit,
     step: TankStep | None = None,
     dialect: Dialect = NGSPICE,
+    bus: str = "bus",
 ) -> str:
-    """The resonators of one chain from head to tail, every other one turned round; formatted all at once."""
+    """The resonators of one chain from head to tail, every other one turned round; formatted all at once.
+
+    With them the bias tees of its groups but the first, which are on the node `bus`.
+    """
     shared = numbers(12, r0=device.resistance, cnode=circuit.node_capacitance)
     if step is None:
         parameters, values = {"f0": "%.15g"} | numbers(12, q=device.quality, k=device.transduction) | shared, f_res
     else:
         parameters = {"f0": "%.15g", "q": "%.12g", "k": "%.12g"} | shared
         values = np.stack(step.tank(f_res, device), axis=1).ravel()
-    template = _chain_template(len(f_res), tail, tuple(parameters.items()), dialect)
+    template = _chain_template(len(f_res), (bus, tail), tuple(parameters.items()), circuit, dialect)
     return template.replace("@", str(j)) % tuple(values.tolist())
 
 
@@ -87,44 +92,12 @@ def _tail(j: int, hardware: BusHardware, dialect: Dialect) -> tuple[str, list[st
     below = hardware.bus.below
     if not below:
         return "0", []
+    junction = hardware.circuit.junction_capacitance
     return f"t{j}", [
         dialect.format_instance(f"xlow{j}", ("0", f"t{j}", f"l{j}"), "bias_tee", tee_parameters(hardware.circuit)),
         dialect.format_element(f"rlow{j}", (f"l{j}", "0"), f"{below * hardware.device.resistance:.12g}"),
+        *([dialect.format_element(f"clow{j}", (f"l{j}", "0"), f"{junction / below:.17g}")] if junction else ()),
     ]
-
-
-def combiner_lines(
-    nodes: Sequence[str],
-    port: str,
-    gains: Sequence[float],
-    circuit: BusCircuit,
-    stem: str = "",
-    dialect: Dialect = NGSPICE,
-) -> list[str]:
-    """Arms between `nodes` and a port, then the port: a combiner into it, a splitter out of it; `stem` in its names."""
-    z0, last = numbers(12, z0=circuit.impedance), len(nodes) - 1
-    ends = ["0", *(f"s{stem}{k}" for k in range(1, last + 1)), f"emf{stem}"]  # the arms stack up the EMF of the port
-    arms = [
-        dialect.format_instance(
-            f"xarm{stem}{k}",
-            (node, ends[k], ends[k + 1], port, f"emf{stem}"),
-            "combiner_arm",
-            z0 | numbers(15, gain=gain),
-        )
-        for k, (node, gain) in enumerate(zip(nodes, gains, strict=True))
-    ]
-    return [*arms, dialect.format_instance(f"xout{stem}", (port, f"emf{stem}"), "combiner_out", z0)]
-
-
-def _sources(hardware: BusHardware, tones: Sequence[dict[str, str]], dialect: Dialect) -> list[str]:
-    """Tone sources with these parameters, and the combiner."""
-    circuit, z0 = hardware.circuit, numbers(12, z0=hardware.circuit.impedance)
-    lines = [dialect.format_comment("tone sources (emf, f: the tone at p_max, for .tran) and power combiner")]
-    nodes = [f"in{k}" for k in range(len(tones))]
-    *arms, port = combiner_lines(nodes, "bus", [hardware.gain] * len(tones), circuit, dialect=dialect)
-    for k, (tone, arm) in enumerate(zip(tones, arms, strict=True)):
-        lines += [dialect.format_instance(f"xsrc{k}", (nodes[k],), "tone_port", z0 | tone), arm]
-    return [*lines, port]
 
 
 def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
@@ -134,6 +107,7 @@ def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
 def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect: Dialect) -> Iterator[str]:
     """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end."""
     circuit, tee = hardware.circuit, tee_parameters(hardware.circuit)
+    amplifier = numbers(12, rin=circuit.readout_resistance)
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
@@ -141,7 +115,7 @@ def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect
         yield dialect.format_instance(f"xbt{j}", ("bus", f"dc{j}", f"h{j}_0"), "bias_tee", tee)
         yield chain(j, f_res, tail)
         yield from extra
-        yield _readout(j, f"dc{j}", circuit, dialect)
+        yield dialect.format_instance(f"xro{j}", (f"dc{j}",), "readout", amplifier)
 
 
 def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPICE) -> Iterator[str]:
@@ -150,20 +124,34 @@ def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect 
     devices = [device for device in BUS_DEVICES if device != "resonator"]
     yield from dialect.write_head(name, "RF pass, .ac over the channels, source 0 swept", lib, devices)
     yield from map(dialect.format_comment, LINEAR_FORM)
-    emf = bus.levels * math.sqrt(hardware.p_max) / hardware.gain  # for a transient of the user's own
+    emf = bus.levels * math.sqrt(hardware.p_max) / np.abs(hardware.gains)  # for a transient of the user's own
+    one_by_one = hardware.circuit.combining != "resistive"
     tones = [
-        {"mag": str(int(k == 0)), "emf": f"{volts:.9g}", "f": f"{f:.15g}"}
-        for k, (volts, f) in enumerate(zip(emf, bus.frequencies, strict=True))
+        {"mag": str(int(k == 0 and not one_by_one)), "emf": f"{volts:.9g}", "f": f"{f:.15g}"}
+        for k, (volts, f) in enumerate(zip(emf.tolist(), bus.frequencies.tolist(), strict=True))
     ]
-    yield from _sources(hardware, tones, dialect)
-    write_chain = functools.partial(
-        linear_chain_lines, device=hardware.device, circuit=hardware.circuit, dialect=dialect
-    )
+    yield from source_lines(hardware, tones, dialect)
+    values = linear_chains(hardware.f_res, hardware.device)
+
+    def write_chain(j: int, _: Array, tail: str) -> str:
+        return linear_chain_lines(j, next(values), tail, hardware.device, hardware.circuit, dialect)
+
     yield from _bus(hardware, write_chain, dialect)
     for j, f_res in enumerate(hardware.f_res):
         yield save_line(j, len(f_res), dialect)
-    sweeps = channel_sweeps(bus.frequencies)
-    yield from dialect.write_runs(name, [dialect.format_ac(s.scale, s.number, s.low, s.high) for s in sweeps])
+    sweeps = [dialect.format_ac(s.scale, s.number, s.low, s.high) for s in rf_sweeps(hardware)]
+    if one_by_one:
+        yield from dialect.write_control(run_one_by_one(name, sweeps, dialect))
+    else:
+        yield from dialect.write_runs(name, sweeps)
+
+
+def rf_sweeps(hardware: BusHardware) -> list[Sweep]:
+    """Analyses of the RF pass, the lowest channel first: of source 0 for all, or one of each source at its channel."""
+    frequencies = hardware.bus.frequencies
+    if hardware.circuit.combining == "resistive":
+        return channel_sweeps(frequencies)
+    return [sweep for f in frequencies[::-1] for sweep in channel_sweeps(np.array([f]))]
 
 
 def _rf_name(hardware: BusHardware) -> str:
@@ -174,7 +162,8 @@ def rf_deck(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPI
     """RF pass of one bus: currents and precessions of every resonator at every channel, per volt of source EMF.
 
     The arms of the combiner are equal, so a tone enters the bus alike from each of them: one sweep of source 0 over
-    all channels stands for one run per source. `lib` is where the .lib files are, seen from the deck.
+    all channels stands for one run per source. Behind the filters of a multiplexer each source runs at its own channel.
+    `lib` is where the .lib files are, seen from the deck.
     """
     return Deck(_rf_name(hardware), "\n".join(rf_deck_blocks(hardware, lib, dialect)))
 
@@ -186,11 +175,11 @@ def _stack_template(sizes: tuple[int, ...], resistance: str, circuit: BusCircuit
     parameters, tee = {"r0": resistance, "vdc": "%.15g"}, tee_parameters(circuit)
     for t, size in enumerate(sizes):
         top = "out@" if t == len(sizes) - 1 else f"m@_{t}"
-        nodes = [f"h@_{t}_{k}" for k in range(size)] + [tail]
-        for k in range(size):
-            ends = (nodes[k + 1], nodes[k]) if k % 2 else (nodes[k], nodes[k + 1])
+        for k, pair in enumerate(chain_ends(size, tail, circuit, f"@_{t}")):
+            ends = pair[::-1] if k % 2 else pair
             lines.append(dialect.format_instance(f"xr@_{first + k}", ends, "resonator_dc", parameters))
-        lines.append(dialect.format_instance(f"xbt@_{t}", ("0", top, nodes[0]), "bias_tee", tee))
+        lines.append(dialect.format_instance(f"xbt@_{t}", ("0", top, f"h@_{t}_0"), "bias_tee", tee))
+        lines += group_tees(size, circuit, "0", dialect, f"@_{t}")
         tail, first = top, first + size
     return "\n".join(lines)
 
@@ -262,7 +251,7 @@ def transient_deck(
     lines = dialect.write_head(name, "transient, all tones at once", lib, BUS_DEVICES)
     waves = zip(emf, frequencies, phases, strict=True)
     tones = [{"emf": f"{e:.15g}", "f": f"{f:.15g}", "ph": f"{p:.9g}"} for e, f, p in waves]
-    lines += _sources(hardware, tones, dialect)
+    lines += source_lines(hardware, tones, dialect)
     chain = functools.partial(chain_lines, device=hardware.device, circuit=hardware.circuit, step=step, dialect=dialect)
     lines += _bus(hardware, chain, dialect)
     lines.append(dialect.format_save(dialect.voltage_of(f"dc{j}") for j in range(len(hardware.f_res))))
@@ -290,7 +279,7 @@ def sparam_deck(
     lines = dialect.write_head(name, what, lib, ("resonator", "bias_tee"))
     lines += [dialect.format_port(f"vport{port}", f"p{port}", port, f"{circuit.impedance:.12g}") for port in (1, 2)]
     lines.append(dialect.format_instance("xbt0", ("p1", "dc0", "h0_0"), "bias_tee", tee))
-    lines.append(chain_lines(0, hardware.f_res[chain], "far", hardware.device, circuit, dialect=dialect))
+    lines.append(chain_lines(0, hardware.f_res[chain], "far", hardware.device, circuit, dialect=dialect, bus="p1"))
     lines.append(dialect.format_instance("xbt1", ("p2", "0", "far"), "bias_tee", tee))
     lines.append(dialect.format_source("ibias", "0", "dc0", dc=f"{bias:.12g}"))
     lines.append(dialect.format_element("rbias", ("dc0", "0"), f"{circuit.readout_resistance:.12g}"))

@@ -33,10 +33,13 @@ def _add_buses(graph: HardwareGraph, buses: tuple[BusHardware, ...]) -> None:
         shared = {"layer": bus.layer, "bus": bus.name}
         combiner = f"{bus.layer}/{bus.name}/combiner"
         levels = {"frequencies": bus.frequencies, "levels": bus.levels, "gain": hardware.gain}
+        if hardware.circuit.combining != "resistive":
+            levels |= {"gain": np.abs(hardware.gains), "combining": hardware.circuit.combining}
         graph.add_node(combiner, kind="combiner", **shared, **levels)
         for j, (output, f_res) in enumerate(zip(bus.outputs.tolist(), hardware.f_res, strict=True)):
             chain, neuron = f"{bus.layer}/{bus.name}/chain{j}", f"{bus.layer}/neuron{bus.group}_{output}"
-            graph.add_node(chain, kind="chain", **shared, taps=bus.taps, f_res=f_res, below=bus.below)
+            groups = {"groups": hardware.circuit.groups} if hardware.circuit.groups > 1 else {}
+            graph.add_node(chain, kind="chain", **shared, taps=bus.taps, f_res=f_res, below=bus.below, **groups)
             graph.add_edge(combiner, chain, net="rf")
             graph.add_node(neuron, kind="neuron", layer=bus.layer, group=bus.group, output=output)
     for stack in dc_stacks(buses):

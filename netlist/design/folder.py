@@ -69,6 +69,10 @@ from resonet.netlist.programming.methods import COMPILED, Method, Program
 __all__ = ["load_design", "write_calibrated", "write_design", "write_fitted"]
 
 NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3}  # defaults of parameters that older designs do not know
+OLD_IN_BUS = (  # parameters that they do know
+    *("impedance", "combiner_loss", "block_capacitance", "choke_inductance", "choke_resistance", "bypass_capacitance"),
+    *("node_capacitance", "readout_resistance"),
+)
 SOURCES = ("design.toml", "model.onnx", "program.npz")  # what everything else is made from
 
 
@@ -78,9 +82,11 @@ def _parameter_tables(parameters: Parameters) -> dict[str, Any]:
 
 def _fingerprint(cnn: Cnn, tables: dict[str, Any]) -> str:
     """Hash of what a program is made from: the model, which output of it, and every parameter."""
-    # Designs of versions without scales of neurons stay what they were.
+    # Designs of versions without scales of neurons, or without RF options of a bus, stay what they were.
     plain = {name: value for name, value in tables["plan"].items() if NEW_IN_PLAN.get(name) != value}
-    tables = tables | {"plan": plain}
+    usual, bus = table_from_record(SECTIONS["bus"]()), tables["bus"]
+    old = {name: value for name, value in bus.items() if name in OLD_IN_BUS or value != usual[name]}
+    tables = tables | {"plan": plain, "bus": old}
     made_from = [cnn.sha256, tables] + [cnn.head] * bool(cnn.head)
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 

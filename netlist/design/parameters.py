@@ -55,6 +55,13 @@ class Parameters:
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     saturation: Saturation = field(default_factory=Saturation)
 
+    def __post_init__(self) -> None:
+        if self.feed.kind == "stripline" and self.bus.junction_capacitance:
+            raise InputError(
+                f"bus.junction_capacitance = {self.bus.junction_capacitance:g} F: of resonators that a bus feeds; "
+                "possible: 0 F, or feed.kind = bus"
+            )
+
 
 # Of a preset's file: what only `resonet device` uses, and the values that the linear resonators of a design have.
 ELSEWHERE: dict[str, dict[str, float]] = {"auto_oscillator": {"psi": 0.0, "nshift": 0.0}, "macrospin": {}}

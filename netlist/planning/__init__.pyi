@@ -1,3 +1,5 @@
+from .bus_options import RfOption as RfOption
+from .bus_options import rf_options as rf_options
 from .frequency_plan import (
     Bus as Bus,
 )

@@ -14,14 +14,25 @@ import numpy as np
 from resonet.core.choices import check_choices, choice
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Complex, Ints
 from resonet.models.circuit.bus import BusCircuit, tone_levels
+from resonet.models.circuit.combiner import tone_gains
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.neuron_scales import SCALES
 from resonet.netlist.planning.channel_order import assign_taps
 
-__all__ = ["Bus", "FrequencyPlan", "LayerPlan", "PlanOptions", "channel_grid", "plan", "source_power", "sub_bus"]
+__all__ = [
+    "Bus",
+    "FrequencyPlan",
+    "LayerPlan",
+    "PlanOptions",
+    "bus_gains",
+    "channel_grid",
+    "plan",
+    "source_power",
+    "sub_bus",
+]
 
 MAX_RESONATORS = 20_000_000
 _Made = tuple[SpinDiode, "PlanOptions"]
@@ -37,6 +48,9 @@ class PlanOptions:
     tile: int = parameter(48, "", 1, 4096, "most resonators of a chain on one bus")
     fanout: int = parameter(32, "", 1, 4096, "most chains on one bus")
     fill: float = parameter(0.8, "", 0.01, 0.98, "largest weight of a layer, as part of the largest a resonator holds")
+    reach: float = parameter(
+        1.0, "", 1.0, 1e3, "farthest that a resonance lies from its tone, half-widths; above 1: far, for less noise"
+    )
     p_max: float = parameter(2e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
     ends: int = parameter(1, "", 1, 4, "spacing of the first and last channel, in spacings of the others")
     assign: int = parameter(0, "", 0, 1, "1: inputs on the channels where their weights fit best; 0: in order")
@@ -64,6 +78,7 @@ class Bus:
     frequencies: Array  # [resonators] Hz, channel of each tone, falling from the feed on
     levels: Array  # [resonators] V/√W, EMF at the combiner that puts 1 W into the tone's own resonator
     below: int  # resonators of the same neuron in series under this tile, at DC
+    reach: float = 1.0  # largest detuning of a resonator, half-widths
 
     @property
     def size(self) -> tuple[int, int]:
@@ -126,6 +141,11 @@ class FrequencyPlan:
                 return entry
         names = ", ".join(entry.layer.name for entry in self.layers)
         raise InputError(f"layer {name[:60]!r}: no such weighted layer; possible: {names}")
+
+
+def bus_gains(bus: Bus, device: SpinDiode, circuit: BusCircuit) -> Complex:
+    """EMF of a bus, seen behind the source impedance, per EMF of each tone's source, [tones]."""
+    return tone_gains(bus.frequencies, device.resistance, len(bus.outputs), circuit, bus.below)
 
 
 def channel_grid(resonators: int, options: PlanOptions) -> Array:
@@ -201,7 +221,7 @@ def _buses(
                 shared[key] = grid, tone_levels(grid, device.resistance, len(bank), circuit, key[2])
             name = (f"g{group}" if synapses.groups > 1 else "") + label
             taps = _fitted_taps(synapses, group, bank, tile, shared[key][0], (device, options))
-            buses.append(Bus(synapses.name, name, group, t, b, bank, taps, *shared[key], key[2]))
+            buses.append(Bus(synapses.name, name, group, t, b, bank, taps, *shared[key], key[2], options.reach))
             stacked[bank] += len(tile)
     return buses
 
@@ -237,11 +257,16 @@ def plan(
 
 def source_power(entry: LayerPlan, plan: FrequencyPlan) -> float:
     """Largest power, dBm, that a tone source of the layer must have available at p_max: |EMF|² / (8 Z0)."""
-    loss = 10 ** (plan.circuit.combiner_loss / 10)
-    watts = max(
-        float(bus.levels.max()) ** 2 * plan.options.p_max * len(bus.taps) * loss / (8 * plan.circuit.impedance)
-        for bus in entry.buses
-    )
+    circuit, p_max = plan.circuit, plan.options.p_max
+    if circuit.combining == "resistive":
+        loss = 10 ** (circuit.combiner_loss / 10)
+        watts = max(
+            float(bus.levels.max()) ** 2 * p_max * len(bus.taps) * loss / (8 * circuit.impedance) for bus in entry.buses
+        )
+    else:
+        alike = {(bus.frequencies.tobytes(), *bus.size, bus.below): bus for bus in entry.buses}
+        emf = max(np.abs(bus.levels / bus_gains(bus, plan.device, circuit)).max() for bus in alike.values())
+        watts = float(emf) ** 2 * p_max / (8 * circuit.impedance)
     return 10 * float(np.log10(watts)) + 30
 
 
