@@ -34,8 +34,8 @@ def show_budget(budgets: "Sequence[LayerBudget]") -> None:
         for b in budgets
     ]
     print_table("noise at the neurons by source, uV rms", columns, rows)
-    headings = ("signal\nuV rms", "range\nuV", "SNR\ndB", "ENOB\nbit", "worst\nneuron", "its SNR\ndB", "its ENOB\nbit")
-    headings = ("lost by\nline width", *headings)
+    per_layer = ("lost by\nline width", "signal\nuV rms", "range\nuV", "SNR\ndB", "ENOB\nbit")
+    headings = (*per_layer, "worst\nneuron", "its SNR\ndB", "its ENOB\nbit")
     columns = {"layer": "left", "most of the noise": "left"} | dict.fromkeys(headings, "right")
     cells = []
     for b in budgets:

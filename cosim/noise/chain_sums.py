@@ -8,7 +8,8 @@ into it, so that tails and neighbours count:
     loss   D_ji = Σ_k ± P_ik / W  [(V/P)(sharp) - (V/P)(of the line width)]         V per W
 
 with P_ik = ½ R0 |i_ik|², S_V of `precession_noise`, and B the bandwidth from the tile's chain to what the neuron reads.
-For tones of half the line width x, in half-widths of a resonator at the tone, D = x (D1 + D2 x + D3 x²) through three points up to the widest.
+For tones of half the line width x, in half-widths of a resonator at the tone, D = x (D1 + D2 x + D3 x²) through three
+points up to the widest.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPla
 
 __all__ = ["ChainSums", "chain_sums"]
 
-POINTS = 3
+POINTS = np.array([0.1, 0.4, 1.0])  # of the widest line: strong tones have narrow ones
 AT_ONCE = 2_000_000  # chains times tones times resonators
 
 
@@ -41,8 +42,8 @@ def _of_bus(plan: FrequencyPlan, bus: Bus, f_res: Array, power: Array, thermal: 
     """Sums [chains, tones] of the chains of a bus, [chains, resonators] Hz, but the noise per Hz."""
     device, f = plan.device, bus.frequencies[:, None]
     watts = 0.5 * device.resistance * power  # [tones, resonators]
-    noise, slope, lost = (np.zeros((*more, len(f_res), len(f))) for more in ((), (), (POINTS,)))
-    at = widest * np.arange(1, POINTS + 1) / POINTS
+    noise, slope, lost = (np.zeros((*more, len(f_res), len(f))) for more in ((), (), POINTS.shape))
+    at = widest * POINTS
     step = max(AT_ONCE // watts.size, 1)
     for start in range(0, len(f_res), step):
         part = slice(start, start + step)
@@ -57,7 +58,7 @@ def _of_bus(plan: FrequencyPlan, bus: Bus, f_res: Array, power: Array, thermal: 
                 blurred = broadened_susceptibility(f / own, device.damping, wide * f / own)
                 lost[point, part] = np.einsum("tk,jtk->jt", signed, sharp - blurred)
     if widest > 0:
-        lost = np.tensordot(np.linalg.inv(at[:, None] ** np.arange(1, POINTS + 1)), lost, 1)
+        lost = np.tensordot(np.linalg.inv(at[:, None] ** [1, 2, 3]), lost, 1)
     return ChainSums(noise, slope, lost)
 
 
@@ -73,7 +74,7 @@ def chain_sums(
 
     `thermal` p_T, `bandwidths` [tiles], Hz, `widest` largest x of the text.
     """
-    noise, slope, loss = (np.zeros((*more, *entry.layer.matrix.shape)) for more in ((), (), (POINTS,)))
+    noise, slope, loss = (np.zeros((*more, *entry.layer.matrix.shape)) for more in ((), (), POINTS.shape))
     for bus, own, power in zip(entry.buses, f_res, bus_powers(plan, entry), strict=True):
         found = _of_bus(plan, bus, own, power, thermal, widest)
         at = np.ix_(bus.outputs, bus.taps)

@@ -37,7 +37,8 @@ The slow motion of the amplitudes, on which stability rests, is in 1/Γ0
     dm/dt = -(g + x + ju) m - j √(aP),   dp/dt = -2 g p - 2 √(aP) Im m:
     p_i (u_i² + (g_i + x_i)²) = (1 + x_i/g_i) a_i P_i                                                                (8)
 
-with m = <C_i i_i*> in units of √|i|²; and the rectified voltage is that of the loss g + x. Without saturation: a resonator of the half-width h + Δ/2.
+with m = <C_i i_i*> / |i_i|; and the rectified voltage is that of the loss g + x. Without saturation: a resonator of the
+half-width h + Δ/2.
 
 Without frequency shift (5) has one solution in reach. With it there may be several: taken is the one that the device
 reaches when all powers are raised together, slowly, from zero; where that branch ends (fold-over), what the motion
@@ -110,7 +111,7 @@ class Tones:
         )
 
     def voltages(self, powers: Array, loss: Array, detuning: Array) -> Array:
-        """Rectified voltage of every tone, V, for powers [n, tones], g + x (8) and u of eq. 5, [n, resonators, tones]."""
+        """Rectified voltage of every tone, V, for powers [n, tones], g + x (8) and u, [n, resonators, tones]."""
         b = self.mirror + self.detuning - detuning
         return np.asarray(powers[:, None] * self.volts * (b / (b**2 + loss**2) - detuning / (detuning**2 + loss**2)))
 
@@ -153,8 +154,8 @@ def balance_tones(
     """Balance of resonators f_res [resonators] under tones [tones], Hz, of powers [n, tones], W.
 
     `currents` is |i|² per watt of each tone in each resonator, A²/W (peak): 2 / R0 where the power is that in R0;
-    [resonators, tones] or what broadcasts against it; `widths` x of eq. 8, like the powers. Newton's method, to 1e-10 of
-    p: what does not get there is in `failed`. Warns (tone-mixing) beyond the range of eq. 6.
+    [resonators, tones] or what broadcasts against it; `widths` x of eq. 8, like the powers. Newton's method, to 1e-10
+    of p: what does not get there is in `failed`. Warns (tone-mixing) beyond the range of eq. 6.
     """
     from resonet.models.resonator.tone_kernel import balances
 

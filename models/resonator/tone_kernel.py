@@ -2,7 +2,7 @@
 
 Arrays of one resonator are [tones]. The rows of `state` are the unknowns p, the loss g and the detuning u of every tone
 in the state p, so that eq. 5 and 6 are p_i (u_i² + g_i²) = s_i; and what the mirror tones of all others add to y_i. Of
-a tone with a line width (WIDE, x of eq. 8) s_i is made what it would have to be without (GOAL), in every state.
+a tone with a line width (BLUR, x of eq. 8) s_i is made what it would have to be without (GOAL), in every state.
 """
 
 import numba
@@ -22,7 +22,7 @@ BEYOND = 2.0**-7  # part of the powers by which a branch's end is passed: the ne
 RELAXED = 300.0  # for so many 1 / Γ0 an amplitude moves on after a jump, at most
 GENTLE = 0.05  # step of that motion, over the largest rate
 STILL = 1e-7  # part of √p that it moves in a step at its end
-P, LOSS, DETUNING, MIRROR, STEP, TRIAL, LAST, DRIVE, WIDE, GOAL = range(10)  # rows of the working array
+P, LOSS, DETUNING, MIRROR, STEP, TRIAL, LAST, DRIVE, BLUR, GOAL = range(10)  # rows of the working array
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -62,7 +62,7 @@ def _residual(
     total = _settle(d, beside, o, qnl, shift, p, work)
     worst = 0.0
     for i in range(len(p)):
-        a, g, x = work[DETUNING, i], work[LOSS, i], work[WIDE, i]
+        a, g, x = work[DETUNING, i], work[LOSS, i], work[BLUR, i]
         norm, goal = a * a + g * g, s[i]
         if x > 0:
             goal *= (1 + x / g) * norm / (a * a + (g + x) ** 2)
@@ -232,7 +232,7 @@ def balances(
     count, resonators, tones = p.shape
     work, s, mirror = np.zeros((10, tones)), np.empty(tones), np.empty(tones)
     for n in range(count):
-        work[WIDE] = widths[n]
+        work[BLUR] = widths[n]
         for r in range(resonators):
             own, total, o = p[n, r], 0.0, 0
             for i in range(tones):
