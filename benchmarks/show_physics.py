@@ -14,6 +14,7 @@ PARTS = (
     "network_noise",
     "precession",
     "saturation",
+    "rf",
 )  # fmt: skip
 
 if __name__ == "__main__":
