@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from _langevin import langevin_many
 from _show import info, show
 from _tone_harmonics import distinct_grid, periodic_voltage, vacask_voltage
 
@@ -16,6 +17,8 @@ from resonet.cosim.weights import trained_weights
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.models.resonator import Saturation, SpinDiode, ToneBank, balance_tones
 from resonet.models.resonator.linear import detuning_for_weight
+from resonet.models.resonator.precession_noise import saturated_line
+from resonet.models.resonator.thermal import thermal_power
 from resonet.models.resonator.tone_balance import MIXING, Tones
 from resonet.models.resonator.tone_time import integrate_tones
 from resonet.netlist import compile_cnn, read_images, read_parameters
@@ -112,7 +115,27 @@ def claims(quick: bool) -> None:
     info("    largest mixing", f"{max(found.mixing.max() for found in strongest):.2f}")
     _shifted(kinds, quick)
     _harmonics(quick)
+    _noise(quick)
     _speed()
+
+
+def _noise(quick: bool) -> None:
+    """Precession noise of a resonator under several tones, each saturated by all, against Langevin simulations."""
+    noise, f0 = float(thermal_power(DEVICE.damping, DEVICE.threshold_current)), 2e9
+    for count in (3,) if quick else (2, 3, 5):
+        d = np.array([0.5, 6.9, -5.9, 13.3, -12.3])[:count]
+        f = f0 * (np.sqrt(1 - DEVICE.damping**2) + DEVICE.damping * d)
+        for power in POWERS:
+            p = balance_tones(DEVICE, PLAIN, f0, f, PER_WATT, np.full(count, power)).p[0, 0]
+            drives = np.sqrt(power * Tones.at(DEVICE, PLAIN, f0, f, PER_WATT).drive[0])
+            line = saturated_line(d, p, p.sum() - p, PLAIN.nonlinear_damping)
+            closed = 2 * noise * float((drives**2 * line).sum())
+            ratio = langevin_many(d, drives, PLAIN.nonlinear_damping, noise, 1500 if quick else 3000) / closed
+            what = f"precession noise of {count} tones, {power * 1e9:g} nW, simulated over closed form"
+            if power < 1e-6:
+                show(what, f"{ratio:.3f}", "within 10 %", abs(ratio - 1) <= 0.1)
+            else:
+                info(what, f"{ratio:.3f}")
 
 
 def _fast(kind: str, chains: list[Chain], images: int) -> None:
