@@ -13,6 +13,7 @@ from _show import run_parts
 PARTS = (
     "network_noise",
     "precession",
+    "rf",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from resonet.cosim.cascade.two_pass import pool, stage_pixels
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.passes import RfPass
 from resonet.models.circuit.bus import bus_load
-from resonet.models.circuit.multiplexer import filter_times
 from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.multiplexer import filter_times
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels, LinkLevels, sums_of, tone_power
 from resonet.netlist.design.neuron_options import NeuronOscillator
@@ -68,25 +68,27 @@ def _tile_voltages(
 ) -> Array:
     """Rectified voltage of every tile of every chain, [times, chains, tiles], for amplitudes [times, tones] in √W."""
     stage, entry, plan = levels.parallel.stages[number], levels.parallel.entry(number), levels.plan
-    tiles, outputs = 1 + max(bus.tile for bus in entry.buses), stage.chains // stage.copies.groups
+    tiles, outputs = len(levels.parallel.tile_sizes(number)), stage.chains // stage.copies.groups
     voltages = np.zeros((len(amplitudes), stage.chains, tiles))
     alike: dict[tuple[int, int], list[int]] = {}
     for n, bus in enumerate(entry.buses):
         alike.setdefault(bus.size, []).append(n)
     for numbers in alike.values():
         buses = [entry.buses[n] for n in numbers]
-        state = Rectifiers(
-            [(entry.buses[n], passes[n], f_res[n]) for n in numbers], plan.device, grain.reach, grain.step
-        )
         a = amplitudes[:, np.stack([stage.wires[bus.group][bus.taps] for bus in buses])]
         if (times := _filter_times(levels, buses)) is not None:
             a = _followed(a, times, grain.step)
         chains = np.stack([bus.group * outputs + bus.outputs for bus in buses])
-        tile = np.array([[bus.tile] for bus in buses])
-        for n in range(len(a)):
-            voltages[n, chains, tile] = state.voltage(a[n])
-            if n + 1 < len(a):
-                state.advance(a[n], a[n + 1])
+        places = [levels.parallel.places(number, bus) for bus in buses]
+        for part in zip(*places, strict=True):  # every group of its own
+            parts = [(entry.buses[n], passes[n], f_res[n]) for n in numbers]
+            only = part[0][1] if len(places[0]) > 1 else None
+            state = Rectifiers(parts, plan.device, grain.reach, grain.step, only)
+            tile = np.array([[place] for place, _ in part])
+            for n in range(len(a)):
+                voltages[n, chains, tile] = state.voltage(a[n])
+                if n + 1 < len(a):
+                    state.advance(a[n], a[n + 1])
     return voltages
 
 
@@ -130,14 +132,15 @@ def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Arr
     if circuit.combining != "resistive":
         return state
     for bus, rf in zip(entry.buses, passes, strict=True):
-        head = resistance * rf.current.sum(-1)[:, 0] * amplitudes[stage.wires[bus.group][bus.taps]]
-        area = float((head.real / (2 * np.pi * bus.frequencies)).sum())
-        charge = area / (bus.size[1] * resistance)
-        chains = bus.group * outputs + bus.outputs
-        state[chains, 3 * bus.tile] -= charge / circuit.block_capacitance
-        state[chains, 3 * bus.tile + 1] += area / circuit.choke_inductance
-        if bus.tile:
-            state[chains, 3 * bus.tile - 1] += charge / circuit.bypass_capacitance
+        chains, parts = bus.group * outputs + bus.outputs, amplitudes[stage.wires[bus.group][bus.taps]]
+        for place, part in design.places(number, bus):
+            head = resistance * rf.current[..., part].sum(-1)[:, 0] * parts
+            area = float((head.real / (2 * np.pi * bus.frequencies)).sum())
+            charge = area / ((part.stop - part.start) * resistance)
+            state[chains, 3 * place] -= charge / circuit.block_capacitance
+            state[chains, 3 * place + 1] += area / circuit.choke_inductance
+            if place:
+                state[chains, 3 * place - 1] += charge / circuit.bypass_capacitance
     return state
 
 

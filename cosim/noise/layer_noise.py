@@ -20,7 +20,9 @@ from resonet.cosim.noise.chain_sums import chain_sums
 from resonet.cosim.noise.tones import Oscillators, ToneNoise, by_tap, riding_noise
 from resonet.cosim.weights.engines import readout_divider
 from resonet.cosim.weights.held import RfWeights
+from resonet.models.circuit.bus import ground_resistance
 from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.groups import stacked_sizes
 from resonet.models.circuit.noise import johnson
 from resonet.models.neuron.electronics import POLES
 from resonet.models.resonator.thermal import thermal_power
@@ -129,7 +131,7 @@ def _constant(design: Design, stack: DcStack, sizes: list[int], last: bool) -> d
     densities: dict[NoiseSource, tuple[tuple[Array | None, Array], ...]] = {
         "johnson": ((None, johnson(resistance, t)),),
         "choke": ((stack.inputs.choke, johnson(circuit.choke_resistance, t)),),
-        "feed": ((stack.inputs.feed, johnson(circuit.impedance, t)),),
+        "feed": ((stack.inputs.feed, johnson(ground_resistance(circuit), t)),),
         "readout": (
             (stack.inputs.transconductor, np.array(read**2)),
             (stack.inputs.readout, johnson(1 / circuit.readout_resistance, t)),  # 4 k T / R, A²/Hz
@@ -160,6 +162,14 @@ def _tones(design: Design, entry: LayerPlan, bandwidths: Array, place: Place) ->
     )
 
 
+def _by_tile(bandwidths: Array, tiles: list[int], parts: list[int]) -> Array:
+    """Bandwidths of tiles, whose groups (RF-parallel parts) count by their resonators; of tiles alone unchanged."""
+    if len(parts) == len(tiles):
+        return bandwidths
+    of_tile = np.searchsorted(np.cumsum(tiles), np.cumsum(parts))
+    return np.asarray(np.bincount(of_tile, bandwidths * parts) / np.asarray(tiles))
+
+
 def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> LayerNoise:
     """Noise of a layer on buses whose program holds those weights, with [noise] and [neuron] of the design.
 
@@ -168,17 +178,17 @@ def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> 
     design.require_bus("noise", (held.layer,))
     plan, entry, noise = design.plan, design.plan.layer(held.layer), design.parameters.noise
     device, neuron, place = plan.device, design.parameters.neuron, place or place_of(design, held.layer)
-    sizes = entry.tile_sizes
-    stack = DcStack.of_tiles(sizes, device.resistance, plan.circuit, neuron.bandwidth, POLES)
-    chains, divider = stack.bandwidths(average=neuron.integration), readout_divider(plan, entry)
+    tiles, parts = entry.tile_sizes, stacked_sizes(entry.tile_sizes, plan.circuit.groups)
+    stack = DcStack.of_tiles(parts, device.resistance, plan.circuit, neuron.bandwidth, POLES)
+    chains, divider = _by_tile(stack.bandwidths(average=neuron.integration), tiles, parts), readout_divider(plan, entry)
     thermal = float(thermal_power(device.damping, device.threshold_current, noise.temperature, noise.polarisation))
     sums = chain_sums(plan, entry, design.program(held.method).layer(held.layer).f_res, thermal, chains)
     p_max = plan.options.p_max
     return LayerNoise(
         held.layer,
         held.volts_per_weight(design).reshape(entry.layer.matrix.shape[:2]) * p_max,
-        float(chains @ sizes / sum(sizes)) / divider**2,
-        _constant(design, stack, sizes, place.last),
+        float(chains @ tiles / sum(tiles)) / divider**2,
+        _constant(design, stack, parts, place.last),
         sums.noise * p_max if "precession" in noise.chosen else None,
         sums.slope * (divider * p_max),
         _tones(design, entry, chains / divider**2, place),

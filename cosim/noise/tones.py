@@ -10,9 +10,10 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
   - *amplifier*: a source of full power P_s amplifies an oscillator of the power P_o by P_s/P_o, so that it gives the
     density k T0 F P_s / P_o at the noise figure F. Amplifiers are broad and combiners have no filters: those of all
     tones are heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same
-    amplifiers, and the same power before them;
-* **amplitude noise** of an oscillator: its power's relative density and corner, at the drive that gives a: ξ = 1 + drive a
-  of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
+    amplifiers, and the same power before them. Behind the filters of a multiplexer each amplifier is heard at the other
+    channels as far as its filter lets it through, and the first is k T of what is seen through the filters;
+* **amplitude noise** of an oscillator: relative density of its power, and corner, at the drive that gives a: ξ = 1 +
+  drive a of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
 * **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
 
 Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
@@ -24,12 +25,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.types import Array
+from resonet.models.circuit.bus import bus_load
+from resonet.models.circuit.multiplexer import multiplexer_transfers, multiplexer_warmth
 from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.neuron.electronics import REFERENCE
 from resonet.models.neuron.oscillator_noise import amplitude_density, frequency_density, linewidth
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.design.noise_options import NoiseSource
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
 __all__ = ["Oscillators", "ToneNoise", "by_tap", "riding_noise"]
 
@@ -115,6 +118,16 @@ def by_tap(entry: LayerPlan, values: list[Array]) -> Array:
     return found
 
 
+def _filtered(plan: FrequencyPlan, bus: Bus, full: Array) -> tuple[Array | float, Array | float]:
+    """Parts of k T at each channel of a bus, and Σ P_s as its amplifiers are heard there, [tones] or for all alike."""
+    circuit, resistance, (chains, size) = plan.circuit, plan.device.resistance, bus.size
+    if circuit.combining == "resistive":
+        return 1.0, float(full.sum())
+    load = bus_load(bus.frequencies, resistance, size, chains, circuit, bus.below)
+    through = np.abs(multiplexer_transfers(bus.frequencies, load, circuit)) ** 2
+    return multiplexer_warmth(bus.frequencies, load, circuit), (full / np.diagonal(through)) @ through
+
+
 def riding_noise(
     plan: FrequencyPlan, entry: LayerPlan, neuron: NeuronOptions, power: float, temperature: float
 ) -> dict[NoiseSource, Array]:
@@ -123,6 +136,7 @@ def riding_noise(
     density = BOLTZMANN * REFERENCE * 10 ** (neuron.noise_figure / 10) / power
     for bus in entry.buses:
         full = bus.levels**2 * plan.options.p_max / (8 * plan.circuit.impedance)
-        thermal.append(BOLTZMANN * temperature / full)
-        amplified.append(density * full.sum() / full)
+        warm, heard = _filtered(plan, bus, full)
+        thermal.append(BOLTZMANN * temperature * warm / full)
+        amplified.append(density * heard / full)
     return {"combiner": by_tap(entry, thermal), "amplifier": by_tap(entry, amplified)}

@@ -12,11 +12,12 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
+from resonet.models.circuit.groups import group_sizes, group_starts, stacked_sizes
 from resonet.netlist.cascade.building import parallel_network
 from resonet.netlist.cascade.stages import Feed, ParallelNetwork, Stage
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Cnn
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, bus_gains, plan
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, bus_gains, plan
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import programs
 
@@ -45,8 +46,23 @@ class ParallelDesign:
         return self.plan.layers[stage]
 
     def tile_sizes(self, stage: int) -> list[int]:
-        """Resonators of the tiles of a neuron, from ground up; all neurons of a stage are alike."""
-        return self.entry(stage).tile_sizes
+        """Resonators of what is in series for DC in a neuron, from ground up: tiles, or the groups that they have.
+
+        All neurons of a stage are alike.
+        """
+        return stacked_sizes(self.entry(stage).tile_sizes, self.plan.circuit.groups)
+
+    def places(self, stage: int, bus: Bus) -> list[tuple[int, slice]]:
+        """Where the groups of a bus's chains stand in `tile_sizes`, with their resonators, from the feed on."""
+        groups, below = self.plan.circuit.groups, 0
+        for other in self.entry(stage).buses:
+            if other.group == bus.group and bus.outputs[0] in other.outputs and other.tile < bus.tile:
+                below += len(group_sizes(other.size[1], groups))
+        sizes, starts = group_sizes(bus.size[1], groups), group_starts(bus.size[1], groups)
+        top = below + len(sizes) - 1
+        return [
+            (top - n, slice(start, start + size)) for n, (start, size) in enumerate(zip(starts, sizes, strict=True))
+        ]
 
     def input_scale(self, stage: int) -> InputScale:
         """How the tones into a stage carry its inputs."""
