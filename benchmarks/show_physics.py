@@ -14,6 +14,7 @@ PARTS = (
     "network_noise",
     "precession",
     "saturation",
+    "operate",
     "rf",
 )  # fmt: skip
 
