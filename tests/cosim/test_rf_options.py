@@ -1,6 +1,5 @@
 """RF options of a bus: closed form, linear engine, decks and S-parameters say the same, and powers follow."""
 
-import json
 import re
 
 import numpy as np
@@ -18,6 +17,8 @@ from resonet.netlist.cascade.paths import all_paths, parallel_design
 from resonet.netlist.design import folder
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.planning.bus_options import rf_options
 from resonet.netlist.planning.frequency_plan import bus_gains, source_power
 from resonet.sparams.build import bus_block
 from resonet.sparams.combining import multiplexer_block
@@ -162,10 +163,10 @@ def test_designs_of_before_keep_their_programs_and_strip_lines_refuse_junctions(
         read_parameters(settings=["feed.kind=stripline", "bus.junction_capacitance=1 fF"])
 
 
-def test_plan_says_what_each_way_to_feed_takes(small_model, resonet, tmp_path) -> None:
-    told = resonet("plan", small_model, "--tiles", "12", "--set", "plan.tile=12", "-o", tmp_path, "--json")
-    feeds = json.loads(told.out)["feeds"]
-    assert [feed["settings"] for feed in feeds] == [
+def test_what_each_way_to_feed_takes(small_model) -> None:
+    given = read_parameters(settings=["plan.tile=12"])
+    feeds = rf_options(read_cnn(small_model), given.device, given.bus, given.plan)
+    assert [[*feed.settings] for feed in feeds] == [
         [],
         ["bus.combining=multiplexer"],
         ["bus.transformer=8.9"],  # of 4 chains of 9 and 3 of 12 kilo-ohms the second is louder: 4 kilo-ohms on 50
@@ -174,10 +175,10 @@ def test_plan_says_what_each_way_to_feed_takes(small_model, resonet, tmp_path) -
         ["bus.combining=multiplexer", "bus.groups=9"],
     ]
     for feed in feeds:
-        design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed["settings"]]))
+        design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed.settings]))
         wanted = {entry.layer.name: source_power(entry, design.plan) for entry in design.plan.layers}
-        assert feed["source_dbm"] == pytest.approx(wanted)
-    assert feeds[0]["most"] - feeds[3]["most"] > 15
+        assert feed.source_dbm == pytest.approx(wanted)
+    assert feeds[0].most - feeds[3].most > 15
 
 
 def test_a_chain_in_groups_is_what_its_nodes_say(small_model) -> None:
