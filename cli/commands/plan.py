@@ -197,14 +197,10 @@ def plan_command(
     place = folder or (source / "report" if source.is_dir() else Path())
     figures = save(plan_figure(points, given.plan.fill, title), place, "plan")
     if as_json:
-        found = {
-            "points": [asdict(p) for p in points],
-            "devices": [asdict(m) for m in _devices(given, dampings, family)],
-            "advice": asdict(advice),
-            "feeds": [asdict(feed) | {"most": feed.most} for feed in feeds],
-            "figures": figures,
-        }
-        print_json(found)
+        devices = [asdict(member) for member in _devices(given, dampings, family)]
+        feeding = [asdict(feed) | {"most": feed.most} for feed in feeds]
+        found = {"points": [asdict(p) for p in points], "devices": devices, "advice": asdict(advice)}
+        print_json(found | {"feeds": feeding, "figures": figures})
         return
     _table(points, title)
     say(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resonet.cli.numbers import numbers
-from resonet.cli.options import Chosen, Folder, Json, Neurons, only
+from resonet.cli.options import FittedToo, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
+from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
@@ -239,7 +240,7 @@ def run_command(
     image: Annotated[int, typer.Option("--image", min=0, help="Which image of the set, from 0.")] = 0,
     data: Annotated[Path | None, typer.Option("--data", help="Images (.npz; default: shipped ones that fit).")] = None,
     neurons: Neurons = None,
-    program: Chosen = "calibrated",
+    program: FittedToo = "calibrated",
     engine: Annotated[
         str, typer.Option("--engine", help="Any of two-pass,envelope,fixed_step,transient; the last takes minutes.")
     ] = "two-pass,envelope",
@@ -261,6 +262,7 @@ def run_command(
         str,
         typer.Option("--weights-by", help="Engine of the weights: auto (linear, checked by ngspice), linear, ngspice."),
     ] = "auto",
+    resonators: ResonatorLaw = "linear",
     noise: Annotated[bool, typer.Option("--noise", help="The two passes with noise, many times.")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise."), only("noise")] = 1,
     repeat: Annotated[
@@ -282,7 +284,10 @@ def run_command(
     from resonet.cosim.weights.engines import find_engine
     from resonet.netlist.design.folder import load_design
 
+    refuse_linear_fitted(program, resonators)
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
+    if resonators == "saturating" and set(engines) != {"two-pass"}:
+        raise InputError(f"--resonators saturating with the engines {engine:.60}; possible: --engine two-pass")
     design = load_design(folder)
     cut, what = _part(design.cnn, part)
     reads = repeat if noise else FEW_READS if cut is None else 0
@@ -294,6 +299,8 @@ def run_command(
     chosen = find_engine(weights)
     held = partial(stored_effective_weights, folder, design, program, engine=chosen)
     hardware = prepare(design, program, neurons, images.images, engines, cut, chosen, held)
+    if resonators == "saturating":
+        hardware = saturated(hardware, program)
     checked = witness_of(hardware.held.values())
     prepared = time.perf_counter() - start
     name = f"{what}_image{image}"
@@ -311,12 +318,18 @@ def run_command(
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None
     if as_json:
-        page = {"image": image, **_json(run, label, prepared), "weights": witness_json(weights, checked)}
+        page = {
+            "image": image,
+            "resonators": resonators,
+            **_json(run, label, prepared),
+            "weights": witness_json(weights, checked),
+        }
         print_json(page | {"decks": written, "figures": figures})
         return
     kinds = ", ".join(dict.fromkeys(link.kind for own in hardware.levels.stages for link in own.links)) or "no"
     known = "" if label is None else f" (label {label})"
-    title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons"
+    law = ", saturating resonators" if resonators == "saturating" else ""
+    title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons{law}"
     _logits(run, title, cut is None)
     _deviations(run)
     if noise:

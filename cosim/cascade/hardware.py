@@ -1,5 +1,6 @@
 """A trained network as calibrated parallel hardware with its levels, ready for an image."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from resonet.core.types import Array
@@ -7,8 +8,11 @@ from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.two_pass import stage_weights, trained_stages
 from resonet.cosim.noise.layer_noise import Place, full_power
 from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
+from resonet.cosim.saturation.held import saturating_weights
+from resonet.cosim.saturation.tables import Balance
 from resonet.cosim.weights.effective import EffectiveWeights, network_weights
 from resonet.cosim.weights.engines import Engine, linear
+from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.cascade.level_planning import plan_levels
 from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
@@ -30,11 +34,21 @@ class Hardware:
     held: dict[str, EffectiveWeights]  # by layer name
     cnn: Cnn  # as trained
     holder: Design  # whose programs hold these weights: of the copies, or of the sequential hardware
+    saturating: Mapping[str, HeldWeights] | None = None  # what answers in their place, by layer name
 
     @property
     def design(self) -> ParallelDesign:
         """Stages and chains."""
         return self.levels.parallel
+
+    @property
+    def answering(self) -> Mapping[str, HeldWeights]:
+        """What answers to the tones, by layer name."""
+        return self.saturating or self.held
+
+    def saturated(self, balance: Balance | None = None) -> "Hardware":
+        """The same with resonators that saturate as [saturation] of the design says. Raises InputError."""
+        return replace(self, saturating=saturating_weights(self.holder, self.held, balance=balance))
 
     def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
         """The weights with noise, by layer name. Raises InputError."""
@@ -46,7 +60,7 @@ class Hardware:
                 (None, full_power(self.holder, IDEAL)) if weakest is None else (weakest.kind, weakest.reference)
             )
             places[stage.layer.name] = Place(kind, power, not own.links)
-        return noisy_weights(self.holder, self.held, seed, places=places)
+        return noisy_weights(self.holder, self.held, seed, self.saturating, places)
 
 
 def parallel_hardware(

@@ -12,7 +12,7 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
     tones are heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same
     amplifiers, and the same power before them. Behind the filters of a multiplexer each amplifier is heard at the other
     channels as far as its filter lets it through, and the first is k T of what is seen through the filters;
-* **amplitude noise** of an oscillator: its power's relative density and corner, at the drive that gives a: ξ = 1 +
+* **amplitude noise** of an oscillator: relative density of its power, and corner, at the drive that gives a: ξ = 1 +
   drive a of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
 * **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
 

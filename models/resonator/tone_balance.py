@@ -151,7 +151,7 @@ def balance_tones(
     p = np.zeros((len(powers), *at.detuning.shape))
     loss, detuning = np.ones_like(p), np.zeros_like(p)
     failed, jumped = np.zeros(p.shape[:2], bool), np.zeros(p.shape[:2], bool)
-    beside = neighbours(np.asarray(tones, float))[:, 1:]
+    beside = neighbours(np.atleast_1d(np.asarray(tones, float)))[:, 1:]
     beside = np.ascontiguousarray(np.where(beside == len(beside), -1, beside))
     balances(
         at.detuning,

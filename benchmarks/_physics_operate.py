@@ -1,0 +1,4 @@
+"""Operating points of the MNIST network: what `resonet operate` finds by itself, and the closed forms behind it."""
+
+import numpy as np
+from _networks_data import mnist_design  # noqa: F401
