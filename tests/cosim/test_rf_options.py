@@ -9,6 +9,8 @@ from resonet.core.errors import InputError
 from resonet.cosim import calibrate, effective_weights, transient
 from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.noise.tones import riding_noise
+from resonet.cosim.operate.latency import latency
+from resonet.cosim.operate.power import drawn
 from resonet.cosim.weights.engines import find_engine
 from resonet.models.circuit.bus import bus_load
 from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering, multiplexer_transfers
@@ -237,3 +239,21 @@ def test_noise_of_a_chain_in_groups_has_the_resistance_of_all(small_model) -> No
         held = effective_weights(design, "dense1", "coupled", engine=find_engine("linear"))
         noises.append(layer_noise(design, held))
     assert noises[1].constant["johnson"] == pytest.approx(noises[0].constant["johnson"], rel=1e-3)
+
+
+def test_operating_points_draw_and_take_what_the_options_say(small_model, small_images, designs) -> None:
+    """Sources of a search against those of the planned cascade; filters and groups take time."""
+    filtered = designs[1]
+    circuit, p_max = filtered.plan.circuit, filtered.plan.options.p_max
+    neurons = all_paths(parallel_design(filtered, programmed=False))[1]  # into dense1, from amplifiers
+    amplifiers = (neurons.emf**2).sum() / (8 * circuit.impedance * p_max) / filtered.parameters.neuron.efficiency
+    found = [drawn(design, small_images) for design in designs]
+    pixels = [each.slope for each in found]
+    assert found[1].slope > amplifiers
+    dark = drawn(filtered, np.zeros_like(small_images))  # of pixels nothing
+    assert dark.slope == pytest.approx(amplifiers, rel=1e-9)
+    assert pixels[1] < 0.3 * pixels[0]
+    grouped = compile_cnn(small_model, read_parameters(settings=(*FILTERS, "bus.groups=3")))
+    plain, slower, slowest = (latency(design).parallel for design in (*designs, grouped))
+    assert plain < slower < slowest
+    assert slower - plain < 3 * 2 * 9 * 40 / (np.pi * 2e9)  # a few ringing times in each of two layers
