@@ -101,7 +101,7 @@ def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
 
 def _source_power(levels: Levels, number: int, tones: Array) -> tuple[Array, Array]:
     """Available power of the sources of a stage's tones, and of that what no neuron gives, W [times] each."""
-    paths, z0 = levels.stages[number].paths, levels.impedance
+    paths, z0 = levels.stages[number].paths, levels.stages[number].paths.impedance
     offset, full_scale = levels.parallel.scale(number)
     dark = (paths.emf[paths.tone == -1] ** 2).sum() * offset / full_scale
     pixels = sum(len(feed.values) for feed in levels.parallel.stages[number].feeds if feed.source == IMAGE)
@@ -132,7 +132,7 @@ def _neurons(levels: Levels, number: int, sums: Array, time: Array) -> _Neurons:
         found.oscillators += float(np.trapezoid((current**2 * options.resistance).sum(1), time))
         if link.kind == "three_terminal":
             found.read += float(count * options.read_current**2 * options.resistance * time[-1])
-        full = levels.stages[link.link.to].paths.source[link.span] ** 2 / (8 * levels.impedance)
+        full = levels.stages[link.link.to].paths.source[link.span] ** 2 / (8 * levels.impedance(link))
         found.amplifiers += float(supply.amplifier_power(full).sum() * time[-1])
     if levels.stages[number].links:
         options = levels.stages[number].options
@@ -153,7 +153,7 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
         stages.append(
             StageEnergy(
                 stage.layer.name,
-                levels.parallel.entry(number).resonators,
+                levels.parallel.synapses(number),
                 own.count,
                 float(np.trapezoid(_resonator_power(levels, number, tones), time)),
                 float(np.trapezoid(sources, time)),

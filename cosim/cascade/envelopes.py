@@ -142,7 +142,7 @@ def _tones(levels: Levels, link: LinkLevels, readings: Array, h: float) -> Array
     # Start-up is as fast as the oscillator's frequency allows, so those of one frequency go together.
     for f in np.unique(frequency):
         at = frequency == f
-        oscillator = link.options.oscillator(link.kind, levels.impedance, float(f) or 1e9)
+        oscillator = link.options.oscillator(link.kind, levels.impedance(link), float(f) or 1e9)
         power[:, at] = _oscillate(oscillator, current[:, at], h)
     return tone_power(levels, link, power)
 

@@ -16,15 +16,13 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import warn
-from resonet.cosim.calibration.newton import calibrated_design
 from resonet.cosim.cascade.energy_budget import Energy, energy
 from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
-from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
+from resonet.cosim.cascade.hardware import Hardware, parallel_hardware, sequential_weights
 from resonet.cosim.cascade.settle import DARK, StageSettling, settling, settling_time, time_constants
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, trained_stages
 from resonet.cosim.fixed_step.transients import TransientEngine
-from resonet.cosim.weights.effective import EffectiveWeights, network_weights
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.cascade.levels import Levels
@@ -168,14 +166,7 @@ def prepare(
     _check_size(part or design.cnn, engines)
     if set(engines) != {"two-pass"} or part is not None:
         return parallel_hardware(design, method, kind, images, part, engine=engine)
-    design.require_bus("parallel hardware with its neurons")
-    sequential = calibrated_design(design) if method == "calibrated" else design
-    if stored is not None and method in design.programs:
-        effective = {
-            name: one for name, one in stored().items() if isinstance(one, EffectiveWeights)
-        }  # on buses all are
-    else:
-        effective = network_weights(sequential, method, engine)
+    sequential, effective = sequential_weights(design, method, engine, stored)
     return parallel_hardware(sequential, method, kind, images, held=effective)
 
 

@@ -138,7 +138,7 @@ def _chosen(layer: str, tones: Array, live: Bools) -> list[tuple[int, int]]:
 
 def _neuron(levels: Levels, number: int, tone: int, volts: Sequence[Array]) -> NeuronLevel | None:
     """The neuron behind a tone into stage `number`, from the voltages [neurons] of every stage; None for a pixel."""
-    z0, f = levels.impedance, levels.stages[number].paths.frequency[tone]
+    z0, f = levels.stages[number].paths.impedance, levels.stages[number].paths.frequency[tone]
     for source, stage_levels in enumerate(levels.stages[:number]):
         for link in stage_levels.links:
             t = tone - link.link.start
@@ -155,7 +155,7 @@ def _neuron(levels: Levels, number: int, tone: int, volts: Sequence[Array]) -> N
 
 def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: Array) -> ToneLevel:
     """Levels of a tone of the part `part` from its source on, by its neediest branch."""
-    (image, tone), paths, z0 = at, levels.stages[number].paths, levels.impedance
+    (image, tone), paths, z0 = at, levels.stages[number].paths, levels.stages[number].paths.impedance
     entry = levels.parallel.entry(number)
     branches = np.flatnonzero(paths.tone == tone)
     branch = int(branches[paths.emf[branches].argmax()])
@@ -202,7 +202,7 @@ def _driven(levels: Levels, number: int, voltages: Array, parts: Sequence[Array]
         if not np.isfinite(link.ceiling):  # a clamp of the trained activation is meant
             clipped += int((xi > link.options.clamp).sum())
         following = levels.stages[link.link.to].paths.source[link.span] ** 2 * parts[link.link.to].max(0)[link.span]
-        out = float((following / (8 * levels.impedance)).max())
+        out = float((following / (8 * levels.impedance(link))).max())
         found.overdrive = float(np.fmax(found.overdrive, xi.max()))
         found.clamp = float(np.fmin(found.clamp, 2 * _decibel(link.options.clamp / max(float(xi.max()), 1e-300))))
         found.p1db = float(np.fmin(found.p1db, _decibel(link.options.p1db / max(out, 1e-300))))
@@ -254,7 +254,7 @@ def _amplifier_noise(levels: Levels, link: LinkLevels) -> float:
     paths, quality = levels.stages[link.link.to].paths, levels.plan.device.quality
     live = paths.ways[link.span] > 0
     f, gain = paths.frequency[link.span][live], link.gain[live]
-    amplifier = link.options.amplifier(levels.impedance)
+    amplifier = link.options.amplifier(levels.impedance(link))
     density = amplifier.noise_power(f) * (gain / amplifier.gain) ** 2
     return float((density * f / quality).max())
 

@@ -79,7 +79,7 @@ def time_constants(levels: Levels, number: int) -> TimeConstants:
     oscillator = threshold = 0.0
     for link in stage_levels.links:
         tones = levels.stages[link.link.to].paths.frequency[link.span]
-        device = link.options.oscillator(link.kind, levels.impedance, float(tones[tones > 0].min()))
+        device = link.options.oscillator(link.kind, levels.impedance(link), float(tones[tones > 0].min()))
         current = np.array([link.options.clamp, 1.0]) * link.options.threshold_current
         at_clamp, at_threshold = (float(1 / rate) for rate in device.rate(current))
         oscillator, threshold = max(oscillator, at_clamp), max(threshold, at_threshold)

@@ -11,9 +11,11 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done
 from resonet.cosim.cascade.dc_dynamics import dc_stack
+from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.held import HeldWeights
 from resonet.models.circuit.noise import johnson
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
+from resonet.netlist.cascade.line_stages import LineWeights
 from resonet.netlist.cascade.paths import ParallelDesign
 from resonet.netlist.cascade.stages import ParallelNetwork, Pooling, Stage
 from resonet.netlist.network.cnn import IMAGE
@@ -22,6 +24,7 @@ __all__ = [
     "CascadeRun",
     "StageValues",
     "cascade",
+    "chain_weights",
     "chain_noise_voltage",
     "pixel_tones",
     "pool",
@@ -49,13 +52,23 @@ class CascadeRun:
 
 
 def stage_weights(stage: Stage, held: HeldWeights) -> Array:
-    """Weights of every copy of a stage's kernels, [groups, outputs, taps].
+    """Weights of every copy of a stage's kernels on buses, [groups, outputs, taps].
 
     `held` may come from the parallel hardware or from the sequential one, which has one copy of every kernel.
     """
     if held.values.shape == stage.copies.matrix.shape:
         return held.values
     return np.asarray(held.values[stage.original_group])
+
+
+def chain_weights(design: ParallelDesign, number: int, held: HeldWeights) -> Array | LineWeights:
+    """What the chains of a stage hold: `stage_weights` on buses, of all tones under strip lines."""
+    stage, line = design.stages[number], design.lines[number]
+    if line is None:
+        return stage_weights(stage, held)
+    if not isinstance(held, StripWeights):
+        raise InputError(f"layer {stage.layer.name}: weights of chains on buses; possible: of strip lines")
+    return LineWeights(line.matrix(held.values, stage.tones), held.scale / held.gain)
 
 
 def stage_pixels(design: ParallelDesign, number: int, images: Array) -> Array:
@@ -142,9 +155,23 @@ def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0)
 
 
 def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
-    """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 2], of padded pixels at the end."""
+    """Sums [n, chains] of weights over values [n, tones + 2], of padded pixels at the end.
+
+    Weights [groups, outputs, taps], or [chains, tones] under strip lines.
+    """
+    if weights.ndim == 2:
+        return np.asarray(padded[:, :-2] @ weights.T)
     inputs = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
     return np.asarray((inputs @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
+
+
+def _volts(levels: Levels, number: int, held: HeldWeights) -> Array:
+    """What a stage's chains give for a tone of p_max, V: [groups, outputs, taps], or [chains, tones] under lines."""
+    own, stage = chain_weights(levels.parallel, number, held), levels.parallel.stages[number]
+    unit = levels.stages[number].unit * levels.parallel.scale(number)[1]
+    if isinstance(own, LineWeights):
+        return np.asarray(own.matrix * unit[:, None])
+    return np.asarray(own * unit.reshape(stage.copies.groups, -1, 1))
 
 
 def cascade(
@@ -161,11 +188,7 @@ def cascade(
     """
     if not len(images):
         raise InputError("no images; possible: at least one")
-    weights = [
-        stage_weights(stage, held[stage.layer.name])
-        * (stage_levels.unit * levels.parallel.scale(n)[1]).reshape(stage.copies.groups, -1, 1)  # V per unit of p_max
-        for n, (stage, stage_levels) in enumerate(zip(levels.parallel.stages, levels.stages, strict=True))
-    ]
+    weights = [_volts(levels, n, held[stage.layer.name]) for n, stage in enumerate(levels.parallel.stages)]
     rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(weights))]
     parts = []
     for start in range(0, len(images), batch):

@@ -238,7 +238,7 @@ def _transconductor(levels: Levels, s: int, link: LinkLevels, t: int, dialect: D
 
 def _neuron(levels: Levels, s: int, link: LinkLevels, t: int, step: float, dialect: Dialect) -> list[str]:
     """One tone of a neuron: transconductor, oscillator, amplifier; a load where nothing needs it."""
-    z0, paths, tone = levels.impedance, levels.stages[link.link.to].paths, link.link.start + t
+    z0, paths, tone = levels.impedance(link), levels.stages[link.link.to].paths, link.link.start + t
     f = float(paths.frequency[tone]) or 1e9
     oscillator = link.options.oscillator(link.kind, z0, f)
     values = _values(oscillator) | numbers(15, f0=float(played(f, step)))

@@ -10,15 +10,20 @@ from resonet.core.types import Array
 from resonet.models.line.strip_geometry import tuning_field
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.strip.circuit import StripCircuit
+from resonet.netlist.strip.parasitics import Parasitics
 from resonet.netlist.strip.placement import Placement
 
-__all__ = ["drive_emf", "strip_program", "tuned_resonances", "tuning_matrix"]
+__all__ = ["drive_emf", "line_emf", "strip_program", "tuned_resonances", "tuning_matrix"]
 
 
 def drive_emf(circuit: StripCircuit, resistance: float) -> float:
     """EMF of a source, V peak per √W of tone: √(2/R0)/κ, times source plus termination."""
-    par = circuit.parasitics
-    return float(np.sqrt(2 / resistance) / circuit.placement.geometry.pick_up * (par.source + par.termination))
+    return line_emf(circuit.placement, circuit.parasitics, resistance)
+
+
+def line_emf(placement: Placement, par: Parasitics, resistance: float) -> float:
+    """The same from what stands at the ends of the lines."""
+    return float(np.sqrt(2 / resistance) / placement.geometry.pick_up * (par.source + par.termination))
 
 
 def strip_program(placement: Placement, weights: ArrayLike, frequencies: ArrayLike, device: SpinDiode) -> Array:
