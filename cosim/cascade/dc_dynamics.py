@@ -9,7 +9,13 @@ thousandth of a chain's resistance):
 
 with v the sum of the chain's rectified voltages. Behind the top come the equal poles of the transconductor, each y' =
 2πB (x - y) with x what is before it; it acts on the last. The
-capacitance of the chains' nodes (10^-3 of the others) is left out. All voltages are linear in v, so a step with v
+capacitance of the chains' nodes (10^-3 of the others) is left out.
+
+Under strip lines a neuron is one chain with its choke, v then the voltage at its open head, and nothing loads it:
+
+    L i' = v - w - (K R0 + R_L) i,      (C_bypass + K C_node / 2) w' = i
+
+All voltages are linear in v, so a step with v
 linear in time is exact by a matrix exponential.
 """
 
@@ -22,6 +28,7 @@ from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels
+from resonet.netlist.strip.parasitics import extract_parasitics
 
 __all__ = ["DcStack", "DcStep", "dc_stack"]
 
@@ -69,9 +76,17 @@ class DcStack:
             ):
                 a[3 * t + row] /= value
                 b[3 * t + row] /= value
-        for pole in range(3 * tiles, states):
-            a[pole, pole - 1], a[pole, pole] = 2 * np.pi * bandwidth, -2 * np.pi * bandwidth
-        return cls(a, b)
+        return cls(_with_poles(a, 3 * tiles, bandwidth), b)
+
+    @classmethod
+    def of_chain(cls, resistance: float, capacitance: float, circuit: BusCircuit, bandwidth: float) -> "DcStack":
+        """One chain under strip lines, of that resistance; `capacitance` of all its nodes in F."""
+        states, node = 2 + POLES, circuit.bypass_capacitance + capacitance / 2
+        a, b = np.zeros((states, states)), np.zeros((states, 1))
+        a[0, :2] = [-(resistance + circuit.choke_resistance), -1.0]
+        a[0], b[0] = a[0] / circuit.choke_inductance, 1 / circuit.choke_inductance
+        a[1, 0] = 1 / node
+        return cls(_with_poles(a, 2, bandwidth), b)
 
     @property
     def time_constants(self) -> Array:
@@ -110,7 +125,19 @@ class DcStack:
         return DcStep(exponential[:n, :n], constant - ramp, ramp)
 
 
+def _with_poles(matrix: Array, first: int, bandwidth: float) -> Array:
+    """A system's matrix with the transconductor's poles in its states from `first` on, behind the state before it."""
+    for pole in range(first, len(matrix)):
+        matrix[pole, pole - 1], matrix[pole, pole] = 2 * np.pi * bandwidth, -2 * np.pi * bandwidth
+    return matrix
+
+
 def dc_stack(levels: Levels, number: int) -> DcStack:
-    """DC side of a stage's neurons; all are alike."""
+    """DC side of a stage's neurons; all are alike, those under strip lines as the longest chain is."""
     plan, bandwidth = levels.plan, levels.stages[number].options.bandwidth
+    if (line := levels.parallel.lines[number]) is not None:
+        ground = extract_parasitics(line.placement, line.middle, line.parasitics)
+        (size,) = levels.parallel.tile_sizes(number)
+        resistance = size * (plan.device.resistance + ground.chain_resistance)
+        return DcStack.of_chain(resistance, size * float(ground.chain_ground.mean()), plan.circuit, bandwidth)
     return DcStack.of_tiles(levels.parallel.tile_sizes(number), plan.device.resistance, plan.circuit, bandwidth)

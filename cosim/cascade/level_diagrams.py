@@ -7,7 +7,8 @@ Powers of a tone of the part u of p_max, from its source to its resonator:
     bus          (EMF of the bus)² u / (8 Z0)        available; less by 10 log10(tones) and the combiner's loss
     resonator    ½ |i|² R0 u                         less by mismatch, and by what the other chains of the bus take
 
-and before it, of a neuron's tone: voltage of its chains, drive current, power of the oscillator. Noise floors: k T B in
+Under strip lines splitter and bus are the line itself, and the resonator is the one that gets most: `weakest` is the
+far end of an attenuating line. Before it, of a neuron's tone: voltage of its chains, drive current, power of the oscillator. Noise floors: k T B in
 the linewidth B = f/Q of the resonator; noise of the amplifier in the same; `chain_noise_voltage` at the DC side.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools
 from resonet.cosim.cascade.hardware import Hardware
+from resonet.cosim.cascade.line_dynamics import line_drive
 from resonet.cosim.cascade.two_pass import cascade, chain_noise_voltage, tones_into
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.models.circuit.noise import BOLTZMANN
@@ -70,12 +72,13 @@ class ToneLevel:
     frequency: float  # Hz
     part: float  # of p_max
     ways: int  # buses that need it
-    inputs: int  # tones on its bus
+    inputs: int  # tones on its bus, 1 on a line
     source: float
     splitter: float
     bus: float
     resonator: float
     neuron: NeuronLevel | None  # None for a pixel
+    weakest: float  # in the resonator that gets least of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +115,20 @@ def dbm(watts: float) -> float:
     return 10 * float(np.log10(watts)) + 30
 
 
-def _per_part(levels: Levels, number: int) -> Array:
-    """Power in the resonator that a branch is meant for, [branches], W at p_max."""
+def _per_part(levels: Levels, number: int) -> tuple[Array, Array]:
+    """Power in the resonators that a branch is meant for, [branches], W at p_max: the most, and the least."""
     plan, entry, paths = levels.plan, levels.parallel.entry(number), levels.stages[number].paths
     watts = np.zeros(len(paths.tone))
+    if (line := levels.parallel.lines[number]) is not None:
+        reached, least = line_drive(line).reached(line) * plan.options.p_max, np.full(len(watts), np.inf)
+        np.maximum.at(watts, line.usage.line, reached)
+        np.minimum.at(least, line.usage.line, reached)
+        return watts, least
     for b, power in enumerate(bus_powers(plan, entry)):
         at = paths.bus == b
         diagonal = np.diagonal(power)[paths.slot[at]]
         watts[at] = 0.5 * plan.device.resistance * diagonal * plan.options.p_max
-    return watts
+    return watts, watts
 
 
 def _chosen(layer: str, tones: Array, live: Bools) -> list[tuple[int, int]]:
@@ -153,14 +161,16 @@ def _neuron(levels: Levels, number: int, tone: int, volts: Sequence[Array]) -> N
     return None
 
 
-def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: Array) -> ToneLevel:
+def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: tuple[Array, Array]) -> ToneLevel:
     """Levels of a tone of the part `part` from its source on, by its neediest branch."""
     (image, tone), paths, z0 = at, levels.stages[number].paths, levels.stages[number].paths.impedance
-    entry = levels.parallel.entry(number)
     branches = np.flatnonzero(paths.tone == tone)
     branch = int(branches[paths.emf[branches].argmax()])
-    bus = entry.buses[paths.bus[branch]]
-    emf = bus.levels[paths.slot[branch]] ** 2 * levels.plan.options.p_max
+    if levels.parallel.lines[number] is None:
+        bus = levels.parallel.entry(number).buses[paths.bus[branch]]
+        emf, inputs = bus.levels[paths.slot[branch]] ** 2 * levels.plan.options.p_max, len(bus.taps)
+    else:
+        emf, inputs = paths.emf[branch] ** 2, 1
     return ToneLevel(
         levels.parallel.stages[number].layer.name,
         which,
@@ -169,12 +179,13 @@ def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: fl
         float(paths.frequency[tone]),
         part,
         int(paths.ways[tone]),
-        len(bus.taps),
+        inputs,
         float(paths.source[tone] ** 2 * part / (8 * z0)),
         float(paths.emf[branch] ** 2 * part / (8 * z0)),
         float(emf * part / (8 * z0)),
-        float(per_part[branch] * part),
+        float(per_part[0][branch] * part),
         None,
+        float(per_part[1][branches].min() * part),
     )
 
 
@@ -291,7 +302,7 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
             neuron = _neuron(levels, number, at[1], [voltages[at[0]] for voltages in volts])
             shown.append(replace(tone_level, neuron=neuron))
         beyond = _beyond(levels, number, tones, images)
-        layers.append(_layer(levels, number, parts, volts[number], per_part, beyond))
+        layers.append(_layer(levels, number, parts, volts[number], per_part[0], beyond))
     return LevelDiagram(len(images), levels.plan.options.p_max, tuple(shown), tuple(layers))
 
 

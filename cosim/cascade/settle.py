@@ -71,11 +71,9 @@ def settling_time(time: Array, traces: Array, part: float, least: float = 0.0) -
 
 def time_constants(levels: Levels, number: int) -> TimeConstants:
     """Analytic time constants of a stage."""
-    design, stage_levels = levels.parallel, levels.stages[number]
-    plan, entry = design.plan, levels.parallel.entry(number)
-    stack = dc_stack(levels, number)
-    f = min(float(bus.frequencies.min()) for bus in entry.buses)
-    resonator = 1 / (2 * np.pi * plan.device.damping * f)
+    stage_levels, stack = levels.stages[number], dc_stack(levels, number)
+    f = float(stage_levels.paths.channel.min())
+    resonator = 1 / (2 * np.pi * levels.plan.device.damping * f)
     oscillator = threshold = 0.0
     for link in stage_levels.links:
         tones = levels.stages[link.link.to].paths.frequency[link.span]

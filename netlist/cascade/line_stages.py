@@ -13,9 +13,10 @@ from resonet.core.types import Array, Ints
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.cascade.stages import SILENT, ParallelNetwork, Stage
 from resonet.netlist.design.design import Design
+from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.strip.arrangement import ARRANGEMENTS, find_arrangement
-from resonet.netlist.strip.parasitics import Parasitics, extract_parasitics
+from resonet.netlist.strip.parasitics import CAUSES, Cause, Parasitics, extract_parasitics
 from resonet.netlist.strip.placement import Placement, place_layer
 from resonet.netlist.strip.usage import Usage
 
@@ -38,7 +39,7 @@ class LineStage:
     placement: Placement
     frequencies: Array  # [tone classes] Hz
     device: SpinDiode
-    causes: tuple[str, ...]  # what acts besides the own line
+    feed: FeedOptions
     tone: Ints  # [lines] of the stage, SILENT where the input is always zero
     chains: Ints  # [chains of the stage] number in the placement
     f_res: Array | None = None  # [resonators] Hz, once there is a program
@@ -47,6 +48,16 @@ class LineStage:
     def usage(self) -> Usage:
         """Which resonator is under which line."""
         return self.placement.usage
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """What acts besides the own line."""
+        return self.feed.acting
+
+    @property
+    def parasitics(self) -> list[Cause]:
+        """Those of the causes that the geometry gives magnitudes for."""
+        return [cause for cause in CAUSES if cause in self.causes]
 
     @property
     def middle(self) -> float:
@@ -62,7 +73,7 @@ class LineStage:
     @property
     def ends(self) -> Parasitics:
         """What stands at the ends of the lines; of other parasitics nothing."""
-        return extract_parasitics(self.placement, self.middle, ["mismatch"] if "mismatch" in self.causes else [])
+        return extract_parasitics(self.placement, self.middle, {"mismatch"} & set(self.parasitics))
 
     def matrix(self, values: Array, tones: int) -> Array:
         """Weights [chains of the stage, tones] from those of the layout [chains, lines]."""
@@ -120,7 +131,7 @@ def _line_stage(design: Design, stage: Stage) -> LineStage | None:
                 f"layer {stage.layer.name}: an average ties chains of unequal length together, as padding has no "
                 "resonators under strip lines; possible: that layer on a bus (feed.layers)"
             )
-    return LineStage(stage.layer, placement, frequencies, design.plan.device, feed.acting, tone, chains)
+    return LineStage(stage.layer, placement, frequencies, design.plan.device, feed, tone, chains)
 
 
 def line_stages(design: Design, network: ParallelNetwork) -> tuple[LineStage | None, ...]:

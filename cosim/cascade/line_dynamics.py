@@ -1,0 +1,82 @@
+"""Chains under strip lines in time: what their lines drive, and how their rectified voltages settle.
+
+Lines follow their tones at once. A resonator's answer to its own line, current i per √W, is followed by the near mode
+of eq. (1) of `rectifier_dynamics`; the far mode and all that other lines do in it are at rest with the tones, for they
+are small. What the voltages settle to is the two-pass method's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Complex
+from resonet.cosim.cascade.rectifier_dynamics import Ramp
+from resonet.cosim.strip.layer import layer_windows
+from resonet.cosim.strip.passes import rectified, squared, strip_pass
+from resonet.netlist.cascade.line_stages import LineStage
+
+__all__ = ["LineDrive", "line_drive", "line_voltages"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineDrive:
+    """What the lines of a stage do; resonators and chains as the placement has them."""
+
+    weights: Array  # [chains, lines] V/W at the open head
+    own: Complex  # [resonators] A/√W, junction current that stands for the own line, peak
+    gain: Array  # [resonators] V at the head of its chain per volt rectified
+    f_res: Array  # [resonators] Hz, with what of the tuning current arrives
+    power: Array  # [lines] W in all resonators together per W of tone
+
+    def reached(self, line: LineStage) -> Array:
+        """W in each resonator per W of its own line's tone, [resonators]; 1 where nothing attenuates it."""
+        return np.asarray(0.5 * line.device.resistance * squared(self.own))
+
+
+@lru_cache(maxsize=8)
+def line_drive(line: LineStage) -> LineDrive:
+    """Drive of a programmed stage, window by window. Raises InputError."""
+    if line.f_res is None:
+        raise InputError(f"layer {line.layer.name}: strip lines without a program; possible: program it first")
+    usage, device, feed = line.usage, line.device, line.feed
+    count = len(usage.line)
+    weights, power = np.zeros((usage.chains, len(usage.inputs))), np.zeros(len(usage.inputs))
+    own, gain, f_res = np.zeros(count, complex), np.zeros(count), np.zeros(count)
+    for window in layer_windows(line.placement, feed.window):
+        passes = strip_pass(line.placement, line.frequencies, line.causes, window, feed.neighbours, device)
+        weights[np.ix_(passes.chains, passes.lines)] = passes.gains @ rectified(passes, line.f_res, device).T
+        resonators = passes.circuit.resonators
+        inside = np.flatnonzero(np.isin(usage.chain[resonators], passes.chains))
+        here, chain = resonators[inside], np.searchsorted(passes.chains, usage.chain[resonators[inside]])
+        own[here] = passes.current[np.searchsorted(passes.lines, usage.line[here]), inside]
+        gain[here] = passes.gains[chain, inside]
+        built = line.frequencies[usage.tone[here]]
+        f_res[here] = built + (line.f_res[here] - built) * passes.share[inside]
+        power[passes.lines] += 0.5 * device.resistance * squared(passes.current[:, inside]).sum(1)
+    return LineDrive(weights, own, gain, f_res, power)
+
+
+def line_voltages(line: LineStage, amplitudes: Array, h: float) -> Array:
+    """Voltages at the open heads of a stage's chains, V [times, chains of the stage].
+
+    amplitudes [times, tones] in √W, in steps of h seconds; at rest without tones before the first.
+    """
+    drive, usage, device = line_drive(line), line.usage, line.device
+    w, w0 = 2j * np.pi * line.frequencies[usage.tone], 2 * np.pi * drive.f_res
+    near = w0 * (-device.damping + 1j * np.sqrt(1 - device.damping**2))
+    push = w0**2 / (2j * near.imag) * drive.own
+    signed = 0.5 * device.transduction * drive.gain * drive.own.conj()
+    ramp = Ramp.of(near - w, push, h)
+    rest = (signed * push / (w - near)).real  # V/W of the near mode once it has settled
+    tone = line.tone[usage.line]
+    lasting = amplitudes**2 @ line.matrix(drive.weights, amplitudes.shape[1]).T
+    mode, before, found = np.zeros(len(tone), complex), np.zeros(len(tone)), np.empty(lasting.shape)
+    for n, now in enumerate(amplitudes):
+        a = np.where(tone >= 0, now[tone], 0.0)
+        if n:
+            mode = ramp.decay * mode + ramp.before * before + ramp.after * a
+        missing, before = (signed * mode).real * a - rest * a**2, a
+        found[n] = lasting[n] + np.bincount(usage.chain, missing, usage.chains)[line.chains]
+    return found
