@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex
 from resonet.cosim.cascade.rectifier_dynamics import Ramp
 from resonet.cosim.strip.layer import layer_windows
@@ -38,24 +37,21 @@ class LineDrive:
 @lru_cache(maxsize=8)
 def line_drive(line: LineStage) -> LineDrive:
     """Drive of a programmed stage, window by window. Raises InputError."""
-    if line.f_res is None:
-        raise InputError(f"layer {line.layer.name}: strip lines without a program; possible: program it first")
+    asked, tuned = line.programmed, line.tuned
     usage, device, feed = line.usage, line.device, line.feed
     count = len(usage.line)
     weights, power = np.zeros((usage.chains, len(usage.inputs))), np.zeros(len(usage.inputs))
-    own, gain, f_res = np.zeros(count, complex), np.zeros(count), np.zeros(count)
+    own, gain = np.zeros(count, complex), np.zeros(count)
     for window in layer_windows(line.placement, feed.window):
         passes = strip_pass(line.placement, line.frequencies, line.causes, window, feed.neighbours, device)
-        weights[np.ix_(passes.chains, passes.lines)] = passes.gains @ rectified(passes, line.f_res, device).T
+        weights[np.ix_(passes.chains, passes.lines)] = passes.gains @ rectified(passes, asked, device).T
         resonators = passes.circuit.resonators
         inside = np.flatnonzero(np.isin(usage.chain[resonators], passes.chains))
         here, chain = resonators[inside], np.searchsorted(passes.chains, usage.chain[resonators[inside]])
         own[here] = passes.current[np.searchsorted(passes.lines, usage.line[here]), inside]
         gain[here] = passes.gains[chain, inside]
-        built = line.frequencies[usage.tone[here]]
-        f_res[here] = built + (line.f_res[here] - built) * passes.share[inside]
         power[passes.lines] += 0.5 * device.resistance * squared(passes.current[:, inside]).sum(1)
-    return LineDrive(weights, own, gain, f_res, power)
+    return LineDrive(weights, own, gain, tuned, power)
 
 
 def line_voltages(line: LineStage, amplitudes: Array, h: float) -> Array:

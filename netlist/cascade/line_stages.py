@@ -16,6 +16,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.strip.arrangement import ARRANGEMENTS, find_arrangement
+from resonet.netlist.strip.drive import tuned_share
 from resonet.netlist.strip.parasitics import CAUSES, Cause, Parasitics, extract_parasitics
 from resonet.netlist.strip.placement import Placement, place_layer
 from resonet.netlist.strip.usage import Usage
@@ -74,6 +75,21 @@ class LineStage:
     def ends(self) -> Parasitics:
         """What stands at the ends of the lines; of other parasitics nothing."""
         return extract_parasitics(self.placement, self.middle, {"mismatch"} & set(self.parasitics))
+
+    @property
+    def programmed(self) -> Array:
+        """Resonances as tuning currents are meant to set them, Hz [resonators]. Raises InputError without a program."""
+        if self.f_res is None:
+            raise InputError(f"layer {self.layer.name}: strip lines without a program; possible: program it first")
+        return self.f_res
+
+    @property
+    def tuned(self) -> Array:
+        """Resonances with what of the tuning currents arrives, Hz [resonators]."""
+        built = self.frequencies[self.usage.tone]
+        ground = extract_parasitics(self.placement, self.middle, {"tuning_loss"} & set(self.parasitics))
+        share = tuned_share(self.placement, ground, np.arange(len(built)))
+        return np.asarray(built + (self.programmed - built) * share)
 
     def matrix(self, values: Array, tones: int) -> Array:
         """Weights [chains of the stage, tones] from those of the layout [chains, lines]."""
