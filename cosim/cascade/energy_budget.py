@@ -13,7 +13,8 @@ The powers follow the simulated currents and voltages in time, from the start of
 * **tuning**: under strip lines, where a tone acts by the current that stands for its field and the line's source gives
   nothing for it in the model, a DC current keeps each resonator where it is: I² R of its piece of tuning line.
 
-Left out: programming the resonators on buses, leads of tuning lines, the pixels' own generation (their RF power is in), clocking and readout.
+Left out: programming the resonators on buses, leads of tuning lines, the pixels' own generation (their RF power is in),
+clocking and readout.
 """
 
 from dataclasses import dataclass

@@ -203,7 +203,9 @@ def _stage(levels: Levels, number: int, tones: Array, grain: _Grain) -> Array:
     plan, entry, stack = levels.plan, levels.parallel.entry(number), dc_stack(levels, number)
     if (line := levels.parallel.lines[number]) is not None:
         heads = line_voltages(line, np.sqrt(tones * plan.options.p_max), grain.step)
-        return _readings(levels, number, heads[..., None], stack, np.zeros((len(line.chains), len(stack.matrix))), grain)
+        return _readings(
+            levels, number, heads[..., None], stack, np.zeros((len(line.chains), len(stack.matrix))), grain
+        )
     f_res = levels.parallel.design.program(levels.method).layer(entry.layer.name).f_res
     amplitudes = np.sqrt(levels.parallel.padded(number, tones) * plan.options.p_max)
     passes = linear(plan, entry, f_res).rf

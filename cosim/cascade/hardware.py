@@ -45,8 +45,10 @@ def _line_weights(design: Design, cnn: Cnn, method: Method, engine: Engine) -> d
     names = [layer.name for layer in cnn.synapses if feed.of(layer) == "stripline"]
     if not names:
         return {}
-    whole = design if cnn is design.cnn else replace(
-        design, cnn=cnn, plan=plan(cnn, design.plan.device, design.plan.circuit, design.plan.options)
+    whole = (
+        design
+        if cnn is design.cnn
+        else replace(design, cnn=cnn, plan=plan(cnn, design.plan.device, design.plan.circuit, design.plan.options))
     )
     return layer_weights(whole, method, engine, names)
 

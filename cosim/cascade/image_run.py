@@ -6,7 +6,7 @@ place: the weighted sums plus bias at the neurons' inputs.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +19,10 @@ from resonet.core.validity import warn
 from resonet.cosim.cascade.energy_budget import Energy, energy
 from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
 from resonet.cosim.cascade.hardware import Hardware, parallel_hardware, sequential_weights
+from resonet.cosim.cascade.line_dynamics import line_interference
 from resonet.cosim.cascade.settle import DARK, StageSettling, settling, settling_time, time_constants
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
-from resonet.cosim.cascade.two_pass import cascade, trained_stages
+from resonet.cosim.cascade.two_pass import cascade, tones_into, trained_stages
 from resonet.cosim.fixed_step.transients import TransientEngine
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import RfWeights
@@ -117,6 +118,7 @@ class ImageRun:
     transient: CascadeTransient | None = None  # ngspice's; where it is not asked for, that of fixed_step
     settling: tuple[StageSettling, ...] = ()  # with the envelope
     energy: Energy | None = None  # with the envelope, until the logits have settled
+    interference: dict[str, float] = field(default_factory=dict)  # layers on strip lines, as `_interference`
 
     @property
     def latency(self) -> float:
@@ -197,6 +199,24 @@ def deviations(run: ImageRun) -> list[LayerDeviation]:
             rms, largest = float(np.sqrt(np.mean(error**2))), float(np.abs(error).max())
             rows.append(LayerDeviation(stage.layer.name, engine, stage.neurons, scale, rms, largest))
     return rows
+
+
+def _interference(hardware: Hardware, image: Array, scales: Array) -> dict[str, float]:
+    """What lines of one frequency add to the sums of each layer on strip lines, RMS as part of its full scale.
+
+    Over the chains, and over phases, which are anybody's: only the time domain has any, all tones beginning together.
+    """
+    levels, found = hardware.levels, dict[str, float]()
+    if not any(levels.parallel.lines):
+        return found
+    outputs = [stage.outputs for stage in cascade(levels, hardware.held, image[None]).stages]
+    for number, line in enumerate(levels.parallel.lines):
+        if line is not None:
+            tones = levels.parallel.padded(number, tones_into(levels, number, image[None], outputs[:number]))
+            volts = line_interference(line, tones[0, line.tone] * levels.plan.options.p_max)
+            sums = volts / levels.stages[number].unit / scales[number]
+            found[line.layer.name] = float(np.sqrt(np.mean(sums**2)))
+    return found
 
 
 def _two_pass(hardware: Hardware, image: Array) -> Answer:
@@ -298,4 +318,5 @@ def run_image(
     settled = tuple(settling(levels, traces, PART, scales)) if traces else ()
     drawn = energy(levels, traces, image, _settled(network, settled)) if traces else None
     software = Answer(sums, network.logits(sums), ranked=hardware.cnn.ranked)
-    return ImageRun(hardware, image, software, answers, scales, stop, step, traces, transient, settled, drawn)
+    beats = _interference(hardware, image, scales)
+    return ImageRun(hardware, image, software, answers, scales, stop, step, traces, transient, settled, drawn, beats)

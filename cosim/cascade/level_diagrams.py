@@ -8,8 +8,9 @@ Powers of a tone of the part u of p_max, from its source to its resonator:
     resonator    ½ |i|² R0 u                         less by mismatch, and by what the other chains of the bus take
 
 Under strip lines splitter and bus are the line itself, and the resonator is the one that gets most: `weakest` is the
-far end of an attenuating line. Before it, of a neuron's tone: voltage of its chains, drive current, power of the oscillator. Noise floors: k T B in
-the linewidth B = f/Q of the resonator; noise of the amplifier in the same; `chain_noise_voltage` at the DC side.
+far end of an attenuating line. Before it, of a neuron's tone: voltage of its chains, drive current, power of the
+oscillator. Noise floors: k T B in the linewidth B = f/Q of the resonator; noise of the amplifier in the same;
+`chain_noise_voltage` at the DC side.
 """
 
 from collections.abc import Sequence
@@ -161,7 +162,9 @@ def _neuron(levels: Levels, number: int, tone: int, volts: Sequence[Array]) -> N
     return None
 
 
-def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: tuple[Array, Array]) -> ToneLevel:
+def _tone(
+    levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: tuple[Array, Array]
+) -> ToneLevel:
     """Levels of a tone of the part `part` from its source on, by its neediest branch."""
     (image, tone), paths, z0 = at, levels.stages[number].paths, levels.stages[number].paths.impedance
     branches = np.flatnonzero(paths.tone == tone)

@@ -5,18 +5,20 @@ of eq. (1) of `rectifier_dynamics`; the far mode and all that other lines do in 
 are small. What the voltages settle to is the two-pass method's.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from resonet.core.types import Array, Complex
 from resonet.cosim.cascade.rectifier_dynamics import Ramp
+from resonet.cosim.strip.attribution import coherent_terms
 from resonet.cosim.strip.layer import layer_windows
-from resonet.cosim.strip.passes import rectified, squared, strip_pass
+from resonet.cosim.strip.passes import StripPass, rectified, squared, strip_pass
 from resonet.netlist.cascade.line_stages import LineStage
 
-__all__ = ["LineDrive", "line_drive", "line_voltages"]
+__all__ = ["LineDrive", "line_drive", "line_interference", "line_voltages"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,16 +36,34 @@ class LineDrive:
         return np.asarray(0.5 * line.device.resistance * squared(self.own))
 
 
+def _passes(line: LineStage) -> Iterator[StripPass]:
+    """RF and DC passes of a stage, window by window: together they may be gigabytes."""
+    for window in layer_windows(line.placement, line.feed.window):
+        yield strip_pass(line.placement, line.frequencies, line.causes, window, line.feed.neighbours, line.device)
+
+
+def line_interference(line: LineStage, powers: Array) -> Array:
+    """What lines of one frequency do together, V [chains of the stage]: RMS over random phases of all lines.
+
+    powers [lines] W. Each pair adds √(P_l P_m) 2 |Q_lm| cos φ, so the variance is Σ P_l P_m |Q_lm|² over l ≠ m.
+    """
+    found = np.zeros(line.usage.chains)
+    for passes in _passes(line):
+        driven = replace(passes, current=passes.current * np.sqrt(powers[passes.lines])[:, None])
+        _, rms = coherent_terms(driven, line.tuned, line.device)
+        found[passes.chains] = np.sqrt((rms**2).sum(1))
+    return found[line.chains]
+
+
 @lru_cache(maxsize=8)
 def line_drive(line: LineStage) -> LineDrive:
     """Drive of a programmed stage, window by window. Raises InputError."""
     asked, tuned = line.programmed, line.tuned
-    usage, device, feed = line.usage, line.device, line.feed
+    usage, device = line.usage, line.device
     count = len(usage.line)
     weights, power = np.zeros((usage.chains, len(usage.inputs))), np.zeros(len(usage.inputs))
     own, gain = np.zeros(count, complex), np.zeros(count)
-    for window in layer_windows(line.placement, feed.window):
-        passes = strip_pass(line.placement, line.frequencies, line.causes, window, feed.neighbours, device)
+    for passes in _passes(line):
         weights[np.ix_(passes.chains, passes.lines)] = passes.gains @ rectified(passes, asked, device).T
         resonators = passes.circuit.resonators
         inside = np.flatnonzero(np.isin(usage.chain[resonators], passes.chains))

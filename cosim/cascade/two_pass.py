@@ -1,10 +1,12 @@
 """The two-pass cascade: images through all stages with the effective weights and the static law of every neuron.
 
 A stage is a product with its effective weights (two-pass method), a pool, and the neurons' law I -> P, all settled.
+Under strip lines it is what one read gives: `interfering` weights have the lines of one frequency beat.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.held import HeldWeights
 from resonet.models.circuit.noise import johnson
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
-from resonet.netlist.cascade.line_stages import LineWeights
+from resonet.netlist.cascade.line_stages import LineStage, LineWeights
 from resonet.netlist.cascade.paths import ParallelDesign
 from resonet.netlist.cascade.stages import ParallelNetwork, Pooling, Stage
 from resonet.netlist.network.cnn import IMAGE
@@ -24,8 +26,8 @@ __all__ = [
     "CascadeRun",
     "StageValues",
     "cascade",
-    "chain_weights",
     "chain_noise_voltage",
+    "chain_weights",
     "pixel_tones",
     "pool",
     "stage_pixels",
@@ -155,23 +157,27 @@ def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0)
 
 
 def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
-    """Sums [n, chains] of weights over values [n, tones + 2], of padded pixels at the end.
-
-    Weights [groups, outputs, taps], or [chains, tones] under strip lines.
-    """
-    if weights.ndim == 2:
-        return np.asarray(padded[:, :-2] @ weights.T)
+    """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 2], of padded pixels at the end."""
     inputs = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
     return np.asarray((inputs @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
 
 
-def _volts(levels: Levels, number: int, held: HeldWeights) -> Array:
-    """What a stage's chains give for a tone of p_max, V: [groups, outputs, taps], or [chains, tones] under lines."""
-    own, stage = chain_weights(levels.parallel, number, held), levels.parallel.stages[number]
-    unit = levels.stages[number].unit * levels.parallel.scale(number)[1]
-    if isinstance(own, LineWeights):
-        return np.asarray(own.matrix * unit[:, None])
-    return np.asarray(own * unit.reshape(stage.copies.groups, -1, 1))
+Volts = Callable[[Array], Array]  # voltages [n, chains] of tones [n, tones + 2] in units of p_max, as `padded` has them
+
+
+def _line_sums(line: LineStage, held: HeldWeights, padded: Array) -> Array:
+    """What one read of a stage under strip lines gives, [n, chains], trained units, for tones [n, tones + 2]."""
+    answers = held.answers(padded[:, None, line.tone])  # [groups, n, outputs, positions]
+    return np.asarray(answers.transpose(1, 0, 3, 2).reshape(len(padded), -1))
+
+
+def _volts(levels: Levels, number: int, held: HeldWeights) -> Volts:
+    """What a stage's chains make of tones."""
+    stage, line = levels.parallel.stages[number], levels.parallel.lines[number]
+    unit = levels.stages[number].unit * levels.parallel.scale(number)[1]  # V per unit of p_max and trained weight
+    if line is not None:
+        return lambda padded: _line_sums(line, held, padded) * unit
+    return partial(_chains, stage, stage_weights(stage, held) * unit.reshape(stage.copies.groups, -1, 1))
 
 
 def cascade(
@@ -188,11 +194,11 @@ def cascade(
     """
     if not len(images):
         raise InputError("no images; possible: at least one")
-    weights = [_volts(levels, n, held[stage.layer.name]) for n, stage in enumerate(levels.parallel.stages)]
-    rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(weights))]
+    answers = [_volts(levels, n, held[stage.layer.name]) for n, stage in enumerate(levels.parallel.stages)]
+    rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(answers))]
     parts = []
     for start in range(0, len(images), batch):
-        parts.append(_batch(levels, weights, images[start : start + batch], rms, noise))
+        parts.append(_batch(levels, answers, images[start : start + batch], rms, noise))
         if done:
             done()
     stages = tuple(
@@ -203,14 +209,14 @@ def cascade(
 
 
 def _batch(
-    levels: Levels, weights: Sequence[Array], images: Array, rms: Sequence[float], noise: np.random.Generator | None
+    levels: Levels, answers: Sequence[Volts], images: Array, rms: Sequence[float], noise: np.random.Generator | None
 ) -> list[StageValues]:
-    """One batch through all stages; weights [groups, outputs, taps] in V per unit of p_max, `rms` of the noise in V."""
+    """One batch through all stages, `rms` of the noise in V."""
     design, stages = levels.parallel, list[StageValues]()
     made: list[list[Array]] = [[stage_pixels(design, n, images)] for n in range(len(design.stages))]
-    for number, stage in enumerate(design.stages):
+    for number in range(len(design.stages)):
         tones = np.concatenate(made[number], axis=1)
-        volts = _chains(stage, weights[number], design.padded(number, tones))
+        volts = answers[number](design.padded(number, tones))
         if noise is not None:
             volts = volts + noise.normal(0, rms[number], volts.shape)
         at, outputs = pool(levels, number, volts), list[Array]()

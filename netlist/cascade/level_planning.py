@@ -12,8 +12,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
-from resonet.netlist.cascade.line_stages import LineWeights
 from resonet.netlist.cascade.levels import Knees, Levels, LinkLevels, Sources, StageLevels
+from resonet.netlist.cascade.line_stages import LineWeights
 from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
 from resonet.netlist.cascade.stages import Link, Stage
 from resonet.netlist.design.neuron_options import IDEAL, Kind, NeuronOptions

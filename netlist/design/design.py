@@ -107,7 +107,7 @@ class Design:
         if found:
             raise InputError(
                 f"{what}: layer {found[0]} is on strip lines (feed.kind), and this is of chains on buses; possible: "
-                "crosstalk, accuracy, sneak, layout or crossbar, or a design compiled with --set feed.kind=bus"
+                "accuracy, run, levels, crosstalk, sneak, layout or crossbar, or a design compiled with feed.kind=bus"
             )
 
 
