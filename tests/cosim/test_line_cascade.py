@@ -1,11 +1,10 @@
 """Neurons under strip lines: ideal lines are ideal buses, levels of lines, and the time domain as referee."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import RNG, complaint
+from conftest import RNG
 from networks import SETTINGS, tiny_model
 
 from resonet.core.errors import InputError
@@ -16,15 +15,13 @@ from resonet.cosim.cascade.image_run import prepare
 from resonet.cosim.cascade.level_diagrams import level_diagram
 from resonet.cosim.cascade.line_dynamics import line_drive, line_interference
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade
-from resonet.cosim.cascade.two_pass import cascade, pixel_tones, trained_stages
+from resonet.cosim.cascade.two_pass import cascade, pixel_tones
 from resonet.cosim.strip.held import interfering
 from resonet.cosim.strip.laid_out import lay_out
 from resonet.cosim.weights.held import trained_weights
 from resonet.netlist.cascade.paths import parallel_design
-from resonet.netlist.cascade.slices import network_slice
 from resonet.netlist.cascade.stages import SILENT
 from resonet.netlist.design.design import compile_cnn
-from resonet.netlist.design.folder import write_design
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
@@ -32,7 +29,7 @@ from resonet.netlist.strip.drive import line_emf
 
 IMAGES = RNG(2).uniform(0, 1, (6, 1, 3, 4))
 LINES = ["feed.kind=stripline", "feed.layers=all"]
-IDEAL = [*LINES, "feed.causes=none", "neuron.p1db=1 kW"]  # an amplifier that does not compress
+IDEAL = [*LINES, "feed.causes=none", "neuron.p1db=1 kW", "plan.p_max=20 pW"]  # amplifiers do not compress
 
 
 def compiled(path, settings, images=IMAGES, **kwargs):
@@ -55,7 +52,8 @@ def real(path):
 def on_ideal_buses(design, images):
     """Logits of the same network on buses that hold exactly the trained weights."""
     bus = design.on_buses()
-    return cascade(parallel_hardware(bus, "coupled", held=trained_weights(bus.cnn)).levels, trained_weights(bus.cnn), images)
+    held = trained_weights(bus.cnn)
+    return cascade(parallel_hardware(bus, "coupled", held=held).levels, held, images)
 
 
 @pytest.mark.parametrize("pool", ["none", "average"])
@@ -77,12 +75,12 @@ def test_offsets_padding_and_sums_of_several_inputs_go_through_lines(small_model
     wanted = propagate(design.cnn, 2 * small_images - 1)
     assert found == pytest.approx(wanted, abs=1e-7 * np.abs(wanted).max())
     for stage, line in zip(made.design.stages, made.design.lines, strict=True):
-        assert line is not None and np.all(stage.wires != -1)
-        assert made.design.synapses(made.design.stages.index(stage)) == len(line.usage.line) == (stage.wires != SILENT).sum() * stage.copies.outputs
+        assert np.all(stage.wires != -1)
+        assert len(line.usage.line) == (stage.wires != SILENT).sum() * stage.copies.outputs
 
 
 def test_a_line_gets_the_current_of_p_max(real) -> None:
-    """EMF over both ends is the current whose field stands for √(2 p_max / R0) in the junction, and so is what arrives."""
+    """EMF over both ends is the current whose field stands for √(2 p_max / R0) in the junction; that arrives."""
     levels, line = real.levels, real.design.lines[0]
     plan, g, paths = levels.plan, line.placement.geometry, levels.stages[0].paths
     current = np.sqrt(2 * plan.options.p_max / plan.device.resistance) / g.pick_up
@@ -123,35 +121,29 @@ def test_the_level_diagram_follows_lines(real) -> None:
     assert [layer.p_max > 0 for layer in diagram.layers] == [True, True]
 
 
-def test_the_time_domain_agrees_where_lines_do_nothing_else(path) -> None:
-    made = prepare(compiled(path, [*LINES, "feed.causes=none"]), images=IMAGES, engines=("two-pass", "fixed_step"))
-    two = cascade(made.levels, made.held, IMAGES[1:2])
-    run = run_cascade(made.levels, IMAGES[1], cascade_timing(made.levels, 220e-9), 60e-9, engine="fixed_step")
-    assert run.logits == pytest.approx(two.logits[0], abs=1e-3 * np.abs(two.logits).max())
-
-
 @pytest.mark.slow
 def test_lines_of_one_frequency_beat_as_they_are_said_to(path) -> None:
-    """A kernel of two by two repeats its tones two pixels apart, where fields still reach: 2 % here, and all of it told."""
-    design = compiled(path, ["feed.kind=stripline"])
+    """The whole network in time: a kernel of two by two repeats tones two pixels apart, where fields still reach."""
+    design = compiled(path, LINES)
     made = prepare(design, images=IMAGES, engines=("two-pass", "fixed_step"))
     levels, line = made.levels, made.design.lines[0]
     alone = cascade(levels, made.held, IMAGES[1:2]).stages[0].sums[0]
     strip = lay_out(design, "conv1").solve()
     beating = interfering(made.held["conv1"], strip)
     in_step = replace(beating, phases=np.zeros(len(line.tone)))  # all sources begin at zero
-    wanted = cascade(levels, {**made.held, "conv1": in_step}, IMAGES[1:2]).stages[0].sums[0]
-    run = run_cascade(levels, IMAGES[1], cascade_timing(levels, 220e-9), 60e-9, engine="fixed_step")
+    wanted = cascade(levels, {**made.held, "conv1": in_step}, IMAGES[1:2])
+    run = run_cascade(levels, IMAGES[1], cascade_timing(levels, 200e-9), 50e-9, engine="fixed_step")
     scale = np.abs(alone).max()
-    assert np.abs(wanted - alone).max() > 0.02 * scale
-    assert run.settled[0] == pytest.approx(wanted, abs=1e-3 * scale)
+    assert np.abs(wanted.stages[0].sums[0] - alone).max() > 0.02 * scale
+    assert run.settled[0] == pytest.approx(wanted.stages[0].sums[0], abs=1e-3 * scale)
+    assert run.logits == pytest.approx(wanted.logits[0], abs=2e-3 * np.abs(wanted.logits).max())
     powers = pixel_tones(made.design, IMAGES[1:2])[0, line.tone] * levels.plan.options.p_max
     rms = line_interference(line, powers) / levels.stages[0].unit
     drawn = []
-    for seed in range(200):
+    for seed in range(100):
         held = {**made.held, "conv1": interfering(made.held["conv1"], strip, seed)}
         drawn.append(cascade(levels, held, IMAGES[1:2]).stages[0].sums[0] - alone)
-    assert np.sqrt(np.mean(np.square(drawn), 0)) == pytest.approx(rms, rel=0.2)
+    assert np.sqrt(np.mean(np.square(drawn), 0)) == pytest.approx(rms, rel=0.25)
 
 
 def test_what_lines_cannot_do_is_refused(path, small_model, small_images) -> None:
