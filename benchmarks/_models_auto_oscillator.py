@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from resonet.cosim.ngspice.run import run_deck
+from resonet.models.neuron.starting_oscillator import StartingThreeTerminal
 from resonet.models.presets.preset import list_presets, load_preset
 from resonet.models.resonator.auto_oscillator import (
     AutoOscillator,
@@ -23,6 +24,7 @@ from resonet.models.resonator.forced_oscillation import (
     linear_power,
 )
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
+from resonet.models.resonator.thermal import thermal_power
 from resonet.netlist.spice.deck import Deck
 
 SHIFTS = (0.0, 0.01, -0.1, -1.0, 1.0)  # N / f0
@@ -138,5 +140,10 @@ def notes() -> Iterator[tuple[str, str]]:
             f"preset {name}, fidelity 2: 1 %, 1 dB, recommended P_max",
             ", ".join(f"{watts:.2g} W" for watts in (*powers, linear_power(device))),
         )
-    rate = float(growth_rate(device, 2 * device.ith))
-    yield "start-up at 2 I_th from p = 1e-4", f"{start_up_time(device, 2e-5, 1e-4) * 1e9:.3g} ns (rate {rate:.3g} 1/s)"
+    device = AutoOscillator()
+    rate, start = float(growth_rate(device, 2 * device.ith)), float(thermal_power(device.damping, device.ith))
+    time = float(start_up_time(device, 2 * device.ith, start))
+    yield f"start-up at 2 I_th from the thermal power p = {start:.2g}", f"{time * 1e9:.3g} ns (rate {rate:.3g} 1/s)"
+    neuron = StartingThreeTerminal()
+    times = [float(neuron.start_time(xi * neuron.ith)) * 1e9 for xi in (2.0, 1.1)]
+    yield "start-up of the default neuron to 90 %, at 2 and 1.1 I_th", f"{times[0]:.0f}, {times[1]:.0f} ns"

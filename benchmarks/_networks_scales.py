@@ -5,7 +5,7 @@ takes of them larger and smaller, by the same powers. `rows` is the table; `clai
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.inference import accuracy
 from resonet.cosim.weights.summary import scaled_neurons
 from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet, read_images
@@ -83,11 +84,12 @@ def spread_network(path: Path, spread: float, seed: int = 3) -> Path:
 
 
 def _noise(design: Design, images: Array) -> float:
-    """What the noise of the chains does to the outputs."""
+    """What the noise of the chains' resistance and of what reads them does to the outputs."""
     hardware = parallel_hardware(design, images=images)
+    own = replace(hardware.holder.parameters, noise=NoiseOptions(sources="johnson, readout"))
+    drawn = replace(hardware, holder=replace(hardware.holder, parameters=own)).noisy()
     quiet = cascade(hardware.levels, hardware.held, images).logits
-    draw = np.random.default_rng(1)
-    runs = [cascade(hardware.levels, hardware.held, images, noise=draw).logits - quiet for _ in range(DRAWS)]
+    runs = [cascade(hardware.levels, drawn, images).logits - quiet for _ in range(DRAWS)]
     return float(np.sqrt(np.mean(np.square(runs))) / np.abs(quiet).max())
 
 

@@ -1,6 +1,6 @@
 """`resonet demo`: the main job, end to end, on the shipped MNIST network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
@@ -8,12 +8,14 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from resonet.cli.show import out, percent, print_table, summary_table
+from resonet.cli.noise_tables import operating_point
+from resonet.cli.show import out, percent, print_table, say, summary_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.types import Array, Done
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.feed.store import count_steps, stored_programs
 from resonet.cosim.ngspice.run import find_ngspice
+from resonet.cosim.noise.repeats import NoisyAccuracy, noisy_accuracy
 from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
 from resonet.cosim.weights.inference import accuracy
 from resonet.cosim.weights.software import SoftwareLogits
@@ -22,6 +24,8 @@ from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.decks import write_deck
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import write_calibrated, write_design
+from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import read_images
 from resonet.netlist.programming.methods import METHODS
 
@@ -30,6 +34,7 @@ __all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
 LAYER = "conv1"  # where the transient and the S-parameters are taken
 TRANSIENT_SIZES = (9, 25)
 BATCH = 500
+POINT: tuple[str, ...] = ()  # settings of the operating point: none, the defaults
 Progress = Callable[[str, int], AbstractContextManager[Done]]
 
 
@@ -41,6 +46,8 @@ class DemoResult:
     images: int
     software: float
     circuit: dict[str, float]  # accuracy by program
+    noisy: NoisyAccuracy  # of the calibrated program, at the operating point of the design
+    point: str  # that, for people
     witness: Witness | None  # check of the weights by ngspice
     transients: list[TransientResult]
     folder: Path
@@ -83,7 +90,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
             read_images(shipped / "mnist_test.npz", shape),
             read_images(shipped / "mnist_calibration.npz", shape),
         )
-        design = compile_cnn(model, calibration=batch)
+        design = compile_cnn(model, read_parameters(settings=POINT), batch)
         write_design(design, model, folder, done, force)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("calibrate", 2 * len(layers)) as done:
@@ -91,16 +98,19 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
         write_calibrated(design, folder, layers, done)
     with progress("weights, checked by ngspice", len(METHODS) * count_steps(design, layers)) as done:
         effective = stored_programs(folder, design, METHODS, layers, jobs, done)
-    with progress("images through the circuit", (1 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
+    with progress("images through the circuit", (2 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
         software = SoftwareLogits(design.cnn, data.images, done)
         found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
+        noisy = noisy_accuracy(
+            design, effective["calibrated"], data, classes(software.values, design.cnn.ranked), done=done
+        )
     with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
         transients = _transients(design, batch.images[:16], folder, done)
     with progress("S-parameters and figures", 2) as done:
         bias = design.plan.device.threshold_current
         chain = chain_page(design, folder, LAYER, "coupled", bias=bias)
         done()
-        shares = {"software": found["coupled"].software} | {f"circuit, {m}": found[m].circuit for m in METHODS}
+        shares = _shares(found["coupled"].software, {m: found[m].circuit for m in METHODS}, noisy)
         figures = overview_page(folder, effective, shares, len(data.images), chain)
         done()
     return DemoResult(
@@ -108,6 +118,8 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
         len(data.images),
         found["coupled"].software,
         {method: found[method].circuit for method in METHODS},
+        noisy,
+        operating_point(design),
         witness_of(one for held in effective.values() for one in held.values()),
         transients,
         folder,
@@ -116,14 +128,22 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
     )
 
 
+def _shares(software: float, circuit: Mapping[str, float], noisy: NoisyAccuracy) -> dict[str, float]:
+    """Accuracies by what they include."""
+    shares = {"software": software} | {f"circuit, {program}": share for program, share in circuit.items()}
+    return shares | {"calibrated, with noise": noisy.mean}
+
+
 def demo_json(result: DemoResult) -> dict[str, Any]:
     """The result for scripts: layers, accuracy, transient."""
     keys = ["name", "chains", "resonators", "channels", "positions"]
     keys += [*(f"rms_error_{method}" for method in METHODS), "worst_aggressor_db"]
-    accuracies: dict[str, float] = {"software": result.software, "images": result.images}
+    accuracies: dict[str, Any] = {"software": result.software, "images": result.images}
     return {
         "layers": [{key: asdict(row)[key] for key in keys} for row in result.layers],
-        "accuracy": accuracies | {f"circuit_{method}": share for method, share in result.circuit.items()},
+        "accuracy": accuracies
+        | {f"circuit_{method}": share for method, share in result.circuit.items()}
+        | {"noisy_calibrated": result.noisy.mean, "operating_point": result.point},
         **witness_json("auto", result.witness),
         "transient": [
             {"resonators": t.resonators, "difference_of_full_scale": abs(t.difference_of_full_scale)}
@@ -137,12 +157,13 @@ def show_demo(result: DemoResult) -> None:
     summary_table(
         "MNIST network: weights that the circuit holds (RMS error: part of the largest weight)", result.layers
     )
-    shares = {"software": result.software} | {f"circuit, {m}": share for m, share in result.circuit.items()}
+    shares = _shares(result.software, result.circuit, result.noisy)
     print_table(
         f"Accuracy on {result.images:,} test images, with the weights that the circuit holds",
         {"network": "left", "accuracy": "right"},
         ((name, percent(share)) for name, share in shares.items()),
     )
+    say(f"with noise: {result.point}", "dim")
     tell_engine("auto", result.witness)
     columns = dict.fromkeys(("chain", "transient", "two-pass", "difference / full scale"), "right") | {"chain": "left"}
     print_table(

@@ -17,6 +17,7 @@ __all__ = [
     "Applies",
     "Chosen",
     "Data",
+    "FittedToo",
     "Folder",
     "InputShape",
     "Jobs",
@@ -29,6 +30,7 @@ __all__ = [
     "ParameterFile",
     "Preset",
     "Programs",
+    "ProgramsToo",
     "Settings",
     "Strict",
     "WeightEngine",
@@ -71,6 +73,16 @@ Chosen = Annotated[
 ]
 Programs = Annotated[
     Literal["all", "formula", "coupled", "calibrated"], typer.Option("--program", help="Only this program.")
+]
+FittedToo = Annotated[
+    Literal["coupled", "formula", "calibrated", "fitted"],
+    typer.Option(
+        "--program", help="How the resonators are programmed; fitted: for saturating ones (calibrate --on-data)."
+    ),
+]
+ProgramsToo = Annotated[
+    Literal["all", "formula", "coupled", "calibrated", "fitted"],
+    typer.Option("--program", help="Only this program; fitted: of saturating resonators (calibrate --on-data)."),
 ]
 Neurons = Annotated[
     Literal["relu", "two_terminal", "three_terminal"] | None,

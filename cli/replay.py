@@ -36,7 +36,7 @@ __all__ = [
 
 PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
-CALIBRATION = ("calibrated.npz", "earlier.npz")
+CALIBRATION = ("calibrated.npz", "fitted.npz", "earlier.npz")
 DESIGN = ("design.toml", "model.onnx", "program.npz", *CALIBRATION)
 UNCALIBRATED = ("plan", "layout")  # commands that ask for no program, so that a calibration changes nothing in them
 MOST_BYTES = 20_000_000  # of a record: what a command printed

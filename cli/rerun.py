@@ -70,7 +70,7 @@ def _repeats(arguments: list[str], before: dict[str, str], after: dict[str, str]
         return before == after
     words = " ".join(arguments).replace("=", " ").split()
     moved = {name for name in after if before.get(name) != after[name]}
-    return "calibrated" not in words and all(Path(name).name == "calibrated.npz" for name in moved)
+    return "calibrated" not in words and all(Path(name).name in ("calibrated.npz", "fitted.npz") for name in moved)
 
 
 def _is_stored(name: str) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -193,12 +193,12 @@ def tell_zeros(design: "Design", names: "Iterable[str]") -> None:
 
 def summary_table(title: str, rows: "Iterable[LayerSummary]") -> None:
     """The layers of a design with the errors of their weights."""
-    from resonet.netlist.programming.methods import Method  # with numpy, which no help needs
+    from resonet.netlist.programming.methods import OF_WEIGHTS  # with numpy, which no help needs
 
     rows = list(rows)
     columns = dict.fromkeys(("layer", "chains", "resonators", "channels"), "right") | {"layer": "left"}
     cells = [[row.name, f"{row.chains:,}", f"{row.resonators:,}", str(row.channels)] for row in rows]
-    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in get_args(Method)}
+    errors = {m: [getattr(row, f"rms_error_{m}") for row in rows] for m in OF_WEIGHTS}
     shown = {method: found for method, found in errors.items() if any(e is not None for e in found)}
     if not shown:
         columns |= dict.fromkeys(("buses", "positions", "source power"), "right")

@@ -19,6 +19,7 @@ __all__ = ["CODES", "ValidityWarning", "Warned", "collected", "given", "warn"]
 # Stable: scripts rely on them. What each says of a result; docs/reliability.md has the same table.
 CODES = {
     "tone-power": "a tone is above the power up to which the device's response is linear",
+    "tone-mixing": "tones mix in a resonator more than the balance of tones allows for",
     "fit-residual": "a fit leaves more of the data unexplained than their error",
     "unit-assumed": "a column of a table has no unit, though others have: it was taken in SI units",
     "coarse-grid": "a grid is too coarse for what is read from it",
@@ -29,8 +30,11 @@ CODES = {
     "neuron-gain": "neurons of a layer differ more than their transconductors can",
     "source-power": "a tone source must deliver more than sources of its kind do",
     "chance-accuracy": "the trained network itself guesses on these images",
+    "fast-balance": "the fast balance of saturating resonators differs from the full one",
+    "fitted-elsewhere": "a program fitted on data is used at another power or law than it was fitted for",
     "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",
     "inputs-clipped": "inputs of a layer lie beyond what its tones carry, and are cut off",
+    "thermal-seed": "a network was trained with oscillators of another thermal power than those of the hardware",
     "soft-maximum": "diode maxima of a pool lie above ideal ones by a part of full scale",
     "unwitnessed": "weights come from the linear engine alone: no ngspice has checked them on a sample",
     "not-written": "a figure or a result could not be written; the numbers are there",

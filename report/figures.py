@@ -117,11 +117,16 @@ def draw_bias_effect(axes: Axes, unbiased: "Network", biased: "Network", resonan
 
 
 def draw_accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
-    """Accuracy as bars: software, then the circuit by program."""
+    """Accuracy as bars: software, then the circuit by program, then what is read with noise."""
     colours = {"software": SOFTWARE} | {f"circuit, {method}": colour for method, colour in COLOURS.items()}
+    noisy = [name for name in shares if name.endswith("noise")]
     names = [name.replace(", ", ",\n") for name in shares]
     bars = axes.bar(names, [100 * s for s in shares.values()], color=[colours.get(n, MUTED) for n in shares])
-    axes.bar_label(bars, fmt="%.2f %%", padding=2)
+    for name, bar in zip(shares, bars, strict=True):
+        if name in noisy:
+            bar.set(hatch="///", edgecolor="white")
+    axes.bar_label(bars, fmt="%.2f %%", padding=2, fontsize=8 if len(names) < 5 else 6.5)
+    axes.tick_params(axis="x", labelsize=8 if len(names) < 5 else 6.5)
     axes.set_ylim(0, 112)
     axes.grid(visible=True, axis="y")
     axes.set_axisbelow(True)

@@ -114,6 +114,8 @@ def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> F
     panels = [("weight error", "RMS error / largest weight, %", errors)]
     if "accuracy" in data:
         panels.append(("accuracy", "accuracy, %", 100 * data["accuracy"].values))
+    if "noisy" in data:
+        panels.append(("accuracy with noise", "accuracy, %", 100 * data["noisy"].values))
     with rc_context(STYLE):
         drawn = figure(5.4 * len(panels), 3.6)
         for panel, (title, label, quantity) in zip(
@@ -131,7 +133,7 @@ def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> F
                 panel.grid(visible=True)
                 if title == "weight error" and np.nanmin(quantity) > 0:
                     _logarithmic(panel, "y")
-                if "software" in data and title == "accuracy":
+                if "software" in data and title.startswith("accuracy"):
                     panel.axhline(
                         100 * float(np.nanmean(data["software"].values)), color=MUTED, lw=1, ls="--", label="software"
                     )

@@ -13,10 +13,13 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.combiner import combiner_gain
+from resonet.models.circuit.multiplexer import channel_filters
 from resonet.models.line.lines import Line
 from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import (
     Block,
+    Coils,
     Combiner,
     CoupledLines,
     Drive,
@@ -28,7 +31,18 @@ from resonet.sparams.block import (
     Resonators,
 )
 
-__all__ = ["RowOfLines", "Stand", "bus_block", "chain_block", "combiner_block", "line_block", "row_block", "tee_block"]
+__all__ = [
+    "RowOfLines",
+    "Stand",
+    "bus_block",
+    "chain_block",
+    "combiner_block",
+    "combining_block",
+    "line_block",
+    "multiplexer_block",
+    "row_block",
+    "tee_block",
+]
 
 
 def _lumped(kind: str, *branches: tuple[int, int, float]) -> Lumped:
@@ -75,13 +89,59 @@ def tee_block(circuit: BusCircuit) -> Block:
 
 def combiner_block(inputs: int, circuit: BusCircuit) -> Block:
     """Power combiner: ports in0 ... in<n-1>, bus."""
-    gain = float(10 ** (-circuit.combiner_loss / 20) / np.sqrt(inputs))
+    gain = combiner_gain(inputs, circuit)
     nodes = np.arange(1, inputs + 1)
     ports = (
         *(Port(f"in{k}", k + 1, circuit.impedance) for k in range(inputs)),
         Port("bus", inputs + 1, circuit.impedance),
     )
     return Block("combiner", ports, (Combiner(nodes, inputs + 1, circuit.impedance, gain),))
+
+
+def multiplexer_block(channels: Array, circuit: BusCircuit) -> Block:
+    """Multiplexer of filters on channels in Hz: ports in0 ... in<n-1>, bus; circuit as in the deck of a layer."""
+    n, filters, z0 = len(channels), channel_filters(channels, circuit), circuit.impedance
+    inputs, inner, bus = np.arange(1, n + 1), np.arange(n + 2, 3 * n + 2).reshape(2, n), np.full(n, n + 1)
+    elements = [
+        Lumped("r", inputs, inner[0], filters.resistance),
+        Lumped("l", inner[0], inner[1], filters.inductance),
+        Lumped("c", inner[1], bus, filters.capacitance),
+        _lumped("l", (n + 1, 0, circuit.filter_return)),
+    ]
+    if circuit.filter_stray:
+        elements.append(_lumped("c", (n + 1, 0, n * circuit.filter_stray)))
+    ports = (*(Port(f"in{k}", k + 1, z0) for k in range(n)), Port("bus", n + 1, z0))
+    return Block("multiplexer", ports, tuple(elements))
+
+
+def matching_elements(circuit: BusCircuit, tap: int, free: int) -> tuple[list[Element], int, int]:
+    """Transformer and capacitance of a bus that is fed at the node `tap`; the bus's node, the next that is free."""
+    elements, bus = list[Element](), tap
+    if circuit.transformer != 1:
+        n, own, ohm = circuit.transformer, circuit.transformer_inductance, circuit.transformer_resistance
+        bus, ends = free, np.array([tap, free])
+        if ohm:
+            elements.append(Lumped("r", ends, np.array([free + 1, free + 2]), np.array([ohm, n**2 * ohm])))
+            ends = np.array([free + 1, free + 2])
+        mutual = circuit.transformer_coupling * n * own
+        elements.append(Coils(ends, np.zeros(2, np.int64), np.array([[own, mutual], [mutual, n**2 * own]])))
+        free += 3 if ohm else 1
+    if circuit.capacitance:
+        elements.append(_lumped("c", (bus, 0, circuit.capacitance)))
+    return elements, bus, free
+
+
+def combining_block(channels: Array, circuit: BusCircuit) -> Block:
+    """What brings the tones of a bus together: ports in0 ... in<n-1>, bus; channels in Hz."""
+    if circuit.combining == "resistive":
+        return combiner_block(len(channels), circuit)
+    return multiplexer_block(channels, circuit)
+
+
+def _junctions(a: Ints, b: Ints, stand: Stand) -> tuple[Element, ...]:
+    """Capacitances of resonators' junctions, between the nodes a and b [n]."""
+    farad = stand.circuit.junction_capacitance
+    return (Lumped("c", a, b, np.full(len(a), farad)),) if farad else ()
 
 
 def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
@@ -102,13 +162,13 @@ def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0)
         device.transduction * full,
         np.where(even, bias, -bias),
     )
-    farad = stand.circuit.node_capacitance
-    if not farad:
-        return (chain,)
-    share = np.full(n + 1, farad)
-    share[[0, -1]] /= 2
-    held = nodes != 0
-    return chain, Lumped("c", nodes[held], np.zeros(int(held.sum()), np.int64), share[held])
+    elements: list[Element] = [chain, *_junctions(a, b, stand)]
+    if farad := stand.circuit.node_capacitance:
+        share = np.full(n + 1, farad)
+        share[[0, -1]] /= 2
+        held = nodes != 0
+        elements.append(Lumped("c", nodes[held], np.zeros(int(held.sum()), np.int64), share[held]))
+    return tuple(elements)
 
 
 def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chain") -> Block:
@@ -147,6 +207,8 @@ def _bus_chain(f_res: Array, stand: Stand, bias: float, below: int) -> Block:
             Part(tee, np.array([0, n + 3, n + 4])),
             _lumped("r", (n + 4, 0, below * stand.device.resistance)),
         ]
+        if circuit.junction_capacitance:
+            elements.append(_lumped("c", (n + 4, 0, circuit.junction_capacitance / below)))
     if bias:
         elements.append(Drive(2, bias))
     return Block("chain", (Port("rf", 1, z0), Port("dc", 2, z0)), tuple(elements))
@@ -160,14 +222,20 @@ def bus_block(f_res: Array, stand: Stand, below: int = 0, bias: float = 0.0, nam
     """
     chains, tones = f_res.shape
     circuit, z0 = stand.circuit, stand.circuit.impedance
+    if stand.combiner is None and circuit.combining != "resistive":
+        raise InputError(
+            f"block {name}: no channels for bus.combining = {circuit.combining}; possible: a combiner block"
+        )
     combiner = stand.combiner or combiner_block(tones, circuit)
     if len(combiner.ports) != tones + 1:
         raise InputError(f"{combiner.name} as combiner: {len(combiner.ports)} ports; possible: {tones + 1} (bus last)")
-    out, bus = tones + chains + 1, tones + chains + 1 if stand.line is None else tones + chains + 2
-    inside = np.arange(1, tones + 1) if stand.package is None else np.arange(bus + 1, bus + tones + 1)
-    elements: list[Element] = [Part(combiner, np.append(inside, out))]
+    out = tones + chains + 1
+    tap = out if stand.line is None else out + 1
+    matching, bus, free = matching_elements(circuit, tap, tap + 1)
+    inside = np.arange(1, tones + 1) if stand.package is None else np.arange(free, free + tones)
+    elements: list[Element] = [Part(combiner, np.append(inside, out)), *matching]
     if stand.line is not None:
-        elements.append(Part(stand.line, np.array([out, bus])))
+        elements.append(Part(stand.line, np.array([out, tap])))
     if stand.package is not None:
         elements += [Part(stand.package, np.array([k + 1, inside[k]])) for k in range(tones)]
     for j in range(chains):
@@ -198,6 +266,7 @@ def line_block(line: Line, f_res: Array, stand: Stand, coupling: float, bias: fl
                 device.transduction * full,
                 bias * full,
             ),
+            *_junctions(taps, ground, stand),
         ]
     if bias:
         elements += [Drive(int(node), bias) for node in taps]
@@ -252,6 +321,7 @@ def row_block(row: RowOfLines, stand: Stand, f_res: Array | None = None, tap: fl
         elements += [
             Lumped("c", nodes[1:-1].T.ravel(), taps, tap * full),
             Resonators(taps, np.zeros(size, np.int64), f_res.ravel(), *own),
+            *_junctions(taps, np.zeros(size, np.int64), stand),
         ]
     ports = [Port(f"near{k}", int(nodes[0, k]), z0) for k in range(n)]
     ports += [Port(f"far{k}", int(nodes[-1, k]), z0) for k in range(n)]

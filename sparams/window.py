@@ -4,6 +4,7 @@ The chain's two-port is also among the decks that `compile` writes (netlist/bus/
 them by hand; it is the same circuit.
 """
 
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import Bus
 from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import MOST_PORTS, Block
-from resonet.sparams.build import Stand, bus_block, chain_block, combiner_block, tee_block
+from resonet.sparams.build import Stand, bus_block, chain_block, combining_block, tee_block
 from resonet.sparams.deck import MOST_SP_PORTS
 from resonet.sparams.extract import Engine
 from resonet.sparams.grid import octave_grid
@@ -103,6 +104,7 @@ def design_block(
     """
     chosen = find_bus(design, layer, bus)
     stand = stand or layer_stand(design)
+    combiner = stand.combiner or combining_block(chosen.frequencies, stand.circuit)
     f_res = resonance_table(design, layer, method, bus)
     if not 0 <= chain < len(f_res):
         raise InputError(f"layer {layer}, bus {chosen.name}: no chain {chain}; possible: 0 ... {len(f_res) - 1}")
@@ -112,9 +114,9 @@ def design_block(
         return chain_block(f_res[chain], stand, bias, name)
     if kind == "bus":
         chains = max(1, min(len(f_res), MOST_PORTS - f_res.shape[1]))
-        return bus_block(f_res[:chains], stand, chosen.below, bias, name)
+        return bus_block(f_res[:chains], replace(stand, combiner=combiner), chosen.below, bias, name)
     if kind == "combiner":
-        return stand.combiner or combiner_block(f_res.shape[1], stand.circuit)
+        return combiner
     if kind == "tee":
         return stand.tee or tee_block(stand.circuit)
     raise InputError(f"block {kind!r}: unknown; possible: {', '.join(get_args(Kind))}")

@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from resonet.cli.options import Folder, Jobs, Json, Programs, WeightEngine, with_decks
+from resonet.cli.noise_tables import noise_json, tell_noise, warn_of_noise, with_spread
+from resonet.cli.options import Folder, Jobs, Json, ProgramsToo, WeightEngine, with_decks
 from resonet.cli.registry import Command
+from resonet.cli.saturating import (
+    BalanceOption,
+    FitImages,
+    PowerList,
+    ResonatorLaw,
+    refuse_linear_fitted,
+    show_saturating_accuracy,
+)
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
@@ -41,19 +50,33 @@ def _show_clipped(shares: Mapping[str, float]) -> None:
 def accuracy_command(
     folder: Folder,
     data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
-    program: Programs = "all",
+    program: ProgramsToo = "all",
     engine: WeightEngine = "auto",
+    resonators: ResonatorLaw = "linear",
+    p_max: PowerList = None,
+    fit: FitImages = None,
+    balance: BalanceOption = None,
     jobs: Annotated[Jobs, with_decks] = None,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Noise in the reads of all images, not of the first thousand.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise.")] = 1,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=1000, help="How often every image is read, for the spread.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
-    """Software against circuit accuracy on the same images.
+    """Software against circuit accuracy on the same images, without noise and with that of [noise] and [neuron].
 
-    Example: resonet accuracy build --data test.npz
+    Example: resonet accuracy build --data test.npz --noise --repeat 3
+
+    Example: resonet accuracy build --data test.npz --resonators saturating --p-max "2 nW,50 nW" --fit calibration.npz
     """
     from resonet.cli.fitted import fitted, show_fitted
     from resonet.cli.pages import accuracy_page
     from resonet.cosim.feed.feeds import chosen_programs
     from resonet.cosim.feed.store import count_steps, stored_programs
+    from resonet.cosim.noise.repeats import FEW, Reads, noisy_accuracy
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import accuracy as measure
     from resonet.cosim.weights.inference import diode_accuracy
@@ -61,24 +84,40 @@ def accuracy_command(
     from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.network.chance import check_chance
+    from resonet.netlist.network.forward import classes
 
+    refuse_linear_fitted(program, resonators)
     design = load_design(folder)
     images = design.images(data)
+    reads = Reads(seed, repeat, None if noise else FEW)
+    if resonators == "saturating":
+        show_saturating_accuracy(folder, design, images, program, engine, jobs, p_max, fit, balance, reads, as_json)
+        return
     methods = chosen_programs(design, program)
     layers = [entry.layer.name for entry in design.plan.layers]
     chosen = find_engine(engine)
     with progress("weights", len(methods) * count_steps(design, layers)) as done:
         effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
     checked = witness_of(one for held in effective.values() for one in held.values())
-    through = 1 + (2 if has_maxima(design.built) else 1) * len(methods)
-    with progress("images through the circuit", through * -(-len(images.images) // 500)) as done:
+    few = None if design.fed_by("stripline") and not noise else reads.of(design, images)
+    through = (1 + (2 if has_maxima(design.built) else 1) * len(methods)) * -(-len(images.images) // 500)
+    through += len(methods) * repeat * -(-len(few.images) // 500) if few else 0
+    with progress("images through the circuit", through) as done:
         software = SoftwareLogits(design.cnn, images.images, done)
         found = {m: measure(design, effective[m], images, done, software) for m in methods}
         diodes = {m: diode_accuracy(design, effective[m], images, software.values, done) for m in methods}
+        own = classes(software.values, design.cnn.ranked)
+        noisy = {
+            m: noisy_accuracy(design, effective[m], few, own, seed, repeat, done=done)
+            for m in methods
+            if few is not None
+        }
     pooled = {m: made for m, made in diodes.items() if made}
     first = next(iter(found.values()))
     check_chance(design.cnn, data, images, software.values)
+    warn_of_noise(design, first.software, {m: found[m].circuit for m in methods}, noisy)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
+    shares |= {f"{m}, with noise": made.mean for m, made in noisy.items()}
     for name, share in first.clipped.items():
         if share > MUCH_CLIPPED:
             scale = design.scales[name]
@@ -107,6 +146,7 @@ def accuracy_command(
         shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
         pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
         page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+        page["noise"] = noise_json(design, noisy)
         page["arithmetic"] = {m: found[m].arithmetic for m in methods}
         print_json(page | witness_json(engine, checked) | {"figures": figures})
         return
@@ -119,7 +159,10 @@ def accuracy_command(
         rows.append((f"{m}, diode maxima", percent(made.circuit), percent(made.same_class), "-", "-"))
     headings = ("accuracy", "same class\nas software", "logits off\nRMS", "logits off\nlargest")
     columns = {"network": "left"} | dict.fromkeys(headings, "right")
+    for m, noise_of in noisy.items():
+        rows.append((f"{m}, with noise", with_spread(noise_of), percent(noise_of.same_class), "-", "-"))
     print_table(f"{images.file}: {first.images:,} images", columns, rows)
+    tell_noise(design, list(noisy.values()), first.images)
     tell_engine(engine, checked)
     for how in dict.fromkeys(found[m].arithmetic for m in methods):
         say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")

@@ -1,12 +1,14 @@
 """`resonet calibrate`: reprogram the resonators so that the circuit holds the trained weights."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Folder, Json, Layers, WeightEngine, with_decks
+from resonet.cli.options import Folder, Json, Layers, WeightEngine, unless, with_decks
 from resonet.cli.registry import Command
+from resonet.cli.saturating import calibrate_on_data
 from resonet.cli.show import print_json, print_table, progress, say, small_percent, tell_zeros, warning
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
@@ -76,8 +78,12 @@ def _complain(found: "Calibration") -> bool:
 
 def calibrate_command(
     folder: Folder,
-    layer: Layers = None,
-    engine: WeightEngine = "auto",
+    on_data: Annotated[
+        Path | None,
+        typer.Option("--on-data", help="Fit saturating resonators on these images (.npz): the program `fitted`."),
+    ] = None,
+    layer: Annotated[Layers, unless("on_data")] = None,
+    engine: Annotated[WeightEngine, unless("on_data")] = "auto",
     start: Annotated[
         Literal["formula", "coupled", "calibrated"] | None,
         typer.Option("--start", help="Program to begin from (default: coupled, or the one before compile --force)."),
@@ -85,18 +91,24 @@ def calibrate_command(
     fill: Annotated[
         float,
         typer.Option(min=0.0, max=0.98, help="Fill: largest weight as part of what a resonator holds; 0: what fits."),
+        unless("on_data"),
     ] = 0.0,
     branches: Annotated[
-        Literal["near", "both"], typer.Option("--branches", help="Also detunings beyond the peak, where they help.")
+        Literal["near", "both"],
+        typer.Option("--branches", help="Also detunings beyond the peak, where they help."),
+        unless("on_data"),
     ] = "near",
     tolerance: Annotated[
-        float, typer.Option(help="Largest error left, as part of its neuron's largest weight.")
+        float,
+        typer.Option(help="Largest error left, as part of its neuron's largest weight."),
+        unless("on_data"),
     ] = 1e-6,
-    passes: Annotated[int, typer.Option(help="Most measurements after the first.")] = 6,
+    passes: Annotated[int, typer.Option(help="Most measurements after the first."), unless("on_data")] = 6,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", min=1, help="ngspice processes (default: one a core)."),
         with_decks,
+        unless("on_data"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -106,7 +118,15 @@ def calibrate_command(
     1 if a chain cannot hold its weights: the best that was found is written all the same.
 
     Example: resonet calibrate build --engine ngspice --layer conv1
+
+    With --on-data resonators saturate as [saturation] says, at plan.p_max: detunings and a gain a layer are fitted so
+    that the neurons' sums on these images, which need no labels, come near the trained ones: the program `fitted`.
+
+    Example: resonet calibrate build --on-data calibration.npz
     """
+    if on_data is not None:
+        calibrate_on_data(folder, on_data, start, as_json)
+        return
     from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
     from resonet.cosim.feed.store import count_steps, stored_effective_weights
     from resonet.cosim.weights.effective import effective_weights

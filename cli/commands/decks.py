@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resonet.cli.options import Chosen, Folder, Json, Layers, only, unless
+from resonet.cli.options import FittedToo, Folder, Json, Layers, only, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import print_json, print_table, progress, say
 from resonet.core.errors import InputError
@@ -58,7 +58,7 @@ def _show(paths: list[Path], new: list[Path], folder: Path) -> None:
 def decks_command(
     folder: Folder,
     layer: Layers = None,
-    program: Chosen = "coupled",
+    program: FittedToo = "coupled",
     bus: Annotated[str | None, typer.Option("--bus", help="Only the decks of this bus: t0, b1t3, ...")] = None,
     neuron: Annotated[
         int | None,

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resonet.cli.faults import complain
+from resonet.cli.noise_tables import show_budget
 from resonet.cli.options import Chosen, Folder, Json, Neurons, WeightEngine
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel
+    from resonet.cosim.noise.budget import LayerBudget
 
 __all__ = ["COMMAND"]
 
@@ -52,15 +54,17 @@ def _neuron(tone: "ToneLevel") -> tuple[str, ...]:
     )
 
 
-def _noise(layer: "LayerLevels") -> tuple[str, ...]:
+def _noise(layer: "LayerLevels", budget: "LayerBudget") -> tuple[str, ...]:
     from resonet.cosim.cascade.level_diagrams import dbm
 
     return (
         layer.layer,
         f"{dbm(layer.tone_noise):.1f} dBm",
         "-" if math.isnan(layer.amplifier_noise) else f"{dbm(layer.amplifier_noise):.1f} dBm",
-        f"{1e6 * layer.chain_noise:.1f} uV",
-        f"{1e6 * layer.full_scale:.1f} uV",
+        engineering(budget.bandwidth, "Hz"),
+        f"{1e9 * budget.density:.3g}",
+        f"{1e6 * layer.chain_noise:.3g} uV",
+        f"{1e6 * layer.full_scale:.3g} uV",
         percent(layer.chain_noise / layer.full_scale, 1) if layer.full_scale else "-",
         str(layer.worst_neuron),
         percent(layer.chain_noise / layer.worst_full_scale, 1) if layer.worst_full_scale else "-",
@@ -71,6 +75,7 @@ def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
     return (
         layer.layer,
         f"{round(layer.p_max, 2) + 0.0:.2f} dB",
+        f"{layer.linear:.1f} dB",
         percent(layer.beyond),
         "-" if math.isnan(layer.overdrive) else f"{layer.overdrive:.3f}",
         _plain(layer.clamp, "dB"),
@@ -94,6 +99,8 @@ def _show(diagram: "LevelDiagram", title: str) -> None:
     floors = (
         "kTB in a\nlinewidth",
         "amplifiers\nin it",
+        "noise\nbandwidth",
+        "density\nnV/rtHz",
         "chains\nrms",
         "chains\nfull scale",
         "noise /\nscale",
@@ -101,8 +108,10 @@ def _show(diagram: "LevelDiagram", title: str) -> None:
         "noise /\nits scale",
     )
     columns = {"layer": "left"} | dict.fromkeys(floors, "right")
-    print_table("noise floors at 300 K", columns, map(_noise, diagram.layers))
-    left = ("to p_max", "inputs\nbeyond", "largest\nI/I_th", "to clamp", "clipped", "to P1dB")
+    rows = map(_noise, diagram.layers, diagram.budgets)
+    print_table(f"noise floors at {diagram.temperature:g} K", columns, rows)
+    show_budget(diagram.budgets)
+    left = ("to p_max", "to linear\nlimit", "inputs\nbeyond", "largest\nI/I_th", "to clamp", "clipped", "to P1dB")
     print_table("headroom", {"layer": "left"} | dict.fromkeys(left, "right"), map(_headroom, diagram.layers))
 
 
@@ -116,7 +125,7 @@ def levels_command(
     engine: WeightEngine = "auto",
     as_json: Json = False,
 ) -> None:
-    """Level diagram of the cascade: power of a tone stage by stage, noise floors, headrooms.
+    """Level diagram of the cascade: power of a tone stage by stage, noise budget, headrooms.
 
     Exit status 1 if more than 1 % of the activations drive an oscillator beyond its clamp, or a resonator gets more
     than p_max.
@@ -125,7 +134,8 @@ def levels_command(
     """
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import prepare
-    from resonet.cosim.cascade.level_diagrams import MUCH_NOISE, faults, level_diagram, noisy
+    from resonet.cosim.cascade.level_diagrams import level_diagram
+    from resonet.cosim.cascade.level_faults import MUCH_NOISE, faults, noisy
     from resonet.cosim.cascade.stage_maxima import warn_maxima
     from resonet.cosim.feed.store import stored_effective_weights
     from resonet.cosim.weights.engines import find_engine

@@ -1,20 +1,23 @@
 """`resonet plan`: what tile size, damping and channel layout cost, before anything is compiled."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from resonet.cli.numbers import numbers
 from resonet.cli.options import InputShape, Json, Layers, Output, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.calibration.planner import Advice, PlanPoint
+    from resonet.models.resonator.family import Family, Member
     from resonet.netlist.design.parameters import Parameters
+    from resonet.netlist.planning.rf_options import RfOption
 
 __all__ = ["COMMAND"]
 
@@ -44,6 +47,50 @@ def _table(points: "tuple[PlanPoint, ...]", title: str) -> None:
     print_table(title, columns, rows)
 
 
+def _devices(given: "Parameters", dampings: "list[float]", family: "Family | None") -> "list[Member]":
+    """What a resonator is at both ends of the band; the device's threshold current holds in the middle of it."""
+    from resonet.models.resonator.family import FAMILIES, member
+
+    band = given.plan.f_min, given.plan.f_max
+    middle = math.sqrt(band[0] * band[1])
+    noise = given.noise
+    return [
+        member(given.device, name, damping, f, middle, noise.temperature, noise.polarisation)
+        for name in ((family,) if family else FAMILIES)
+        for damping in dampings
+        for f in band
+    ]
+
+
+def _device_table(members: "list[Member]", given: "Parameters") -> None:
+    numbers = ("α", "at", "I_th", "K_SD, V/W", "linear to", "p_T", "moment, A m²")
+    rows = (
+        (
+            m.family,
+            f"{m.damping:g}",
+            engineering(m.f0, "Hz"),
+            engineering(m.threshold_current, "A"),
+            f"{m.sensitivity:.4g}",
+            engineering(m.linear_power, "W"),
+            f"{m.thermal_power:.2g}",
+            f"{m.moment:.1e}",
+        )
+        for m in members
+    )
+    print_table("what its resonators are", {"family": "left"} | dict.fromkeys(numbers, "right"), rows)
+    say(
+        "fixed_threshold: other volumes for other channels and dampings, what networks are built of; fixed_volume: one "
+        "free layer, whose I_th goes as α f (Slavin and Tiberkevich 2009)"
+    )
+    own = given.device
+    for damping in dict.fromkeys(m.damping for m in members if m.family == "fixed_volume" and m.damping != own.damping):
+        threshold = own.threshold_current * damping / own.damping
+        say(
+            f"  the same free layer with α {damping:g}, in mid-band: --set device.damping={damping:g} "
+            f"--set device.threshold_current={threshold:.6g}"
+        )
+
+
 def _say(advice: "Advice", given: "Parameters") -> None:
     """The recommendation, in words."""
     settings = " ".join(f"--set {setting}" for setting in advice.settings) or "as it is"
@@ -71,6 +118,15 @@ def _say(advice: "Advice", given: "Parameters") -> None:
             say(f"  --set {remedy.setting}={remedy.value:.4g}: {remedy.text}")
 
 
+def _say_feeds(feeds: "tuple[RfOption, ...]") -> None:
+    """What a tone source must give, however the buses are fed."""
+    before, others = feeds[0].most, "; with other ways to feed the buses:" if len(feeds) > 1 else ""
+    say(f"a tone source of the plan as it stands must give {before:.1f} dBm{others}")
+    for feed in feeds[1:]:
+        settings = " ".join(f"--set {setting}" for setting in feed.settings)
+        say(f"  {settings}: {feed.most:.1f} dBm, {feed.most - before:+.1f} dB; weights stay the same")
+
+
 def plan_command(
     source: Annotated[Path, typer.Argument(help="Trained CNN as an ONNX file, or a design folder.")],
     layer: Layers = None,
@@ -88,6 +144,10 @@ def plan_command(
             min=0, help="Resonators of a layer that a row is made from, at most; the advice is of all (0: all)."
         ),
     ] = 50_000,
+    family: Annotated[
+        Literal["fixed_threshold", "fixed_volume"] | None,
+        typer.Option(help="What stays the same over channels and dampings, shown of the resonators (default: both)."),
+    ] = None,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where the figure goes.")] = None,
     design: Annotated[ParameterFile, NETWORK] = None,
     preset: Annotated[Preset, NETWORK] = None,
@@ -105,6 +165,7 @@ def plan_command(
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.network.neuron_scales import find_scales, scaled_network
     from resonet.netlist.network.onnx.read import read_cnn
+    from resonet.netlist.planning.rf_options import rf_options
     from resonet.report.plan_figures import plan_figure
     from resonet.report.style import save
 
@@ -129,13 +190,17 @@ def plan_command(
         sample = sample or max(entry.weight.size for entry in cnn.synapses)
         points = trade_off(cnn, given, layers, sizes, dampings, done, sample)
         advice = advise(cnn, given, points, most_power, sample)
+        feeds = rf_options(cnn, given.device, given.bus, given.plan)
         done()
     weights = "random weights" if random else "its own weights"
     title = f"{cnn.file}: {weights}, {given.plan.f_min / 1e9:g}-{given.plan.f_max / 1e9:g} GHz"
     place = folder or (source / "report" if source.is_dir() else Path())
     figures = save(plan_figure(points, given.plan.fill, title), place, "plan")
     if as_json:
-        print_json({"points": [asdict(p) for p in points], "advice": asdict(advice), "figures": figures})
+        devices = [asdict(member) for member in _devices(given, dampings, family)]
+        feeding = [asdict(feed) | {"most": feed.most} for feed in feeds]
+        found = {"points": [asdict(p) for p in points], "devices": devices, "advice": asdict(advice)}
+        print_json(found | {"feeds": feeding, "figures": figures})
         return
     _table(points, title)
     say(
@@ -146,7 +211,9 @@ def plan_command(
         rows = [p for p in points if p.layer == name]
         least = min(p.sample for p in rows)
         say(f"{name}: fits and errors are of {least:,} or more of its {rows[0].resonators:,} resonators (--sample)")
+    _device_table(_devices(given, dampings, family), given)
     _say(advice, given)
+    _say_feeds(feeds)
     print_files("figures", figures)
 
 

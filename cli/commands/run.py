@@ -12,7 +12,7 @@ import typer
 from resonet.cli.numbers import numbers
 from resonet.cli.options import Chosen, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 from resonet.core.validity import warn
@@ -20,6 +20,7 @@ from resonet.core.validity import warn
 if TYPE_CHECKING:
     from resonet.cosim.cascade.energy_budget import Energy
     from resonet.cosim.cascade.image_run import ImageRun
+    from resonet.netlist.design.design import Design
     from resonet.netlist.network.cnn import Cnn
 
 __all__ = ["COMMAND"]
@@ -85,6 +86,23 @@ def _deviations(run: "ImageRun") -> None:
         numbers = (small_percent(one.rms), small_percent(one.largest))
         cells.append((one.layer, f"{one.neurons:,}", f"{one.full_scale:.4g}", one.engine, *numbers))
     print_table("weighted sums against the software's, part of full scale", columns, cells)
+
+
+def _noise(run: "ImageRun", design: "Design", seed: int) -> None:
+    """What noise makes of the sums and of the class."""
+    from resonet.cli.noise_tables import operating_point
+
+    if run.noisy is None:
+        return
+    stages, scales = run.hardware.design.stages, run.full_scales
+    cells = [
+        (stage.layer.name, small_percent(rms / scale))
+        for stage, rms, scale in zip(stages, run.noisy.noise, scales, strict=True)
+    ]
+    title = f"noise of the sums in {len(run.noisy.logits):,} reads, RMS, part of full scale"
+    print_table(title, {"layer": "left", "with that of the layers before": "right"}, cells)
+    shares = ", ".join(f"{number} in {percent(share)}" for number, share in run.noisy.predicted.items())
+    say(f"class with noise: {shares} of the reads; {operating_point(design)}; seed {seed}\n")
 
 
 def _settling(run: "ImageRun") -> None:
@@ -177,6 +195,10 @@ def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]
         "interference": run.interference,
         "seconds": {"prepare": prepared} | {engine: answer.seconds for engine, answer in run.answers.items()},
     }
+    if run.noisy is not None:
+        reads, predicted = len(run.noisy.logits), run.noisy.predicted
+        logits = {"mean": run.noisy.logits.mean(0).tolist(), "spread": run.noisy.logits.std(0).tolist()}
+        found["noise"] = {"reads": reads, "predicted": predicted, "logits": logits, "sums_rms": run.noisy.noise}
     if run.energy is None:
         return found
     per = ("per_synapse", "per_synapse_with_sources", "per_oscillator", "per_neuron")
@@ -230,6 +252,11 @@ def run_command(
         str,
         typer.Option("--weights-by", help="Engine of the weights: auto (linear, checked by ngspice), linear, ngspice."),
     ] = "auto",
+    noise: Annotated[bool, typer.Option("--noise", help="The two passes with noise, many times.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise."), only("noise")] = 1,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=100_000, help="How often with noise."), only("noise")
+    ] = 100,
     as_json: Json = False,
 ) -> None:
     """One image through the whole cascade: logits, sums of every layer, settling times, energy.
@@ -247,7 +274,7 @@ def run_command(
     from resonet.netlist.design.folder import load_design
 
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
-    options = RunOptions(engines, _parse_stop(stop), points)
+    options = RunOptions(engines, _parse_stop(stop), points, reads=repeat if noise else 0, seed=seed)
     design = load_design(folder)
     cut, what = _part(design.cnn, part)
     images = images_for(design, data, "test")
@@ -290,6 +317,7 @@ def run_command(
     title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons"
     _logits(run, title, cut is None)
     _deviations(run)
+    _noise(run, design, seed)
     if run.energy:
         _settling(run)
         _energy(run.energy)

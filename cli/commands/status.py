@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
@@ -78,13 +78,13 @@ def _stored(folder: Path, design: Any, layer: str, method: Any, table: Seen, eng
 def _weights(folder: Path, design: Any) -> list[_Line]:
     """Effective weights of every layer and program."""
     from resonet.cosim.weights.engines import ENGINES, auto
-    from resonet.netlist.programming.methods import Method
+    from resonet.netlist.programming.methods import OF_WEIGHTS
 
     engines = [engine for engine in ENGINES.values() if engine.runs_decks and engine.name != auto.name]
     found, names = [], [entry.layer.name for entry in design.plan.layers]
     programs = {name: _programs(design, name) for name in names}
     with seen(folder) as table:
-        for method in get_args(Method):
+        for method in OF_WEIGHTS:
             for name in names:
                 every, there = programs[name]
                 if method not in every:

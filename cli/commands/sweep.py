@@ -23,10 +23,13 @@ SHOWN = 40  # points in the table
 TABLE = when(lambda values: not values["source"].is_dir(), "where the source is a TOML file of parameters")
 SPREAD = when(
     lambda values: (
-        values["spread"] or any(text.partition("=")[0].strip() in ("spread", "seed") for text in values["over"])
+        values["spread"]
+        or values["measure"] == "noise"
+        or any(text.partition("=")[0].strip() in ("spread", "seed") for text in values["over"])
     ),
-    "with --spread, or --over spread=...",
+    "with --spread, or --over spread=..., or --measure noise",
 )
+NOISE = only("measure", "noise")
 
 
 def _chosen(text: str) -> tuple[Any, ...]:
@@ -48,10 +51,11 @@ def _row(number: int, at: dict[str, Any], outcome: "Outcome") -> dict[str, Any]:
 
 def _table(sweep: "Sweep", outcomes: "Outcomes") -> None:
     """RMS error of every program over all layers (the largest), and the accuracy."""
-    accuracy = sweep.measure == "accuracy"
+    accuracy = sweep.measure != "weights"
     columns = dict.fromkeys((axis.name for axis in sweep.axes), "right")
     columns |= dict.fromkeys((f"RMS\n{name}" for name in sweep.programs), "right")
     columns |= dict.fromkeys((f"accuracy\n{name}" for name in sweep.programs), "right") if accuracy else {}
+    columns |= dict.fromkeys((f"with noise\n{name}" for name in sweep.programs), "right") if sweep.noise else {}
     rows = []
     for number in sorted(outcomes)[:SHOWN]:
         found = outcomes[number].values or {}
@@ -60,6 +64,7 @@ def _table(sweep: "Sweep", outcomes: "Outcomes") -> None:
             errors = found.get("rms_error", {}).get(name, {})
             cells.append(small_percent(max(errors.values())) if errors else "failed")
         cells += [percent(found.get("accuracy", {}).get(name)) for name in sweep.programs] if accuracy else []
+        cells += [percent(found.get("noisy", {}).get(name)) for name in sweep.programs] if sweep.noise else []
         rows.append(cells)
     more = f", the first {SHOWN} of them" if len(outcomes) > SHOWN else ""
     print_table(f"{len(outcomes)} points{more} (RMS: of the worst layer, part of its largest weight)", columns, rows)
@@ -70,13 +75,14 @@ def sweep_command(
     over: Annotated[list[str], typer.Option("--over", help="NAME=LOW:HIGH:COUNT (or :COUNT:log), or NAME=A,B,C.")],
     together: Annotated[bool, typer.Option("--zip", help="Axes value by value instead of all combinations.")] = False,
     measure: Annotated[
-        Literal["weights", "accuracy"], typer.Option(help="What is measured at each point.")
+        Literal["weights", "accuracy", "noise"],
+        typer.Option(help="What is measured at each point; noise: accuracy with noise too."),
     ] = "weights",
     program: Annotated[str, typer.Option(help="formula, coupled, calibrated, several with commas, or all.")] = "all",
     data: Annotated[
         Path | None,
         typer.Option("--data", help="Labelled images (.npz), for the accuracy."),
-        only("measure", "accuracy"),
+        only("measure", "accuracy", "noise"),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Trained CNN (ONNX), where the source is a TOML file."), TABLE
@@ -87,7 +93,10 @@ def sweep_command(
     spread: Annotated[
         float, typer.Option(help="Fabrication spread of f_res that no program knows, half-widths.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the spread."), SPREAD] = 1,
+    seed: Annotated[int, typer.Option(help="Of the spread, and of the noise."), SPREAD] = 1,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=1000, help="How often the images are read with noise."), NOISE
+    ] = 1,
     engine: WeightEngine = "auto",
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
@@ -102,7 +111,8 @@ def sweep_command(
 ) -> None:
     """Weight errors and accuracy over a range of parameters; goes on where it was when it was killed.
 
-    NAME is a parameter such as device.damping, bus.node_capacitance or plan.tile, or spread or seed. Every point is
+    NAME is a parameter such as device.damping, bus.node_capacitance or plan.tile, with --measure noise also such as
+    neuron.bandwidth, neuron.integration or noise.temperature, or spread or seed. Every point is
     stored as it finishes. Exit status 1 if a point failed: the others are there all the same.
 
     Example: resonet sweep build --over device.damping=0.005:0.02:8 --over plan.tile=24,48
@@ -119,14 +129,15 @@ def sweep_command(
     if source.name == "design.toml" and model is None and (source.parent / "model.onnx").is_file():
         source = source.parent
     find_engine(engine)
-    axes = tuple(parse_axis(text) for text in over)
-    if not spread and "seed" in [a.name for a in axes] and "spread" not in [a.name for a in axes]:
+    axes = tuple(parse_axis(text, measure == "noise") for text in over)
+    names = [axis.name for axis in axes]
+    if not spread and measure != "noise" and "seed" in names and "spread" not in names:
         raise InputError("--over seed: changes nothing without a spread; possible: --spread 0.1, or --over spread=...")
     files = (None if path is None else str(path.absolute()) for path in (data, model, calibration))
     images, network, scales = files
     sweep = Sweep(
         str(source.absolute()), axes, together, measure, _chosen(program), engine, images, network, scales,
-        Spread(spread, seed),
+        Spread(spread, seed), repeat,
     )  # fmt: skip
     place = folder or (source if source.is_dir() else Path())
     with progress(f"sweep, {engine}", sweep.count) as done:
@@ -134,7 +145,6 @@ def sweep_command(
     dataset = sweep_dataset(sweep, outcomes)
     path, checked = write_sweep(dataset, journal), sweep_witness(outcomes)
     failed = outcomes.failed()
-    names = [axis.name for axis in axes]
     figures = (
         save(sweep_figure(dataset, names, together), place / "report", path.stem) if len(failed) < len(outcomes) else []
     )

@@ -4,11 +4,12 @@ Between the tones' periods (0.1 ns) and the settling times (10 ns and more) lie 
 its phasor. What is resolved in time, stage by stage:
 
 * **Resonators** and their rectified voltages as in `rectifier_dynamics`; under strip lines as in `line_dynamics`.
-* **DC side** as in `dc_dynamics`, exactly.
+* **DC side** as in models/circuit/dc_side.py, exactly.
 * **Oscillators** by the exact start-up law (`models.startup`); amplifiers follow at once.
 
-RF currents follow the tones at once (the RF side of a bus settles in 0.1 ns) and are those of the linear engine, so
-what the envelopes settle to is the two-pass cascade. Steps are exact for inputs linear in time: h sets only how finely
+RF currents follow the tones at once (the RF side of a bus settles in 0.1 ns; behind the filters of a multiplexer each
+amplitude has a pole of its own) and are those of the linear engine, so what the envelopes settle to is the two-pass
+cascade. Steps are exact for inputs linear in time: h sets only how finely
 curves between stages are resolved.
 """
 
@@ -19,15 +20,19 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
-from resonet.cosim.cascade.dc_dynamics import DcStack, dc_stack
+from resonet.cosim.cascade.dc_dynamics import dc_stack
 from resonet.cosim.cascade.line_dynamics import line_voltages
 from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers
 from resonet.cosim.cascade.two_pass import pool, stage_pixels
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.passes import RfPass
+from resonet.models.circuit.bus import bus_load
+from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.multiplexer import filter_times
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels, LinkLevels, sums_of, tone_power
 from resonet.netlist.design.neuron_options import NeuronOscillator
+from resonet.netlist.planning.frequency_plan import Bus
 
 __all__ = ["EnvelopeRun", "StageTrace", "envelope", "low_pass"]
 
@@ -75,6 +80,8 @@ def _tile_voltages(
             [(entry.buses[n], passes[n], f_res[n]) for n in numbers], plan.device, grain.reach, grain.step
         )
         a = amplitudes[:, np.stack([stage.wires[bus.group][bus.taps] for bus in buses])]
+        if (times := _filter_times(levels, buses)) is not None:
+            a = _followed(a, times, grain.step)
         chains = np.stack([bus.group * outputs + bus.outputs for bus in buses])
         tile = np.array([[bus.tile] for bus in buses])
         for n in range(len(a)):
@@ -84,17 +91,45 @@ def _tile_voltages(
     return voltages
 
 
+def _filter_times(levels: Levels, buses: Sequence[Bus]) -> Array | None:
+    """Time constant of every tone behind its filter, s [buses, tones]; None without filters."""
+    plan, times = levels.plan, dict[tuple[bytes, int, int], Array]()
+    circuit, resistance = plan.circuit, plan.device.resistance
+    if circuit.combining == "resistive":
+        return None
+    for bus in buses:
+        chains, size = bus.size
+        key = (bus.frequencies.tobytes(), chains, bus.below)
+        if key not in times:
+            load = bus_load(bus.frequencies, resistance, size, chains, circuit, bus.below)
+            times[key] = filter_times(bus.frequencies, load, circuit)
+    return np.stack([times[bus.frequencies.tobytes(), len(bus.outputs), bus.below] for bus in buses])
+
+
+def _followed(x: Array, times: Array, h: float) -> Array:
+    """One pole of its own behind each of x [n, ...], from zero before the first; exact for x linear in each step."""
+    rate = np.asarray(1 / times, complex)
+    ramp = Ramp.of(-rate, rate, h)
+    decay, before, after = ramp.decay.real, ramp.before.real, ramp.after.real
+    y = np.zeros_like(x)
+    for n in range(1, len(x)):
+        y[n] = decay * y[n - 1] + before * x[n - 1] + after * x[n]
+    return y
+
+
 def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Array, stack: DcStack) -> Array:
     """State [chains, states] that tones [tones + dark] leave on the DC side when they start, as sines at time zero.
 
     A sine e sin(ωt) that starts at zero has the area e/ω more than a lasting one: an impulse to what is slow. Of the
     head's phasor V it is Re V/ω: it draws charge from the block capacitor through the chain to what is below it, and
-    builds up current in the choke.
+    builds up current in the choke. Behind filters of a high Q tones rise over many periods, and there is none of it.
     """
     design, stage, entry = levels.parallel, levels.parallel.stages[number], levels.parallel.entry(number)
     resistance, circuit = design.plan.device.resistance, design.plan.circuit
     outputs = stage.chains // stage.copies.groups
     state = np.zeros((stage.chains, len(stack.matrix)))
+    if circuit.combining != "resistive":
+        return state
     for bus, rf in zip(entry.buses, passes, strict=True):
         head = resistance * rf.current.sum(-1)[:, 0] * amplitudes[stage.wires[bus.group][bus.taps]]
         area = float((head.real / (2 * np.pi * bus.frequencies)).sum())

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate, calibrated_design
+from resonet.cosim.cascade.line_noise import line_noise
 from resonet.cosim.cascade.two_pass import chain_weights, trained_stages
 from resonet.cosim.feed.feeds import FEEDS, layer_weights
+from resonet.cosim.noise.layer_noise import Place
+from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
 from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import Engine, linear
@@ -16,7 +21,7 @@ from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import IDEAL, Kind
-from resonet.netlist.network.cnn import Cnn
+from resonet.netlist.network.cnn import IMAGE, Cnn
 from resonet.netlist.planning.frequency_plan import plan
 from resonet.netlist.programming.methods import Method, Program
 
@@ -32,11 +37,28 @@ class Hardware:
     levels: Levels
     held: dict[str, RfWeights]  # by layer name
     cnn: Cnn  # as trained
+    holder: Design  # whose programs hold these weights: of the copies, or of the sequential hardware
 
     @property
     def design(self) -> ParallelDesign:
         """Stages and chains."""
         return self.levels.parallel
+
+    def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
+        """The weights with noise, by layer name. Raises InputError."""
+        places = {
+            stage.layer.name: Place(all(feed.source == IMAGE for feed in stage.feeds), not own.links)
+            for stage, own in zip(self.design.stages, self.levels.stages, strict=True)
+        }
+        lines = {line.layer.name: line for line in self.design.lines if line is not None}
+        buses = {name: own for name, own in self.held.items() if name not in lines}
+        found: dict[str, NoisyWeights] = noisy_weights(self.holder, buses, seed, places=places)
+        streams = np.random.SeedSequence((seed, 1)).spawn(len(lines))
+        for (name, line), stream in zip(lines.items(), streams, strict=True):
+            own = self.held[name]
+            assert isinstance(own, StripWeights)  # as `chain_weights` has seen to
+            found[name] = line_noise(self.holder, line, own, places[name], np.random.default_rng(stream))
+        return found
 
 
 def _line_weights(design: Design, cnn: Cnn, method: Method, engine: Engine) -> dict[str, RfWeights]:
@@ -102,20 +124,17 @@ def parallel_hardware(
     are parallel in either. Raises InputError, EngineError.
     """
     parallel, on_buses = parallel_design(design, cnn, programmed=held is None), FEEDS["bus"].stands_for(method)
+    holder = design
     if held is None:
         parallel = _programmed(parallel, on_buses)
-        bus = network_weights(parallel.design, on_buses, engine)
+        holder, bus = parallel.design, network_weights(parallel.design, on_buses, engine)
         held = {**bus, **_line_weights(design, cnn or design.cnn, method, engine)}
-        source = parallel.design
-    else:
-        source = design
     buses = any(line is None for line in parallel.lines)
-    program = source.program(on_buses) if buses else Program(method, ())
+    program = holder.program(on_buses) if buses else Program(method, ())
     parallel = _with_resonances(parallel, held)
     weights = {s.layer.name: chain_weights(parallel, n, held[s.layer.name]) for n, s in enumerate(parallel.stages)}
     targets = None
     if kind not in (None, IDEAL) and images is not None:
         targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
-    return Hardware(
-        plan_levels(parallel, program, design.parameters.neuron, kind, weights, targets), dict(held), cnn or design.cnn
-    )
+    levels = plan_levels(parallel, program, design.parameters.neuron, kind, weights, targets)
+    return Hardware(levels, dict(held), cnn or design.cnn, holder)

@@ -20,6 +20,7 @@ from resonet.cosim.cascade.energy_budget import Energy, energy
 from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
 from resonet.cosim.cascade.hardware import Hardware, parallel_hardware, sequential_weights
 from resonet.cosim.cascade.line_dynamics import line_interference
+from resonet.cosim.cascade.noisy_reads import NoisyReads, noisy_reads
 from resonet.cosim.cascade.settle import DARK, StageSettling, settling, settling_time, time_constants
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, tones_into, trained_stages
@@ -68,6 +69,8 @@ class RunOptions:
     stop: float = parameter(0.0, "s", 0.0, 1.0, "end of all but the two passes; 0: 8 of the slowest time constants")
     points: float = parameter(12.0, "", 8.0, 1e4, "time points of a transient per period of the highest tone")
     window: float = parameter(110e-9, "s", 1e-12, 1.0, "of a transient's readings, at most a third of it")
+    reads: int = parameter(0, "", 0, 100_000, "of the two passes with noise; 0: none")
+    seed: int = parameter(1, "", 0, 2**32 - 1, "of the noise")
 
     def __post_init__(self) -> None:
         check(self, "run")
@@ -118,6 +121,7 @@ class ImageRun:
     transient: CascadeTransient | None = None  # ngspice's; where it is not asked for, that of fixed_step
     settling: tuple[StageSettling, ...] = ()  # with the envelope
     energy: Energy | None = None  # with the envelope, until the logits have settled
+    noisy: NoisyReads | None = None
     interference: dict[str, float] = field(default_factory=dict)  # layers on strip lines, as `_interference`
 
     @property
@@ -146,6 +150,16 @@ def _check_size(cnn: Cnn, engines: tuple[RunEngine, ...]) -> None:
         raise InputError(
             f"{cnn.file}: {size:,} resonators in parallel; possible for {what}: {most:,}, such as a slice of the first "
             "two convolutions, --slice ROW,COLUMN,OUTPUTS[,INPUTS]"
+        )
+
+
+def _check_integration(levels: Levels, engines: tuple[RunEngine, ...]) -> None:
+    """InputError where neurons integrate, and an engine would follow them without it."""
+    timed = [engine for engine in engines if engine != "two-pass"]
+    if timed and levels.stages[0].options.integration:
+        raise InputError(
+            f"neuron.integration = {levels.stages[0].options.integration:g} s: the engine {timed[0]} has no gated "
+            "integrator; possible: the engine two-pass, or neuron.integration = 0 and less neuron.bandwidth"
         )
 
 
@@ -294,6 +308,7 @@ def run_image(
     if not 0 <= number < len(images):
         raise InputError(f"image {number} of {len(images):,}; possible: 0 ... {len(images) - 1}")
     _check_size(hardware.cnn, options.engines)
+    _check_integration(levels, options.engines)
     network, image = hardware.design.network, np.asarray(images[number], float)
     sums = tuple(stage.sums[0] for stage in trained_stages(network, image[None]))
     batch = trained_stages(network, images[:SCALE_IMAGES])
@@ -318,5 +333,8 @@ def run_image(
     settled = tuple(settling(levels, traces, PART, scales)) if traces else ()
     drawn = energy(levels, traces, image, _settled(network, settled)) if traces else None
     software = Answer(sums, network.logits(sums), ranked=hardware.cnn.ranked)
+    noisy = noisy_reads(hardware, image, options.reads, options.seed) if options.reads else None
     beats = _interference(hardware, image, scales)
-    return ImageRun(hardware, image, software, answers, scales, stop, step, traces, transient, settled, drawn, beats)
+    return ImageRun(
+        hardware, image, software, answers, scales, stop, step, traces, transient, settled, drawn, noisy, beats
+    )

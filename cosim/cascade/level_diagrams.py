@@ -9,8 +9,8 @@ Powers of a tone of the part u of p_max, from its source to its resonator:
 
 Under strip lines splitter and bus are the line itself, and the resonator is the one that gets most: `weakest` is the
 far end of an attenuating line. Before it, of a neuron's tone: voltage of its chains, drive current, power of the
-oscillator. Noise floors: k T B in the linewidth B = f/Q of the resonator; noise of the amplifier in the same;
-`chain_noise_voltage` at the DC side.
+oscillator. Noise floors: k T B in the linewidth B = f/Q of the resonator; noise of the amplifier in the same; at the DC
+side the budget of `noise/budget`.
 """
 
 from collections.abc import Sequence
@@ -22,30 +22,28 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools
 from resonet.cosim.cascade.hardware import Hardware
 from resonet.cosim.cascade.line_dynamics import line_drive
-from resonet.cosim.cascade.two_pass import cascade, chain_noise_voltage, tones_into
+from resonet.cosim.cascade.line_noise import NoisyLines
+from resonet.cosim.cascade.two_pass import carried_by, cascade, tones_into
+from resonet.cosim.noise.budget import LayerBudget, Tally
+from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.models.circuit.noise import BOLTZMANN
+from resonet.models.resonator.linear_range import linear_limit
 from resonet.netlist.cascade.levels import Levels, LinkLevels, voltages_of
 from resonet.netlist.network.cnn import IMAGE
 
 __all__ = [
-    "MUCH_NOISE",
-    "TEMPERATURE",
     "LayerLevels",
     "LevelDiagram",
     "NeuronLevel",
     "ToneLevel",
     "dbm",
-    "faults",
     "level_diagram",
-    "noisy",
 ]
 
-TEMPERATURE = 300.0  # K
-MUCH_CLIPPED = 0.01  # share of activations
-MUCH_NOISE = 0.1  # of full scale, rms
 LINEAR = 1.01  # of p_max: the scales just hold the calibration batch, and the circuit's errors come on top
 MOST_IMAGES = 200
+AT_ONCE = 20  # images
 SILENT = 1e-9  # of a layer's full scale: neurons below have none, but rounding
 WHICH = ("largest", "median", "smallest")
 
@@ -88,10 +86,11 @@ class LayerLevels:
 
     layer: str
     tone_noise: float  # W in a resonator's linewidth, k T B, at the layer's highest channel
-    chain_noise: float  # V rms at the transconductor
+    chain_noise: float  # V rms at the transconductor, of all sources
     full_scale: float  # V, largest voltage at a transconductor, without what is trimmed off
     beyond: float  # share of its inputs beyond what tones carry: pixels that are cut off, tones above p_max
     p_max: float  # dB from the largest power in a resonator to p_max
+    linear: float  # dB from there to the power up to which a resonator answers as the linear law says
     overdrive: float  # largest ξ of its oscillators
     clamp: float  # dB of current from there to the clamp
     clipped: float  # share of activations beyond the clamp
@@ -107,8 +106,11 @@ class LevelDiagram:
 
     images: int
     p_max: float  # W
+    linear_power: float  # W, of a tone, up to which a resonator answers as the linear law says
+    temperature: float  # K
     tones: tuple[ToneLevel, ...]
     layers: tuple[LayerLevels, ...]
+    budgets: tuple[LayerBudget, ...]
 
 
 def dbm(watts: float) -> float:
@@ -226,9 +228,15 @@ def _driven(levels: Levels, number: int, voltages: Array, parts: Sequence[Array]
 
 
 def _layer(
-    levels: Levels, number: int, parts: Sequence[Array], voltages: Array, per_part: Array, beyond: float
+    levels: Levels,
+    number: int,
+    parts: Sequence[Array],
+    voltages: Array,
+    per_part: Array,
+    beyond: float,
+    noise: float,
 ) -> LayerLevels:
-    """Noise floors and headrooms of a stage; `parts` are the tones [n, tones] into every stage."""
+    """Noise floors and headrooms of a stage with that `noise`, V; `parts` are the tones [n, tones] into every stage."""
     design, stage_levels, stage = levels.parallel, levels.stages[number], levels.parallel.stages[number]
     device, paths = design.plan.device, stage_levels.paths
     live = paths.tone >= 0
@@ -237,11 +245,12 @@ def _layer(
     driven = _driven(levels, number, voltages, parts)
     return LayerLevels(
         stage.layer.name,
-        BOLTZMANN * TEMPERATURE * float(paths.channel.max()) / device.quality,
-        chain_noise_voltage(levels, number, TEMPERATURE),
+        BOLTZMANN * design.design.parameters.noise.temperature * float(paths.channel.max()) / device.quality,
+        noise,
         float(np.abs(trimmed).max()),
         beyond,
         _decibel(design.plan.options.p_max / max(largest, 1e-300)),
+        _decibel(linear_limit(device) / max(largest, 1e-300)),
         driven.overdrive,
         driven.clamp,
         driven.clipped,
@@ -286,17 +295,27 @@ def _beyond(levels: Levels, number: int, tones: Array, images: Array) -> float:
     return (beyond + int((made > LINEAR).sum())) / (count + made.size)
 
 
+def _budget(held: NoisyWeights, levels: Levels, number: int, tones: Array) -> LayerBudget:
+    """Noise budget of a stage, for tones [n, tones]; under strip lines every chain counts as a neuron."""
+    stage, lines = levels.parallel.stages[number], isinstance(held, NoisyLines)
+    tally = Tally(held.flat, 1) if isinstance(held, NoisyLines) else Tally(held, stage.layer.groups)
+    for start in range(0, len(tones), AT_ONCE):
+        carried = carried_by(levels.parallel, number, held, tones[start : start + AT_ONCE])
+        tally.add(carried[None] if lines else carried)
+    return tally.budget()
+
+
 def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
     """Levels over a batch of images [n, *input_shape], the first `MOST_IMAGES` of it, by the two-pass cascade.
 
     Raises InputError.
     """
     levels, images = hardware.levels, np.asarray(images[:MOST_IMAGES], float)
-    run = cascade(levels, hardware.held, images)
+    run, held = cascade(levels, hardware.held, images), hardware.noisy()
     outputs = [stage.outputs for stage in run.stages]
     parts = [tones_into(levels, number, images, outputs[:number]) for number in range(len(levels.stages))]
     volts = [voltages_of(levels, number, stage.sums) for number, stage in enumerate(run.stages)]
-    shown, layers = [], []
+    shown, layers, budgets = [], [], []
     for number, tones in enumerate(parts):
         per_part = _per_part(levels, number)
         name, live = levels.parallel.stages[number].layer.name, levels.stages[number].paths.ways > 0
@@ -304,37 +323,15 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
             tone_level = _tone(levels, number, which, at, float(tones[at]), per_part)
             neuron = _neuron(levels, number, at[1], [voltages[at[0]] for voltages in volts])
             shown.append(replace(tone_level, neuron=neuron))
-        beyond = _beyond(levels, number, tones, images)
-        layers.append(_layer(levels, number, parts, volts[number], per_part[0], beyond))
-    return LevelDiagram(len(images), levels.plan.options.p_max, tuple(shown), tuple(layers))
-
-
-def faults(diagram: LevelDiagram) -> list[str]:
-    """What is wrong with the levels, a line each: clipped oscillators, resonators beyond their linear range."""
-    messages = []
-    for row in diagram.layers:
-        if row.clipped > MUCH_CLIPPED:
-            messages.append(
-                f"layer {row.layer}: {100 * row.clipped:.1f} % of its activations drive an oscillator beyond the "
-                f"clamp (largest {row.overdrive:.2f} threshold currents); possible: less neuron.headroom, a larger "
-                "neuron.clamp, or calibration images"
-            )
-        if row.p_max < -_decibel(LINEAR):
-            messages.append(
-                f"layer {row.layer}: {-row.p_max:.2f} dB above p_max in a resonator, beyond its linear range; "
-                "possible: compile with --calibration images that hold the largest activations"
-            )
-    return messages
-
-
-def noisy(diagram: LevelDiagram) -> list[tuple[str, float]]:
-    """Layers whose noise at the transconductors is more than a tenth of full scale: a line, and the part of it."""
-    return [
-        (
-            f"layer {row.layer}: chain noise of {1e6 * row.chain_noise:.3g} uV rms at a full scale of "
-            f"{1e6 * row.full_scale:.3g} uV; possible: more plan.p_max, less neuron.bandwidth",
-            row.chain_noise / row.full_scale if row.full_scale else float("inf"),
-        )
-        for row in diagram.layers
-        if row.chain_noise > MUCH_NOISE * row.full_scale
-    ]
+        beyond, budget = _beyond(levels, number, tones, images), _budget(held[name], levels, number, tones)
+        layers.append(_layer(levels, number, parts, volts[number], per_part[0], beyond, budget.noise))
+        budgets.append(budget)
+    return LevelDiagram(
+        len(images),
+        levels.plan.options.p_max,
+        linear_limit(levels.plan.device),
+        hardware.holder.parameters.noise.temperature,
+        tuple(shown),
+        tuple(layers),
+        tuple(budgets),
+    )

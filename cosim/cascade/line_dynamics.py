@@ -16,9 +16,13 @@ from resonet.cosim.cascade.rectifier_dynamics import Ramp
 from resonet.cosim.strip.attribution import coherent_terms
 from resonet.cosim.strip.layer import layer_windows
 from resonet.cosim.strip.passes import StripPass, rectified, squared, strip_pass
+from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.dc_side import DcStack
+from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.line_stages import LineStage
+from resonet.netlist.strip.parasitics import extract_parasitics
 
-__all__ = ["LineDrive", "line_drive", "line_interference", "line_voltages"]
+__all__ = ["LineDrive", "line_drive", "line_interference", "line_stack", "line_voltages"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +44,13 @@ def _passes(line: LineStage) -> Iterator[StripPass]:
     """RF and DC passes of a stage, window by window: together they may be gigabytes."""
     for window in layer_windows(line.placement, line.feed.window):
         yield strip_pass(line.placement, line.frequencies, line.causes, window, line.feed.neighbours, line.device)
+
+
+def line_stack(line: LineStage, circuit: BusCircuit, bandwidth: float) -> DcStack:
+    """DC side of the neurons of a stage, as its longest chain is; `bandwidth` of the transconductor's poles, Hz."""
+    ground, size = extract_parasitics(line.placement, line.middle, line.parasitics), int(line.sizes.max())
+    resistance = size * (line.device.resistance + ground.chain_resistance)
+    return DcStack.of_chain(resistance, size * float(ground.chain_ground.mean()), circuit, bandwidth, POLES)
 
 
 def line_interference(line: LineStage, powers: Array) -> Array:

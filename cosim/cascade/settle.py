@@ -3,6 +3,7 @@
 Every block between a stage's tones and its neurons is linear but for the product in the rectifier, so the mean delay
 ∫ (1 - V/V∞) dt of its step response is the sum of what the blocks add (Elmore, J. Appl. Phys. 19, 55, 1948):
 
+* the filters of a multiplexer: 2 L / (Z0 + r) at most (`models/circuit/multiplexer.py`);
 * a resonator: its amplitude settles with 1/(α ω0) (`rectifier_dynamics`, eq. 1);
 * DC side and transconductor: -e^T A^-2 b / (-e^T A^-1 b), the sum of the time constants (`DcStack.delay`);
 * an oscillator: 1/λ of its Riccati equation (`models.startup`), longest at threshold.
@@ -15,6 +16,7 @@ import numpy as np
 from resonet.core.types import Array
 from resonet.cosim.cascade.dc_dynamics import dc_stack
 from resonet.cosim.cascade.envelopes import EnvelopeRun, low_pass
+from resonet.models.circuit.multiplexer import ring_time
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels
 
@@ -41,11 +43,12 @@ class TimeConstants:
     slowest_dc: float  # slowest mode of the DC side
     oscillator: float  # at the largest drive; 0 behind the last stage
     threshold: float  # at threshold, where it is slowest
+    combining: float = 0.0  # a multiplexer's slowest filter
 
     @property
     def sum(self) -> float:
         """All in a row, the oscillator well above threshold."""
-        return self.resonator + self.dc + self.oscillator
+        return self.combining + self.resonator + self.dc + self.oscillator
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,12 @@ def time_constants(levels: Levels, number: int) -> TimeConstants:
         at_clamp, at_threshold = (float(1 / rate) for rate in device.rate(current))
         oscillator, threshold = max(oscillator, at_clamp), max(threshold, at_threshold)
     corner = POLES / (2 * np.pi * stage_levels.options.bandwidth)
-    return TimeConstants(resonator, stack.delay, corner, float(stack.time_constants[0]), oscillator, threshold)
+    slowest, filters = float(stack.time_constants[0]), 0.0
+    circuit = levels.plan.circuit
+    if circuit.combining != "resistive" and levels.parallel.lines[number] is None:
+        buses = levels.parallel.entry(number).buses
+        filters = max(float(ring_time(bus.frequencies, circuit).max()) for bus in buses)
+    return TimeConstants(resonator, stack.delay, corner, slowest, oscillator, threshold, filters)
 
 
 def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9) -> Array:
@@ -98,6 +106,8 @@ def predicted_settling(levels: Levels, part: float = 0.01, step: float = 0.25e-9
     for number, times in enumerate(constants):
         signal = driven[number]
         signal = low_pass(np.append(0, signal[1:]), 1 / (2 * np.pi * times.resonator), step)
+        if times.combining:
+            signal = low_pass(signal, 1 / (2 * np.pi * times.combining), step)
         stack = dc_stack(levels, number)
         advance, state = stack.step(step), np.zeros(len(stack.matrix))
         shape = np.ones(stack.drive.shape[1]) / stack.rest(np.ones(stack.drive.shape[1]))[-1]

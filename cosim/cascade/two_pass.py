@@ -4,7 +4,7 @@ A stage is a product with its effective weights (two-pass method), a pool, and t
 Under strip lines it is what one read gives: `interfering` weights have the lines of one frequency beat.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,10 +12,9 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done
-from resonet.cosim.cascade.dc_dynamics import dc_stack
+from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.held import HeldWeights
-from resonet.models.circuit.noise import johnson
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
 from resonet.netlist.cascade.line_stages import LineStage, LineWeights
 from resonet.netlist.cascade.paths import ParallelDesign
@@ -25,8 +24,8 @@ from resonet.netlist.network.cnn import IMAGE
 __all__ = [
     "CascadeRun",
     "StageValues",
+    "carried_by",
     "cascade",
-    "chain_noise_voltage",
     "chain_weights",
     "pixel_tones",
     "pool",
@@ -148,57 +147,65 @@ def trained_stages(network: ParallelNetwork, images: Array) -> tuple[StageValues
     return tuple(stages)
 
 
-def chain_noise_voltage(levels: Levels, number: int, temperature: float = 300.0) -> float:
-    """RMS noise at a neuron's input, V, behind its poles: Johnson noise of its chain, noise of the transconductor."""
-    options, device = levels.stages[number].options, levels.plan.device
-    resistance = device.resistance * np.array(levels.parallel.tile_sizes(number), float)
-    chain = dc_stack(levels, number).noise(johnson(resistance, temperature))
-    return float(np.hypot(chain, options.transconductor().noise_voltage))
-
-
 def _chains(stage: Stage, weights: Array, padded: Array) -> Array:
     """Sums [n, chains] of weights [groups, outputs, taps] over values [n, tones + 2], of padded pixels at the end."""
     inputs = padded[:, stage.wires].swapaxes(0, 1)  # [groups, n, taps]
     return np.asarray((inputs @ weights.swapaxes(1, 2)).swapaxes(0, 1).reshape(len(padded), -1))
 
 
-Volts = Callable[[Array], Array]  # voltages [n, chains] of tones [n, tones + 2] in units of p_max, as `padded` has them
+def _of_copies(stage: Stage, held: HeldWeights) -> bool:
+    """Whether weights are of each copy of the kernels, or of the one copy of sequential hardware."""
+    return held.values.shape == stage.copies.matrix.shape
 
 
-def _line_sums(line: LineStage, held: HeldWeights, padded: Array) -> Array:
-    """What one read of a stage under strip lines gives, [n, chains], trained units, for tones [n, tones + 2]."""
-    answers = held.answers(padded[:, None, line.tone])  # [groups, n, outputs, positions]
-    return np.asarray(answers.transpose(1, 0, 3, 2).reshape(len(padded), -1))
+def _carried(stage: Stage, line: LineStage | None, held: HeldWeights, padded: Array) -> Array:
+    """What padded tones [n, tones + 2] carry to the chains, as the weights take it.
 
-
-def _volts(levels: Levels, number: int, held: HeldWeights) -> Volts:
-    """What a stage's chains make of tones."""
-    stage, line = levels.parallel.stages[number], levels.parallel.lines[number]
-    unit = levels.stages[number].unit * levels.parallel.scale(number)[1]  # V per unit of p_max and trained weight
+    [groups, n, positions, taps], or [n, 1, lines] to chains under strip lines.
+    """
     if line is not None:
-        return lambda padded: _line_sums(line, held, padded) * unit
-    return partial(_chains, stage, stage_weights(stage, held) * unit.reshape(stage.copies.groups, -1, 1))
+        return padded[:, None, line.tone]
+    inputs = padded[:, stage.wires]  # [n, copies, taps]
+    n, copies, taps = inputs.shape
+    groups = copies if _of_copies(stage, held) else stage.layer.groups
+    return inputs.reshape(n, groups, copies // groups, taps).swapaxes(0, 1)
+
+
+def carried_by(design: ParallelDesign, number: int, held: HeldWeights, tones: Array) -> Array:
+    """What tones into a stage [n, tones] carry to the chains of some weights, as these take it."""
+    return _carried(design.stages[number], design.lines[number], held, design.padded(number, tones))
+
+
+def _read(design: ParallelDesign, number: int, held: HeldWeights, tones: Array) -> Array:
+    """Products of all chains in one read [n, chains], for tones [n, tones] in units of p_max."""
+    carrying = partial(_carried, design.stages[number], design.lines[number], held)
+    carried = carrying(design.padded(number, tones))
+    if isinstance(held, NoisyWeights):
+        random = held.random
+        shape = (len(tones), tones.shape[1] + 2)  # all that listen to a tone hear the same of it
+        answers = held.read(carried, lambda: carrying(random.standard_normal(shape)))
+    else:
+        answers = held.answers(carried)
+    return answers.transpose(1, 0, 3, 2).reshape(len(tones), -1)
 
 
 def cascade(
     levels: Levels,
     held: Mapping[str, HeldWeights],
     images: Array,
-    noise: np.random.Generator | None = None,
     batch: int = 200,
     done: Done | None = None,
 ) -> CascadeRun:
-    """Images [n, *input_shape] through the hardware; `held` by layer name, `noise` draws thermal noise if given.
+    """Images [n, *input_shape] through the hardware; `held` by layer name, with noise where it is of `NoisyWeights`.
 
-    `done` is called after each batch.
+    Noise of the chains is drawn for every copy, that of a tone once for all that hear it. `done` is called after each
+    batch.
     """
     if not len(images):
         raise InputError("no images; possible: at least one")
-    answers = [_volts(levels, n, held[stage.layer.name]) for n, stage in enumerate(levels.parallel.stages)]
-    rms = [chain_noise_voltage(levels, n) if noise else 0.0 for n in range(len(answers))]
     parts = []
     for start in range(0, len(images), batch):
-        parts.append(_batch(levels, answers, images[start : start + batch], rms, noise))
+        parts.append(_batch(levels, held, images[start : start + batch]))
         if done:
             done()
     stages = tuple(
@@ -208,17 +215,14 @@ def cascade(
     return CascadeRun(levels.parallel.network.logits([stage.sums for stage in stages]), stages)
 
 
-def _batch(
-    levels: Levels, answers: Sequence[Volts], images: Array, rms: Sequence[float], noise: np.random.Generator | None
-) -> list[StageValues]:
-    """One batch through all stages, `rms` of the noise in V."""
+def _batch(levels: Levels, held: Mapping[str, HeldWeights], images: Array) -> list[StageValues]:
+    """One batch through all stages."""
     design, stages = levels.parallel, list[StageValues]()
     made: list[list[Array]] = [[stage_pixels(design, n, images)] for n in range(len(design.stages))]
-    for number in range(len(design.stages)):
-        tones = np.concatenate(made[number], axis=1)
-        volts = answers[number](design.padded(number, tones))
-        if noise is not None:
-            volts = volts + noise.normal(0, rms[number], volts.shape)
+    for number, stage in enumerate(design.stages):
+        tones, full_scale = np.concatenate(made[number], axis=1), design.scale(number)[1]
+        products = _read(design, number, held[stage.layer.name], tones)
+        volts = products * (levels.stages[number].unit * full_scale)
         at, outputs = pool(levels, number, volts), list[Array]()
         for link in levels.stages[number].links:
             powers = activate(levels, link, at)

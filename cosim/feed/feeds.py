@@ -6,7 +6,7 @@ stripline   chains under strip lines, window by window, by the closed circuit; `
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol, get_args
+from typing import Protocol
 
 from resonet.core.errors import InputError
 from resonet.core.types import Done, nothing
@@ -20,7 +20,7 @@ from resonet.cosim.weights.held import RfWeights
 from resonet.cosim.weights.spot_check import layer_cost
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedKind
-from resonet.netlist.programming.methods import METHODS, Method
+from resonet.netlist.programming.methods import METHODS, OF_WEIGHTS, Method
 
 __all__ = ["FEEDS", "BusFeed", "Feed", "StripFeed", "chosen_programs", "feed_of", "layer_weights", "network_programs"]
 
@@ -166,7 +166,7 @@ def chosen_programs(design: Design, chosen: str, layers: Sequence[str] | None = 
     possible = network_programs(design, layers)
     if chosen == "all":
         return possible
-    found = next((method for method in get_args(Method) if method == chosen), None)
+    found = next((method for method in OF_WEIGHTS if method == chosen), None)
     if found is None or found not in possible:
         feeds = [feed_of(design, name) for name in layers or [entry.layer.name for entry in design.plan.layers]]
         later = found in {method for feed in feeds for method in feed.every}

@@ -25,6 +25,7 @@ from resonet.cosim.weights.inference import tone_powers
 from resonet.cosim.weights.passes import RfPass, dc_pass, rectify, rf_pass
 from resonet.cosim.weights.witness import compare, compare_rf
 from resonet.models.circuit.bus import bus_currents
+from resonet.models.circuit.multiplexer import ring_time
 from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.bus.deck import transient_deck
 from resonet.netlist.bus.hardware import BusHardware, bus_hardware
@@ -140,6 +141,8 @@ def _timing(design: Design, bus: Bus, f_res: Array) -> tuple[float, float]:
     """Settling time and averaging window, s: resonators, DC output and the closest beat note."""
     circuit, device = design.plan.circuit, design.plan.device
     ring = 1 / (2 * np.pi * device.damping * f_res.min())
+    if circuit.combining == "multiplexer":
+        ring = max(ring, float(ring_time(bus.frequencies, circuit).max()))
     dc = 2 * len(f_res) * device.resistance * (circuit.block_capacitance + circuit.bypass_capacitance)
     spacing = np.abs(np.diff(bus.frequencies)).min() if len(f_res) > 1 else bus.frequencies[0]
     return 9 * max(ring, dc), max(20 / spacing, 10 * ring)
@@ -173,6 +176,8 @@ def transient(
         raise InputError(f"pre-warp {prewarp!r}: possible: {', '.join(PREWARPS)}")
     points = POINTS[prewarp] if points is None else points
     check_points(points)
+    if prewarp == "tank" and design.plan.circuit.combining != "resistive":
+        raise InputError("pre-warp tank with bus.combining = multiplexer: filters ring too; possible: tones")
     hardware = chain_bus(design, layer, method, chain, len(powers))
     bus = hardware.bus
     settle, window = _timing(design, bus, hardware.f_res[0])
@@ -183,7 +188,7 @@ def transient(
             f"layer {layer}: {steps:,} time steps to settle and average; possible: {MOST_STEPS:,} (fewer resonators, "
             "smaller bus.block_capacitance and bus.bypass_capacitance, higher plan.f_min)"
         )
-    emf = bus.levels * np.sqrt(powers) / hardware.gain
+    emf = bus.levels * np.sqrt(powers) / np.abs(hardware.gains)
     phases = np.random.default_rng(seed).uniform(0, 360, len(powers))
     deck = _deck(hardware, emf, phases, dt, steps * dt, prewarp)
     run = read_transient(deck, dt, steps, window, engine, 3600, not powers.any())

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg.blas import zherk
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools, Complex, Done, Ints, nothing
@@ -60,6 +61,7 @@ PARTS: dict[str, Causes] = {
     "shared ground": ("shared_ground",),
 }
 ROWS = 256  # of a form of all lines at a time
+LEFT = 1e-4  # of the squares of single lines: beside it their rounding is 1e-12
 STEP = 1e-3  # of a part's magnitude, for its derivative
 
 
@@ -151,13 +153,25 @@ def coherent_terms(passes: StripPass, f_res: Array, device: SpinDiode) -> tuple[
 
 
 def _beating(i: Complex, gain: Array, real: Array) -> float:
-    """√Σ|Q_lm|², l ≠ m, of the Hermitian form Q = i diag(gain real) iᴴ, half of it, a few rows at a time.
+    """√Σ|Q_lm|², l ≠ m, of the Hermitian form Q = i D iᴴ, D = diag(gain real).
 
-    i [lines, resonators], gain and real [resonators].
+    i [lines, resonators], gain and real [resonators]. With fewer resonators than lines all |Q_lm|² are summed as
+    Σ D_k D_n |(iᴴ i)_kn|², as long as what is left without those of l = m keeps its digits.
     """
     near = np.abs(gain) > 1e-9 * np.abs(gain).max()
-    i, square = i[:, near], 0.0
-    driven, other = i * (gain * real)[near], i.conj().T
+    i, own = i[:, near], (gain * real)[near]
+    if len(own) < len(i):
+        gram = squared(zherk(1.0, i.T))  # its upper half
+        alone = float(((squared(i) @ own) ** 2).sum())
+        square = 2 * float(own @ gram @ own) - float(np.diag(gram) @ own**2) - alone
+        if square > LEFT * alone:
+            return float(np.sqrt(square))
+    return _beating_by_line(i, own)
+
+
+def _beating_by_line(i: Complex, own: Array) -> float:
+    """The same from half of Q, a few rows at a time; own [resonators] is D."""
+    square, driven, other = 0.0, i * own, i.conj().T
     for first in range(0, len(i), ROWS):
         form = driven[first : first + ROWS] @ other[:, first:]
         form[:, : len(form)] = np.triu(form[:, : len(form)], 1)

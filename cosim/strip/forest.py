@@ -8,8 +8,9 @@ The sweeps are block Gauss-Seidel over the trees. A tree is left alone as long a
 coupled to, each times the strength of the coupling and all added up, would not move it by more than the tolerance.
 Couplings are -(g + jw s), g and s real, so that a column costs two multiplications an entry, and each column may
 have a frequency of its own. Arrays are [unknowns, 2 COLUMNS], real then imaginary parts: vector instructions.
+Trees that are coupled stand near each other (`near_together`): most of the time would go into fetching them otherwise.
 
-The precision is that of `inverse`. Trees that are driven are solved once more in double precision at the end: what is
+The precision is that of `factors`. Trees that are driven are solved once more in double precision at the end: what is
 large is exact, and single precision rounds only what couplings bring.
 """
 
@@ -18,23 +19,27 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-from resonet.core.types import Array, Complex, Ints
+from resonet.core.types import Array, Bools, Complex, Ints
 
 __all__ = [
     "COLUMNS",
     "Couplings",
+    "Factors",
     "Forest",
     "Inverse",
     "driven_trees",
     "factor_forest",
     "grow_forest",
+    "near_together",
     "own_response",
-    "spread",
     "sweep_forest",
 ]
 
 Inverse = NDArray[np.floating]  # float64 or float32
+Factors = NDArray[np.complexfloating]  # [unknowns, tones] of factor_forest, of the same precision
 Couplings = tuple[Ints, Ints, Inverse]  # in compressed rows
 COLUMNS = 32  # right-hand sides at a time: a fetch from memory costs little more than for one
 FAST = {"contract", "reassoc", "nsz", "arcp", "nnan"}
@@ -97,6 +102,29 @@ def grow_forest(a: Ints, b: Ints, count: int) -> Forest | None:
     return Forest(order, place, parent, edge, np.searchsorted(tree, np.arange(int(tree.max()) + 2)), tree)
 
 
+def near_together(forest: Forest, a: Ints, b: Ints, first: Bools) -> Forest:
+    """The forest with its trees in another order: those that a coupling between unknowns a and b ties are neighbours.
+
+    Trees that hold one of the unknowns `first` [unknowns] come first, in the order that they have.
+    """
+    trees = len(forest.start) - 1
+    leads = np.bincount(forest.tree, first[forest.order], trees) > 0
+    i, j = forest.tree[forest.place[a]], forest.tree[forest.place[b]]
+    kept, others = (i != j) & ~leads[i] & ~leads[j], np.flatnonzero(~leads)
+    i, j = np.searchsorted(others, np.concatenate([[i, j], [j, i]], 1)[:, np.tile(kept, 2)])
+    tied = coo_matrix((np.ones(len(i), np.int8), (i, j)), shape=(len(others),) * 2).tocsr()
+    in_turn = np.concatenate([np.flatnonzero(leads), others[reverse_cuthill_mckee(tied, symmetric_mode=True)]])
+    size = np.diff(forest.start)[in_turn]
+    start = np.concatenate([[0], np.cumsum(size)])
+    old = np.repeat(forest.start[in_turn] - start[:-1], size) + np.arange(len(forest.order))
+    new, place = np.empty_like(old), np.empty_like(old)
+    new[old] = np.arange(len(old))
+    order, parent = forest.order[old], forest.parent[old]
+    place[order] = np.arange(len(old))
+    parent = np.where(parent < 0, -1, new[parent])
+    return Forest(order, place, parent, forest.edge[old], start, np.repeat(np.arange(trees), size))
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def factor_forest(parent: Ints, edge: Array, d: Complex) -> None:
     """In place of the diagonal d [tones, unknowns] of a forest, 1 over the diagonal that is left when it is factored.
@@ -112,13 +140,14 @@ def factor_forest(parent: Ints, edge: Array, d: Complex) -> None:
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
 def _solve_tree(
-    first: int, last: int, parent: Ints, edge: Inverse, inverse: Inverse, w: Inverse, s: Couplings, g: Couplings,
-    x: Inverse, r: Inverse, met: Inverse, step: Inverse,
+    first: int, last: int, parent: Ints, edge: Inverse, factors: Factors, tone: Ints, w: Inverse,
+    s: Couplings, g: Couplings, x: Inverse, r: Inverse, room: Inverse, step: Inverse,
 ) -> None:  # fmt: skip
     """Solve one tree into x for the right-hand side r [places of the tree, 2 COLUMNS] and couplings (g + jw s) x.
 
-    `step` [2 COLUMNS] grows to the largest step of a part; `met` [2 COLUMNS] is room to work in.
+    `step` [2 COLUMNS] grows to the largest step of a part; `room` [2, 2 COLUMNS] is to work in.
     """
+    met, inverse = room
     for k in range(last - 1, first - 1, -1):
         here, up, e = k - first, max(parent[k], first) - first, edge[k]  # a root has e = 0
         for n in range(g[0][k], g[0][k + 1]):
@@ -131,7 +160,9 @@ def _solve_tree(
             for c in range(2 * COLUMNS):
                 met[c] += v * x[j, c]
         for c in range(COLUMNS):
-            a, b = inverse[k, c], inverse[k, COLUMNS + c]
+            inverse[c], inverse[COLUMNS + c] = factors[k, tone[c]].real, factors[k, tone[c]].imag
+        for c in range(COLUMNS):
+            a, b = inverse[c], inverse[COLUMNS + c]
             u, v = r[here, c] - w[c] * met[COLUMNS + c], r[here, COLUMNS + c] + w[c] * met[c]
             r[here, c] = a * u - b * v
             r[here, COLUMNS + c] = a * v + b * u
@@ -141,7 +172,9 @@ def _solve_tree(
     for k in range(first, last):
         here, up, e = k - first, max(parent[k], first), edge[k]
         for c in range(COLUMNS):
-            a, b = e * inverse[k, c], e * inverse[k, COLUMNS + c]
+            inverse[c], inverse[COLUMNS + c] = e * factors[k, tone[c]].real, e * factors[k, tone[c]].imag
+        for c in range(COLUMNS):
+            a, b = inverse[c], inverse[COLUMNS + c]
             y, z = x[up, c], x[up, COLUMNS + c]
             r[here, c] -= a * y - b * z
             r[here, COLUMNS + c] -= a * z + b * y
@@ -152,16 +185,17 @@ def _solve_tree(
 
 @numba.njit(cache=True, nogil=True)
 def sweep_forest(
-    parent: Ints, edge: Inverse, start: Ints, near: Couplings, inverse: Inverse, w: Inverse,
+    parent: Ints, edge: Inverse, start: Ints, near: Couplings, factors: Factors, tone: Ints, w: Inverse,
     s: Couplings, g: Couplings, drive: tuple[Ints, Ints, Complex], tolerance: float, steps: int,
 ) -> tuple[Inverse, int]:  # fmt: skip
     """Solution [unknowns, 2 COLUMNS], real then imaginary parts, and sweeps made: 0 if `steps` were not enough.
 
     `drive` is place, column and value of the right-hand side, sorted by place; `near` the trees that each tree is
-    coupled to, with the strength; w [COLUMNS] the frequencies, w s and g (S) the couplings, all in compressed rows.
+    coupled to, with the strength; tone and w [COLUMNS] the place in `factors` and the frequency of each column; w s
+    and g (S) the couplings, all in compressed rows.
     """
     trees, widest, largest = len(start) - 1, 0, 0.0
-    x, met = np.zeros_like(inverse), np.empty_like(inverse[0])
+    x, room = np.zeros((len(parent), 2 * COLUMNS), edge.dtype), np.empty((2, 2 * COLUMNS), edge.dtype)
     driven, owed, again = np.searchsorted(drive[0], start), np.zeros(trees), np.ones(trees, np.int64)
     for t in range(trees):
         widest = max(widest, start[t + 1] - start[t])
@@ -169,8 +203,8 @@ def sweep_forest(
         for m in range(near[0][t], near[0][t + 1]):
             if near[1][m] == t:
                 again[t] = INNER
-    r = np.empty((widest, 2 * COLUMNS), inverse.dtype)
-    step = np.empty_like(met)
+    r = np.empty((widest, 2 * COLUMNS), edge.dtype)
+    step = np.empty(2 * COLUMNS, edge.dtype)
     for sweep in range(1, steps + 1):
         still = True
         for t in range(trees - 1, -1, -1):  # chains are first, and take longest: last
@@ -183,7 +217,7 @@ def sweep_forest(
                 for m in range(driven[t], driven[t + 1]):
                     r[drive[0][m] - first, drive[1][m]] += drive[2][m].real
                     r[drive[0][m] - first, COLUMNS + drive[1][m]] += drive[2][m].imag
-                _solve_tree(first, last, parent, edge, inverse, w, s, g, x, r, met, step)
+                _solve_tree(first, last, parent, edge, factors, tone, w, s, g, x, r, room, step)
                 moved = max(moved, float(step.max()))
             if not np.isfinite(moved):
                 return x, 0
@@ -204,14 +238,6 @@ def own_response(parent: Ints, edge: Array, factors: Complex) -> Array:
             full[k] += (edge[k] * factors[k]) ** 2 * full[parent[k]]
         out[k] = abs(full[k])
     return out
-
-
-@numba.njit(cache=True, nogil=True)
-def spread(factors: Complex, tone: Ints, out: Inverse) -> None:
-    """Columns of `factors` [tones, unknowns] for `sweep_forest`: out [unknowns, 2 COLUMNS], `tone` [COLUMNS]."""
-    for k in range(len(out)):
-        for c in range(COLUMNS):
-            out[k, c], out[k, COLUMNS + c] = factors[tone[c], k].real, factors[tone[c], k].imag
 
 
 @numba.njit(cache=True, nogil=True)

@@ -5,7 +5,7 @@ step a position. Lines of one frequency interfere in a resonator: `interfering` 
 """
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from resonet.models.resonator.linear import SpinDiode, real_susceptibility
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.planning.scales import InputScale
-from resonet.netlist.programming.methods import Method
+from resonet.netlist.programming.methods import OF_WEIGHTS, Method
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.usage import Usage
 
@@ -31,7 +31,7 @@ __all__ = [
     "interfering",
 ]
 
-STRIP_PROGRAMS: tuple[Method, ...] = get_args(Method)
+STRIP_PROGRAMS: tuple[Method, ...] = OF_WEIGHTS
 LINES = "strip lines"  # the one map of crosstalk
 
 

@@ -235,11 +235,12 @@ def strip_weights(
     Without `gain` the readout's gain is 1 throughout; `disturbed` asks for crosstalk and its
     worst pair too. Raises InputError for an unknown program.
     """
-    by_tone, weights = _by_tone(layer), {}
+    by_tone = _by_tone(layer)
+    weights: dict[Method, StripWeights] = {}
     trained, uses = layer_weights(layer.placement.usage, layer.layer)
     largest = float(np.abs(trained).max()) or 1.0
     for program in programs:
-        if program not in STRIP_PROGRAMS:
+        if program not in STRIP_PROGRAMS or program == "fitted":
             raise InputError(f"program {str(program)[:40]!r}: possible: {', '.join(STRIP_PROGRAMS)}")
         target, reached = _gather(by_tone, trained) / largest, fill
         if program == "calibrated":

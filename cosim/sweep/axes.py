@@ -26,6 +26,19 @@ __all__ = [
 ]
 
 MOST_POINTS = 1_000_000
+OF_NOISE = {name: TABLES[name] for name in ("neuron", "noise")}
+# Parameters of these that accuracy does not depend on, and what they are of.
+CASCADE = "neurons one by one, in resonet run and levels"
+NOT_IN_ACCURACY = {
+    "neuron.supply": "energy",
+    "neuron.efficiency": "energy",
+    "neuron.resistance": CASCADE,
+    "neuron.magnetoresistance": CASCADE,
+    "neuron.read_current": CASCADE,
+    "neuron.amplifier_bandwidth": CASCADE,
+    "neuron.pool_gain": CASCADE,
+    "neuron.pool_current": CASCADE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +60,31 @@ class Axis:
     values: tuple[float | int, ...]
 
 
-def _fields() -> dict[str, Any]:
-    """Every parameter that may be an axis."""
+def _fields(noise: bool) -> dict[str, Any]:
+    """Every parameter that may be an axis, with those that change nothing but noise or without them."""
+    sections = SECTIONS | (OF_NOISE if noise else {})
     found = {
         f"{section}.{spec.name}": spec
-        for section, kind in SECTIONS.items()
+        for section, kind in sections.items()
         for spec in fields(kind)
-        if "low" in spec.metadata
+        if "low" in spec.metadata and f"{section}.{spec.name}" not in NOT_IN_ACCURACY
     }
     return found | {spec.name: spec for spec in fields(Spread)}
 
 
-def axis_names() -> list[str]:
-    """Names that an axis may have."""
-    return list(_fields())
+def axis_names(noise: bool = False) -> list[str]:
+    """Names that an axis may have; `noise`: where accuracy with noise is measured."""
+    return list(_fields(noise))
+
+
+def _why_not(name: str, noise: bool) -> str:
+    """Why a parameter is no axis, or nothing where there is no such parameter."""
+    if name in NOT_IN_ACCURACY:
+        return f"{name} changes no accuracy: it is of {NOT_IN_ACCURACY[name]}; "
+    section = name.partition(".")[0]
+    if section in OF_NOISE and not noise:
+        return f"{shown(name)} changes no weight of bus feed; with --measure noise it may be an axis; "
+    return f"{shown(name)} changes no weight of bus feed; " if section in TABLES.keys() - SECTIONS else ""
 
 
 def _range(name: str, text: str, low: float, high: float, words: list[str]) -> list[float]:
@@ -89,19 +113,16 @@ def _value(text: object, spec: Any, section: str) -> float | int:
     return value
 
 
-def parse_axis(text: str) -> Axis:
+def parse_axis(text: str, noise: bool = False) -> Axis:
     """Axis from NAME=LOW:HIGH:COUNT[:lin], NAME=LOW:HIGH:COUNT:log (equal ratios) or NAME=A,B,C, units as anywhere.
 
-    Raises InputError that names what is possible.
+    `noise`: where accuracy with noise is measured. Raises InputError that names what is possible.
     """
     name, equals, wanted = (part.strip() for part in text.partition("="))
-    known = _fields()
+    known = _fields(noise)
     if name not in known or not equals:
-        told = (
-            f"{shown(name)} changes no weight of bus feed" if name.partition(".")[0] in TABLES.keys() - SECTIONS else ""
-        )
         possible = "NAME=LOW:HIGH:COUNT[:log|:lin] or NAME=A,B,C; NAME " + ", ".join(known)
-        raise InputError(f"--over {shown(text)}: {told + '; ' if told else ''}possible: {possible}")
+        raise InputError(f"--over {shown(text)}: {_why_not(name, noise)}possible: {possible}")
     spec, section = known[name], name.rpartition(".")[0] or "sweep"
     words = wanted.split(":")
     if len(words) in (2, 3, 4):

@@ -26,25 +26,21 @@ from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.sweep.prepared import Preparation, fabricated
+from resonet.cosim.sweep.tested import Tested
 from resonet.cosim.weights.checks import check_cases, spread_over
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
-from resonet.cosim.weights.float32 import Float32Images, float32_images
-from resonet.cosim.weights.float32_nodes import Inexpressible
-from resonet.cosim.weights.inference import check_labels, circuit_logits
-from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
-from resonet.netlist.design.parameters import Parameters, read_parameters
-from resonet.netlist.network.forward import classes
-from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.design.parameters import SECTIONS, Parameters, read_parameters
+from resonet.netlist.network.images import read_images
 from resonet.netlist.network.onnx.external import data_files
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, source_power
 from resonet.netlist.programming.methods import METHODS, Method, Program
 
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
 
-Measure = Literal["weights", "accuracy"]
+Measure = Literal["weights", "accuracy", "noise"]
 MOST_CHECKED = 8  # points at which an engine is checked
 MOST_BREAKS = 3  # times that a pool of processes is opened anew
 
@@ -63,6 +59,12 @@ class Sweep:
     model: str | None = None  # ONNX file, where the source is a TOML file
     calibration: str | None = None  # images that set the input scales, where the source is a TOML file
     spread: Spread = field(default_factory=Spread)
+    repeats: int = 1  # of the images, where noise is measured
+
+    @property
+    def noise(self) -> bool:
+        """Whether the images are read with noise too."""
+        return self.measure == "noise"
 
     @property
     def count(self) -> int:
@@ -122,40 +124,6 @@ def sweep_key(sweep: Sweep) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Tested:
-    """Images whose classes are counted at every point, and what is known of them before the first."""
-
-    images: ImageSet
-    sent: Float32Images | None  # None: not to be had, for a reason that every point tells
-    software: float  # share of the trained network
-
-    @classmethod
-    def read(cls, design: Design, path: Path) -> "_Tested":
-        """Raises InputError."""
-        images = design.images(path)
-        check_labels(images)
-        logits = SoftwareLogits(design.cnn, images.images, threads=1).values
-        check_labels(images, logits, design.cnn.ranked)
-        right = classes(logits, design.cnn.ranked) == images.labels
-        try:
-            sent = float32_images(design.built, images.images)
-        except Inexpressible:
-            sent = None
-        return cls(images, sent, float(np.mean(right)))
-
-    def shares(self, design: Design, held: dict[Method, dict[str, EffectiveWeights]]) -> dict[str, Any]:
-        """Quantities of a point: images that the circuit puts in their class, by one thread."""
-        found: dict[str, Any] = {"accuracy": {}, "software": self.software}
-        for method, layers in held.items():
-            logits = circuit_logits(design, layers, self.images.images, None, 1, self.sent)
-            right = classes(logits.values, design.cnn.ranked) == self.images.labels
-            found["accuracy"][str(method)] = float(np.mean(right))
-            if logits.reason:
-                found.setdefault("float64", {})[str(method)] = logits.reason
-        return found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Ground:
     """What all points share; made once in a process."""
 
@@ -163,7 +131,7 @@ class _Ground:
     given: Parameters
     engine: Engine
     prepared: Preparation
-    tested: _Tested | None
+    tested: Tested | None
 
 
 _grounds: dict[str, _Ground] = {}  # of the last sweep, by its key: a sweep of a million points is slow to compare
@@ -182,9 +150,11 @@ def _make_ground(sweep: Sweep, key: str) -> _Ground:
     with collected():  # what is said of the design that is varied says nothing of the points
         design, given = _base(sweep)
     design.require_bus("sweep")
-    if sweep.measure == "accuracy" and sweep.data is None:
-        raise InputError("--measure accuracy: needs labelled images; possible: --data IMAGES.npz")
-    tested = _Tested.read(design, Path(sweep.data)) if sweep.measure == "accuracy" and sweep.data else None
+    tested = None
+    if sweep.measure != "weights":
+        if sweep.data is None:
+            raise InputError(f"--measure {sweep.measure}: needs labelled images; possible: --data IMAGES.npz")
+        tested = Tested.read(design, Path(sweep.data))
     engine = find_engine(sweep.engine).with_jobs(1)  # points are what goes on side by side
     return _Ground(design, given, engine, Preparation(design.cnn, sweep.programs, engine.unchecked), tested)
 
@@ -200,13 +170,14 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     witness          check of the engine, as a record, at some points from the first to the last
     warnings         those of validity, as records, where there are any
     accuracy         {program: share}, and `software`, the trained network's: where there are images
+    noisy            {program: mean share} with noise, and `noisy_spread`, of one repeat: where noise is measured
     float64          {program: reason} where float32 was not enough for these
     """
     ground = _ground(sweep, key)
     given, spread = at_point(ground.given, sweep.spread, sweep.point(number))
     shared = ground.prepared(given)
     made = {method: fabricated(shared.plan, program, spread) for method, program in shared.programs.items()}
-    design = replace(ground.design, plan=shared.plan, programs=made)
+    design = replace(ground.design, plan=shared.plan, programs=made, parameters=given)
     names, quick = [entry.layer.name for entry in shared.plan.layers], ground.engine.unchecked
     held = {m: {name: effective_weights(design, name, m, engine=quick) for name in names} for m in made}
     found = _weight_values(shared.plan, made, held)
@@ -216,14 +187,14 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
         found |= {"witness": asdict(witness)} if witness else {}
     if ground.tested is not None:
         found |= ground.tested.shares(design, held)
+        found |= ground.tested.noisy_shares(design, held, spread.seed, sweep.repeats) if sweep.noise else {}
     return found | {"warnings": [asdict(entry) for entry in shared.warnings]} if shared.warnings else found
 
 
 def _by_plan(sweep: Sweep, numbers: list[int]) -> list[int]:
     """Points in an order in which those that share plan and programs follow one another."""
-    own = {spec.name for spec in fields(Spread)}
     values = sweep.values_at(np.array(numbers, np.int64))
-    keys = [row for name, row in values.items() if name not in own]
+    keys = [row for name, row in values.items() if name.partition(".")[0] in SECTIONS]
     return np.array(numbers)[np.lexsort(keys[::-1])].tolist() if keys else numbers
 
 

@@ -57,10 +57,15 @@ def sweep_dataset(sweep: Sweep, outcomes: Outcomes) -> "Dataset":
     }
     source = table(["source_dbm"], layers)
     data["source_dbm"] = (("point", "layer"), source, {"units": "dBm", "long_name": "largest power of a tone source"})
-    if sweep.measure == "accuracy":
+    if sweep.measure != "weights":
         meaning = {"units": "1", "long_name": "share of images classified right"}
         data["accuracy"] = (("point", "program"), table(["accuracy"], programs), meaning)
         data["software"] = ("point", of("software"), {"units": "1"})
+    if sweep.noise:
+        meaning = {"units": "1", "long_name": "share of images classified right with noise, mean of the repeats"}
+        data["noisy"] = (("point", "program"), table(["noisy"], programs), meaning)
+        spread = {"units": "1", "long_name": "standard deviation of a repeat"}
+        data["noisy_spread"] = (("point", "program"), table(["noisy_spread"], programs), spread)
     rows = [outcomes.plain(int(number)) for number in numbers]
     data["seconds"] = ("point", np.array([seconds for seconds, _ in rows]), {"units": "s"})
     data["error"] = ("point", np.array([error or "-" for _, error in rows]))

@@ -26,7 +26,7 @@ from resonet.models.circuit.bus import BusCircuit, bus_currents
 from resonet.models.resonator.linear import rectified_per_watt
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
-__all__ = ["Answers", "Loudest", "bus_answers", "bus_powers", "loudest_of"]
+__all__ = ["Answers", "Loudest", "bus_answers", "bus_powers", "core_threads", "loudest_of"]
 
 AT_ONCE = 4_000_000  # currents of buses of several shapes that are solved together
 WORTH_THREADS = 2_000_000  # resonators times tones
@@ -127,7 +127,7 @@ def _powers(plan: FrequencyPlan, buses: Sequence[Bus]) -> Array:
 
 
 @functools.cache
-def _threads() -> int:
+def core_threads() -> int:
     """Threads to use, as numba has them: NUMBA_NUM_THREADS, else one a core."""
     from numba import config
 
@@ -138,7 +138,7 @@ def _on_all_cores(call: Callable[[int, int], None], layout: _Layout) -> None:
     """Call with ranges of buses, from and to; large layers on several threads, each with its share of the work."""
     chains, size, before = layout.where[:, [0, 1, 6]].T
     ends = np.cumsum(chains * size**2)
-    threads = min(_threads(), len(ends)) if ends[-1] >= WORTH_THREADS else 1
+    threads = min(core_threads(), len(ends)) if ends[-1] >= WORTH_THREADS else 1
     cuts = [0, *np.searchsorted(ends, ends[-1] * np.arange(1, threads) / threads).tolist(), len(ends)]
 
     def part(n: int) -> None:

@@ -26,7 +26,8 @@ BUS_PARTS: dict[str, tuple[str, ...]] = {
     "bias tee": ("choke_inductance", "block_capacitance", "bypass_capacitance"),
     "readout load": ("readout_resistance", "choke_resistance"),
 }
-SMALL_IS_IDEAL = ("node_capacitance", "choke_resistance")
+JUNCTION = {"junction capacitance": ("junction_capacitance",)}  # where there is one
+SMALL_IS_IDEAL = ("node_capacitance", "choke_resistance", "junction_capacitance")
 LEAST = 1e-5  # of its effect: what is ideal if it is large does not go to infinity
 STEP = 1e-3
 
@@ -56,10 +57,14 @@ class BusAttribution:
         return np.asarray(self.total - self.spectral - sum(part.alone for part in self.parts))
 
 
+def _parts(circuit: BusCircuit) -> dict[str, tuple[str, ...]]:
+    return BUS_PARTS | (JUNCTION if circuit.junction_capacitance else {})
+
+
 def bus_circuit(nominal: BusCircuit, shares: dict[str, float]) -> BusCircuit:
     """Bus with each part at a share of its effect, 0 ideal ... 1 as it is."""
     values = {}
-    for part, names in BUS_PARTS.items():
+    for part, names in _parts(nominal).items():
         for name in names:
             value, share = getattr(nominal, name), shares.get(part, 0.0)
             most = BusCircuit.__dataclass_fields__[name].metadata["high"]
@@ -91,9 +96,9 @@ def attribute_bus(plan: FrequencyPlan, entry: LayerPlan, program: LayerProgram) 
         return _answer(plan, entry, program.f_res, bus_circuit(plan.circuit, shares)) / full
 
     spectral = _answer(plan, entry, program.f_res, None) / full - entry.layer.matrix / largest
-    every = dict.fromkeys(BUS_PARTS, 1.0)
+    every = dict.fromkeys(_parts(plan.circuit), 1.0)
     total, base, parts = answer(every), answer({}), []
-    for name in BUS_PARTS:
+    for name in every:
         slope = (4 * answer({name: STEP}) - answer({name: 2 * STEP}) - 3 * base) / (2 * STEP)
         parts.append(BusPart(name, answer({name: 1.0}) - base, total - answer(every | {name: 0.0}), slope))
     return BusAttribution(entry.layer.name, spectral, tuple(parts), total - entry.layer.matrix / largest)

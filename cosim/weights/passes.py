@@ -12,11 +12,10 @@ import numpy as np
 from resonet.core.types import Array, Complex, Done
 from resonet.cosim.ngspice.raw import Plot
 from resonet.cosim.ngspice.run import EngineError, run_decks
-from resonet.netlist.bus.deck import dc_deck, rf_deck, stack_batches
+from resonet.netlist.bus.deck import dc_deck, rf_deck, rf_sweeps, stack_batches
 from resonet.netlist.bus.hardware import BusHardware, Stack
 from resonet.netlist.bus.linear_chain import PRECESSION, SENSE
 from resonet.netlist.spice.dialect import NGSPICE
-from resonet.netlist.spice.sweep import channel_sweeps
 
 __all__ = ["RfPass", "dc_gains", "dc_pass", "rectify", "rf_pass"]
 
@@ -36,7 +35,7 @@ def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
     """Channels out of the sweeps, scaled from 1 V of source EMF to each tone's level."""
     layer, bus, channels = hardware.bus.layer, hardware.bus.name, hardware.bus.frequencies
     chains, size = hardware.bus.size
-    sweeps = channel_sweeps(channels)
+    sweeps = rf_sweeps(hardware)
     index = [(j, k) for j in range(chains) for k in range(size)]
     names = [name.format(j=j, k=k) for name in (SENSE, PRECESSION) for j, k in index]
     if len(plots) != len(sweeps):
@@ -51,7 +50,7 @@ def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
             f"which are not the {size} channels of the plan; this version steps decades differently"
         )
     table: Complex = np.concatenate([plot.columns(names)[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
-    emf = hardware.bus.levels / hardware.gain
+    emf = hardware.bus.levels / hardware.gains
     phasors: Complex = table.reshape(size, 2, chains, size) * emf[:, None, None, None]
     return RfPass(channels, phasors[:, 0], phasors[:, 1])
 

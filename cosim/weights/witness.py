@@ -13,7 +13,7 @@ import numpy as np
 from resonet.core.errors import EngineError
 from resonet.core.types import Array, Complex
 from resonet.cosim.weights.passes import RfPass, rectify
-from resonet.models.circuit.bus import BusCircuit, bus_currents, tail_admittance
+from resonet.models.circuit.bus import BusCircuit, bus_currents, resonator_impedance, seen_from_chains, tail_admittance
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
 __all__ = [
@@ -80,8 +80,9 @@ def _ladder(f: Array, resistance: float, currents: Complex, circuit: BusCircuit,
     tail = np.zeros(len(f), complex)
     end = np.zeros(len(f), complex)
     if below:
-        tail = s * circuit.node_capacitance / 2 + tail_admittance(s, circuit, below * resistance)
-        end = currents[:, -1] / tail
+        own = resonator_impedance(s, resistance, circuit)
+        tail = s * circuit.node_capacitance / 2 + tail_admittance(s, circuit, below * own)
+        end = currents[:, -1] * (resistance / own) / tail
     drops = resistance * currents[:, ::-1]
     volts = np.cumsum(np.concatenate([end[:, None], drops], axis=1), axis=1)[:, ::-1]
     return np.asarray(volts), np.asarray(tail)
@@ -100,14 +101,19 @@ def power_balance(
     half = s * circuit.node_capacitance / 2
     dc = s * circuit.bypass_capacitance + 1 / circuit.readout_resistance
     shunt = half + 1 / (circuit.choke_resistance + s * circuit.choke_inductance + 1 / dc)
-    drawn = currents[:, 0] + shunt * volts[:, 0]
-    series = chains * circuit.impedance + 1 / (s * circuit.block_capacitance)
-    loop = np.abs(volts[:, 0] + series * drawn - 1)
-    inner = currents[:, :-1] - currents[:, 1:] - 2 * half[:, None] * volts[:, 1:-1]
+    through = currents * np.reshape(
+        resistance / resonator_impedance(np.asarray(s, complex), resistance, circuit), (-1, 1)
+    )
+    drawn = through[:, 0] + shunt * volts[:, 0]
+    emf, z = seen_from_chains(np.asarray(s, complex), circuit)
+    series = chains * z + 1 / (s * circuit.block_capacitance)
+    loop = np.abs((volts[:, 0] + series * drawn) / emf - 1)
+    inner = through[:, :-1] - through[:, 1:] - 2 * half[:, None] * volts[:, 1:-1]
     node = np.abs(inner).max(1, initial=0.0) / np.abs(drawn)
-    lost = chains * circuit.impedance * np.abs(drawn) ** 2 + shunt.real * np.abs(volts[:, 0]) ** 2
+    lost = chains * np.asarray(z).real * np.abs(drawn) ** 2 + shunt.real * np.abs(volts[:, 0]) ** 2
     lost = lost + resistance * (np.abs(currents) ** 2).sum(1) + tail.real * np.abs(volts[:, -1]) ** 2
-    power = np.abs(drawn.real - lost) / np.abs(drawn)  # of the apparent power: far off resonance little of it is real
+    # Of the apparent power: far off resonance little of it is real.
+    power = np.abs((np.conj(emf) * drawn).real - lost) / np.abs(emf * drawn)
     return float(max(loop.max(), node.max(), power.max()))
 
 

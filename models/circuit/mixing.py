@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.types import Complex
-from resonet.models.circuit.bus import BusCircuit, tail_admittance
+from resonet.models.circuit.bus import BusCircuit, resonator_impedance, seen_from_chains, tail_admittance
 
 __all__ = ["output_bandwidth", "product_voltage", "series_transfer"]
 
@@ -34,26 +34,29 @@ def series_transfer(
     bus: BusCircuit,
     below: int = 0,
     diagonal: bool = False,
+    source: Complex | None = None,
 ) -> Complex:
     """Current of resonator m per volt in series with resonator n, A/V, [frequencies, m, n], both along the chain.
 
     The network of `models/circuit/bus.py`, without source EMF and with the same voltages in each of the `chains`. The
-    matrix is symmetric (reciprocity). With `diagonal`, of as many frequencies as resonators, only row m of frequency m:
-    [m, n].
+    matrix is symmetric (reciprocity). `source` is the impedance at the combiner, ohm [frequencies], by default Z0. With
+    `diagonal`, of as many frequencies as resonators, only row m of frequency m: [m, n].
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
-    half, size = s * bus.node_capacitance / 2, resonators
+    half, size, own = s * bus.node_capacitance / 2, resonators, resonator_impedance(s, resistance, bus)
     choke = bus.choke_resistance + s * bus.choke_inductance
     dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
-    feed = 1 / (chains * bus.impedance + 1 / (s * bus.block_capacitance))
+    _, behind = seen_from_chains(s, bus, source)
+    feed = 1 / (chains * behind + 1 / (s * bus.block_capacitance))
     step = np.eye(size, size + 1) - np.eye(size, size + 1, 1)  # voltage over resonator m from the nodes, head to tail
     shunt = np.repeat(2 * half[:, None], size + 1, 1)
     shunt[:, 0] = half + feed + 1 / (choke + 1 / dc)
     if below:
-        shunt[:, -1] = half + tail_admittance(s, bus, below * resistance)
+        shunt[:, -1] = half + tail_admittance(s, bus, below * own)
     else:
         step, shunt = step[:, :-1], shunt[:, :-1]  # the tail is ground
-    nodes = step.T @ step / resistance + shunt[:, None, :] * np.eye(step.shape[1])
+    shared = step.T @ step / (own[:, None, None] if isinstance(own, np.ndarray) else own)
+    nodes = shared + shunt[:, None, :] * np.eye(step.shape[1])
     # Kirchhoff: nodes v = -step^T e / R;  i = (step v + e) / R
     inside = step[:, :, None] if diagonal else np.broadcast_to(step.T, (len(s), *step.T.shape))
     volts = -np.linalg.solve(nodes, inside / resistance)

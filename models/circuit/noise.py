@@ -11,7 +11,10 @@ the corner of the bias tee all is simple: S = 4 k T n R0 for n resonators.
 
 Network (`bus`): source impedance, DC block, chain of resonators with half of the node capacitance at each end, choke,
 bypass, readout. Without bias a resonator is R0 to small signals; the temperature changes R0 as `resonator_full` says
-(`at_temperature`). Not here: 1/f noise, shot noise, noise of the precession itself, which needs a bias to be seen.
+(`at_temperature`). A multiplexer's return inductor grounds the bus below the channels, where its sources have no part
+(`models/circuit/multiplexer.py`): frequencies of the DC side only. The noise of the precession itself needs no bias to
+be seen: every RF tone mixes it down, and at 50 nW a tone it is the larger part (`models/resonator/precession_noise.py`).
+Not here: that, 1/f noise, shot noise.
 """
 
 from collections.abc import Sequence
@@ -21,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.types import Array, Complex
-from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.bus import BusCircuit, resonator_impedance, seen_from_chains
 from resonet.models.resonator.complete import FullResonator, at_temperature
 
 __all__ = ["BOLTZMANN", "Noise", "chain_noise", "chain_resistance", "johnson", "output_impedance"]
@@ -55,6 +58,15 @@ def chain_resistance(devices: Sequence[FullResonator]) -> Array:
     return np.array([warm.r0 + warm.rc for warm in map(at_temperature, devices)])
 
 
+def _behind(s: ArrayLike, bus: BusCircuit) -> float | Complex:
+    """Impedance between the DC block and ground on the side of the sources, ohm; its real part makes their noise."""
+    at = np.asarray(s, complex)
+    if bus.combining == "resistive":
+        return seen_from_chains(at, bus)[1]
+    grounded = np.asarray(at * bus.filter_return, complex)
+    return seen_from_chains(at, bus, grounded)[1]
+
+
 def _inward(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, Complex, Complex, Complex, Complex]:
     """From the far end to the output: admittances of each resonator's branch [f, n], head, feed, choke, DC output."""
     s = 2j * np.pi * f
@@ -62,8 +74,8 @@ def _inward(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, Comp
     right = np.empty((len(f), len(resistance)), complex)
     for n in reversed(range(len(resistance))):
         beyond = 0 if n == len(resistance) - 1 else 1 / (right[:, n + 1] + 2 * half)
-        right[:, n] = 1 / (resistance[n] + beyond)
-    feed = s * bus.block_capacitance / (1 + s * bus.block_capacitance * bus.impedance)
+        right[:, n] = 1 / (resonator_impedance(np.asarray(s, complex), resistance[n], bus) + beyond)
+    feed = s * bus.block_capacitance / (1 + s * bus.block_capacitance * _behind(s, bus))
     head = right[:, 0] + half + feed
     choke = 1 / (bus.choke_resistance + s * bus.choke_inductance + 1 / head)
     output = choke + s * bus.bypass_capacitance + 1 / bus.readout_resistance
@@ -94,11 +106,12 @@ def chain_noise(
     through_feed = at * feed
     for n in range(len(r)):
         current = at * right[:, n]
-        density += thermal[n] * np.abs(current) ** 2
-        at = at - current * r[n]
+        own = resonator_impedance(2j * np.pi * frequencies, r[n], bus)
+        density += thermal[n] * np.abs(current * own / r[n]) ** 2
+        at = at - current * own
     return Noise(
         density,
         johnson(bus.choke_resistance, ambient) * np.abs(through_choke) ** 2,
-        johnson(bus.impedance, ambient) * np.abs(through_feed) ** 2,
+        johnson(np.asarray(_behind(2j * np.pi * frequencies, bus)).real, ambient) * np.abs(through_feed) ** 2,
         johnson(bus.readout_resistance, ambient) * np.abs(volts / bus.readout_resistance) ** 2,
     )

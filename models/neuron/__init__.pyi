@@ -19,6 +19,12 @@ from .oscillator import (
 from .oscillator import (
     TwoTerminalOscillator as TwoTerminalOscillator,
 )
+from .oscillator_noise import (
+    amplitude_density as amplitude_density,
+)
+from .oscillator_noise import (
+    linewidth as linewidth,
+)
 from .starting_oscillator import (
     StartingRelu as StartingRelu,
 )

@@ -24,7 +24,6 @@ from resonet.core.parameters import Interface, parameter
 from resonet.core.types import Array
 from resonet.models.neuron.oscillator import (
     PINS,
-    THEORY,
     IdealRelu,
     Oscillator,
     ThreeTerminalOscillator,
@@ -38,7 +37,8 @@ __all__ = ["StartingOscillator", "StartingRelu", "StartingThreeTerminal", "Start
 GAMMA0 = 2 * math.pi * 0.01 * 1e9
 RATE = "2 pi alpha f0, alpha 0.01, 1 GHz"
 LEAST = 1e-9
-SEED = "kT over the energy at p = 1, of a large free layer (50 nm disk: 1e-2); " + THEORY
+SEED = 0.0105
+THERMAL = "models/resonator/thermal.py: alpha 0.01, ith 10 uA, 300 K, polarisation 0.6"
 
 
 class StartingOscillator(Oscillator, Protocol):
@@ -119,7 +119,7 @@ class StartingTwoTerminal(_Starting, TwoTerminalOscillator):
     SPICE: ClassVar[Interface] = Interface("neuron_two_terminal", PINS)
 
     gamma0: float = parameter(GAMMA0, "1/s", 1.0, 1e14, "damping rate of the amplitude", RATE)
-    seed: float = parameter(1e-4, "", 1e-9, 0.1, "thermal power that it starts from", SEED)
+    seed: float = parameter(SEED, "", 1e-9, 0.1, "thermal power p_T that it starts from", THERMAL)
 
     def emitted(self, p: ArrayLike, current: ArrayLike) -> Array:
         """Power into a matched load, W, at a precession power p and that current."""
@@ -134,7 +134,7 @@ class StartingThreeTerminal(_Starting, ThreeTerminalOscillator):
     SPICE: ClassVar[Interface] = Interface("neuron_three_terminal", PINS)
 
     gamma0: float = parameter(GAMMA0, "1/s", 1.0, 1e14, "damping rate of the amplitude", RATE)
-    seed: float = parameter(1e-4, "", 1e-9, 0.1, "thermal power that it starts from", SEED)
+    seed: float = parameter(SEED, "", 1e-9, 0.1, "thermal power p_T that it starts from", THERMAL)
 
     def emitted(self, p: ArrayLike, current: ArrayLike) -> Array:
         """Power into a matched load, W, at a precession power p, whatever the drive current."""

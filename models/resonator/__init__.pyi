@@ -16,3 +16,9 @@ from .linear import (
     susceptibility as susceptibility,
 )
 from .macrospin import Macrospin as Macrospin
+from .precession_noise import precession_density as precession_density
+from .thermal import thermal_power as thermal_power
+from .tone_balance import Saturation as Saturation
+from .tone_balance import ToneBalance as ToneBalance
+from .tone_balance import balance_tones as balance_tones
+from .tone_bank import ToneBank as ToneBank

@@ -56,15 +56,12 @@ __all__ = [
     "linewidth",
     "power_after",
     "start_up_time",
-    "thermal_power",
 ]
 
-BOLTZMANN = 1.380649e-23  # J/K
-GYROMAGNETIC = 1.76085963e11  # rad/(s T), of the electron
 THEORY = "Slavin and Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009)"
 
 
-def _scale(device: SpinDiode) -> float:
+def oscillation_scale(device: SpinDiode) -> float:
     """x1 = √2 I_th / (α tan γ_p), A."""
     return math.sqrt(2) * device.threshold_current / (device.damping * math.tan(device.torque_angle))
 
@@ -93,7 +90,7 @@ class AutoOscillator:
         0.0, "Hz", -1e13, 1e13, "frequency shift per unit of p", "0 = isochronous; " + THEORY + ": of the order of f0"
     )
     x1: float = parameter(
-        _scale(LINEAR), "A", 1e-12, 1e6, "precession at p = 1, sqrt(2) ith / (alpha tan gamma_p)", THEORY
+        oscillation_scale(LINEAR), "A", 1e-12, 1e6, "precession at p = 1, sqrt(2) ith / (alpha tan gamma_p)", THEORY
     )
     psi: float = parameter(0.0, "rad", -math.pi, math.pi, "mix angle: 0 senses X, pi/2 senses Y", LINEAR_LAW)
     kick: float = parameter(
@@ -117,7 +114,7 @@ class AutoOscillator:
             device.threshold_current,
             qnl,
             nshift,
-            _scale(device),
+            oscillation_scale(device),
         )
 
     @property
@@ -178,20 +175,10 @@ def start_up_time(device: AutoOscillator, current: ArrayLike, start: ArrayLike, 
     return np.asarray(np.where((goal > 0) & (fraction * goal >= start), rise, np.nan))
 
 
-def thermal_power(device: AutoOscillator, moment: ArrayLike, temperature: ArrayLike = 300.0) -> Array:
-    """p_T = kT/E, mean p without current: E = 2 ω0 M/γ, the energy of a macrospin of moment M (A m²) at p = 1.
-
-    The action of a macrospin is (M/γ)(1 - cos θ) = 2 p M/γ. A disk of 1 MA/m, 50 nm wide and 2 nm thick has
-    M = 3.9e-18 A m². Shapes broadcast.
-    """
-    energy = 2 * (2 * math.pi * device.f0) * np.asarray(moment, float) / GYROMAGNETIC
-    return np.asarray(BOLTZMANN * np.asarray(temperature, float) / energy)
-
-
 def linewidth(device: AutoOscillator, current: ArrayLike, noise: ArrayLike) -> Array:
     """Full width at half maximum, Hz, of the free line: thermal above threshold, of the resonance below.
 
-    `noise` is p_T, see `thermal_power`; the module's text has the law, and its factor 1 + ν² of the frequency shift.
+    `noise` is p_T (`thermal.thermal_power`); the module has the law, and its factor 1 + ν² of the frequency shift.
     """
     xi, p = np.asarray(current, float) / device.ith, free_power(device, current)
     nu = 2 * math.pi * device.nshift / (device.gamma0 * (device.qnl + xi))

@@ -18,11 +18,12 @@ from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.forced_oscillation import forced_voltage_per_watt
 from resonet.models.resonator.linear import SpinDiode
 
-__all__ = ["LINEAR_ERROR", "LinearRange", "linear_range"]
+__all__ = ["LINEAR_ERROR", "LinearRange", "linear_limit", "linear_range"]
 
 LINEAR_ERROR = 0.0105  # of the largest weight
 FREQUENCY = 1e9  # Hz
 HALVINGS = 40
+BEYOND = 1e3  # threshold powers: far from linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,8 @@ def linear_range(device: SpinDiode, power: float) -> LinearRange:
         above = _departure(oscillator, np.exp([middle]))[0] > LINEAR_ERROR
         low, high = (low, middle) if above else (middle, high)
     return LinearRange(power, float(np.exp(low)), float(departure[-1]))
+
+
+def linear_limit(device: SpinDiode) -> float:
+    """Tone power, W, up to which the response of a device is linear."""
+    return linear_range(device, BEYOND * device.threshold_power).limit

@@ -16,21 +16,22 @@ import numpy as np
 from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.bus.combining import run_one_by_one, source_lines
 from resonet.netlist.bus.hardware import BusHardware, Stack, dc_stacks
 from resonet.netlist.bus.linear_chain import LINEAR_FORM, linear_chain_lines, save_line
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.spice.prewarp import TankStep
-from resonet.netlist.spice.sweep import channel_sweeps
+from resonet.netlist.spice.sweep import Sweep, channel_sweeps
 
 __all__ = [
     "BUS_DEVICES",
     "chain_lines",
-    "combiner_lines",
     "dc_deck",
     "dc_gain_decks",
     "rf_deck",
     "rf_deck_blocks",
+    "rf_sweeps",
     "sparam_deck",
     "stack_batches",
     "tee_parameters",
@@ -53,13 +54,16 @@ def tee_parameters(circuit: BusCircuit) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=64)
-def _chain_template(size: int, tail: str, parameters: tuple[tuple[str, str], ...], dialect: Dialect) -> str:
+def _chain_template(
+    size: int, tail: str, parameters: tuple[tuple[str, str], ...], junction: str, dialect: Dialect
+) -> str:
     """Text of a chain of that size: "@" stands for its number, `parameters` holds what is the same or comes later."""
     ends = [(f"h@_{n}", tail if n == size - 1 else f"h@_{n + 1}") for n in range(size)]
     nodes = [(*(pair[::-1] if n % 2 else pair), f"x@_{n}") for n, pair in enumerate(ends)]
-    return "\n".join(
-        dialect.format_instance(f"xr@_{n}", pins, "resonator", dict(parameters)) for n, pins in enumerate(nodes)
-    )
+    lines = [dialect.format_instance(f"xr@_{n}", pins, "resonator", dict(parameters)) for n, pins in enumerate(nodes)]
+    if junction:
+        lines += [dialect.format_element(f"cj@_{n}", pins[:2], junction) for n, pins in enumerate(nodes)]
+    return "\n".join(lines)
 
 
 def chain_lines(
@@ -78,7 +82,8 @@ def chain_lines(
     else:
         parameters = {"f0": "%.15g", "q": "%.12g", "k": "%.12g"} | shared
         values = np.stack(step.tank(f_res, device), axis=1).ravel()
-    template = _chain_template(len(f_res), tail, tuple(parameters.items()), dialect)
+    junction = f"{circuit.junction_capacitance:.17g}" if circuit.junction_capacitance else ""
+    template = _chain_template(len(f_res), tail, tuple(parameters.items()), junction, dialect)
     return template.replace("@", str(j)) % tuple(values.tolist())
 
 
@@ -87,44 +92,12 @@ def _tail(j: int, hardware: BusHardware, dialect: Dialect) -> tuple[str, list[st
     below = hardware.bus.below
     if not below:
         return "0", []
+    junction = hardware.circuit.junction_capacitance
     return f"t{j}", [
         dialect.format_instance(f"xlow{j}", ("0", f"t{j}", f"l{j}"), "bias_tee", tee_parameters(hardware.circuit)),
         dialect.format_element(f"rlow{j}", (f"l{j}", "0"), f"{below * hardware.device.resistance:.12g}"),
+        *([dialect.format_element(f"clow{j}", (f"l{j}", "0"), f"{junction / below:.17g}")] if junction else ()),
     ]
-
-
-def combiner_lines(
-    nodes: Sequence[str],
-    port: str,
-    gains: Sequence[float],
-    circuit: BusCircuit,
-    stem: str = "",
-    dialect: Dialect = NGSPICE,
-) -> list[str]:
-    """Arms between `nodes` and a port, then the port: a combiner into it, a splitter out of it; `stem` in its names."""
-    z0, last = numbers(12, z0=circuit.impedance), len(nodes) - 1
-    ends = ["0", *(f"s{stem}{k}" for k in range(1, last + 1)), f"emf{stem}"]  # the arms stack up the EMF of the port
-    arms = [
-        dialect.format_instance(
-            f"xarm{stem}{k}",
-            (node, ends[k], ends[k + 1], port, f"emf{stem}"),
-            "combiner_arm",
-            z0 | numbers(15, gain=gain),
-        )
-        for k, (node, gain) in enumerate(zip(nodes, gains, strict=True))
-    ]
-    return [*arms, dialect.format_instance(f"xout{stem}", (port, f"emf{stem}"), "combiner_out", z0)]
-
-
-def _sources(hardware: BusHardware, tones: Sequence[dict[str, str]], dialect: Dialect) -> list[str]:
-    """Tone sources with these parameters, and the combiner."""
-    circuit, z0 = hardware.circuit, numbers(12, z0=hardware.circuit.impedance)
-    lines = [dialect.format_comment("tone sources (emf, f: the tone at p_max, for .tran) and power combiner")]
-    nodes = [f"in{k}" for k in range(len(tones))]
-    *arms, port = combiner_lines(nodes, "bus", [hardware.gain] * len(tones), circuit, dialect=dialect)
-    for k, (tone, arm) in enumerate(zip(tones, arms, strict=True)):
-        lines += [dialect.format_instance(f"xsrc{k}", (nodes[k],), "tone_port", z0 | tone), arm]
-    return [*lines, port]
 
 
 def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
@@ -150,20 +123,32 @@ def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect 
     devices = [device for device in BUS_DEVICES if device != "resonator"]
     yield from dialect.write_head(name, "RF pass, .ac over the channels, source 0 swept", lib, devices)
     yield from map(dialect.format_comment, LINEAR_FORM)
-    emf = bus.levels * math.sqrt(hardware.p_max) / hardware.gain  # for a transient of the user's own
+    emf = bus.levels * math.sqrt(hardware.p_max) / np.abs(hardware.gains)  # for a transient of the user's own
+    one_by_one = hardware.circuit.combining != "resistive"
     tones = [
-        {"mag": str(int(k == 0)), "emf": f"{volts:.9g}", "f": f"{f:.15g}"}
+        {"mag": str(int(k == 0 and not one_by_one)), "emf": f"{volts:.9g}", "f": f"{f:.15g}"}
         for k, (volts, f) in enumerate(zip(emf, bus.frequencies, strict=True))
     ]
-    yield from _sources(hardware, tones, dialect)
+    yield from source_lines(hardware, tones, dialect)
     write_chain = functools.partial(
         linear_chain_lines, device=hardware.device, circuit=hardware.circuit, dialect=dialect
     )
     yield from _bus(hardware, write_chain, dialect)
     for j, f_res in enumerate(hardware.f_res):
         yield save_line(j, len(f_res), dialect)
-    sweeps = channel_sweeps(bus.frequencies)
-    yield from dialect.write_runs(name, [dialect.format_ac(s.scale, s.number, s.low, s.high) for s in sweeps])
+    sweeps = [dialect.format_ac(s.scale, s.number, s.low, s.high) for s in rf_sweeps(hardware)]
+    if one_by_one:
+        yield from dialect.write_control(run_one_by_one(name, sweeps, dialect))
+    else:
+        yield from dialect.write_runs(name, sweeps)
+
+
+def rf_sweeps(hardware: BusHardware) -> list[Sweep]:
+    """Analyses of the RF pass, the lowest channel first: of source 0 for all, or one of each source at its channel."""
+    frequencies = hardware.bus.frequencies
+    if hardware.circuit.combining == "resistive":
+        return channel_sweeps(frequencies)
+    return [sweep for f in frequencies[::-1] for sweep in channel_sweeps(np.array([f]))]
 
 
 def _rf_name(hardware: BusHardware) -> str:
@@ -174,7 +159,8 @@ def rf_deck(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPI
     """RF pass of one bus: currents and precessions of every resonator at every channel, per volt of source EMF.
 
     The arms of the combiner are equal, so a tone enters the bus alike from each of them: one sweep of source 0 over
-    all channels stands for one run per source. `lib` is where the .lib files are, seen from the deck.
+    all channels stands for one run per source. Behind the filters of a multiplexer each source runs at its own channel.
+    `lib` is where the .lib files are, seen from the deck.
     """
     return Deck(_rf_name(hardware), "\n".join(rf_deck_blocks(hardware, lib, dialect)))
 
@@ -262,7 +248,7 @@ def transient_deck(
     lines = dialect.write_head(name, "transient, all tones at once", lib, BUS_DEVICES)
     waves = zip(emf, frequencies, phases, strict=True)
     tones = [{"emf": f"{e:.15g}", "f": f"{f:.15g}", "ph": f"{p:.9g}"} for e, f, p in waves]
-    lines += _sources(hardware, tones, dialect)
+    lines += source_lines(hardware, tones, dialect)
     chain = functools.partial(chain_lines, device=hardware.device, circuit=hardware.circuit, step=step, dialect=dialect)
     lines += _bus(hardware, chain, dialect)
     lines.append(dialect.format_save(dialect.voltage_of(f"dc{j}") for j in range(len(hardware.f_res))))

@@ -33,6 +33,8 @@ def _add_buses(graph: HardwareGraph, buses: tuple[BusHardware, ...]) -> None:
         shared = {"layer": bus.layer, "bus": bus.name}
         combiner = f"{bus.layer}/{bus.name}/combiner"
         levels = {"frequencies": bus.frequencies, "levels": bus.levels, "gain": hardware.gain}
+        if hardware.circuit.combining != "resistive":
+            levels |= {"gain": np.abs(hardware.gains), "combining": hardware.circuit.combining}
         graph.add_node(combiner, kind="combiner", **shared, **levels)
         for j, (output, f_res) in enumerate(zip(bus.outputs.tolist(), hardware.f_res, strict=True)):
             chain, neuron = f"{bus.layer}/{bus.name}/chain{j}", f"{bus.layer}/neuron{bus.group}_{output}"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.types import Array
+from resonet.core.types import Array, Complex
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.combiner import combiner_gain
 from resonet.models.resonator.linear import SpinDiode
-from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, bus_gains
 
 __all__ = ["BusHardware", "Stack", "Tile", "bus_hardware", "dc_stacks", "layer_hardware"]
 
@@ -29,8 +29,13 @@ class BusHardware:
 
     @property
     def gain(self) -> float:
-        """Of the combiner, from one of its inputs to the bus."""
+        """Of a combiner without filters, from one of its inputs to the bus."""
         return combiner_gain(len(self.bus.taps), self.circuit)
+
+    @property
+    def gains(self) -> Complex:
+        """EMF of the bus per EMF of each tone's source, whatever combines them, [tones]."""
+        return bus_gains(self.bus, self.device, self.circuit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,6 +44,8 @@ def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit
             element(f"l{own}", (x, "0"), "%.17g"),
             element(f"c{own}", (x, "0"), "%.17g"),
         ]
+        if circuit.junction_capacitance:
+            lines.append(element(f"cj{own}", (p, n), f"{circuit.junction_capacitance:.17g}"))
         if node:  # half a capacitance at each end of a resonator
             lines.append(element(f"cn{own}", (head, "0"), f"{node if k else node / 2:.12g}"))
     if node and tail != "0":

@@ -27,7 +27,8 @@ from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.combiner import combiner_gain
 from resonet.models.neuron.electronics import KneeTransconductor
-from resonet.netlist.bus.deck import BUS_DEVICES, chain_lines, combiner_lines, tee_parameters
+from resonet.netlist.bus.combining import combiner_lines, feed_lines, feed_port, matching_lines
+from resonet.netlist.bus.deck import BUS_DEVICES, chain_lines, tee_parameters
 from resonet.netlist.cascade.levels import Levels, LinkLevels
 from resonet.netlist.cascade.line_deck import LINE_DEVICES, write_lines
 from resonet.netlist.cascade.paths import TonePaths
@@ -67,7 +68,9 @@ def _bus_subcircuit(name: str, bus: Bus, f_res: Array, levels: Levels, dialect: 
     chains, size = bus.size
     pins = [f"in{k}" for k in range(size)] + [f"d{j}" for j in range(chains)]
     pins += [f"t{j}" for j in range(chains)] if bus.below else []
-    lines = combiner_lines(pins[:size], "bus", [combiner_gain(size, circuit)] * size, circuit, dialect=dialect)
+    port = feed_port(circuit)
+    lines = feed_lines(pins[:size], port, bus.frequencies, circuit, combiner_gain(size, circuit), dialect)
+    lines += matching_lines(port, "bus", circuit, dialect)
     for j in range(chains):
         tee = ("bus", f"d{j}", f"h{j}_0")
         lines.append(dialect.format_instance(f"xbt{j}", tee, "bias_tee", tee_parameters(circuit)))

@@ -12,17 +12,20 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array
+from resonet.core.validity import warn
 from resonet.netlist.cascade.levels import Knees, Levels, LinkLevels, Sources, StageLevels
 from resonet.netlist.cascade.line_stages import LineWeights
 from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
 from resonet.netlist.cascade.stages import Link, Stage
 from resonet.netlist.design.neuron_options import IDEAL, Kind, NeuronOptions
+from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.network.activations.base import Neuron
 from resonet.netlist.programming.methods import Program
 
 __all__ = ["plan_levels"]
 
 Held = Array | LineWeights  # what the chains of a stage hold, on buses and under strip lines
+SAME_SEED = 0.1  # by which part the thermal power of training may be off
 FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
 
 
@@ -41,12 +44,25 @@ def _kind(stage: Stage, neuron: Neuron, requested: Kind | None) -> Kind:
     return requested or IDEAL
 
 
-def _trained_options(neuron: Neuron, options: NeuronOptions) -> NeuronOptions:
-    """Options with what a trained activation says of its oscillator."""
-    trained = neuron.oscillator
+def _own_options(layer: str, neuron: Neuron, kind: Kind, options: NeuronOptions, noise: NoiseOptions) -> NeuronOptions:
+    """Options of a layer's oscillators: their thermal power, and what a trained activation says of them.
+
+    The temperature is that of the hardware, whatever training assumed.
+    """
+    if kind == IDEAL:
+        return options
+    options, trained = options.in_thermal_bath(noise), neuron.oscillator
     if trained is None:
         return options
-    return replace(options, clamp=trained.clamp, nonlinear_damping=trained.qnl, seed=max(trained.seed, 1e-9))
+    if abs(trained.seed - options.seed) > SAME_SEED * options.seed:
+        warn(
+            "thermal-seed",
+            f"layer {layer}: trained with oscillators of the thermal power {trained.seed:g}, those of the hardware "
+            f"have {options.seed:.3g}; possible: training with that, or neuron.seed = {trained.seed:g}",
+            trained.seed,
+            options.seed,
+        )
+    return replace(options, clamp=trained.clamp, nonlinear_damping=trained.qnl)
 
 
 def _reference(
@@ -108,7 +124,8 @@ def _link_levels(
     """Levels of the oscillators between two stages; `paths` of the tones into the later one."""
     stage, which = design.stages[number], link.feed.values
     neuron = stage.activation.neuron(design.design.fit(stage.activation_layer))
-    options, kind = _trained_options(neuron, stage_levels.options), _kind(stage, neuron, requested)
+    kind = _kind(stage, neuron, requested)
+    options = _own_options(stage.layer.name, neuron, kind, stage_levels.options, design.design.parameters.noise)
     zero, full_scale = design.zero(link.to, link.feed), design.scale(link.to)[1]
     if trained := neuron.oscillator:
         drive, carried = trained.drive, 0.0

@@ -56,6 +56,11 @@ class LineStage:
         return self.feed.acting
 
     @property
+    def sizes(self) -> Ints:
+        """Resonators of each chain of the layout."""
+        return np.bincount(self.usage.chain)
+
+    @property
     def parasitics(self) -> list[Cause]:
         """Those of the causes that the geometry gives magnitudes for."""
         return [cause for cause in CAUSES if cause in self.causes]

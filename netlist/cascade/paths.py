@@ -13,13 +13,12 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
-from resonet.models.circuit.combiner import combiner_gain
 from resonet.netlist.cascade.building import parallel_network
 from resonet.netlist.cascade.line_stages import LineStage, line_stages, without_padding
 from resonet.netlist.cascade.stages import Feed, ParallelNetwork, Stage
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Cnn
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, plan
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, bus_gains, plan
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import programs
 from resonet.netlist.strip.drive import line_emf
@@ -55,9 +54,8 @@ class ParallelDesign:
         Under strip lines a chain is one tile; the longest counts.
         """
         if (line := self.lines[stage]) is not None:
-            return [int(np.bincount(line.usage.chain).max())]
-        first, *_ = buses = self.entry(stage).buses
-        return [bus.size[1] for bus in buses if bus.group == first.group and first.outputs[0] in bus.outputs]
+            return [int(line.sizes.max())]
+        return self.entry(stage).tile_sizes
 
     def input_scale(self, stage: int) -> InputScale:
         """How the tones into a stage carry its inputs."""
@@ -149,7 +147,7 @@ def tone_paths(stage: Stage, entry: LayerPlan, planned: FrequencyPlan) -> TonePa
     root = np.sqrt(planned.options.p_max)
     branches: list[tuple[Ints, Ints, Ints, Array, Array]] = []
     for number, bus in enumerate(entry.buses):
-        gain = combiner_gain(len(bus.taps), planned.circuit)
+        gain = np.abs(bus_gains(bus, planned.device, planned.circuit))
         tone = stage.wires[bus.group][bus.taps]
         slots, emf = np.arange(len(bus.taps)), bus.levels * root / gain
         branches.append((tone, np.full(len(slots), number), slots, emf, bus.frequencies))

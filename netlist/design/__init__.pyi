@@ -11,7 +11,11 @@ from .folder import (
 from .folder import (
     write_design as write_design,
 )
+from .folder import (
+    write_fitted as write_fitted,
+)
 from .limits import Limits as Limits
 from .neuron_options import NeuronOptions as NeuronOptions
+from .noise_options import NoiseOptions as NoiseOptions
 from .parameters import Parameters as Parameters
 from .parameters import read_parameters as read_parameters

@@ -65,7 +65,7 @@ def _check_seal(path: Path, file: zipfile.ZipFile) -> str:
     if str(read_array(file, SEAL, 1)) != _seal(parts):
         raise InputError(
             f"{path}: edited since it was written: its arrays do not fit their hash; "
-            f"possible: {'calibrate' if path.name.startswith('calibrated') else 'compile'} again"
+            f"possible: {'compile' if path.name.startswith('program') else 'calibrate'} again"
         )
     return "whole"
 
@@ -95,12 +95,14 @@ def program_archive(path: Path, fingerprint: str, table: Seen | None = None) -> 
         raise InputError(f"{path}: damaged ({type(error).__name__})") from None
 
 
-def read_weight_scales(path: Path, file: zipfile.ZipFile, planned: FrequencyPlan) -> dict[str, float]:
-    """Weight scales of a calibrated program, by layer."""
+def read_weight_scales(
+    path: Path, file: zipfile.ZipFile, planned: FrequencyPlan, method: Method = "calibrated"
+) -> dict[str, float]:
+    """Weight scales of a program that has its own, by layer."""
     scales = {}
     for entry in planned.layers:
         name = entry.layer.name
-        scales[name] = float(read_numbers(file, f"{name}/calibrated/weight_scale", 1))
+        scales[name] = float(read_numbers(file, f"{name}/{method}/weight_scale", 1))
         if not 0 < scales[name] < math.inf:
             raise InputError(f"{path}: layer {name}: weight scale {scales[name]:g}; possible: calibrate again")
     return scales

@@ -21,6 +21,7 @@ from resonet.netlist.network.pixels import UNIT, Pixels
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, plan
 from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale, bounded_ranges, calibrated_ranges
+from resonet.netlist.programming.fitted import Fitted
 from resonet.netlist.programming.methods import Method, Program, programs
 
 __all__ = ["Design", "compile_cnn"]
@@ -39,6 +40,7 @@ class Design:
     pixels: Pixels = UNIT  # what the network takes its pixels to be
     sums: dict[str, tuple[float, float]] = field(default_factory=dict)  # of layers whose neurons are fitted: over what
     neuron_scales: dict[str, Ints] = field(default_factory=dict)  # of layers with any: exponents of 2 [channels]
+    fitted: Fitted | None = None  # a program of saturating resonators
 
     def images(self, path: Path) -> ImageSet:
         """Images of a file as the network takes them. Raises InputError."""
@@ -72,6 +74,10 @@ class Design:
 
     def program(self, method: Method) -> Program:
         """Program by that method; InputError where the design has none."""
+        if method == "fitted":
+            if self.fitted is None:
+                raise InputError(f"{self.cnn.file}: no fitted program yet; possible: resonet calibrate --on-data first")
+            return self.fitted.program
         if method not in self.programs:
             known = ", ".join(self.programs)
             raise InputError(f"{self.cnn.file}: no {method} program yet; possible: {known}, or resonet calibrate first")

@@ -3,6 +3,7 @@
 design.toml     every parameter, resolved, and the scales of every layer
 model.onnx      the network it was compiled from
 program.npz     channels, levels and resonance frequencies
+fitted.npz      those of saturating resonators, fitted on data by `resonet calibrate --on-data`
 calibrated.npz  resonance frequencies and scales after `resonet calibrate`; earlier.npz those of the design before
 graph.graphml   blocks and nets; of large designs when somebody asks for it
 decks/lib/      the subcircuits;  decks/formula/, decks/coupled/ ...: decks that run with a bare `ngspice -b`, those of
@@ -42,6 +43,7 @@ from resonet.netlist.design.archive import (
 from resonet.netlist.design.decks import few_decks, layer_decks, remove_decks, write_decks, write_index
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.earlier import EARLIER, keep_earlier
+from resonet.netlist.design.fitted_file import read_fitted, store_fitted
 from resonet.netlist.design.model_table import (
     check_derived,
     derived_hash,
@@ -64,9 +66,13 @@ from resonet.netlist.planning.powers import check_powers
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import COMPILED, Method, Program
 
-__all__ = ["load_design", "write_calibrated", "write_design"]
+__all__ = ["load_design", "write_calibrated", "write_design", "write_fitted"]
 
 NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3}  # defaults of parameters that older designs do not know
+OLD_IN_BUS = (  # parameters that they do know
+    *("impedance", "combiner_loss", "block_capacitance", "choke_inductance", "choke_resistance", "bypass_capacitance"),
+    *("node_capacitance", "readout_resistance"),
+)
 SOURCES = ("design.toml", "model.onnx", "program.npz")  # what everything else is made from
 
 
@@ -76,9 +82,11 @@ def _parameter_tables(parameters: Parameters) -> dict[str, Any]:
 
 def _fingerprint(cnn: Cnn, tables: dict[str, Any]) -> str:
     """Hash of what a program is made from: the model, which output of it, and every parameter."""
-    # Designs of versions without scales of neurons stay what they were.
+    # Designs of versions without scales of neurons, or without RF options of a bus, stay what they were.
     plain = {name: value for name, value in tables["plan"].items() if NEW_IN_PLAN.get(name) != value}
-    tables = tables | {"plan": plain}
+    usual, bus = table_from_record(SECTIONS["bus"]()), tables["bus"]
+    old = {name: value for name, value in bus.items() if name in OLD_IN_BUS or value != usual[name]}
+    tables = tables | {"plan": plain, "bus": old}
     made_from = [cnn.sha256, tables] + [cnn.head] * bool(cnn.head)
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
@@ -185,6 +193,15 @@ def write_calibrated(design: Design, folder: Path, layers: list[str], done: Done
         count += write_decks(design.hardware(layer, "calibrated"), decks, few)
         done()
     return count
+
+
+def write_fitted(design: Design, folder: Path) -> None:
+    """Write the fitted program of a design into its folder; decks of the one before are taken away."""
+    assert design.fitted is not None
+    decks = folder / "decks" / "fitted"
+    for layer in design.fed_by("bus") if decks.is_dir() else ():
+        remove_decks(layer_decks(design.hardware(layer, "fitted")), decks)
+    store_fitted(design.fitted, _fingerprint(design.cnn, _parameter_tables(design.parameters)), folder)
 
 
 def _write_sources(design: Design, network: bytes, draft: Path) -> None:
@@ -315,8 +332,10 @@ def _load_design(folder: Path, table: Seen) -> Design:
     check_powers(planned, parameters.neuron.p1db)
     weight_scales = {layer: values[0] for layer, values in numbers.items()}
     programs = _load_programs(folder, planned, fingerprint, weight_scales, table)
+    fitted = read_fitted(folder, planned, fingerprint, table)
     sums = _sums(path, tables["layers"], cnn)
     check_derived(path, tables)
     warn_of_edits(folder, table)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
-    return Design(replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own)
+    made = (replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own, fitted)
+    return Design(*made)

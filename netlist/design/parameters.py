@@ -15,9 +15,11 @@ from resonet.models.circuit.bus import BusCircuit
 from resonet.models.line.strip_geometry import Geometry
 from resonet.models.presets.preset import OTHER_RECORDS, OTHER_TABLES, preset_tables
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.tone_balance import Saturation
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.design.neuron_options import NeuronOptions
+from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
 __all__ = ["SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
@@ -26,7 +28,14 @@ SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what
 
 
 # What no program of chains on buses depends on.
-UNPROGRAMMED = {"geometry": Geometry, "limits": Limits, "neuron": NeuronOptions, "feed": FeedOptions}
+UNPROGRAMMED = {
+    "geometry": Geometry,
+    "limits": Limits,
+    "neuron": NeuronOptions,
+    "feed": FeedOptions,
+    "noise": NoiseOptions,
+    "saturation": Saturation,
+}
 
 
 TABLES = SECTIONS | UNPROGRAMMED
@@ -43,6 +52,15 @@ class Parameters:
     limits: Limits = field(default_factory=Limits)
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
     feed: FeedOptions = field(default_factory=FeedOptions)
+    noise: NoiseOptions = field(default_factory=NoiseOptions)
+    saturation: Saturation = field(default_factory=Saturation)
+
+    def __post_init__(self) -> None:
+        if self.feed.kind == "stripline" and self.bus.junction_capacitance:
+            raise InputError(
+                f"bus.junction_capacitance = {self.bus.junction_capacitance:g} F: of resonators that a bus feeds; "
+                "possible: 0 F, or feed.kind = bus"
+            )
 
 
 # Of a preset's file: what only `resonet device` uses, and the values that the linear resonators of a design have.

@@ -13,12 +13,24 @@ from resonet.core.npz import read_array
 from resonet.core.seen import SEEN
 from resonet.core.sources import file_hash
 from resonet.netlist.design.earlier import EARLIER
+from resonet.netlist.design.fitted_file import FITTED
 from resonet.netlist.design.written import WRITTEN, edited_files
 
 __all__ = ["BEFORE", "CALIBRATED", "carry_over", "exchange", "refuse_loss"]
 
 CALIBRATED = "calibrated.npz"
-OURS = ("design.toml", "model.onnx", "program.npz", "graph.graphml", "decks", "report", CALIBRATED, EARLIER, SEEN)
+OURS = (
+    "design.toml",
+    "model.onnx",
+    "program.npz",
+    "graph.graphml",
+    "decks",
+    "report",
+    CALIBRATED,
+    FITTED,
+    EARLIER,
+    SEEN,
+)
 BEFORE = "earlier"  # folder in report/ for what the design before showed
 PARTS = ("model", "device", "bus", "plan")
 
@@ -64,6 +76,8 @@ def refuse_loss(folder: Path, draft: Path, fingerprint: str) -> None:
     lost = []
     if (folder / CALIBRATED).is_file() and not _fits(folder, fingerprint):
         lost.append("the calibrated program")
+    if not same and (folder / FITTED).is_file():
+        lost.append("the fitted program")
     if not same and (reports := _count(folder / "report")):
         lost.append(f"report/ ({reports} files)")
     edits = [name for name, state in edited_files(folder).items() if state == "edited"]
@@ -94,7 +108,7 @@ def carry_over(folder: Path, draft: Path, fingerprint: str) -> None:
     """
     kept = [path for path in folder.iterdir() if path.name not in OURS]
     if _same(folder, draft):
-        kept += [folder / "report"]
+        kept += [folder / "report", folder / FITTED]
     elif (folder / "report").is_dir():
         ignore = shutil.ignore_patterns(BEFORE)
         shutil.copytree(folder / "report", draft / "report" / BEFORE, symlinks=True, ignore=ignore, copy_function=_link)

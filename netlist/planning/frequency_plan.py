@@ -14,14 +14,25 @@ import numpy as np
 from resonet.core.choices import check_choices, choice
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Complex, Ints
 from resonet.models.circuit.bus import BusCircuit, tone_levels
+from resonet.models.circuit.combiner import tone_gains
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.neuron_scales import SCALES
 from resonet.netlist.planning.channel_order import assign_taps
 
-__all__ = ["Bus", "FrequencyPlan", "LayerPlan", "PlanOptions", "channel_grid", "plan", "source_power", "sub_bus"]
+__all__ = [
+    "Bus",
+    "FrequencyPlan",
+    "LayerPlan",
+    "PlanOptions",
+    "bus_gains",
+    "channel_grid",
+    "plan",
+    "source_power",
+    "sub_bus",
+]
 
 MAX_RESONATORS = 20_000_000
 _Made = tuple[SpinDiode, "PlanOptions"]
@@ -89,6 +100,12 @@ class LayerPlan:
         return int(self.layer.weight.shape[0])
 
     @property
+    def tile_sizes(self) -> list[int]:
+        """Resonators of the tiles of a neuron, from ground up; all neurons of a layer are alike."""
+        first, *_ = self.buses
+        return [bus.size[1] for bus in self.buses if bus.group == first.group and first.outputs[0] in bus.outputs]
+
+    @property
     def resonators(self) -> int:
         """Resonators of one copy of the kernels (sequential convolution)."""
         return sum(len(bus.outputs) * len(bus.taps) for bus in self.buses)
@@ -120,6 +137,11 @@ class FrequencyPlan:
                 return entry
         names = ", ".join(entry.layer.name for entry in self.layers)
         raise InputError(f"layer {name[:60]!r}: no such weighted layer; possible: {names}")
+
+
+def bus_gains(bus: Bus, device: SpinDiode, circuit: BusCircuit) -> Complex:
+    """EMF of a bus, seen behind the source impedance, per EMF of each tone's source, [tones]."""
+    return tone_gains(bus.frequencies, device.resistance, len(bus.outputs), circuit, bus.below)
 
 
 def channel_grid(resonators: int, options: PlanOptions) -> Array:
@@ -231,11 +253,16 @@ def plan(
 
 def source_power(entry: LayerPlan, plan: FrequencyPlan) -> float:
     """Largest power, dBm, that a tone source of the layer must have available at p_max: |EMF|² / (8 Z0)."""
-    loss = 10 ** (plan.circuit.combiner_loss / 10)
-    watts = max(
-        float(bus.levels.max()) ** 2 * plan.options.p_max * len(bus.taps) * loss / (8 * plan.circuit.impedance)
-        for bus in entry.buses
-    )
+    circuit, p_max = plan.circuit, plan.options.p_max
+    if circuit.combining == "resistive":
+        loss = 10 ** (circuit.combiner_loss / 10)
+        watts = max(
+            float(bus.levels.max()) ** 2 * p_max * len(bus.taps) * loss / (8 * circuit.impedance) for bus in entry.buses
+        )
+    else:
+        alike = {(bus.frequencies.tobytes(), *bus.size, bus.below): bus for bus in entry.buses}
+        emf = max(np.abs(bus.levels / bus_gains(bus, plan.device, circuit)).max() for bus in alike.values())
+        watts = float(emf) ** 2 * p_max / (8 * circuit.impedance)
     return 10 * float(np.log10(watts)) + 30
 
 

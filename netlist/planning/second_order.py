@@ -11,6 +11,7 @@ import numpy as np
 from resonet.core.types import Array, Bools, Ints
 from resonet.models.circuit.bus import bus_currents, tone_levels
 from resonet.models.circuit.mixing import output_bandwidth, product_voltage, series_transfer
+from resonet.models.circuit.multiplexer import source_impedance
 from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, PlanOptions, channel_grid
 
@@ -83,7 +84,8 @@ def _levels(
     emf = levels * np.sqrt(plan.options.p_max)
     current = bus_currents(frequencies, resistance, size, chains, circuit, below) * emf[:, None]
     precession = susceptibility(frequencies[:, None], frequencies, device.damping) * current
-    transfer = series_transfer(frequencies, resistance, size, chains, circuit, below, diagonal=True)
+    source = None if circuit.combining == "resistive" else source_impedance(frequencies, circuit)
+    transfer = series_transfer(frequencies, resistance, size, chains, circuit, below, diagonal=True, source=source)
     signs = np.where(np.arange(size) % 2, -1.0, 1.0)
     level = np.empty(len(pairs))
     for difference in (False, True):

@@ -1,5 +1,6 @@
 from .dac import Quantised as Quantised
 from .dac import quantise as quantise
+from .fitted import Fitted as Fitted
 from .methods import (
     LayerProgram as LayerProgram,
 )

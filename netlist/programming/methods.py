@@ -3,7 +3,8 @@
 `formula` inverts the published law for each resonator as if it were alone. `coupled` solves, for every chain at once,
 for the detunings at which the *sum* over the chain answers each tone with its weight, with the exact susceptibility.
 Both take the RF current of a tone to be the same all along the chain. `calibrated` (cosim/calibration/newton.py)
-solves the same problem with what an engine measured in the circuit.
+solves the same problem with what an engine measured in the circuit. `fitted` (cosim/saturation/fit.py) is for
+resonators that saturate, at one power, and no program of linear ones.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPla
 __all__ = [
     "COMPILED",
     "METHODS",
+    "OF_WEIGHTS",
     "LayerProgram",
     "Method",
     "Program",
@@ -37,9 +39,10 @@ __all__ = [
 ]
 
 Trial = tuple[Bus, Array | None, Array]  # bus, profile, weights [chains, K]
-Method = Literal["formula", "coupled", "shared", "calibrated"]  # `shared`: of strip lines only
+Method = Literal["formula", "coupled", "shared", "calibrated", "fitted"]  # `shared`: of strip lines only
 COMPILED: tuple[Method, ...] = ("formula", "coupled")  # what `compile` makes; calibration needs an engine
 METHODS: tuple[Method, ...] = (*COMPILED, "calibrated")
+OF_WEIGHTS: tuple[Method, ...] = (*COMPILED, "shared", "calibrated")  # all but those fitted on data
 CONVERGED = 1e-9  # largest residual, as part of the largest weight, at which a chain holds its weights
 LEAST_FILL = 0.1  # of the plan's: the scale is not lowered further
 FILL_STEPS = 7  # halvings of the interval in which the largest fill lies

@@ -252,9 +252,14 @@ def test_sparams(resonet, build):
 
 @pytest.mark.slow
 def test_accuracy(resonet, build, data):
+    warned = r"resonet: warning \[noise\] accuracy of 95\.00 % without noise is \d+\.\d\d % with it at 2 nW a tone, "
+    warned += r"20 MHz neurons, 300 K; possible: less neuron\.bandwidth, .*\n"
     result = resonet("accuracy", build, "--data", data, "--json")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert re.fullmatch(warned, result.err)
     page = json.loads(result.out)
+    assert page["noise"]["operating_point"]["p_max"] == pytest.approx(2e-9)
+    assert page["noise"]["programs"]["coupled"]["mean"] < 0.9  # of three classes, at 2 nW and 20 MHz
     assert set(page["arithmetic"].values()) == {"float64 (few images)"}
     found = page["accuracy"]
     assert found["images"] == 40
@@ -263,11 +268,15 @@ def test_accuracy(resonet, build, data):
     assert found["same_class_coupled"] == 1.0
     assert 0.8 < found["same_class_formula"] < 1
     text = resonet("accuracy", build, "--data", data, "--program", "coupled")
-    assert (text.code, text.err) == (0, "")
+    assert text.code == 0
     assert re.search(r"circuit, coupled +95\.00 % +100\.00 %", text.out)
+    assert re.search(r"coupled, with noise +\d+\.\d\d % ", text.out)
+    again = resonet("accuracy", build, "--data", data, "--program", "coupled", "--noise", "--repeat", 3)
+    assert re.search(r"coupled, with noise +\d+\.\d\d % ± \d+\.\d\d ", again.out)
+    assert "with noise: 2 nW a tone, 20 MHz neurons, 300 K, 3 repeats; seed 1" in again.out
     assert "formula" not in text.out
     quick = resonet("accuracy", build, "--data", data, "--engine", "linear", "--json")
-    assert (quick.code, quick.err) == (0, "")
+    assert quick.code == 0
     assert json.loads(quick.out)["accuracy"] == pytest.approx(found, rel=1e-6)
 
 
@@ -387,6 +396,23 @@ def test_wrong_numbers_of_plan(resonet, small_model, options, words):
     result = resonet("plan", small_model, *options)
     assert (result.code, result.out) == (2, "")
     assert words in " ".join(result.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("family", [None, "fixed_volume"])
+def test_plan_says_what_its_resonators_are(resonet, small_model, family):
+    words = ["plan", small_model, "--tiles", "16", "--damping", "0.02", "--set", "noise.temperature=150"]
+    words += ["--family", family] if family else []
+    devices = json.loads(resonet(*words, "--json").out)["devices"]
+    found = {(d["family"], d["damping"], d["f0"]): d for d in devices}
+    assert {name for name, *_ in found} == ({family} if family else {"fixed_threshold", "fixed_volume"})
+    assert len(found) == (4 if family else 8)
+    low, high = (found["fixed_volume", 0.02, f] for f in (1e9, 20e9))
+    assert high["threshold_current"] / low["threshold_current"] == pytest.approx(20)
+    assert low["sensitivity"] / high["sensitivity"] == pytest.approx(20)
+    assert low["threshold_current"] * high["threshold_current"] == pytest.approx((2 * 10e-6) ** 2)  # of mid-band
+    assert low["thermal_power"] == pytest.approx(0.0105 / 2 * 20**0.5, rel=2e-3)
+    if family:
+        assert "--set device.damping=0.02 --set device.threshold_current=2e-05" in resonet(*words).out
 
 
 def swap(op: str, **attributes):

@@ -217,6 +217,17 @@ def test_users_mistakes(build, resonet, monkeypatch):
     assert not (build / "report").exists()
 
 
+def test_noise_of_a_run(build, resonet):
+    words = ("run", build, "--engine", "two-pass", "--program", "coupled", "--weights-by", "linear", "--noise")
+    found = json.loads(resonet(*words, "--repeat", 40, "--seed", 3, "--json").out)["noise"]
+    assert found["reads"] == 40
+    assert sum(found["predicted"].values()) == pytest.approx(1)
+    told = resonet(*words, "--repeat", 40, "--seed", 3).out
+    assert "class with noise: " in told
+    assert "2 nW a tone, 20 MHz neurons, 300 K; seed 3" in told
+    assert "changes nothing here; possible: with --noise" in resonet("run", build, "--seed", 3).err
+
+
 @pytest.mark.slow
 def test_levels_of_the_digits(build, resonet):
     told = resonet("levels", build)
@@ -226,6 +237,7 @@ def test_levels_of_the_digits(build, resonet):
     assert told.err.count("warning [noise] layer") == 2
     found = json.loads(resonet("levels", build, "--json").out)
     assert found["faults"] == []
+    assert [one["dominant"] for one in found["levels"]["budgets"]] == ["johnson", "johnson"]
     assert found["levels"]["layers"][1]["clipped"] is None
     assert {"levels.png", "levels.svg"} <= set(entries(build / "report"))
 

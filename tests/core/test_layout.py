@@ -26,7 +26,8 @@ ROOMS = {
     "cosim": [
         ["ngspice"],
         ["weights", "bench", "fixed_step"],
-        ["calibration", "strip", "crossbar", "referee"],
+        ["noise"],
+        ["calibration", "strip", "crossbar", "referee", "saturation"],
         ["feed"],
         ["cascade", "sweep"],
     ],

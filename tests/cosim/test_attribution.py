@@ -8,6 +8,7 @@ import pytest
 from conftest import complaint
 
 from resonet.core.errors import InputError
+from resonet.cosim.strip import attribution
 from resonet.cosim.strip import tree_solver as strip_sweep
 from resonet.cosim.strip.attribution import BASE, PARTS, attribute
 from resonet.cosim.strip.direct import linear_phasors
@@ -310,3 +311,15 @@ def test_accuracy_needs_labels(strips, small_design, small_images):
     empty = ImageSet("set.npz", small_images, np.empty(0, int))
     with pytest.raises(InputError, match="no labels"):
         accuracy(small_design, {"conv1": weights}, empty)
+
+
+@pytest.mark.parametrize(("lines", "weak"), [(40, False), (40, True), (6, False)])
+def test_interference_of_all_pairs_of_lines(lines, weak):
+    rng = np.random.default_rng(5)
+    i = rng.normal(size=(lines, 12)) + 1j * rng.normal(size=(lines, 12))
+    if weak:  # each line nearly alone: the sum over resonators would have lost its digits
+        i = np.where(np.arange(lines)[:, None] % 12 == np.arange(12), i, 1e-9 * i) * (np.arange(lines) < 12)[:, None]
+    gain, real = np.where(np.arange(12) < 9, rng.normal(size=12), 0.0), rng.normal(size=12)
+    form = (i * gain * real) @ i.conj().T
+    wanted = np.sqrt((np.abs(form - np.diag(np.diag(form))) ** 2).sum())
+    assert attribution._beating(i, gain, real) == pytest.approx(wanted, rel=1e-12)

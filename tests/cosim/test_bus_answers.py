@@ -100,7 +100,7 @@ def test_number_of_threads_changes_nothing(monkeypatch):
     unit, found = np.ones((1, 70)), []
     monkeypatch.setattr(module, "WORTH_THREADS", 1)
     for threads in (1, 2, 3, 50):
-        monkeypatch.setattr(module, "_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(module, "core_threads", lambda threads=threads: threads)
         found.append(linear.layer_answers(planned, entry, f_res, unit))
     for other in found[1:]:
         assert (other.values == found[0].values).all()

@@ -8,13 +8,16 @@ from conftest import RNG
 from networks import SETTINGS, tiny_model
 
 from resonet.core.errors import InputError
+from resonet.core.validity import collected
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
 from resonet.cosim.cascade.energy_budget import energy
 from resonet.cosim.cascade.envelopes import envelope
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.settle import settling, settling_time
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade, trace_difference
-from resonet.cosim.cascade.two_pass import cascade, chain_noise_voltage, stage_weights, trained_stages
+from resonet.cosim.cascade.two_pass import cascade, stage_weights, trained_stages
+from resonet.cosim.noise.layer_noise import Place
+from resonet.cosim.noise.noisy import noisy_weights
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
 from resonet.models.circuit.noise import chain_noise, chain_resistance
@@ -72,12 +75,44 @@ def test_average_is_wiring_and_a_maximum_errs_by_its_diodes(tmp_path) -> None:
 @pytest.mark.parametrize("kind", ["three_terminal", "two_terminal"])
 def test_a_network_trained_with_oscillators_is_what_the_hardware_does(tmp_path, kind) -> None:
     law = OscillatorActivation(kind, drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
-    levels, held, cnn = hardware(tiny_model(tmp_path, activation=law))
+    levels, held, cnn = hardware(tiny_model(tmp_path, activation=law), settings=["neuron.seed=1e-3"])
     assert levels.stages[0].links[0].kind == kind
     wanted = propagate(cnn, IMAGES)
     assert cascade(levels, held, IMAGES).logits == pytest.approx(wanted, abs=2e-4 * np.abs(wanted).max())
     with pytest.raises(InputError, match="trained with"):
         plan_levels(levels.parallel, program_of(levels), kind="relu")
+
+
+@pytest.mark.parametrize(
+    ("trained", "warned"), [(0.0105, 0), (0.0114, 0), (0.0117, 1), (0.0094, 1), (1e-4, 1), (0.0, 1)]
+)
+def test_training_with_another_thermal_power_warns(tmp_path, trained, warned) -> None:
+    law = OscillatorActivation("three_terminal", drive=1.3, scale=0.8, clamp=3.0, seed=trained)
+    with collected() as found:
+        levels, _, _ = hardware(tiny_model(tmp_path, activation=law))
+    told = [one for one in found if one.code == "thermal-seed"]
+    assert len(told) == warned
+    assert all(one.text.startswith("layer conv1: trained with") for one in told)
+    assert levels.stages[0].links[0].options.seed == pytest.approx(0.0105, rel=2e-3)  # whatever training assumed
+
+
+def test_thermal_power_of_the_oscillators_follows_device_and_temperature(tmp_path) -> None:
+    path = tiny_model(tmp_path)
+
+    def seed(*settings, kind="three_terminal"):
+        levels, _, _ = hardware(path, kind, settings=settings)
+        return levels.stages[0].links[0].options.seed
+
+    room = seed()
+    assert seed("noise.temperature=77", "noise.polarisation=0.3") == pytest.approx(room * 77 / 300 * 2)
+    assert seed("neuron.damping=0.02", "neuron.threshold_current=40 uA") == pytest.approx(room / 2)
+    assert seed("neuron.seed=2e-4", "noise.temperature=77") == 2e-4
+    small = "neuron.threshold_current=1 uA"
+    with pytest.raises(InputError, match=r"thermal power p_T = 0.1 of the oscillators at 300 K.*neuron.seed"):
+        seed(small)
+    assert seed(small, kind="relu") == 0  # ideal neurons have none
+    with pytest.raises(InputError, match=r"neuron.seed = 1e-10: possible: 0"):
+        seed("neuron.seed=1e-10")
 
 
 def test_levels_are_those_of_the_program_that_the_chains_have(tmp_path) -> None:
@@ -120,14 +155,18 @@ def test_an_amplifier_that_cannot_reach_its_level_is_named(tiny) -> None:
 
 def test_noise_is_that_of_the_chain_and_its_bandwidth(tiny) -> None:
     levels, held, _ = tiny
-    rms = chain_noise_voltage(levels, 0)
+    place = {"conv1": Place(pixels=True, last=False), "dense1": Place(pixels=False, last=True)}
+    names = replace(levels.parallel.design.parameters.noise, sources="johnson, readout")
+    design = replace(levels.parallel.design, parameters=replace(levels.parallel.design.parameters, noise=names))
+    drawn = noisy_weights(design, held, 1, places=place)
+    rms = np.sqrt(sum(drawn["conv1"].noise.constant.values()))
     plan, f = levels.plan, np.geomspace(1e3, 1e10, 20001)
     density = chain_noise(f, chain_resistance([FullResonator()] * 4), plan.circuit).resonators
     poles = 1 / (1 + (f / 20e6) ** 2) ** 3
     wanted = np.trapezoid((density + 1e-18) * poles, f)
     assert rms == pytest.approx(np.sqrt(wanted), rel=2e-3)  # models/circuit/noise.py has the nodes' capacitance too
     many = np.repeat(IMAGES[:1], 4000, axis=0)
-    run = cascade(levels, held, many, noise=RNG(1))
+    run = cascade(levels, drawn, many)
     assert run.stages[0].sums.std(0) * levels.stages[0].unit[levels.parallel.stages[0].first] == pytest.approx(
         rms, rel=0.05
     )
@@ -205,7 +244,7 @@ def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
 @pytest.mark.slow
 def test_oscillators_in_ngspice_are_the_cascades(tmp_path) -> None:
     law = OscillatorActivation("three_terminal", drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
-    levels, held, _ = hardware(tiny_model(tmp_path, activation=law))
+    levels, held, _ = hardware(tiny_model(tmp_path, activation=law), settings=["neuron.seed=1e-3"])
     found = run_cascade(levels, IMAGES[0], cascade_timing(levels, 280e-9), 60e-9)
     wanted = cascade(levels, held, IMAGES[:1]).logits
     assert found.logits == pytest.approx(wanted[0], abs=2e-3 * np.abs(wanted).max())

@@ -12,7 +12,8 @@ from resonet.cosim.cascade.energy_budget import energy
 from resonet.cosim.cascade.envelopes import envelope
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.image_run import RunOptions, default_stop, run_image
-from resonet.cosim.cascade.level_diagrams import faults, level_diagram
+from resonet.cosim.cascade.level_diagrams import level_diagram
+from resonet.cosim.cascade.level_faults import faults
 from resonet.cosim.cascade.settle import predicted_settling, settling, time_constants
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, pixel_tones, trained_stages

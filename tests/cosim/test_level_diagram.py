@@ -9,7 +9,8 @@ from networks import spread_model
 
 from resonet.core.errors import InputError
 from resonet.cosim.cascade.image_run import prepare
-from resonet.cosim.cascade.level_diagrams import LevelDiagram, dbm, faults, level_diagram, noisy
+from resonet.cosim.cascade.level_diagrams import dbm, level_diagram
+from resonet.cosim.cascade.level_faults import faults, noisy
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import layer_sums
@@ -77,11 +78,15 @@ def test_what_makes_a_tone_follows_the_neurons_law(found) -> None:
 
 def test_noise_floors_are_closed_forms(found) -> None:
     made, diagram = found
-    for layer, taps in zip(diagram.layers, (9, 36), strict=True):
+    for layer, budget, taps in zip(diagram.layers, diagram.budgets, (9, 36), strict=True):
         assert layer.tone_noise == pytest.approx(BOLTZMANN * 300 * 2 * 0.01 * 5.2e9, rel=1e-9)
-        density = 4 * BOLTZMANN * 300 * 1e3 * taps + 1e-18
+        density = 4 * BOLTZMANN * 300 * 1e3 * taps
         white = np.sqrt(density * 3 * np.pi / 16 * 20e6)  # the chain's own capacitors take a little of it
-        assert 0.85 * white < layer.chain_noise < white
+        assert 0.85 * white < budget.sources["johnson"] < white
+        read = 1e-18 + 4 * BOLTZMANN * 300 / 1e9 * (1e3 * taps) ** 2  # transconductor, and the readout's own resistance
+        assert budget.sources["readout"] == pytest.approx(np.sqrt(read * 3 * np.pi / 16 * 20e6), rel=5e-3)
+        assert layer.chain_noise == pytest.approx(np.sqrt(sum(rms**2 for rms in budget.sources.values())), rel=1e-12)
+        assert budget.dominant == "johnson"
     paths, own = made.levels.stages[1].paths, made.levels.stages[0].links[0]
     pole = 1 / np.hypot(1, paths.frequency / 40e9)
     noise = BOLTZMANN * 290 * 10**0.3 * (own.gain * pole) ** 2 * 0.02 * paths.frequency
@@ -101,7 +106,12 @@ def test_headrooms_are_those_of_the_largest_activation(found) -> None:
     assert faults(diagram) == []
     assert len(noisy(diagram)) == 2  # p_max of 2 nW and 20 MHz: microvolts against Johnson noise of kiloohms
     quiet = [replace(layer, chain_noise=0.0) for layer in diagram.layers]
-    assert noisy(LevelDiagram(1, diagram.p_max, diagram.tones, tuple(quiet))) == []
+    assert noisy(replace(diagram, layers=tuple(quiet))) == []
+    assert all(
+        "more plan.p_max, up to 2.1 nW by the linear law" in line for line, _ in noisy(replace(diagram, p_max=1e-9))
+    )
+    told = "not more plan.p_max: the linear law ends at 2.1 nW"
+    assert all(told in line for line, _ in noisy(replace(diagram, p_max=1e-6)))
 
 
 def test_noise_counts_most_where_the_full_scale_is_least(tmp_path) -> None:

@@ -14,7 +14,7 @@ from resonet.cosim.calibration.quantised import QuantisationOptions, quantise_la
 from resonet.cosim.cascade.envelopes import envelope
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade
-from resonet.cosim.cascade.two_pass import cascade, chain_noise_voltage, pixel_tones
+from resonet.cosim.cascade.two_pass import cascade, pixel_tones
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import Engine, layer_response, linear
 from resonet.cosim.weights.held import HeldWeights, PositionWeights
@@ -199,9 +199,13 @@ def test_the_cascade_is_the_same_and_its_noise_is_less(raised_pair):
     many = np.repeat(IMAGES[:1], 4000, axis=0)
     noise = []
     for hardware in raised_pair:
-        run = cascade(hardware.levels, hardware.held, many, noise=RNG(1))
+        quiet = replace(hardware.holder.parameters.noise, sources="johnson, readout")
+        holder = replace(hardware.holder, parameters=replace(hardware.holder.parameters, noise=quiet))
+        drawn = replace(hardware, holder=holder).noisy()
         stage = hardware.levels.parallel.stages[0]
-        rms = chain_noise_voltage(hardware.levels, 0) / hardware.levels.stages[0].unit[stage.first]
+        run = cascade(hardware.levels, drawn, many)
+        (constant,) = (np.sqrt(sum(drawn[name].noise.constant.values())) for name in list(drawn)[:1])
+        rms = constant / hardware.levels.stages[0].unit[stage.first]
         noise.append(run.stages[0].sums.std(0))
         assert noise[-1] == pytest.approx(rms, rel=0.05)
     own = raised.levels.parallel.stages[0].copies.raised.ravel()[raised.levels.parallel.stages[0].first]

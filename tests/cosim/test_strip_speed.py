@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from resonet.cosim.strip import tree_solver as strip_sweep
+from resonet.cosim.strip import trees as strip_trees
 from resonet.cosim.strip.direct import linear_phasors
-from resonet.cosim.strip.forest import COLUMNS, driven_trees, factor_forest, grow_forest, spread, sweep_forest
+from resonet.cosim.strip.forest import COLUMNS, driven_trees, factor_forest, grow_forest, near_together, sweep_forest
 from resonet.cosim.strip.passes import layer_resonances, rectified, strip_answers, strip_pass
 from resonet.cosim.strip.stream import stream_windows, streamed_weights
 from resonet.cosim.strip.tree_solver import EXACT, STREAMED
@@ -24,7 +25,7 @@ from resonet.netlist.strip.circuit import strip_circuit
 from resonet.netlist.strip.parasitics import extract_parasitics
 from resonet.netlist.strip.placement import place
 from resonet.netlist.strip.usage import layer_usage
-from resonet.netlist.strip.wiring import _plan, crossings, line_pieces, members
+from resonet.netlist.strip.wiring import _plan, crossings, line_pieces, members, neighbour_chains
 
 DEVICE = SpinDiode()
 
@@ -44,30 +45,33 @@ def test_a_ring_is_no_forest():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "tolerance", "off"), [("float64", 1e-15, 1e-13), ("float32", 1e-6, 2e-6)])
-def test_forest_solves_a_coupled_system(kind, tolerance, off):
+@pytest.mark.parametrize("turned", [False, True])
+def test_forest_solves_a_coupled_system(kind, tolerance, off, turned):
     rng = np.random.default_rng(1)
     parent = np.array([0, 0, 1, 1, 4, 4, 5])  # two trees
     child = np.array([1, 2, 3, 5, 6])
     forest = grow_forest(child, parent[child], 7)
+    if turned:
+        forest = near_together(forest, np.array([0]), np.array([4]), np.arange(7) == 5)
+        assert forest.tree[forest.place].tolist() == [1, 1, 1, 1, 0, 0, 0]
     edges, tone = rng.uniform(-1, 1, len(child)), rng.integers(0, 3, COLUMNS)
     w = np.array([1.0, 1.7, 3.0])
     diagonal = rng.uniform(3, 5, (3, 7)) + 1j * rng.uniform(3, 5, (3, 7))
     i, j, farad = np.array([0, 3, 2]), np.array([4, 6, 3]), np.array([0.02, 0.03, 0.05])  # the last within a tree
     places = np.zeros((7, 7))
     places[forest.place[i], forest.place[j]] = places[forest.place[j], forest.place[i]] = farad
-    s = strip_sweep._rows(forest.place[i], forest.place[j], farad, 7)
-    none = strip_sweep._rows(np.empty(0, int), np.empty(0, int), np.empty(0), 7)
+    s = strip_trees._rows(forest.place[i], forest.place[j], farad, 7)
+    none = strip_trees._rows(np.empty(0, int), np.empty(0, int), np.empty(0), 7)
     edge = np.where(forest.edge >= 0, edges[forest.edge], 0)
     factors = diagonal.copy()
     factor_forest(forest.parent, edge, factors)
-    inverse = np.empty((7, 2 * COLUMNS), kind)
-    spread(factors, tone, inverse)
+    inverse = np.ascontiguousarray(factors.T, np.result_type(kind, np.complex64))
     drive = np.array([2, 5]), np.array([0, COLUMNS - 1]), np.array([1 + 2j, 0.5j])
-    near = strip_sweep._near(forest, np.ones(7), forest.tree, s, none)
+    near = strip_trees._near(forest, np.ones(7), s, none)
     trees = forest.parent, edge.astype(kind), forest.start
     rows, more = ((*m[:2], m[2].astype(kind)) for m in (s, none))
     each = w[tone].astype(kind)
-    x, sweeps = sweep_forest(*trees, near, inverse, each, rows, more, drive, tolerance, 80)
+    x, sweeps = sweep_forest(*trees, near, inverse, tone, each, rows, more, drive, tolerance, 80)
     exact = driven_trees(*trees, forest.tree, factors, tone, each, rows, more, drive, x)
     assert sweeps > 1
     for column in range(COLUMNS):
@@ -96,6 +100,25 @@ def test_sweeps_are_the_direct_solution(arrangement):
     swept = strip_sweep.swept_currents(circuit, lines, tones, f, DEVICE)
     largest = np.maximum.reduceat(np.abs(direct).max(0), np.searchsorted(circuit.chain, np.arange(len(circuit.chains))))
     assert (np.abs(swept - direct) <= 1e-9 * largest[circuit.chain]).all()
+
+
+def test_chains_stay_with_a_rail_of_high_impedance():
+    _, placement, f = laid_out("planar")
+    circuit = strip_circuit(
+        placement, extract_parasitics(placement, 4.5e9), neighbour_chains(placement, np.arange(3), 1)
+    )
+    lines, first = np.unique(circuit.line, return_index=True)
+    rail = np.arange(len(circuit.branches.r)) >= len(circuit.head) + len(circuit.pieces.source)
+    assert rail.any()
+    together = []
+    for factor in (1, 1e6):
+        high = replace(circuit, branches=replace(circuit.branches, r=circuit.branches.r * np.where(rail, factor, 1)))
+        forest = strip_trees.grow_trees(high, DEVICE.resistance).forest
+        together.append(forest.tree[forest.place[high.head[0] - 1]] == forest.tree[forest.place[high.foot.max() - 1]])
+        swept = strip_sweep.swept_currents(high, lines[:3], circuit.tone[first][:3], f, DEVICE)
+        direct = linear_phasors(high, lines[:3], circuit.tone[first][:3], f, DEVICE)
+        np.testing.assert_allclose(swept, direct, atol=1e-9 * np.abs(direct).max())
+    assert together == [False, True]
 
 
 def test_without_convergence_the_solution_is_direct(monkeypatch):

@@ -32,10 +32,12 @@ from resonet.cosim.sweep.table import sweep_dataset
 from resonet.cosim.sweep.workers import Workers
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.held import trained_weights
 from resonet.cosim.weights.inference import forward
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import write_design
 from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.onnx.read import read_cnn
 
 DAMPING = Axis("device.damping", (0.005, 0.01, 0.02))
 TILES = Axis("plan.tile", (9, 12, 36))
@@ -181,6 +183,30 @@ def test_samples_share_plan_and_programs(built, small_model, tmp_path, monkeypat
                 assert values["rms_error"][method][name] == pytest.approx(one.rms_error, rel=1e-9, abs=1e-15)
             assert values["accuracy"][method] == np.mean(forward(own, held, images).argmax(1) == labels)
             assert "float64" not in values
+
+
+def test_accuracy_with_noise_over_its_own_axes(built, small_images, tmp_path):
+    labels = forward(compile_cnn(built / "model.onnx"), trained_weights(read_cnn(built / "model.onnx")), small_images)
+    np.savez(tmp_path / "images.npz", images=small_images, labels=labels.argmax(1))
+    axes = (parse_axis("neuron.bandwidth=1 Hz,20MHz", noise=True), parse_axis("seed=1,2", noise=True))
+    sweep = Sweep(
+        str(built), axes, measure="noise", data=str(tmp_path / "images.npz"), programs=("coupled",), repeats=3
+    )
+    _, outcomes = run_sweep(sweep, built, jobs=1)
+    found = [outcomes[n].values for n in range(4)]
+    assert [one["noisy"]["coupled"] for one in found[:2]] == [one["accuracy"]["coupled"] for one in found[:2]]
+    assert all(one["noisy"]["coupled"] < one["accuracy"]["coupled"] for one in found[2:])  # 2 nW and 20 MHz guess
+    assert found[2]["noisy_spread"]["coupled"] > 0
+    data = sweep_dataset(sweep, outcomes)
+    assert data["noisy"].values[:, 0].tolist() == [one["noisy"]["coupled"] for one in found]
+    for text, why in (
+        ("neuron.supply=1,2", "changes no accuracy: it is of energy"),
+        ("limits.isolation=1,2", "changes no weight"),
+    ):
+        with pytest.raises(InputError, match=why):
+            parse_axis(text, noise=True)
+    with pytest.raises(InputError, match=r"with --measure noise it may be an axis"):
+        parse_axis("noise.temperature=77,300")
 
 
 def test_accuracy_of_points(built, small_images, tmp_path):

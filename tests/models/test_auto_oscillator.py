@@ -26,7 +26,6 @@ from resonet.models.resonator.auto_oscillator import (
     linewidth,
     power_after,
     start_up_time,
-    thermal_power,
 )
 from resonet.models.resonator.forced_oscillation import (
     ONE_DECIBEL,
@@ -223,7 +222,6 @@ def test_linewidth_against_a_stochastic_integration():
 
 def test_linewidth_limits():
     assert linewidth(DEVICE, [0.0, 5e-6], 1e-2) == pytest.approx([2e7, 1e7])
-    assert thermal_power(DEVICE, 3.9e-18, 300.0) == pytest.approx(0.0149, rel=0.01)
     still, shifted = (float(linewidth(AutoOscillator(nshift=n), 2e-5, 1e-3)) for n in (0.0, 4e8))
     assert shifted / still == pytest.approx(1 + (4e8 / (1e7 * 4)) ** 2)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from resonet.models.circuit.bus import BusCircuit, bus_currents, tone_levels
+from resonet.models.resonator.complete import FullResonator, junction_current
 
 R0 = 1e3
 
@@ -77,3 +78,17 @@ def test_levels_put_one_watt_into_each_tones_own_resonator():
     assert 0.5 * np.abs(np.diagonal(current)) ** 2 * R0 == pytest.approx(np.ones(12))
     elsewhere = 0.5 * np.abs(current[0, 1:]) ** 2 * R0  # the highest tone fades along the chain
     assert np.all(np.diff(elsewhere) < 0)
+
+
+def test_a_junctions_capacitance_takes_current_from_its_resistance():
+    farad, f = 3e-15, np.array([2e9, 18e9])
+    plain, shunted = BusCircuit(), BusCircuit(junction_capacitance=farad)
+    w = 2j * np.pi * f[:, None]
+    # A chain of R0 / (1 + s R0 C) is one of other resistances: those currents, times the share of R0.
+    own = R0 / (1 + w * R0 * farad)
+    for below in (0, 5):
+        found = bus_currents(f, R0, 6, 3, shunted, below)
+        for n, z in enumerate(own[:, 0]):
+            assert found[n] == pytest.approx(bus_currents(f[n], z, 6, 3, plain, below)[0] * z / R0, rel=1e-12)
+    full = FullResonator(r0=R0, cpar=farad)
+    assert junction_current(f, full) == pytest.approx(own[:, 0] / R0, rel=1e-12)

@@ -65,12 +65,13 @@ def test_without_a_seed_it_is_the_oscillator_without_start_up(device, plain):
 
 
 def test_by_hand():
-    # at threshold p = sqrt(seed / (1 + Q_nl)); without current the thermal power, nearly the seed
-    assert TWO.precession(1e-5) == pytest.approx(np.sqrt(1e-4 / 3))
-    assert TWO.precession([0.0, -1e-5]) == pytest.approx([1e-4, 1e-4], rel=3e-4)
+    # at threshold p = sqrt(seed / (1 + Q_nl)); without current the thermal power: 2 p^2 + p = seed
+    assert TWO.precession(1e-5) == pytest.approx(np.sqrt(0.0105 / 3))
+    still = (np.sqrt(1 + 8 * 0.0105) - 1) / 4
+    assert TWO.precession([0.0, -1e-5]) == pytest.approx([still, still], rel=1e-6)
     assert TWO.power([-1e-5, 0.0]) == pytest.approx([0, 0], abs=0)
-    assert THREE.power(-1e-5) == pytest.approx(1e3 * 1e-10 / 32 * 1e-4, rel=3e-4)
-    assert TWO.rate(1e-5) == pytest.approx(4 * TWO.gamma0 * np.sqrt(3e-4))
+    assert THREE.power(-1e-5) == pytest.approx(1e3 * 1e-10 / 32 * still, rel=1e-6)
+    assert TWO.rate(1e-5) == pytest.approx(4 * TWO.gamma0 * np.sqrt(3 * 0.0105))
     assert RELU.rate([0, 1]) == pytest.approx([2 * RELU.gamma0] * 2)
     assert RELU.advance(0.2, 4e-5, np.log(2) / (2 * RELU.gamma0)) == pytest.approx(0.6)
 

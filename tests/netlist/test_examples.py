@@ -55,7 +55,7 @@ def test_digits_leave_room_below_the_clamp(neurons):
     batch = read_images(DIGITS / "digits_calibration.npz", (1, 8, 8)).images
     law = cnn.synapses[0].activation
     assert isinstance(law, OscillatorActivation)
-    assert (law.qnl, law.clamp, law.seed, law.scale) == (2, 4, 1e-4, 1)
+    assert (law.qnl, law.clamp, law.seed, law.scale) == (2, 4, 0.0105, 1)
     assert np.abs(cnn.synapses[0].weight).max() == pytest.approx(1, abs=1e-6)
     largest = calibrated_scales(cnn, batch)["dense1"].full_scale  # of the neurons' outputs
     assert law((0.8 * 4 - 1) / law.drive) < largest < law((0.95 * 4 - 1) / law.drive)

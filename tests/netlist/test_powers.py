@@ -93,6 +93,7 @@ def loud(tmp_path_factory, small_model):
         ["sweep", "BUILD", "--over", "plan.tile=12,24", "--program", "formula", "--jobs", "1"],
         ["accuracy", "BUILD", "--data", "IMAGES", "--program", "formula"],
         ["crosstalk", "BUILD", "--layer", "conv1", "--program", "formula"],
+        ["calibrate", "BUILD"],
     ],
 )
 def test_every_command_says_so(loud, resonet, small_model, tmp_path, words):
@@ -109,6 +110,17 @@ def test_every_command_says_so(loud, resonet, small_model, tmp_path, words):
         kept = json.loads((folder / "results" / f"warnings_{words[0]}.json").read_text())
         assert kept == json.loads(told.out)["warnings"]
     assert resonet(*(places.get(word, word) for word in words), "--strict").code == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["plan", "--tiles", "12", "--damping", "0.01"], ["accuracy", "--data", "IMAGES", "--program", "formula"]]
+)
+def test_at_the_limit_nobody_says_so(resonet, small_model, loud, tmp_path, words):
+    """2.09 nW is within the linear power of 2.099 nW: the other side."""
+    assert resonet("compile", small_model, "-o", tmp_path / "b", "--set", "plan.p_max=2.09nW").code == 0
+    command, *rest = words
+    told = resonet(command, tmp_path / "b", *(loud / "im.npz" if word == "IMAGES" else word for word in rest), "--json")
+    assert "tone-power" not in told.err + told.out
 
 
 def test_a_run_without_warnings_takes_away_the_last_ones(resonet, small_model, tmp_path):

@@ -44,6 +44,7 @@ DOMAIN = "resonet"
 OPERATORS: dict[str, Kind] = {"ThreeTerminal": "three_terminal", "TwoTerminal": "two_terminal"}
 ATTRIBUTES = ("drive", "scale", "qnl", "clamp", "seed")
 THEORY = "Slavin and Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009)"
+THERMAL = "models/resonator/thermal.py: alpha 0.01, 10 uA, 300 K, polarisation 0.6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class OscillatorActivation(Activation):
     scale: float = parameter(1.0, "", 1e-30, 1e30, "output at the clamp")
     qnl: float = parameter(2.0, "", 0.0, 1e3, "nonlinear damping", THEORY)
     clamp: float = parameter(4.0, "", 1.001, 1e3, "largest useful current, in threshold currents")
-    seed: float = parameter(1e-4, "", 0.0, 0.1, "mean thermal power without a current", THEORY)
+    seed: float = parameter(0.0105, "", 0.0, 0.1, "mean thermal power p_T without a current", THERMAL)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -1,0 +1,107 @@
+"""Tables of noise, for the commands that show them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from resonet.cli.show import engineering, percent, print_table, say
+from resonet.core.validity import warn
+
+if TYPE_CHECKING:
+    from resonet.cosim.noise.budget import LayerBudget
+    from resonet.cosim.noise.repeats import NoisyAccuracy
+    from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
+
+__all__ = ["noise_json", "noise_row", "operating_point", "show_budget", "tell_noise", "warn_of_noise", "with_spread"]
+
+MUCH_LOST = 0.01  # of the images, by noise
+
+
+def _number(value: float, digits: int = 1) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+
+
+def show_budget(budgets: "Sequence[LayerBudget]") -> None:
+    """Noise of every layer by source, and what it leaves of the signal."""
+    names = list(dict.fromkeys(name for budget in budgets for name in budget.sources))
+    if not names:
+        return
+    columns = {"layer": "left"} | dict.fromkeys((*names, "all"), "right")
+    rows = [
+        (b.layer, *(f"{1e6 * b.sources[n]:.2g}" if n in b.sources else "-" for n in names), f"{1e6 * b.noise:.3g}")
+        for b in budgets
+    ]
+    print_table("noise at the neurons by source, uV rms", columns, rows)
+    headings = ("signal\nuV rms", "range\nuV", "SNR\ndB", "ENOB\nbit", "worst\nneuron", "its SNR\ndB", "its ENOB\nbit")
+    columns = {"layer": "left", "most of the noise": "left"} | dict.fromkeys(headings, "right")
+    cells = []
+    for b in budgets:
+        worst, signal = b.worst, (f"{1e6 * b.signal:.3g}", f"{1e6 * b.full_scale:.3g}")
+        own = (_number(worst.snr), _number(worst.enob))
+        cells.append((b.layer, b.dominant, *signal, _number(b.snr), _number(b.enob), str(worst.neuron), *own))
+    print_table("what it leaves: range over the batch in steps of √12 of the noise", columns, cells)
+
+
+def operating_point(design: "Design", power: bool = True) -> str:
+    """What of a design the noise depends on most, for people; with or without the tone power."""
+    neuron, noise = design.parameters.neuron, design.parameters.noise
+    read = f"{engineering(neuron.bandwidth, 'Hz')} neurons"
+    read += f" that average over {engineering(neuron.integration, 's')}" if neuron.integration else ""
+    sources = "" if noise.sources == "all" else f", noise of {noise.sources}"
+    tone = f"{engineering(design.plan.options.p_max, 'W')} a tone, " if power else ""
+    return f"{tone}{read}, {noise.temperature:g} K{sources}"
+
+
+def with_spread(found: "NoisyAccuracy") -> str:
+    """Mean and, of several repeats, what one of them strays."""
+    return percent(found.mean) + (f" ± {100 * found.spread:.2f}" if len(found.shares) > 1 else "")
+
+
+def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, power: bool = True) -> None:
+    """At which operating point, and on how many images."""
+    if not noisy:
+        say("noise was not drawn (a large network, or strip lines); possible for buses: --noise", "dim")
+        return
+    first = noisy[0]
+    few = "" if first.images == images else f", the first {first.images:,} images (--noise: all)"
+    repeats = f", {len(first.shares)} repeats" if len(first.shares) > 1 else ""
+    say(f"with noise: {operating_point(design, power)}{few}{repeats}; seed {first.seed}", "dim")
+
+
+def noise_row(found: "NoisyAccuracy") -> dict[str, Any]:
+    """One of them for scripts."""
+    return {"mean": found.mean, "spread": found.spread} | asdict(found)
+
+
+def noise_json(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]") -> dict[str, Any]:
+    """The same for scripts, by program."""
+    point = {
+        "p_max": design.plan.options.p_max,
+        "bandwidth": design.parameters.neuron.bandwidth,
+        "integration": design.parameters.neuron.integration,
+        "temperature": design.parameters.noise.temperature,
+        "sources": design.parameters.noise.sources,
+    }
+    programs = {m: noise_row(one) for m, one in noisy.items()}
+    return {"operating_point": point, "programs": programs}
+
+
+def warn_of_noise(
+    design: "Design", software: float, quiet: "Mapping[Method, float]", noisy: "Mapping[Method, NoisyAccuracy]"
+) -> None:
+    """Warn of the best program where noise takes more than a hundredth of the images; shares are of all images."""
+    if not noisy:
+        return
+    best = max(noisy, key=lambda program: quiet[program])
+    lost = (quiet[best] - software) - (noisy[best].mean - noisy[best].software)
+    if lost > MUCH_LOST:
+        warn(
+            "noise",
+            f"accuracy of {percent(quiet[best])} without noise is {percent(noisy[best].mean)} with it at "
+            f"{operating_point(design)}; possible: less neuron.bandwidth, longer neuron.integration, other plan.p_max "
+            "(resonet levels shows where the noise comes from)",
+            lost,
+            MUCH_LOST,
+        )

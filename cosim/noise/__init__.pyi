@@ -1,0 +1,10 @@
+from .budget import LayerBudget as LayerBudget
+from .budget import NeuronBudget as NeuronBudget
+from .budget import noise_budget as noise_budget
+from .layer_noise import LayerNoise as LayerNoise
+from .layer_noise import layer_noise as layer_noise
+from .noisy import NoisyWeights as NoisyWeights
+from .noisy import noisy_weights as noisy_weights
+from .repeats import NoisyAccuracy as NoisyAccuracy
+from .repeats import Reads as Reads
+from .repeats import noisy_accuracy as noisy_accuracy

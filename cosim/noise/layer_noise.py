@@ -1,0 +1,165 @@
+"""Noise at the neurons of a layer, source by source, for given tones: one record, whoever reads the layer.
+
+A read is the voltage of a chain behind what reads it: choke and capacitors of the bias tees, three poles, and a gated
+integrator where there is one (models/circuit/dc_side.py). Its noise is
+
+    chains     4 k T R of every tile, of the chokes, of the buses' sources; input noise of what reads, and 4 k T / R_in
+    precession affine in the tone powers (chain_sums.py)
+    tones      what rides on them, δ and δf (tones.py): W δ and G a δf, the same for all chains that hear the tone
+
+In the units of the layer's products: sums of trained weights over parts of p_max; `unit` turns them into volts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from resonet.core.types import Array
+from resonet.cosim.noise.chain_sums import chain_sums
+from resonet.cosim.noise.tones import Oscillators, ToneNoise, by_tap, riding_noise
+from resonet.cosim.weights.engines import readout_divider
+from resonet.cosim.weights.held import RfWeights
+from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.noise import johnson
+from resonet.models.neuron.electronics import POLES
+from resonet.models.resonator.thermal import thermal_power
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.neuron_options import IDEAL
+from resonet.netlist.design.noise_options import NoiseSource
+from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, inner_layers
+from resonet.netlist.planning.frequency_plan import LayerPlan
+
+__all__ = ["LayerNoise", "Place", "constant_noise", "layer_noise"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerNoise:
+    """Noise of one read of a layer."""
+
+    layer: str
+    unit: Array  # [groups, outputs] V per unit of the products
+    bandwidth: float  # Hz, equivalent noise bandwidth from a chain to what its neuron reads
+    constant: dict[NoiseSource, float]  # V², of all neurons alike, whatever the tones
+    precession: Array | None  # [groups, outputs, taps] V² at p_max; None: none
+    slope: Array  # [groups, outputs, taps] V per Hz at p_max
+    tones: ToneNoise
+
+    def variance(self, carried: Array) -> Array:
+        """Of what no two chains share, V² [groups, n, outputs, positions]; carried [groups, n, positions, taps]."""
+        found = np.asarray(sum(self.constant.values()), float)
+        if self.precession is not None:
+            found = found + self.precession[:, None] @ carried.swapaxes(2, 3)
+        return found
+
+    def drawn(self, carried: Array, random: np.random.Generator) -> Array:
+        """Of one read, V [groups, n, outputs, positions]: what no two chains share."""
+        groups, n, positions, _ = carried.shape
+        found = random.standard_normal((groups, n, self.unit.shape[1], positions))
+        return np.asarray(found * np.sqrt(self.variance(carried)))
+
+    def sources(self, values: Array, carried: Array) -> Iterator[tuple[NoiseSource, Array]]:
+        """Variance by source, V² [groups, n, outputs, positions] or one for all.
+
+        `values` [groups, outputs, taps] are the weights that the hardware holds.
+        """
+        for name, own in self.constant.items():
+            yield name, np.asarray(own)
+        if self.precession is not None:
+            yield "precession", self.precession[:, None] @ carried.swapaxes(2, 3)
+        squares = (values * self.unit[..., None]) ** 2
+        for source, variance in self.tones.carried_variances(carried).items():
+            yield source, squares[:, None] @ variance.swapaxes(2, 3)
+        moved = self.tones.frequency_variance(carried)
+        if moved is not None:
+            yield "phase", (self.slope**2)[:, None] @ (carried**2 * moved).swapaxes(2, 3)
+
+
+def _from_pixels(cnn: Cnn, layer: str) -> bool:
+    """Whether all tones into a layer are of pixels, through wires and maxima or not."""
+    waiting, ends = list(cnn.inputs[[one.name for one in cnn.layers].index(layer)]), []
+    while waiting:
+        source = waiting.pop()
+        if source != IMAGE and not isinstance(cnn.layers[source], Synapses):
+            waiting += cnn.inputs[source]
+        else:
+            ends.append(source == IMAGE)
+    return all(ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a layer stands in its network."""
+
+    pixels: bool  # all its tones are of pixels
+    last: bool  # nothing but a read-out listens
+
+    @classmethod
+    def of(cls, cnn: Cnn, layer: str) -> "Place":
+        """In a network as trained."""
+        return cls(_from_pixels(cnn, layer), layer not in {one.name for one in inner_layers(cnn)})
+
+
+def constant_noise(design: Design, stack: DcStack, sizes: list[int], last: bool) -> dict[NoiseSource, float]:
+    """Variances of what no tone changes, V²: `sizes` resonators of the tiles, `last` where only a read-out listens."""
+    circuit, neuron, noise = design.plan.circuit, design.parameters.neuron, design.parameters.noise
+    resistance, t = design.plan.device.resistance * np.array(sizes, float), noise.temperature
+    read = noise.readout if last else neuron.input_noise
+    densities: dict[NoiseSource, tuple[tuple[Array | None, Array], ...]] = {
+        "johnson": ((None, johnson(resistance, t)),),
+        "choke": ((stack.inputs.choke, johnson(circuit.choke_resistance, t)),),
+        "feed": ((stack.inputs.feed, johnson(circuit.impedance, t)),),
+        "readout": (
+            (stack.inputs.transconductor, np.array(read**2)),
+            (stack.inputs.readout, johnson(1 / circuit.readout_resistance, t)),  # 4 k T / R, A²/Hz
+        ),
+    }
+    return {
+        name: float(sum((stack.bandwidths(inputs, neuron.integration) * density).sum() for inputs, density in parts))
+        for name, parts in densities.items()
+        if name in noise.chosen
+    }
+
+
+def _tones(design: Design, entry: LayerPlan, bandwidths: Array, pixels: bool) -> ToneNoise:
+    """Noise of the tones; bandwidths [tiles] from a tone's power to what the neurons read, Hz."""
+    neuron, noise = design.parameters.neuron, design.parameters.noise
+    full = 1 + neuron.headroom * (neuron.clamp - 1)
+    power = float(neuron.oscillator(IDEAL, design.plan.circuit.impedance).power(full * neuron.threshold_current))
+    riding = riding_noise(design.plan, entry, neuron, power, noise.temperature)
+    oscillators = None
+    if not pixels and {"amplitude", "phase"} & set(noise.chosen):
+        channels, thermal = by_tap(entry, [bus.frequencies for bus in entry.buses]), neuron.in_thermal_bath(noise).seed
+        oscillators = Oscillators(channels, full - 1, neuron.damping, neuron.nonlinear_damping, thermal)
+    return ToneNoise(
+        by_tap(entry, [np.full(len(bus.taps), bandwidths[bus.tile]) for bus in entry.buses]),
+        {name: own for name, own in riding.items() if name in noise.chosen},
+        oscillators,
+        "amplitude" in noise.chosen,
+        "phase" in noise.chosen,
+    )
+
+
+def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> LayerNoise:
+    """Noise of a layer on buses whose program holds those weights, with [noise] and [neuron] of the design.
+
+    `place`: default where the design's network has the layer. Raises InputError for a layer on strip lines.
+    """
+    design.require_bus("noise", (held.layer,))
+    plan, entry, noise = design.plan, design.plan.layer(held.layer), design.parameters.noise
+    device, neuron, place = plan.device, design.parameters.neuron, place or Place.of(design.cnn, held.layer)
+    sizes = entry.tile_sizes
+    stack = DcStack.of_tiles(sizes, device.resistance, plan.circuit, neuron.bandwidth, POLES)
+    chains, divider = stack.bandwidths(average=neuron.integration), readout_divider(plan, entry)
+    thermal = float(thermal_power(device.damping, device.threshold_current, noise.temperature, noise.polarisation))
+    sums = chain_sums(plan, entry, design.program(held.method).layer(held.layer).f_res, thermal, chains)
+    p_max = plan.options.p_max
+    return LayerNoise(
+        held.layer,
+        held.volts_per_weight(design).reshape(entry.layer.matrix.shape[:2]) * p_max,
+        float(chains @ sizes / sum(sizes)) / divider**2,
+        constant_noise(design, stack, sizes, place.last),
+        sums.noise * p_max if "precession" in noise.chosen else None,
+        sums.slope * (divider * p_max),
+        _tones(design, entry, chains / divider**2, place.pixels),
+    )

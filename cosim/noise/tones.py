@@ -1,0 +1,122 @@
+"""Noise of the tones into a layer: what rides on them, and what their oscillators' amplitude and phase do.
+
+A tone of the part a of p_max carries the power a + δ with the part's fluctuation δ, and stands off its channel by δf:
+
+* **noise of the source** of density S (W/Hz, one-sided, at RF) beats with the tone. With peak phasors, P = ½ R |I|²
+  and the noise's part in phase n, δP = R I n, and n has twice the density of the noise current (both sidebands fold
+  onto one): S_δP = 4 P S. So with s = S over the power of a full tone at the same place, S_δ = 4 a s, per Hz.
+  At the bus a full tone has P = EMF² / 8 Z0 available:
+  - *combiner*: k T, of matched sources and a passive combiner: s = k T / P;
+  - *amplifier*: a source of full power P_s amplifies an oscillator of the power P_o by P_s/P_o, so that it gives the
+    density k T0 F P_s / P_o at the noise figure F. Amplifiers are broad and combiners have no filters: those of all
+    tones are heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same
+    amplifiers, and the same power before them;
+* **amplitude noise** of an oscillator: its power's relative density and corner, at the drive ξ = 1 + drive a;
+* **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
+
+Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from resonet.core.types import Array
+from resonet.models.circuit.noise import BOLTZMANN
+from resonet.models.neuron.electronics import REFERENCE
+from resonet.models.neuron.oscillator_noise import amplitude_density, frequency_density, linewidth
+from resonet.netlist.design.neuron_options import NeuronOptions
+from resonet.netlist.design.noise_options import NoiseSource
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+
+__all__ = ["Oscillators", "ToneNoise", "by_tap", "riding_noise"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Oscillators:
+    """The oscillators behind the tones of a layer."""
+
+    channel: Array  # [groups, taps] Hz
+    drive: float  # ξ - 1 at p_max
+    damping: float
+    qnl: float
+    thermal: float  # p_T
+
+    def _rates(self, carried: Array) -> tuple[Array, Array]:
+        """ξ and Γ0, 1/s, for parts of p_max [groups, n, positions, taps]."""
+        return 1 + self.drive * carried, 2 * np.pi * self.damping * self.channel[:, None, None]
+
+    def amplitude(self, carried: Array, bandwidth: Array) -> Array:
+        """Variance of δ, same shape: relative density and corner behind a filter of that bandwidth, Hz [groups, taps].
+
+        Two poles in a row, which is exact for one pole after another: B B' / (B + B') with B' = π/2 times the corner.
+        """
+        density, corner = amplitude_density(*self._rates(carried), self.qnl, self.thermal)
+        own = 0.5 * np.pi * corner
+        b = bandwidth[:, None, None]
+        return np.asarray(carried**2 * density * own * b / (own + b))
+
+    def frequency(self, carried: Array, bandwidth: Array) -> Array:
+        """Variance of δf, Hz², same shape."""
+        width = linewidth(*self._rates(carried), self.qnl, self.thermal)
+        return np.asarray(frequency_density(width) * bandwidth[:, None, None])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToneNoise:
+    """Noise of the tones into a layer, behind what its neurons read."""
+
+    bandwidth: Array  # [groups, taps] Hz, equivalent noise bandwidth from a tone's power to the neurons
+    riding: dict[NoiseSource, Array]  # by source [groups, taps] 1/Hz, s of the text
+    oscillators: Oscillators | None  # None: of pixels
+    amplitude: bool  # which of the oscillators' noises there are
+    phase: bool
+
+    def carried_variances(self, carried: Array) -> dict[NoiseSource, Array]:
+        """Variance of δ by source, for parts of p_max [groups, n, positions, taps]."""
+        found: dict[NoiseSource, Array] = {
+            name: 4 * carried * (density * self.bandwidth)[:, None, None] for name, density in self.riding.items()
+        }
+        if self.amplitude and self.oscillators is not None:
+            found["amplitude"] = self.oscillators.amplitude(carried, self.bandwidth)
+        return found
+
+    def frequency_variance(self, carried: Array) -> Array | None:
+        """Variance of δf, Hz², likewise; None where there is none."""
+        if not self.phase or self.oscillators is None:
+            return None
+        return self.oscillators.frequency(carried, self.bandwidth)
+
+    def drawn(self, carried: Array, normal: Callable[[], Array]) -> tuple[Array, Array | None]:
+        """One read of tones [groups, n, positions, taps]: the powers that they carry, and a δf, Hz, or None.
+
+        Powers are parts of p_max; a power is not negative. Each call of `normal` gives normal deviates of that shape.
+        """
+        variances, moved, noisy = self.carried_variances(carried), self.frequency_variance(carried), carried
+        if variances:
+            noisy = np.maximum(carried + np.sqrt(np.sum([*variances.values()], axis=0)) * normal(), 0.0)
+        if moved is not None:
+            moved = carried * np.sqrt(moved) * normal()
+        return noisy, moved
+
+
+def by_tap(entry: LayerPlan, values: list[Array]) -> Array:
+    """Values of the tones bus by bus as [groups, taps]; of the banks of a tile, which share them, the last one's."""
+    found = np.zeros((entry.layer.groups, entry.layer.taps))
+    for bus, own in zip(entry.buses, values, strict=True):
+        found[bus.group, bus.taps] = own
+    return found
+
+
+def riding_noise(
+    plan: FrequencyPlan, entry: LayerPlan, neuron: NeuronOptions, power: float, temperature: float
+) -> dict[NoiseSource, Array]:
+    """S of the text by source, 1/Hz [groups, taps]; `power` of a full tone's oscillator, W."""
+    thermal, amplified = [], []
+    density = BOLTZMANN * REFERENCE * 10 ** (neuron.noise_figure / 10) / power
+    for bus in entry.buses:
+        full = bus.levels**2 * plan.options.p_max / (8 * plan.circuit.impedance)
+        thermal.append(BOLTZMANN * temperature / full)
+        amplified.append(density * full.sum() / full)
+    return {"combiner": by_tap(entry, thermal), "amplifier": by_tap(entry, amplified)}

@@ -1,0 +1,2 @@
+from .held import SaturatingWeights as SaturatingWeights
+from .held import saturating_weights as saturating_weights

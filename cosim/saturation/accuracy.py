@@ -1,0 +1,126 @@
+"""Accuracy of networks whose resonators saturate, at several tone powers: as programmed, and made good on data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.types import Array, Done, Ints, nothing
+from resonet.core.validity import warn
+from resonet.cosim.noise.repeats import NoisyAccuracy, Reads, noisy_accuracy
+from resonet.cosim.saturation.data_fit import DataFit, fit_on_data
+from resonet.cosim.saturation.fit import FitOptions
+from resonet.cosim.saturation.held import SaturatingWeights, saturating_weights
+from resonet.cosim.saturation.tables import Balance
+from resonet.cosim.weights.engines import Engine, linear
+from resonet.cosim.weights.held import RfWeights
+from resonet.cosim.weights.inference import forward
+from resonet.netlist.design.design import Design
+from resonet.netlist.network.forward import classes
+from resonet.netlist.network.images import ImageSet
+
+__all__ = ["SaturatingAccuracy", "at_power", "balance_error", "saturating_accuracy", "warn_fitted_elsewhere"]
+
+CHECKED = 10  # images that the full balance is asked, too
+LOOSE = 1e-3  # difference between both, as part of the largest output, from which on a warning is due
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SaturatingAccuracy:
+    """Images at one tone power."""
+
+    p_max: float  # W
+    variant: str  # the program; + gain: one gain a layer; + data: detunings fitted
+    circuit: float  # share of images whose class is their label
+    same_class: float  # in the class of the trained network
+    balance: Balance
+    checked: float  # largest difference of an output from the full balance, part of the largest; 0 for that itself
+    fit: DataFit | None = None
+    noisy: NoisyAccuracy | None = None  # with noise, precession noise by the linear law
+
+
+def at_power(design: Design, p_max: float) -> Design:
+    """The design with another tone power at the largest activation, W. Raises InputError."""
+    plan = design.plan
+    options = replace(plan.options, p_max=p_max)
+    return replace(design, plan=replace(plan, options=options), parameters=replace(design.parameters, plan=options))
+
+
+def warn_fitted_elsewhere(design: Design) -> None:
+    """Warn where the fitted program of a design was fitted for another power or law than the design has."""
+    fitted, options = design.fitted, design.plan.options
+    if fitted is not None and (told := fitted.unlike(options.p_max, design.parameters.saturation)):
+        text = f"program fitted: {told}; possible: resonet calibrate --on-data at this power"
+        warn("fitted-elsewhere", text, options.p_max, fitted.p_max, "W")
+
+
+def balance_error(design: Design, held: Mapping[str, SaturatingWeights], images: Array) -> float:
+    """Largest difference of an output between the balance of some weights and the full one, part of the largest."""
+    full = {name: replace(one, table=one.table.by("full")) for name, one in held.items()}
+    exact = forward(design, full, images)
+    return float(np.abs(forward(design, held, images) - exact).max() / (np.abs(exact).max() or 1.0))
+
+
+def saturating_accuracy(
+    design: Design,
+    held: Mapping[str, RfWeights],
+    data: ImageSet,
+    software: Ints,
+    powers: Sequence[float] = (),
+    calibration: ImageSet | None = None,
+    engine: Engine = linear,
+    balance: Balance | None = None,
+    options: FitOptions | None = None,
+    done: Done = nothing,
+    reads: Reads | None = None,
+) -> list[SaturatingAccuracy]:
+    """Accuracy at each of `powers`, W (default: the design's), of the program that `held` is of.
+
+    With `calibration` images also with one gain a layer and with detunings fitted, on these. `software`: classes that
+    the trained network puts the images in. `reads`: with noise, too. `done` is called after each 500 images of every
+    variant and read. Raises InputError.
+    """
+    if calibration is not None and any(one.method == "fitted" for one in held.values()):
+        raise InputError("a fitted program is fitted already; possible: another --program, or no calibration images")
+    found = list[SaturatingAccuracy]()
+    for p_max in powers or (design.plan.options.p_max,):
+        own = at_power(design, p_max)
+        if any(one.method == "fitted" for one in held.values()):
+            warn_fitted_elsewhere(own)
+        weights = saturating_weights(own, held, engine, balance)
+        method = next(iter(held.values())).method
+        variants: dict[str, tuple[Mapping[str, SaturatingWeights], DataFit | None]] = {method: (weights, None)}
+        if calibration is not None:
+            options = options or FitOptions()
+            gain = fit_on_data(own, weights, calibration.images, replace(options, steps=0))
+            fit = fit_on_data(own, weights, calibration.images, options)
+            variants |= {f"{method} + gain": (gain.held, gain), f"{method} + data": (fit.held, fit)}
+        few = None if reads is None else reads.of(own, data)
+        for name, (base, fitted) in variants.items():
+            measured = _measured(own, name, base, fitted, data, software, done)
+            if reads is not None and few is not None:
+                drawn = noisy_accuracy(own, held, few, software, reads.seed, reads.repeats, base, done)
+                measured = replace(measured, noisy=drawn)
+            found.append(measured)
+    return found
+
+
+def _measured(
+    design: Design,
+    variant: str,
+    held: Mapping[str, SaturatingWeights],
+    fit: DataFit | None,
+    data: ImageSet,
+    software: Ints,
+    done: Done,
+) -> SaturatingAccuracy:
+    """One variant at one power; a warning where the fast balance is not near the full one."""
+    own = classes(forward(design, held, data.images, done), design.cnn.ranked)
+    kind, p_max = next(iter(held.values())).table.balance, design.plan.options.p_max
+    off = balance_error(design, held, data.images[:CHECKED]) if kind == "fast" else 0.0
+    if off > LOOSE:
+        text = f"{variant}, {p_max:g} W: outputs of the fast balance are off by {off:.1g}; possible: --balance full"
+        warn("fast-balance", text, off, LOOSE)
+    shares = (float(np.mean(own == data.labels)), float(np.mean(own == software)))
+    return SaturatingAccuracy(p_max, variant, *shares, kind, off, fit)
