@@ -86,7 +86,15 @@ def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
 
 def _show(diagram: "LevelDiagram", title: str) -> None:
     """The tables."""
-    headings = ("channel\nGHz", "part of\np_max", "split", "source", "behind\nsplitter", "at bus", "in reso-\nnator")
+    headings: tuple[str, ...] = (
+        "channel\nGHz",
+        "part of\np_max",
+        "split",
+        "source",
+        "behind\nsplitter",
+        "at bus",
+        "in reso-\nnator",
+    )
     fall = any(tone.weakest < tone.resonator for tone in diagram.tones)  # along strip lines
     headings += ("in the\nweakest",) if fall else ()
     columns = {"into": "left", "tone": "left"} | dict.fromkeys(headings, "right")

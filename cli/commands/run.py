@@ -140,7 +140,7 @@ def _assumptions(run: "ImageRun") -> None:
 def _energy(found: "Energy") -> None:
     from resonet.cosim.cascade.energy_budget import LITERATURE
 
-    kinds = ("resonators", "sources", "drive", "read", "amplifiers", "maxima")
+    kinds: tuple[str, ...] = ("resonators", "sources", "drive", "read", "amplifiers", "maxima")
     kinds += ("tuning",) if any(s.tuning for s in found.stages) else ()
     headings = (
         "syn-\napses",
@@ -295,14 +295,14 @@ def run_command(
         slowest = max(stage.sums for stage in run.settling)
         text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
         warn("unsettled", text, slowest, SETTLED * run.stop, "s")
-    for layer, part in run.interference.items():
-        if part > MUCH_INTERFERENCE:
+    for layer, beating in run.interference.items():
+        if beating > MUCH_INTERFERENCE:
             text = (
                 f"layer {layer}: strip lines of one frequency beat in its resonators, which the two passes leave out: "
                 "this much of full scale rms, over their phases; possible: more tone classes (larger kernels), more "
                 "geometry.pitch_x, the layer on a bus (feed.layers)"
             )
-            warn("interference", text, part, MUCH_INTERFERENCE)
+            warn("interference", text, beating, MUCH_INTERFERENCE)
     units = [float(stage.unit.max()) for stage in hardware.levels.stages]
     warn_maxima(hardware.levels, (run.full_scales * units).tolist())
     figures = _figures(run, folder, name)

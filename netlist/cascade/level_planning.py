@@ -153,8 +153,7 @@ def _link_levels(
 def _unit(design: ParallelDesign, number: int, program: Program, held: Held) -> Array:
     """Voltage of every chain of a stage per unit of its sum, V [chains]."""
     stage, raised = design.stages[number], design.stages[number].copies.raised
-    lines = isinstance(held, LineWeights)
-    weight_scale = held.scale if lines else program.layer(stage.layer.name).weight_scale
+    weight_scale = held.scale if isinstance(held, LineWeights) else program.layer(stage.layer.name).weight_scale
     unit = weight_scale * design.plan.options.p_max / design.scale(number)[1]
     found = unit * (np.ones(stage.chains) if raised is None else raised.ravel())
     if any((found[pooling.filled] != found[pooling.filled[:, :1]]).any() for pooling in stage.poolings):

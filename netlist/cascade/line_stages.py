@@ -14,7 +14,7 @@ from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.cascade.stages import SILENT, ParallelNetwork, Stage
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedOptions
-from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.network.cnn import Addend, Synapses
 from resonet.netlist.strip.arrangement import ARRANGEMENTS, find_arrangement
 from resonet.netlist.strip.drive import tuned_share
 from resonet.netlist.strip.parasitics import CAUSES, Cause, Parasitics, extract_parasitics
@@ -65,6 +65,10 @@ class LineStage:
         """Those of the causes that the geometry gives magnitudes for."""
         return [cause for cause in CAUSES if cause in self.causes]
 
+    def _only(self, cause: Cause) -> list[Cause]:
+        """That cause, if it acts."""
+        return [cause] if cause in self.causes else []
+
     @property
     def middle(self) -> float:
         """Frequency that parasitics are taken at, Hz."""
@@ -79,7 +83,7 @@ class LineStage:
     @property
     def ends(self) -> Parasitics:
         """What stands at the ends of the lines; of other parasitics nothing."""
-        return extract_parasitics(self.placement, self.middle, {"mismatch"} & set(self.parasitics))
+        return extract_parasitics(self.placement, self.middle, self._only("mismatch"))
 
     @property
     def programmed(self) -> Array:
@@ -92,7 +96,7 @@ class LineStage:
     def tuned(self) -> Array:
         """Resonances with what of the tuning currents arrives, Hz [resonators]."""
         built = self.frequencies[self.usage.tone]
-        ground = extract_parasitics(self.placement, self.middle, {"tuning_loss"} & set(self.parasitics))
+        ground = extract_parasitics(self.placement, self.middle, self._only("tuning_loss"))
         share = tuned_share(self.placement, ground, np.arange(len(built)))
         return np.asarray(built + (self.programmed - built) * share)
 
@@ -113,7 +117,7 @@ def _chain_order(stage: Stage) -> Ints:
 def _columns(usage: Usage, layer: Synapses) -> Ints:
     """Column of `Synapses.matrix` of each resonator: what adds up an input tap by tap has those of all outputs."""
     column, first, tap = usage.tap.astype(np.int64), 0, 0
-    kernels = [layer, *layer.addends]
+    kernels: list[Synapses | Addend] = [layer, *layer.addends]
     for kernel, (count, diagonal) in zip(kernels, layer.blocks, strict=True):
         own = int(np.prod(kernel.weight.shape[1:]))
         at = (usage.tap >= tap) & (usage.tap < tap + own)
