@@ -12,6 +12,7 @@ from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from resonet.cosim.cascade.hardware import Hardware
     from resonet.cosim.noise.repeats import Reads
     from resonet.cosim.saturation.accuracy import SaturatingAccuracy
     from resonet.cosim.saturation.data_fit import DataFit
@@ -27,6 +28,7 @@ __all__ = [
     "ResonatorLaw",
     "calibrate_on_data",
     "refuse_linear_fitted",
+    "saturated",
     "saturating_held",
     "show_saturating_accuracy",
 ]
@@ -60,6 +62,15 @@ def refuse_linear_fitted(program: str, resonators: str) -> None:
     """InputError for a fitted program of linear resonators: it holds no weights."""
     if program == "fitted" and resonators == "linear":
         raise InputError("program fitted is of saturating resonators; possible: --resonators saturating")
+
+
+def saturated(hardware: "Hardware", program: str) -> "Hardware":
+    """Parallel hardware whose resonators saturate; a warning for a program that was fitted for something else."""
+    from resonet.cosim.saturation.accuracy import warn_fitted_elsewhere
+
+    if program == "fitted":
+        warn_fitted_elsewhere(hardware.holder)
+    return hardware.saturated()
 
 
 def _powers(text: str | None) -> tuple[float, ...]:
@@ -107,12 +118,14 @@ def show_saturating_accuracy(
 ) -> None:
     """`accuracy --resonators saturating`."""
     from resonet.cosim.saturation.accuracy import saturating_accuracy
+    from resonet.cosim.saturation.tables import check_engine
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import check_labels
     from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.network.forward import classes
 
     design.require_bus("saturating resonators")
+    check_engine(find_engine(engine))
     powers, calibration = _powers(p_max), design.images(fit) if fit else None
     method, held = saturating_held(folder, design, program, engine, jobs)
     checked = witness_of(held.values())
@@ -146,7 +159,7 @@ def show_saturating_accuracy(
     tell_engine(engine, checked)
     off = max(one.checked for one in found)
     if found[0].balance == "fast":
-        say(f"fast balance: outputs within {small_percent(off)} of the full one, on the first 10 images", "dim")
+        say(f"fast balance: outputs within {small_percent(off)} of the full one, on the first 5 images", "dim")
     for one in found:
         if one.fit is not None and one.variant.endswith("data"):
             _show_fit(one.fit, f"fitted on {one.fit.images} images at {engineering(one.p_max, 'W')}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep_figure"]
 
 COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
+WIDE = 1000.0  # from where on a logarithmic axis has a number a decade
 ROUNDING = 1e-6  # %: errors below are rounding
 PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
@@ -85,7 +86,8 @@ def _logarithmic(panel: Axes, which: Literal["x", "y"]) -> None:
     """A logarithmic axis with plain numbers."""
     axis = panel.xaxis if which == "x" else panel.yaxis
     (panel.set_xscale if which == "x" else panel.set_yscale)("log")
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_data_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < WIDE * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -10,8 +10,9 @@ import typer
 
 from resonet.cli.faults import complain
 from resonet.cli.noise_tables import show_budget
-from resonet.cli.options import Chosen, Folder, Json, Neurons, WeightEngine
+from resonet.cli.options import FittedToo, Folder, Json, Neurons, WeightEngine
 from resonet.cli.registry import Command
+from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
@@ -129,8 +130,9 @@ def levels_command(
     data: Annotated[
         Path | None, typer.Option("--data", help="Calibration images (default: shipped ones that fit).")
     ] = None,
-    program: Chosen = "calibrated",
+    program: FittedToo = "calibrated",
     engine: WeightEngine = "auto",
+    resonators: ResonatorLaw = "linear",
     as_json: Json = False,
 ) -> None:
     """Level diagram of the cascade: power of a tone stage by stage, noise budget, headrooms.
@@ -151,11 +153,14 @@ def levels_command(
     from resonet.report.neuron_figures import level_figure
     from resonet.report.style import save
 
+    refuse_linear_fitted(program, resonators)
     design = load_design(folder)
     images = images_for(design, data, "calibration")
     chosen = find_engine(engine)
     held = partial(stored_effective_weights, folder, design, program, engine=chosen)
     hardware = prepare(design, program, neurons, images.images, ("two-pass",), None, chosen, held)
+    if resonators == "saturating":
+        hardware = saturated(hardware, program)
     checked = witness_of(hardware.held.values())
     diagram = level_diagram(hardware, images.images)
     figures = save(level_figure(diagram), folder / "report", "levels")
@@ -164,9 +169,18 @@ def levels_command(
     for line, part in noisy(diagram):
         warn("noise", line, part, MUCH_NOISE)
     if as_json:
-        print_json({"levels": asdict(diagram), "faults": wrong, **witness_json(engine, checked), "figures": figures})
+        print_json(
+            {
+                "levels": asdict(diagram),
+                "resonators": resonators,
+                "faults": wrong,
+                **witness_json(engine, checked),
+                "figures": figures,
+            }
+        )
     else:
-        _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}")
+        law = ", saturating resonators" if resonators == "saturating" else ""
+        _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}{law}")
         tell_engine(engine, checked)
         print_files("figures", figures)
     for line in wrong:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resonet.cli.numbers import numbers
-from resonet.cli.options import Chosen, Folder, Json, Neurons, only
+from resonet.cli.options import FittedToo, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
+from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
@@ -28,6 +29,7 @@ __all__ = ["COMMAND"]
 SETTLED = 0.8  # of the simulated time: `ImageRun.unsettled`
 MUCH_INTERFERENCE = 0.01  # of full scale, rms
 MOST_CLASSES = 20  # rows of the table of logits
+FEW_READS = 20  # with noise, where nobody asks for more: what the energy is worth
 ASSUMPTIONS = (
     "assumed here: devices {oscillator:g} uA x {resistance:g} Ohm, p_max {p_max:g} nW, supply {supply:g} V, class-A "
     "amplifiers of {efficiency:g} % always at their full output; everything on from the start of the image until all "
@@ -121,6 +123,17 @@ def _settling(run: "ImageRun") -> None:
 def _joule(value: float) -> str:
     """Energy with an SI prefix, or a dash for none."""
     return "-" if not value or math.isnan(value) else engineering(value, "J")
+
+
+def _worth(run: "ImageRun", design: "Design") -> None:
+    """What an answer of that energy is worth with noise."""
+    from resonet.cli.noise_tables import operating_point
+
+    if run.noisy is None:
+        return
+    share = run.noisy.predicted.get(run.software.predicted, 0.0)
+    reads = len(run.noisy.logits)
+    say(f"with noise {percent(share, 0)} of {reads} such reads give the software's class ({operating_point(design)})\n")
 
 
 def _assumptions(run: "ImageRun") -> None:
@@ -230,7 +243,7 @@ def run_command(
     image: Annotated[int, typer.Option("--image", min=0, help="Which image of the set, from 0.")] = 0,
     data: Annotated[Path | None, typer.Option("--data", help="Images (.npz; default: shipped ones that fit).")] = None,
     neurons: Neurons = None,
-    program: Chosen = "calibrated",
+    program: FittedToo = "calibrated",
     engine: Annotated[
         str, typer.Option("--engine", help="Any of two-pass,envelope,fixed_step,transient; the last takes minutes.")
     ] = "two-pass,envelope",
@@ -252,6 +265,7 @@ def run_command(
         str,
         typer.Option("--weights-by", help="Engine of the weights: auto (linear, checked by ngspice), linear, ngspice."),
     ] = "auto",
+    resonators: ResonatorLaw = "linear",
     noise: Annotated[bool, typer.Option("--noise", help="The two passes with noise, many times.")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise."), only("noise")] = 1,
     repeat: Annotated[
@@ -273,10 +287,14 @@ def run_command(
     from resonet.cosim.weights.engines import find_engine
     from resonet.netlist.design.folder import load_design
 
+    refuse_linear_fitted(program, resonators)
     engines: Any = tuple(dict.fromkeys(name.strip() for name in engine.split(",") if name.strip()))
-    options = RunOptions(engines, _parse_stop(stop), points, reads=repeat if noise else 0, seed=seed)
+    if resonators == "saturating" and set(engines) != {"two-pass"}:
+        raise InputError(f"--resonators saturating with the engines {engine:.60}; possible: --engine two-pass")
     design = load_design(folder)
     cut, what = _part(design.cnn, part)
+    reads = repeat if noise else FEW_READS if cut is None else 0
+    options = RunOptions(engines, _parse_stop(stop), points, reads=reads, seed=seed)
     images = images_for(design, data, "test")
     if image >= len(images.images):
         raise InputError(f"{images.file}: no image {image}; possible: 0 ... {len(images.images) - 1}")
@@ -284,6 +302,8 @@ def run_command(
     chosen = find_engine(weights)
     held = partial(stored_effective_weights, folder, design, program, engine=chosen)
     hardware = prepare(design, program, neurons, images.images, engines, cut, chosen, held)
+    if resonators == "saturating":
+        hardware = saturated(hardware, program)
     checked = witness_of(hardware.held.values())
     prepared = time.perf_counter() - start
     name = f"{what}_image{image}"
@@ -309,18 +329,26 @@ def run_command(
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None
     if as_json:
-        page = {"image": image, **_json(run, label, prepared), "weights": witness_json(weights, checked)}
+        page = {
+            "image": image,
+            "resonators": resonators,
+            **_json(run, label, prepared),
+            "weights": witness_json(weights, checked),
+        }
         print_json(page | {"decks": written, "figures": figures})
         return
     kinds = ", ".join(dict.fromkeys(link.kind for own in hardware.levels.stages for link in own.links)) or "no"
     known = "" if label is None else f" (label {label})"
-    title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons"
+    law = ", saturating resonators" if resonators == "saturating" else ""
+    title = f"{design.cnn.file}, image {image} of {images.file}{known}: program {program}, {kinds} neurons{law}"
     _logits(run, title, cut is None)
     _deviations(run)
-    _noise(run, design, seed)
+    if noise:
+        _noise(run, design, seed)
     if run.energy:
         _settling(run)
         _energy(run.energy)
+        _worth(run, design)
         _assumptions(run)
     tell_engine(weights, checked)
     _times(run, prepared)

@@ -8,6 +8,7 @@ import typer
 from resonet.cli.faults import complain
 from resonet.cli.options import Json, WeightEngine, only, unless, when
 from resonet.cli.registry import Command
+from resonet.cli.saturating import ResonatorLaw
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json
 from resonet.core.errors import InputError
@@ -94,6 +95,7 @@ def sweep_command(
         float, typer.Option(help="Fabrication spread of f_res that no program knows, half-widths.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the spread, and of the noise."), SPREAD] = 1,
+    resonators: Annotated[ResonatorLaw, only("measure", "accuracy", "noise")] = "linear",
     repeat: Annotated[
         int, typer.Option("--repeat", min=1, max=1000, help="How often the images are read with noise."), NOISE
     ] = 1,
@@ -129,7 +131,11 @@ def sweep_command(
     if source.name == "design.toml" and model is None and (source.parent / "model.onnx").is_file():
         source = source.parent
     find_engine(engine)
-    axes = tuple(parse_axis(text, measure == "noise") for text in over)
+    if resonators == "saturating":
+        from resonet.cosim.saturation.tables import check_engine
+
+        check_engine(find_engine(engine))
+    axes = tuple(parse_axis(text, measure == "noise", resonators == "saturating") for text in over)
     names = [axis.name for axis in axes]
     if not spread and measure != "noise" and "seed" in names and "spread" not in names:
         raise InputError("--over seed: changes nothing without a spread; possible: --spread 0.1, or --over spread=...")
@@ -137,7 +143,7 @@ def sweep_command(
     images, network, scales = files
     sweep = Sweep(
         str(source.absolute()), axes, together, measure, _chosen(program), engine, images, network, scales,
-        Spread(spread, seed), repeat,
+        Spread(spread, seed), repeat, resonators,
     )  # fmt: skip
     place = folder or (source if source.is_dir() else Path())
     with progress(f"sweep, {engine}", sweep.count) as done:

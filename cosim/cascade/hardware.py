@@ -10,18 +10,20 @@ from resonet.cosim.calibration.newton import calibrate, calibrated_design
 from resonet.cosim.cascade.line_noise import line_noise
 from resonet.cosim.cascade.two_pass import chain_weights, trained_stages
 from resonet.cosim.feed.feeds import FEEDS, layer_weights
-from resonet.cosim.noise.layer_noise import Place
+from resonet.cosim.noise.layer_noise import Place, full_power
 from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
+from resonet.cosim.saturation.held import saturating_weights
+from resonet.cosim.saturation.tables import Balance
 from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import Engine, linear
-from resonet.cosim.weights.held import RfWeights
+from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.netlist.cascade.level_planning import plan_levels
 from resonet.netlist.cascade.levels import Levels
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import IDEAL, Kind
-from resonet.netlist.network.cnn import IMAGE, Cnn
+from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.planning.frequency_plan import plan
 from resonet.netlist.programming.methods import Method, Program
 
@@ -38,26 +40,41 @@ class Hardware:
     held: dict[str, RfWeights]  # by layer name
     cnn: Cnn  # as trained
     holder: Design  # whose programs hold these weights: of the copies, or of the sequential hardware
+    saturating: Mapping[str, HeldWeights] | None = None  # what answers in their place, by layer name
 
     @property
     def design(self) -> ParallelDesign:
         """Stages and chains."""
         return self.levels.parallel
 
+    @property
+    def answering(self) -> Mapping[str, HeldWeights]:
+        """What answers to the tones, by layer name."""
+        return self.saturating or self.held
+
+    def saturated(self, balance: Balance | None = None) -> "Hardware":
+        """The same with resonators that saturate as [saturation] of the design says. Raises InputError."""
+        self.holder.require_bus("saturating resonators")
+        return replace(self, saturating=saturating_weights(self.holder, self.held, balance=balance))
+
     def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
         """The weights with noise, by layer name. Raises InputError."""
-        places = {
-            stage.layer.name: Place(all(feed.source == IMAGE for feed in stage.feeds), not own.links)
-            for stage, own in zip(self.design.stages, self.levels.stages, strict=True)
-        }
+        places, stages = {}, self.levels.stages
+        for number, (stage, own) in enumerate(zip(self.design.stages, stages, strict=True)):
+            links = [link for before in stages for link in before.links if link.link.to == number]
+            weakest = min(links, key=lambda link: link.reference, default=None)
+            kind, power = (
+                (None, full_power(self.holder, IDEAL)) if weakest is None else (weakest.kind, weakest.reference)
+            )
+            places[stage.layer.name] = Place(kind, power, not own.links)
         lines = {line.layer.name: line for line in self.design.lines if line is not None}
         buses = {name: own for name, own in self.held.items() if name not in lines}
-        found: dict[str, NoisyWeights] = noisy_weights(self.holder, buses, seed, places=places)
+        found: dict[str, NoisyWeights] = noisy_weights(self.holder, buses, seed, self.saturating, places)
         streams = np.random.SeedSequence((seed, 1)).spawn(len(lines))
         for (name, line), stream in zip(lines.items(), streams, strict=True):
-            own = self.held[name]
-            assert isinstance(own, StripWeights)  # as `chain_weights` has seen to
-            found[name] = line_noise(self.holder, line, own, places[name], np.random.default_rng(stream))
+            held = self.held[name]
+            assert isinstance(held, StripWeights)  # as `chain_weights` has seen to
+            found[name] = line_noise(self.holder, line, held, places[name], np.random.default_rng(stream))
         return found
 
 

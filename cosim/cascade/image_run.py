@@ -235,7 +235,7 @@ def _interference(hardware: Hardware, image: Array, scales: Array) -> dict[str, 
 
 def _two_pass(hardware: Hardware, image: Array) -> Answer:
     start = time.perf_counter()
-    run = cascade(hardware.levels, hardware.held, image[None])
+    run = cascade(hardware.levels, hardware.answering, image[None])
     seconds = time.perf_counter() - start
     return Answer(tuple(stage.sums[0] for stage in run.stages), run.logits[0], seconds, hardware.cnn.ranked)
 

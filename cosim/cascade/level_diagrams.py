@@ -311,7 +311,7 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
     Raises InputError.
     """
     levels, images = hardware.levels, np.asarray(images[:MOST_IMAGES], float)
-    run, held = cascade(levels, hardware.held, images), hardware.noisy()
+    run, held = cascade(levels, hardware.answering, images), hardware.noisy()
     outputs = [stage.outputs for stage in run.stages]
     parts = [tones_into(levels, number, images, outputs[:number]) for number in range(len(levels.stages))]
     volts = [voltages_of(levels, number, stage.sums) for number, stage in enumerate(run.stages)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.cascade.line_dynamics import line_drive, line_stack
-from resonet.cosim.noise.layer_noise import LayerNoise, Place, constant_noise
+from resonet.cosim.noise.layer_noise import LayerNoise, Place, constant_noise, full_drive
 from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.noise.tones import Oscillators, ToneNoise
 from resonet.cosim.strip.held import StripWeights
@@ -61,19 +61,21 @@ class NoisyLines(NoisyWeights):
         )
 
 
-def _tones(design: Design, line: LineStage, bandwidth: float, pixels: bool) -> ToneNoise:
+def _tones(design: Design, line: LineStage, bandwidth: float, place: Place) -> ToneNoise:
     """Noise of the tones of the lines."""
     neuron, noise, ends = design.parameters.neuron, design.parameters.noise, line.ends
-    drive = neuron.headroom * (neuron.clamp - 1)
-    power = float(neuron.oscillator(IDEAL, ends.source).power((1 + drive) * neuron.threshold_current))
     full = design.plan.options.p_max * line_emf(line.placement, ends, line.device.resistance) ** 2 / (8 * ends.source)
     count, each = (1, len(line.tone)), dict[NoiseSource, float]()
     each["combiner"] = BOLTZMANN * noise.temperature / full
-    each["amplifier"] = BOLTZMANN * REFERENCE * 10 ** (neuron.noise_figure / 10) / power
+    each["amplifier"] = BOLTZMANN * REFERENCE * 10 ** (neuron.noise_figure / 10) / place.power
     oscillators = None
-    if not pixels and {"amplitude", "phase"} & set(noise.chosen):
-        thermal = neuron.in_thermal_bath(noise).seed
-        oscillators = Oscillators(line.channel[None], drive, neuron.damping, neuron.nonlinear_damping, thermal)
+    if place.kind is not None and {"amplitude", "phase"} & set(noise.chosen):
+        thermal, drive, ideal = (
+            neuron.in_thermal_bath(noise).seed,
+            full_drive(design, place.kind) - 1,
+            place.kind == IDEAL,
+        )
+        oscillators = Oscillators(line.channel[None], drive, ideal, neuron.damping, neuron.nonlinear_damping, thermal)
     return ToneNoise(
         np.full(count, bandwidth),
         {name: np.full(count, own) for name, own in each.items() if name in noise.chosen},
@@ -103,7 +105,7 @@ def _layer_noise(design: Design, line: LineStage, held: StripWeights, place: Pla
         constant_noise(design, stack, [int(line.sizes.max())], place.last),
         precession[None] if "precession" in noise.chosen else None,
         slope[None],
-        _tones(design, line, bandwidth, place.pixels),
+        _tones(design, line, bandwidth, place),
     )
 
 

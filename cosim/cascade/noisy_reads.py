@@ -30,7 +30,7 @@ class NoisyReads:
 
 def noisy_reads(hardware: Hardware, image: Array, reads: int, seed: int) -> NoisyReads:
     """The two passes of an image [*input_shape] with noise. Raises InputError."""
-    quiet = cascade(hardware.levels, hardware.held, image[None])
+    quiet = cascade(hardware.levels, hardware.answering, image[None])
     run = cascade(hardware.levels, hardware.noisy(seed), np.repeat(image[None], reads, axis=0))
     added = [float(np.sqrt(np.mean((a.sums - b.sums) ** 2))) for a, b in zip(run.stages, quiet.stages, strict=True)]
     return NoisyReads(run.logits, tuple(added), hardware.cnn.ranked)

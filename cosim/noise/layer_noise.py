@@ -25,12 +25,12 @@ from resonet.models.circuit.noise import johnson
 from resonet.models.neuron.electronics import POLES
 from resonet.models.resonator.thermal import thermal_power
 from resonet.netlist.design.design import Design
-from resonet.netlist.design.neuron_options import IDEAL
+from resonet.netlist.design.neuron_options import IDEAL, Kind
 from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, inner_layers
 from resonet.netlist.planning.frequency_plan import LayerPlan
 
-__all__ = ["LayerNoise", "Place", "constant_noise", "layer_noise"]
+__all__ = ["LayerNoise", "Place", "constant_noise", "full_drive", "full_power", "layer_noise", "place_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,29 +75,50 @@ class LayerNoise:
             yield "phase", (self.slope**2)[:, None] @ (carried**2 * moved).swapaxes(2, 3)
 
 
-def _from_pixels(cnn: Cnn, layer: str) -> bool:
-    """Whether all tones into a layer are of pixels, through wires and maxima or not."""
-    waiting, ends = list(cnn.inputs[[one.name for one in cnn.layers].index(layer)]), []
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a layer stands in its network."""
+
+    kind: Kind | None  # of the oscillators that make its tones; None: they are of pixels
+    power: float  # W of one that makes a full tone, before its amplifier
+    last: bool  # nothing but a read-out listens
+
+
+def _sources(cnn: Cnn, layer: str) -> list[str | None]:
+    """Names of the layers whose neurons make the tones into a layer, through wires and maxima; None for pixels."""
+    waiting, ends = list(cnn.inputs[[one.name for one in cnn.layers].index(layer)]), list[str | None]()
     while waiting:
         source = waiting.pop()
         if source != IMAGE and not isinstance(cnn.layers[source], Synapses):
             waiting += cnn.inputs[source]
         else:
-            ends.append(source == IMAGE)
-    return all(ends)
+            ends.append(None if source == IMAGE else cnn.layers[source].name)
+    return ends
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a layer stands in its network."""
+def full_power(design: Design, kind: Kind) -> float:
+    """Power of an oscillator of that kind, W, at the drive of a full tone."""
+    neuron = design.parameters.neuron
+    drive = full_drive(design, kind) * neuron.threshold_current
+    return float(neuron.oscillator(kind, design.plan.circuit.impedance).power(drive))
 
-    pixels: bool  # all its tones are of pixels
-    last: bool  # nothing but a read-out listens
 
-    @classmethod
-    def of(cls, cnn: Cnn, layer: str) -> "Place":
-        """In a network as trained."""
-        return cls(_from_pixels(cnn, layer), layer not in {one.name for one in inner_layers(cnn)})
+def full_drive(design: Design, kind: Kind) -> float:
+    """ξ of a full tone: what `headroom` leaves of the range, or all of it where the network was trained with it."""
+    neuron = design.parameters.neuron
+    return 1 + (neuron.headroom if kind == IDEAL else 1.0) * (neuron.clamp - 1)
+
+
+def place_of(design: Design, layer: str) -> Place:
+    """Place of a layer in a design's network; the weakest of several oscillators counts."""
+    last = layer not in {one.name for one in inner_layers(design.cnn)}
+    made = [name for name in _sources(design.cnn, layer) if name is not None]
+    if not made:
+        return Place(None, full_power(design, IDEAL), last)
+    oscillators = [design.neuron(name).oscillator for name in made]
+    kinds = {IDEAL if one is None else one.kind for one in oscillators}
+    power, kind = min((full_power(design, kind), kind) for kind in kinds)
+    return Place(kind, power, last)
 
 
 def constant_noise(design: Design, stack: DcStack, sizes: list[int], last: bool) -> dict[NoiseSource, float]:
@@ -121,16 +142,15 @@ def constant_noise(design: Design, stack: DcStack, sizes: list[int], last: bool)
     }
 
 
-def _tones(design: Design, entry: LayerPlan, bandwidths: Array, pixels: bool) -> ToneNoise:
+def _tones(design: Design, entry: LayerPlan, bandwidths: Array, place: Place) -> ToneNoise:
     """Noise of the tones; bandwidths [tiles] from a tone's power to what the neurons read, Hz."""
     neuron, noise = design.parameters.neuron, design.parameters.noise
-    full = 1 + neuron.headroom * (neuron.clamp - 1)
-    power = float(neuron.oscillator(IDEAL, design.plan.circuit.impedance).power(full * neuron.threshold_current))
-    riding = riding_noise(design.plan, entry, neuron, power, noise.temperature)
+    riding = riding_noise(design.plan, entry, neuron, place.power, noise.temperature)
     oscillators = None
-    if not pixels and {"amplitude", "phase"} & set(noise.chosen):
+    if place.kind is not None and {"amplitude", "phase"} & set(noise.chosen):
         channels, thermal = by_tap(entry, [bus.frequencies for bus in entry.buses]), neuron.in_thermal_bath(noise).seed
-        oscillators = Oscillators(channels, full - 1, neuron.damping, neuron.nonlinear_damping, thermal)
+        drive, ideal = full_drive(design, place.kind) - 1, place.kind == IDEAL
+        oscillators = Oscillators(channels, drive, ideal, neuron.damping, neuron.nonlinear_damping, thermal)
     return ToneNoise(
         by_tap(entry, [np.full(len(bus.taps), bandwidths[bus.tile]) for bus in entry.buses]),
         {name: own for name, own in riding.items() if name in noise.chosen},
@@ -147,7 +167,7 @@ def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> 
     """
     design.require_bus("noise", (held.layer,))
     plan, entry, noise = design.plan, design.plan.layer(held.layer), design.parameters.noise
-    device, neuron, place = plan.device, design.parameters.neuron, place or Place.of(design.cnn, held.layer)
+    device, neuron, place = plan.device, design.parameters.neuron, place or place_of(design, held.layer)
     sizes = entry.tile_sizes
     stack = DcStack.of_tiles(sizes, device.resistance, plan.circuit, neuron.bandwidth, POLES)
     chains, divider = stack.bandwidths(average=neuron.integration), readout_divider(plan, entry)
@@ -161,5 +181,5 @@ def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> 
         constant_noise(design, stack, sizes, place.last),
         sums.noise * p_max if "precession" in noise.chosen else None,
         sums.slope * (divider * p_max),
-        _tones(design, entry, chains / divider**2, place.pixels),
+        _tones(design, entry, chains / divider**2, place),
     )

@@ -11,7 +11,8 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
     density k T0 F P_s / P_o at the noise figure F. Amplifiers are broad and combiners have no filters: those of all
     tones are heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same
     amplifiers, and the same power before them;
-* **amplitude noise** of an oscillator: its power's relative density and corner, at the drive ξ = 1 + drive a;
+* **amplitude noise** of an oscillator: relative density of its power, and corner, at the drive that gives a: ξ = 1 +
+  drive a of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
 * **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
 
 Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
@@ -39,13 +40,18 @@ class Oscillators:
 
     channel: Array  # [groups, taps] Hz
     drive: float  # ξ - 1 at p_max
+    ideal: bool  # power in proportion to ξ - 1, and not to p
     damping: float
     qnl: float
     thermal: float  # p_T
 
     def _rates(self, carried: Array) -> tuple[Array, Array]:
         """ξ and Γ0, 1/s, for parts of p_max [groups, n, positions, taps]."""
-        return 1 + self.drive * carried, 2 * np.pi * self.damping * self.channel[:, None, None]
+        xi = 1 + self.drive * carried
+        if not self.ideal:
+            p = np.minimum(carried, 1.0) * (self.drive / (1 + self.drive + self.qnl))
+            xi = (1 + self.qnl * p) / (1 - p)
+        return xi, 2 * np.pi * self.damping * self.channel[:, None, None]
 
     def amplitude(self, carried: Array, bandwidth: Array) -> Array:
         """Variance of δ, same shape: relative density and corner behind a filter of that bandwidth, Hz [groups, taps].

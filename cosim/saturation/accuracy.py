@@ -22,7 +22,7 @@ from resonet.netlist.network.images import ImageSet
 
 __all__ = ["SaturatingAccuracy", "at_power", "balance_error", "saturating_accuracy", "warn_fitted_elsewhere"]
 
-CHECKED = 10  # images that the full balance is asked, too
+CHECKED = 5  # images that the full balance is asked, too
 LOOSE = 1e-3  # difference between both, as part of the largest output, from which on a warning is due
 
 

@@ -84,15 +84,9 @@ def fit_on_data(
         data = sample(layer, used[:-out], truth[:-out], scale, rows, random)
         rest = sample(layer, used[-out:], truth[-out:], scale, rows // 2, random)
         fits.append(fit_layer(weights, data, rest, options, done))
-        now = fits[-1].weights
         if options.inputs == "trained":
             return software_layer(layer, x)
-        sums = replace(now, table=now.table.by(weights.table.balance)).sums(layer, x, scale)
-        return activate(layer, sums)
+        return activate(layer, fits[-1].weights.sums(layer, x, scale))
 
     propagate(design.built, images, fitted, batch=count)
-    made = [
-        replace(one, weights=replace(one.weights, table=one.weights.table.by(held[one.layer].table.balance)))
-        for one in fits
-    ]
-    return DataFit(tuple(made), count - out, out)
+    return DataFit(tuple(fits), count - out, out)

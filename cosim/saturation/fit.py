@@ -3,7 +3,8 @@
 Saturated weights depend on the image, so no program holds the trained weights; what counts is the sums of the neurons.
 The detunings of a chain change the sums of its own neuron only, as the currents of a bus do not depend on them. So
 every neuron is a least-squares problem of its own, whose Jacobian the balance gives by implicit differentiation
-(cosim/saturation/kernel.py): Gauss-Newton's method, with a ridge that pulls the detunings to those of the program,
+(cosim/saturation/kernel.py; without the small terms of mixing, which the sums have): Gauss-Newton's method, with a
+ridge that pulls the detunings to those of the program,
 
     min  mean (sum - trained sum)² + ridge (mean square of a slope) |detunings - programmed|²,
 
@@ -160,9 +161,10 @@ class _System:
         groups, outputs = weights.trained.shape[:2]
         unknowns = _unknowns(weights)
         square, linear, size = {}, np.zeros((groups, outputs, unknowns)), np.zeros((groups, outputs))
+        off = data.off(weights)
         for group in range(groups):
             for neurons in blocks(outputs, unknowns):
-                made = (data.carried[group, :, 0], data.wanted[group][:, neurons], data.zero[group, :, 0])
+                made = (data.carried[group, :, 0], off[group][:, neurons], data.zero[group, :, 0])
                 own, linear[group, neurons] = normal_equations(weights.table, group, neurons, *made)
                 square[group, int(neurons[0])] = own
                 size[group, neurons] = np.trace(own, axis1=1, axis2=2) / unknowns
@@ -194,7 +196,6 @@ def fit_layer(
             f"layer {weights.layer}: neurons of {unknowns:,} resonators; possible to fit on data: {MOST_UNKNOWNS:,}, "
             "or one gain a layer"
         )
-    weights = replace(weights, table=weights.table.by("full"))
     full = float(np.abs(np.concatenate([data.wanted, held_out.wanted], 1)).max()) or 1.0
 
     def errors(held: SaturatingWeights) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -12,18 +13,18 @@ from resonet.core.types import Array, Ints
 from resonet.cosim.weights.bus_answers import core_threads
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.models.resonator.linear import SpinDiode
-from resonet.models.resonator.tone_balance import Saturation, Tones
+from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones
 from resonet.models.resonator.tone_bank import ToneBank
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
-__all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "layer_table"]
+__all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "check_engine", "layer_table"]
 
 Balance = Literal["fast", "full"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
-TOLERANCE = 1e-7  # of the last step of Newton's method, as part of p: the next would be of its square
 TAILS = 1e-4  # of K_SD times the largest power in all tones: how far the fast balance may be off in a resonator
-ROOM = 1.25  # largest power that the fast balance is made for, in p_max: noisy tones are above it
+ROOM = 1.5  # largest power that the fast balance is made for, in p_max: noisy tones are above it
 EACH = 64  # rows that a thread takes at a time
+AT_ONCE = 1_000_000  # tones in resonators that a thread solves at a time by the full balance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ class LayerTable:
         if balance not in BALANCES:
             raise InputError(f"balance {balance!r:.40}: possible: {', '.join(BALANCES)}")
         if balance == "full":
-            return replace(self, balance=balance)
+            return replace(self, buses=tuple(replace(bus, bank=None) for bus in self.buses), balance=balance)
         if self.law.frequency_shift:
             raise InputError(
                 f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; "
@@ -81,50 +82,74 @@ class LayerTable:
 
     def volts(self, bus: BusTable, carried: Array) -> Array:
         """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V. Raises EngineError."""
-        if bus.bank is not None and not (carried > ROOM).any():
-            return bus.bank.voltages(carried * self.p_max, core_threads())
-        return self._full(bus, carried, np.empty((len(carried), len(bus.f_res))), np.empty((0, 0, 0)))
+        if bus.bank is not None:
+            beyond = (carried > ROOM).any(1)
+            answers = bus.bank.voltages(np.minimum(carried, ROOM) * self.p_max, core_threads())
+            if beyond.any():
+                answers[beyond] = self._full(bus, carried[beyond])
+            return answers
+        return self._full(bus, carried)
 
-    def slopes(self, bus: BusTable, carried: Array) -> tuple[Array, Array]:
-        """Those by the full balance, and what each changes by per half-width that a resonator is tuned down.
+    def _full(self, bus: BusTable, carried: Array) -> Array:
+        """The same by the full balance."""
+        (chains, count), lost = bus.f_res.shape, np.zeros(len(carried), np.int64)
+        currents, answers = np.tile(bus.currents, (chains, 1)), np.empty((len(carried), chains))
+        each = max(1, AT_ONCE // (chains * count * len(bus.tones)))
 
-        [rows, chains] and [rows, chains, resonators].
-        """
-        slopes = np.empty((len(carried), *bus.f_res.shape))
-        return self._full(bus, carried, np.empty(slopes.shape[:2]), slopes), slopes
+        def part(start: int) -> None:
+            rows = slice(start, start + each)
+            made = (self.device, self.law, bus.f_res.ravel(), bus.tones, currents, carried[rows] * self.p_max)
+            balance = balance_tones(*made)
+            lost[rows] = balance.failed.sum(1)
+            answers[rows] = balance.voltages.reshape(-1, chains, count) @ bus.gains
 
-    def _full(self, bus: BusTable, carried: Array, answers: Array, slopes: Array) -> Array:
-        from resonet.cosim.saturation.kernel import answers_of_bus
-
-        # Neither s nor v of a tone that carries 1 depends on its frequency or on the resonance.
-        tones, damping = Tones.at(self.device, self.law, 1e9, 1e9, 1.0), self.device.damping
-        drives = np.ascontiguousarray(bus.currents * (float(tones.drive[0, 0]) * self.p_max))
-        volts = bus.currents * (float(tones.volts[0, 0]) * self.p_max) * bus.gains[:, None]
-        law = np.array([self.law.nonlinear_damping, tones.shift, TOLERANCE])
-        carried, rows = np.ascontiguousarray(carried, float), len(carried)
-
-        def part(start: int) -> int:
-            of = (start, min(start + EACH, rows))
-            made = (bus.tones, bus.f_res, drives, volts, damping, law)
-            return int(answers_of_bus(of, carried, *made, answers, slopes))
-
-        lost = _on_all_cores(part, rows)
-        if lost or not np.isfinite(answers).all():
+        _on_all_cores(part, range(0, len(carried), each))
+        if lost.any() or not np.isfinite(answers).all():
             raise EngineError(
-                f"layer {self.layer}, bus {bus.name}: {lost:,} balances of saturating resonators did not converge at "
-                f"{self.p_max:g} W; possible: less plan.p_max, saturation.frequency_shift nearer to 0"
+                f"layer {self.layer}, bus {bus.name}: {lost.sum():,} balances of saturating resonators did not "
+                f"converge at {self.p_max:g} W; possible: less plan.p_max, saturation.frequency_shift nearer to 0"
             )
         return answers
 
+    def slopes(self, bus: BusTable, carried: Array) -> Array:
+        """What the voltages change by per half-width that a resonator is tuned down, [rows, chains, resonators], V."""
+        from resonet.cosim.saturation.kernel import slopes_of_bus
 
-def _on_all_cores(call: Callable[[int], int], rows: int) -> int:
-    """Sum of calls with the first of so many rows each, on all cores."""
-    starts = range(0, rows, EACH)
+        # Neither s nor v of a tone that carries 1 depends on its frequency or on the resonance.
+        tones = Tones.at(self.device, self.law, 1e9, 1e9, 1.0)
+        drives = np.ascontiguousarray(bus.currents * (float(tones.drive[0, 0]) * self.p_max))
+        volts = bus.currents * (float(tones.volts[0, 0]) * self.p_max) * bus.gains[:, None]
+        law = np.array([self.device.damping, self.law.nonlinear_damping, tones.shift])
+        carried, slopes = np.ascontiguousarray(carried, float), np.empty((len(carried), *bus.f_res.shape))
+
+        def part(start: int) -> None:
+            rows = (start, min(start + EACH, len(carried)))
+            slopes_of_bus(rows, carried, bus.tones, bus.f_res, drives, volts, law, slopes)
+
+        _on_all_cores(part, range(0, len(carried), EACH))
+        return slopes
+
+
+def _on_all_cores(call: Callable[[int], None], starts: range) -> None:
+    """Call with every start, on all cores; warnings are those of the caller."""
     threads = min(core_threads(), len(starts))
     if threads <= 1:
-        return sum(call(start) for start in starts)
+        for start in starts:
+            call(start)
+        return
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(call, starts))
+        context = [copy_context() for _ in starts]
+        for _ in pool.map(lambda own, start: own.run(call, start), context, starts):
+            pass
+
+
+def check_engine(engine: Engine) -> None:
+    """InputError for an engine that has its currents only of decks."""
+    if engine.powers is None:
+        raise InputError(
+            f"engine {engine.name} with saturating resonators; possible: linear, formula, or auto, whose currents need "
+            "no decks"
+        )
 
 
 def layer_table(
@@ -139,11 +164,8 @@ def layer_table(
 
     Raises InputError for an engine that has them only of decks.
     """
-    if engine.powers is None:
-        raise InputError(
-            f"layer {entry.layer.name}: engine {engine.name} with saturating resonators; possible: linear, formula, or "
-            "auto"
-        )
+    check_engine(engine)
+    assert engine.powers is not None
     powers, divider = engine.powers(plan, entry)
     buses = [
         BusTable(

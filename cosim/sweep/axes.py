@@ -27,6 +27,7 @@ __all__ = [
 
 MOST_POINTS = 1_000_000
 OF_NOISE = {name: TABLES[name] for name in ("neuron", "noise")}
+OF_SATURATION = {"saturation": TABLES["saturation"]}
 # Parameters of these that accuracy does not depend on, and what they are of.
 CASCADE = "neurons one by one, in resonet run and levels"
 NOT_IN_ACCURACY = {
@@ -60,9 +61,9 @@ class Axis:
     values: tuple[float | int, ...]
 
 
-def _fields(noise: bool) -> dict[str, Any]:
-    """Every parameter that may be an axis, with those that change nothing but noise or without them."""
-    sections = SECTIONS | (OF_NOISE if noise else {})
+def _fields(noise: bool, saturating: bool) -> dict[str, Any]:
+    """Every parameter that may be an axis, with those that change nothing but noise, or saturation, or without them."""
+    sections = SECTIONS | (OF_NOISE if noise else {}) | (OF_SATURATION if saturating else {})
     found = {
         f"{section}.{spec.name}": spec
         for section, kind in sections.items()
@@ -72,9 +73,9 @@ def _fields(noise: bool) -> dict[str, Any]:
     return found | {spec.name: spec for spec in fields(Spread)}
 
 
-def axis_names(noise: bool = False) -> list[str]:
-    """Names that an axis may have; `noise`: where accuracy with noise is measured."""
-    return list(_fields(noise))
+def axis_names(noise: bool = False, saturating: bool = False) -> list[str]:
+    """Names that an axis may have; `noise`: of accuracy with noise, `saturating`: of resonators that saturate."""
+    return list(_fields(noise, saturating))
 
 
 def _why_not(name: str, noise: bool) -> str:
@@ -84,6 +85,8 @@ def _why_not(name: str, noise: bool) -> str:
     section = name.partition(".")[0]
     if section in OF_NOISE and not noise:
         return f"{shown(name)} changes no weight of bus feed; with --measure noise it may be an axis; "
+    if section in OF_SATURATION:
+        return f"{shown(name)} changes no weight of bus feed; with --resonators saturating it may be an axis; "
     return f"{shown(name)} changes no weight of bus feed; " if section in TABLES.keys() - SECTIONS else ""
 
 
@@ -113,13 +116,13 @@ def _value(text: object, spec: Any, section: str) -> float | int:
     return value
 
 
-def parse_axis(text: str, noise: bool = False) -> Axis:
+def parse_axis(text: str, noise: bool = False, saturating: bool = False) -> Axis:
     """Axis from NAME=LOW:HIGH:COUNT[:lin], NAME=LOW:HIGH:COUNT:log (equal ratios) or NAME=A,B,C, units as anywhere.
 
-    `noise`: where accuracy with noise is measured. Raises InputError that names what is possible.
+    `noise`, `saturating`: as for `axis_names`. Raises InputError that names what is possible.
     """
     name, equals, wanted = (part.strip() for part in text.partition("="))
-    known = _fields(noise)
+    known = _fields(noise, saturating)
     if name not in known or not equals:
         possible = "NAME=LOW:HIGH:COUNT[:log|:lin] or NAME=A,B,C; NAME " + ", ".join(known)
         raise InputError(f"--over {shown(text)}: {_why_not(name, noise)}possible: {possible}")

@@ -26,7 +26,7 @@ from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.sweep.prepared import Preparation, fabricated
-from resonet.cosim.sweep.tested import Tested
+from resonet.cosim.sweep.tested import Law, Tested, answering
 from resonet.cosim.weights.checks import check_cases, spread_over
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
@@ -60,6 +60,7 @@ class Sweep:
     calibration: str | None = None  # images that set the input scales, where the source is a TOML file
     spread: Spread = field(default_factory=Spread)
     repeats: int = 1  # of the images, where noise is measured
+    resonators: Law = "linear"  # of the accuracy
 
     @property
     def noise(self) -> bool:
@@ -186,8 +187,9 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
         witness = check_cases(ground.engine.with_budget(ground.engine.budget / len(checked)), ends)
         found |= {"witness": asdict(witness)} if witness else {}
     if ground.tested is not None:
-        found |= ground.tested.shares(design, held)
-        found |= ground.tested.noisy_shares(design, held, spread.seed, sweep.repeats) if sweep.noise else {}
+        base = answering(design, held, sweep.resonators, quick)
+        found |= ground.tested.shares(design, base)
+        found |= ground.tested.noisy_shares(design, held, base, spread.seed, sweep.repeats) if sweep.noise else {}
     return found | {"warnings": [asdict(entry) for entry in shared.warnings]} if shared.warnings else found
 
 

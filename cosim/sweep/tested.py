@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from resonet.core.types import Ints
 from resonet.cosim.noise.repeats import noisy_accuracy
+from resonet.cosim.saturation.held import saturating_weights
 from resonet.cosim.weights.effective import EffectiveWeights
+from resonet.cosim.weights.engines import Engine
 from resonet.cosim.weights.float32 import Float32Images, float32_images
 from resonet.cosim.weights.float32_nodes import Inexpressible
+from resonet.cosim.weights.held import HeldWeights
 from resonet.cosim.weights.inference import check_labels, circuit_logits
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
@@ -19,9 +22,18 @@ from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["Tested"]
+__all__ = ["Law", "Tested", "answering"]
 
 HeldBy = Mapping[Method, Mapping[str, EffectiveWeights]]
+AnsweringBy = Mapping[Method, Mapping[str, HeldWeights]]
+Law = Literal["linear", "saturating"]
+
+
+def answering(design: Design, held: HeldBy, resonators: Law, engine: Engine) -> AnsweringBy:
+    """What answers to the tones of a point, by program: linear resonators, or those that saturate."""
+    if resonators == "linear":
+        return held
+    return {method: saturating_weights(design, layers, engine) for method, layers in held.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +59,7 @@ class Tested:
             sent = None
         return cls(images, sent, trained, float(np.mean(trained == images.labels)))
 
-    def shares(self, design: Design, held: HeldBy) -> dict[str, Any]:
+    def shares(self, design: Design, held: AnsweringBy) -> dict[str, Any]:
         """Quantities of a point: images that the circuit puts in their class, by one thread."""
         found: dict[str, Any] = {"accuracy": {}, "software": self.software}
         for method, layers in held.items():
@@ -58,10 +70,10 @@ class Tested:
                 found.setdefault("float64", {})[str(method)] = logits.reason
         return found
 
-    def noisy_shares(self, design: Design, held: HeldBy, seed: int, repeats: int) -> dict[str, Any]:
-        """The same with noise."""
+    def noisy_shares(self, design: Design, held: HeldBy, base: AnsweringBy, seed: int, repeats: int) -> dict[str, Any]:
+        """The same with noise; `base` answers to the tones."""
         found: dict[str, Any] = {"noisy": {}, "noisy_spread": {}}
         for method, layers in held.items():
-            made = noisy_accuracy(design, layers, self.images, self.trained, seed, repeats)
+            made = noisy_accuracy(design, layers, self.images, self.trained, seed, repeats, base[method])
             found["noisy"][str(method)], found["noisy_spread"][str(method)] = made.mean, made.spread
         return found

@@ -4,7 +4,10 @@ The power p = |c|² of the auto-oscillator equation (`auto_oscillator`) with the
 
     dp/dt = 2 Γ0 [(ξ - 1) p - (ξ + Q_nl) p² + η],      ξ = I / I_th,                                             (1)
 
-where η is the mean power at I = 0 to first order. Its roots
+where η = p_T is the thermal power (`models/resonator/thermal.py`): <d|c|²/dt> = 2 [Γ₋ - Γ₊] p + 2 d(p D)/dp with
+D = Γ0 (1 + Q_nl p) p_T, and 2 Γ0 p_T is what the last term leaves at small p. (1) takes <p²> for <p>², which is
+right away from threshold only: there it is up to 17 % above the mean for p_T = 0.01, 22 % for 0.001; 2 % at twice the
+threshold (`oscillator_noise.power_noise` has the mean; `docs/theory/noise.md`). Its roots
 
     p± = {(ξ - 1) ± √[(ξ - 1)² + 4 η (ξ + Q_nl)]} / (2 (ξ + Q_nl))                                               (2)
 

@@ -18,7 +18,7 @@ from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.bus.combining import run_one_by_one, source_lines
 from resonet.netlist.bus.hardware import BusHardware, Stack, dc_stacks
-from resonet.netlist.bus.linear_chain import LINEAR_FORM, linear_chain_lines, save_line
+from resonet.netlist.bus.linear_chain import LINEAR_FORM, linear_chain_lines, linear_chains, save_line
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.spice.prewarp import TankStep
@@ -107,6 +107,7 @@ def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
 def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect: Dialect) -> Iterator[str]:
     """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end."""
     circuit, tee = hardware.circuit, tee_parameters(hardware.circuit)
+    amplifier = numbers(12, rin=circuit.readout_resistance)
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
@@ -114,7 +115,7 @@ def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect
         yield dialect.format_instance(f"xbt{j}", ("bus", f"dc{j}", f"h{j}_0"), "bias_tee", tee)
         yield chain(j, f_res, tail)
         yield from extra
-        yield _readout(j, f"dc{j}", circuit, dialect)
+        yield dialect.format_instance(f"xro{j}", (f"dc{j}",), "readout", amplifier)
 
 
 def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPICE) -> Iterator[str]:
@@ -127,12 +128,14 @@ def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect 
     one_by_one = hardware.circuit.combining != "resistive"
     tones = [
         {"mag": str(int(k == 0 and not one_by_one)), "emf": f"{volts:.9g}", "f": f"{f:.15g}"}
-        for k, (volts, f) in enumerate(zip(emf, bus.frequencies, strict=True))
+        for k, (volts, f) in enumerate(zip(emf.tolist(), bus.frequencies.tolist(), strict=True))
     ]
     yield from source_lines(hardware, tones, dialect)
-    write_chain = functools.partial(
-        linear_chain_lines, device=hardware.device, circuit=hardware.circuit, dialect=dialect
-    )
+    values = linear_chains(hardware.f_res, hardware.device)
+
+    def write_chain(j: int, _: Array, tail: str) -> str:
+        return linear_chain_lines(j, next(values), tail, hardware.device, hardware.circuit, dialect)
+
     yield from _bus(hardware, write_chain, dialect)
     for j, f_res in enumerate(hardware.f_res):
         yield save_line(j, len(f_res), dialect)

@@ -5,15 +5,18 @@ resonator, whose voltage source for the rectification has no part in a small-sig
 """
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from resonet.core.types import Array
+from resonet.core.decimals import decimals, rounded
+from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.spice.dialect import NGSPICE, Dialect
 
-__all__ = ["LINEAR_FORM", "PRECESSION", "SENSE", "linear_chain_lines", "save_line"]
+__all__ = ["LINEAR_FORM", "PRECESSION", "SENSE", "linear_chain_lines", "linear_chains", "save_line"]
 
 SENSE = NGSPICE.current_of("v{j}_{k}")  # how ngspice names the current of a resonator in an RF deck, from p to n
 PRECESSION = NGSPICE.current_of("l{j}_{k}")  # and its precession, chi times that current
@@ -22,10 +25,12 @@ LINEAR_FORM = (  # for people who read an RF deck
     "v<j>_<k> senses its current i from p to n, r<j>_<k> is its resistance; f, rt, l and c of that number are its",
     "tank, which i drives: the current of l<j>_<k> is the precession chi(f) i; cn<j>_<k> is that of its head.",
 )
+Values = tuple[list[bytes], list[bytes]]  # as text
+AT_ONCE = 20_000  # resonators whose values become text at a time
 
 
 @functools.lru_cache(maxsize=64)
-def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit, dialect: Dialect) -> str:
+def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit, dialect: Dialect) -> bytes:
     """Text of a chain of that size in the RF pass: "@" stands for its number, L and C of each tank come later.
 
     The current i of a resonator goes into a tank of 1 ohm, L = 1 / (w0 q) and C = q / w0, all in parallel: the inductor
@@ -41,8 +46,8 @@ def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit
             element(f"r{own}", (f"a{own}", n), resistance),
             dialect.format_current_copy(f"f{own}", "0", x, f"v{own}", "1"),
             element(f"rt{own}", (x, "0"), "1"),
-            element(f"l{own}", (x, "0"), "%.17g"),
-            element(f"c{own}", (x, "0"), "%.17g"),
+            element(f"l{own}", (x, "0"), "%s"),
+            element(f"c{own}", (x, "0"), "%s"),
         ]
         if circuit.junction_capacitance:
             lines.append(element(f"cj{own}", (p, n), f"{circuit.junction_capacitance:.17g}"))
@@ -50,19 +55,52 @@ def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit
             lines.append(element(f"cn{own}", (head, "0"), f"{node if k else node / 2:.12g}"))
     if node and tail != "0":
         lines.append(element(f"cn@_{size}", (tail, "0"), f"{node / 2:.12g}"))
-    return "\n".join(lines)
+    return "\n".join(lines).encode()
+
+
+@functools.lru_cache(maxsize=256)
+def _with_room(template: bytes, width: int) -> tuple[NDArray[np.uint8], Ints]:
+    """ASCII of a template with room for numbers of so many digits, and where these begin."""
+    text = np.frombuffer(template.replace(b"@", b"@" * width), np.uint8)
+    return text, np.flatnonzero(text == ord("@"))[::width]
+
+
+def _numbered(template: bytes, j: int) -> bytes:
+    """A template of a chain with its number in it."""
+    number = b"%d" % j
+    text, at = _with_room(template, len(number))
+    text = text.copy()
+    for n, digit in enumerate(number):
+        text[at + n] = digit
+    return text.tobytes()
+
+
+def linear_chains(f_res: Array, device: SpinDiode) -> Iterator[Values]:
+    """Of each chain, f_res in Hz [chains, resonators]: the resonances as text, and L and C of each tank."""
+    size = f_res.shape[1]
+    each = max(1, AT_ONCE // max(1, size))
+    for first in range(0, len(f_res), each):
+        told = decimals(f_res[first : first + each], 15)
+        w0 = 2 * np.pi * rounded(f_res[first : first + each], 15).ravel()  # a deck is built from what it says
+        tanks = [b""] * (2 * len(told))
+        tanks[::2], tanks[1::2] = decimals(1 / (w0 * device.quality), 17), decimals(device.quality / w0, 17)
+        for n in range(len(f_res[first : first + each])):
+            yield told[n * size : (n + 1) * size], tanks[2 * n * size : 2 * (n + 1) * size]
 
 
 def linear_chain_lines(
-    j: int, f_res: Array, tail: str, device: SpinDiode, circuit: BusCircuit, dialect: Dialect = NGSPICE
+    j: int,
+    values: Values,
+    tail: str,
+    device: SpinDiode,
+    circuit: BusCircuit,
+    dialect: Dialect = NGSPICE,
 ) -> str:
-    """The resonators of one chain from head to tail, every other one turned round; f_res in Hz."""
-    template = _chain_template(len(f_res), tail, device, circuit, dialect)
-    told = [f"{f:.15g}" for f in f_res.tolist()]
-    w0 = 2 * np.pi * np.array([float(text) for text in told])  # a deck is built from what it says
-    tanks = np.stack([1 / (w0 * device.quality), device.quality / w0], axis=1)
-    head = dialect.format_comment("f_res, Hz: " + " ".join(told))
-    return head + "\n" + template.replace("@", str(j)) % tuple(tanks.ravel().tolist())
+    """The resonators of one chain from head to tail, every other one turned round, with `values` of `linear_chains`."""
+    told, tanks = values
+    template = _chain_template(len(told), tail, device, circuit, dialect)
+    head = dialect.format_comment("f_res, Hz: " + b" ".join(told).decode())
+    return head + "\n" + (_numbered(template, j) % tuple(tanks)).decode()
 
 
 @functools.lru_cache(maxsize=64)

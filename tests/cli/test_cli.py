@@ -399,8 +399,21 @@ def test_wrong_numbers_of_plan(resonet, small_model, options, words):
 
 
 @pytest.mark.parametrize("family", [None, "fixed_volume"])
-def test_plan_says_what_its_resonators_are(resonet, small_model, family):
-    words = ["plan", small_model, "--tiles", "16", "--damping", "0.02", "--set", "noise.temperature=150"]
+def test_plan_says_what_its_resonators_are(resonet, small_model, tmp_path, family):
+    words = [
+        "plan",
+        small_model,
+        "--layer",
+        "conv1",
+        "-o",
+        tmp_path,
+        "--tiles",
+        "16",
+        "--damping",
+        "0.02",
+        "--set",
+        "noise.temperature=150",
+    ]
     words += ["--family", family] if family else []
     devices = json.loads(resonet(*words, "--json").out)["devices"]
     found = {(d["family"], d["damping"], d["f0"]): d for d in devices}

@@ -155,7 +155,7 @@ def test_an_amplifier_that_cannot_reach_its_level_is_named(tiny) -> None:
 
 def test_noise_is_that_of_the_chain_and_its_bandwidth(tiny) -> None:
     levels, held, _ = tiny
-    place = {"conv1": Place(pixels=True, last=False), "dense1": Place(pixels=False, last=True)}
+    place = {"conv1": Place(None, 1e-9, last=False), "dense1": Place("relu", 1e-9, last=True)}
     names = replace(levels.parallel.design.parameters.noise, sources="johnson, readout")
     design = replace(levels.parallel.design, parameters=replace(levels.parallel.design.parameters, noise=names))
     drawn = noisy_weights(design, held, 1, places=place)

@@ -135,12 +135,17 @@ def test_noise_that_rides_on_a_tone_beats_with_it():
 
 
 def test_amplitude_noise_is_bounded_by_its_variance_and_phase_noise_is_that_of_the_line():
-    oscillators = Oscillators(np.full((1, 1), 5e9), 2.7, 0.01, 2.0, 0.01)
+    oscillators = Oscillators(np.full((1, 1), 5e9), 2.7, True, 0.01, 2.0, 0.01)
     full, narrow, wide = np.ones((1, 1, 1, 1)), np.full((1, 1), 1e3), np.full((1, 1), 1e12)
     gamma0, xi, p = 2 * np.pi * 5e7, 3.7, 2.7 / 5.7
     slow = 8 * p * gamma0 * (1 + 2 * p) * 0.01 / (2 * gamma0 * (2 + xi) * p) ** 2 / p**2  # linearised, far above
     assert oscillators.amplitude(full, narrow).item() == pytest.approx(slow * 1e3, rel=0.1)
     assert oscillators.amplitude(full, wide).item() == pytest.approx((1 + 2 * p) * 0.01 / (2.7 * p), rel=0.1)
+    other = replace(oscillators, ideal=False)  # the same at full drive; at half the power p is half, not ξ - 1
+    assert other.frequency(full, narrow) == pytest.approx(oscillators.frequency(full, narrow), rel=1e-9)
+    half = (1 + p) / (1 - p / 2)
+    at = replace(oscillators, drive=2 * (half - 1)).frequency(full / 2, narrow)
+    assert other.frequency(full / 2, narrow) == pytest.approx(at, rel=1e-9)
     line = gamma0 * (1 + 2 * p) * 0.01 / (2 * np.pi * p)
     assert oscillators.frequency(full, narrow).item() == pytest.approx(line / np.pi * 1e3, rel=0.05)
 

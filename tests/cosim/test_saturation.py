@@ -75,19 +75,20 @@ def brute_force(design, layer, carried):
 
 @pytest.mark.parametrize("shift", [0.0, 0.02])
 def test_sums_are_those_of_brute_force(graph, shift):
-    design, images, held = graph
-    design = lawful(design, frequency_shift=shift)
+    design, _, held = graph
+    design = lawful(at_power(design, 20e-9), frequency_shift=shift)
     for name, own in saturating_weights(design, held, balance="full").items():
         layer = design.plan.layer(name).layer
         carried = RNG(3).uniform(0, 1, (layer.groups, 3, 2, layer.taps)) * RNG(4).integers(0, 2, layer.taps)
         wanted = brute_force(design, name, carried) / own.table.unit[:, None, :, None]
-        assert np.abs(own.products(carried) - wanted).max() <= 1e-7 * np.abs(wanted).max()
+        # mirror tones and mixing, which plain iteration leaves out, are small here; saturation is not
+        assert np.abs(own.products(carried) - wanted).max() <= 5e-4 * np.abs(wanted).max()
+        assert np.abs(held[name].products(carried) - wanted).max() >= 2e-2 * np.abs(wanted).max()
         if not shift:
             fast = replace(own, table=own.table.by("fast")).products(carried)
-            assert np.abs(fast - wanted).max() <= 2e-3 * np.abs(wanted).max()  # 200 nW, channels 8 half-widths apart
-            noisy = replace(own, table=own.table.by("fast")).products(1.4 * carried)  # beyond the fast one's room
-            assert np.abs(noisy - own.products(1.4 * carried)).max() <= 2e-3 * np.abs(wanted).max()
-    assert images.shape[0] == 40
+            assert np.abs(fast - own.products(carried)).max() <= 1e-4 * np.abs(wanted).max()
+            noisy = replace(own, table=own.table.by("fast")).products(1.6 * carried)  # beyond the fast one's room
+            assert np.abs(noisy - own.products(1.6 * carried)).max() <= 1e-4 * np.abs(wanted).max()
 
 
 @pytest.mark.parametrize("balance", ["fast", "full"])
@@ -121,11 +122,11 @@ def test_one_tone_is_the_forced_oscillator():
 def test_slopes_are_those_of_small_steps(graph, shift):
     design, _, held = graph
     name = design.plan.layers[1].layer.name
-    table = saturating_weights(lawful(design, frequency_shift=shift), held, balance="full")[name].table
+    weak = lawful(at_power(design, 20e-9), frequency_shift=shift)
+    table = saturating_weights(weak, held, balance="full")[name].table
     bus = table.buses[0]
     carried, step = RNG(5).uniform(0, 1, (3, len(bus.taps))), 1e-4
-    volts, slopes = table.slopes(bus, carried)
-    assert np.array_equal(volts, table.volts(bus, carried))
+    slopes = table.slopes(bus, carried)
     for k in range(len(bus.taps)):
         ends = []
         for side in (-1, 1):
@@ -133,7 +134,7 @@ def test_slopes_are_those_of_small_steps(graph, shift):
             f_res[:, k] *= np.exp(-table.device.damping * side * step)
             ends.append(table.volts(replace(bus, f_res=f_res), carried))
         numeric = (ends[1] - ends[0]) / (2 * step)
-        assert np.abs(slopes[..., k] - numeric).max() <= 1e-5 * np.abs(slopes).max()
+        assert np.abs(slopes[..., k] - numeric).max() <= 2e-3 * np.abs(slopes).max()  # mixing is left out
 
 
 @pytest.mark.slow
@@ -211,4 +212,4 @@ def test_what_cannot_be_is_refused(graph):
         FitOptions(inputs="none")
     with pytest.raises(InputError, match="no fitted program yet; possible: resonet calibrate --on-data first"):
         design.program("fitted")
-    assert balance_error(design, weights, images[:3]) < 1e-2
+    assert 0 < balance_error(design, weights, images[:3]) < 1e-2
