@@ -14,8 +14,10 @@ PARTS = (
     "network_noise",
     "precession",
     "saturation",
+    "saturating_networks",
     "operate",
     "rf",
+    "strip",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.cascade.line_dynamics import line_drive, line_stack
+from resonet.cosim.noise.chain_sums import line_loss
 from resonet.cosim.noise.layer_noise import LayerNoise, Place, constant_noise, full_drive
 from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.noise.tones import Oscillators, ToneNoise
@@ -46,11 +47,26 @@ class NoisyLines(NoisyWeights):
         """The same with deviates of the tones by `normal`, of the shape of `carried`."""
         noise, flat = self.noise, carried[None]
         noisy, shifts = noise.tones.drawn(flat, lambda: normal()[None])
-        volts = noise.drawn(flat, self.random)  # [1, n, chains, steps]
+        shape = (1, len(carried), noise.unit.shape[1], carried.shape[1])  # [1, n, chains, steps]
+        volts = noise.drawn(shape, noise.linear_precession(noisy), self.random) - self._lost(noisy)
         if shifts is not None:
             volts += noise.slope[:, None] @ shifts.swapaxes(2, 3)
-        added = volts / noise.unit[:, None, :, None]
-        return np.asarray(self.base.answers(noisy[0]) + self.lines.by_output(added[0].swapaxes(1, 2)))
+        return np.asarray(self.base.answers(noisy[0]) + self._by_output(volts))
+
+    def products(self, carried: Array) -> Array:
+        """What the base gives, without noise, but to tones of a line width."""
+        return np.asarray(self.base.products(carried) - self._by_output(self._lost(carried[None])))
+
+    def _lost(self, flat: Array) -> Array:
+        """What line widths take off the chains, V [1, n, chains, steps]; 0 where tones are sharp."""
+        widths = self.noise.tones.widths(flat)
+        return np.zeros(()) if widths is None else self.noise.lost(flat, widths)
+
+    def _by_output(self, volts: Array) -> Array:
+        """Voltages of the chains [1, n, chains, steps], or none, in the units and the order of the products."""
+        if not volts.ndim:
+            return volts
+        return self.lines.by_output((volts / self.noise.unit[:, None, :, None])[0].swapaxes(1, 2))
 
     @property
     def flat(self) -> NoisyWeights:
@@ -69,7 +85,7 @@ def _tones(design: Design, line: LineStage, bandwidth: float, place: Place) -> T
     each["combiner"] = BOLTZMANN * noise.temperature / full
     each["amplifier"] = BOLTZMANN * REFERENCE * 10 ** (neuron.noise_figure / 10) / place.power
     oscillators = None
-    if place.kind is not None and {"amplitude", "phase"} & set(noise.chosen):
+    if place.kind is not None and {"amplitude", "phase", "linewidth"} & set(noise.chosen):
         thermal, drive, ideal = (
             neuron.in_thermal_bath(noise).seed,
             full_drive(design, place.kind) - 1,
@@ -82,6 +98,7 @@ def _tones(design: Design, line: LineStage, bandwidth: float, place: Place) -> T
         oscillators,
         "amplitude" in noise.chosen,
         "phase" in noise.chosen,
+        line.device.damping if "linewidth" in noise.chosen else None,
     )
 
 
@@ -98,14 +115,21 @@ def _layer_noise(design: Design, line: LineStage, held: StripWeights, place: Pla
     density = precession_density(device, f, drive.f_res, 1.0, thermal)
     np.add.at(precession, (usage.chain, usage.line), drive.gain**2 * watts * density * bandwidth)
     np.add.at(slope, (usage.chain, usage.line), drive.gain * watts * steep / drive.f_res)
+    tones, heard = _tones(design, line, bandwidth, place), "precession" in noise.chosen
+    loss = np.zeros((3, *precession.shape))
+    signed = -4 * device.damping * device.sensitivity * drive.gain * watts
+    for own, lost in zip(loss, line_loss(f, drive.f_res, device.damping, tones.widest), strict=True):
+        np.add.at(own, (usage.chain, usage.line), signed * lost)
     return LayerNoise(
         held.layer,
         np.full((1, usage.chains), held.scale / held.gain * p_max),
         bandwidth,
         constant_noise(design, stack, [int(line.sizes.max())], place.last),
-        precession[None] if "precession" in noise.chosen else None,
+        precession[None] if heard else None,
+        np.array([thermal * heard * bandwidth]),
         slope[None],
-        _tones(design, line, bandwidth, place),
+        loss[:, None],
+        tones,
     )
 
 
