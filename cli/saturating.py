@@ -208,7 +208,7 @@ def calibrate_on_data(folder: Path, data: Path, start: "Method | None", as_json:
     design.require_bus("calibrate --on-data")
     images, options = design.images(data), FitOptions()
     begin: Method = start or ("calibrated" if "calibrated" in design.programs else "coupled")
-    weights = saturating_weights(design, network_weights(design, begin, linear))
+    weights = saturating_weights(design, network_weights(design, begin, linear), wide=True)
     with progress("fit", len(weights) * options.steps) as done:
         fit = fit_on_data(design, weights, images.images, options, done)
     made = fit.design(design, begin)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 SETTLED = 0.8  # of the simulated time: `ImageRun.unsettled`
+MUCH_INTERFERENCE = 0.01  # of full scale, rms
 MOST_CLASSES = 20  # rows of the table of logits
 FEW_READS = 20  # with noise, where nobody asks for more: what the energy is worth
 ASSUMPTIONS = (
@@ -124,7 +125,8 @@ def _assumptions(run: "ImageRun") -> None:
 def _energy(found: "Energy") -> None:
     from resonet.cosim.cascade.energy_budget import LITERATURE
 
-    kinds = ("resonators", "sources", "drive", "read", "amplifiers", "maxima")
+    kinds: tuple[str, ...] = ("resonators", "sources", "drive", "read", "amplifiers", "maxima")
+    kinds += ("tuning",) if any(s.tuning for s in found.stages) else ()
     headings = (
         "syn-\napses",
         "neu-\nrons",
@@ -133,7 +135,7 @@ def _energy(found: "Energy") -> None:
         "drive",
         "read",
         "ampli-\nfiers",
-        "maxima",
+        *kinds[5:],
     )
     columns = {"layer": "left"} | dict.fromkeys(headings, "right")
     cells = [
@@ -175,6 +177,7 @@ def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]
         "predicted": {"software": run.software.predicted}
         | {engine: answer.predicted for engine, answer in run.answers.items()},
         "layers": [asdict(one) for one in deviations(run)],
+        "interference": run.interference,
         "seconds": {"prepare": prepared} | {engine: answer.seconds for engine, answer in run.answers.items()},
     }
     if run.noisy is not None:
@@ -284,6 +287,14 @@ def run_command(
         slowest = max(stage.sums for stage in run.settling)
         text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
         warn("unsettled", text, slowest, SETTLED * run.stop, "s")
+    for layer, beating in run.interference.items():
+        if beating > MUCH_INTERFERENCE:
+            text = (
+                f"layer {layer}: strip lines of one frequency beat in its resonators, which the two passes leave out: "
+                "this much of full scale rms, over their phases; possible: more tone classes (larger kernels), more "
+                "geometry.pitch_x, the layer on a bus (feed.layers)"
+            )
+            warn("interference", text, beating, MUCH_INTERFERENCE)
     units = [float(stage.unit.max()) for stage in hardware.levels.stages]
     warn_maxima(hardware.levels, (run.full_scales * units).tolist())
     figures = _figures(run, folder, name)

@@ -14,7 +14,8 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
     channels as far as its filter lets it through, and the first is k T of what is seen through the filters;
 * **amplitude noise** of an oscillator: relative density of its power, and corner, at the drive that gives a: ξ = 1 +
   drive a of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
-* **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
+* **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf;
+* **line width**: no noise, but what the same line takes off the weights of its tone (`ToneNoise.widths`).
 
 Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
 """
@@ -66,10 +67,13 @@ class Oscillators:
         b = bandwidth[:, None, None]
         return np.asarray(carried**2 * density * own * b / (own + b))
 
+    def width(self, carried: Array) -> Array:
+        """Δ, Hz, same shape."""
+        return linewidth(*self._rates(carried), self.qnl, self.thermal)
+
     def frequency(self, carried: Array, bandwidth: Array) -> Array:
         """Variance of δf, Hz², same shape."""
-        width = linewidth(*self._rates(carried), self.qnl, self.thermal)
-        return np.asarray(frequency_density(width) * bandwidth[:, None, None])
+        return np.asarray(frequency_density(self.width(carried)) * bandwidth[:, None, None])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +85,23 @@ class ToneNoise:
     oscillators: Oscillators | None  # None: of pixels
     amplitude: bool  # which of the oscillators' noises there are
     phase: bool
+    linewidth: float | None = None  # α of the resonators that the line width is compared with; None: tones are sharp
+
+    def widths(self, carried: Array) -> Array | None:
+        """Half of Δ in half-widths of a resonator at the tone, for parts of p_max; None where tones are sharp.
+
+        [groups, n, positions, taps].
+        """
+        if self.linewidth is None or self.oscillators is None:
+            return None
+        half = self.linewidth * self.oscillators.channel[:, None, None]
+        return np.asarray(self.oscillators.width(carried) / (2 * half))
+
+    @property
+    def widest(self) -> float:
+        """The largest of these, of tones that carry nothing; 0 where they are sharp."""
+        found = self.widths(np.zeros((len(self.bandwidth), 1, 1, self.bandwidth.shape[1])))
+        return 0.0 if found is None else float(found.max())
 
     def carried_variances(self, carried: Array) -> dict[NoiseSource, Array]:
         """Variance of δ by source, for parts of p_max [groups, n, positions, taps]."""
