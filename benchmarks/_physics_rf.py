@@ -8,7 +8,6 @@ from _show import info, show
 
 from resonet.core.types import Array
 from resonet.cosim import calibrate, effective_weights
-from resonet.cosim.cascade.dc_dynamics import DcStack
 from resonet.cosim.cascade.energy_budget import energy
 from resonet.cosim.cascade.envelopes import envelope
 from resonet.cosim.cascade.hardware import parallel_hardware
@@ -19,9 +18,11 @@ from resonet.cosim.weights.passes import rf_pass
 from resonet.cosim.weights.witness import compare_bus
 from resonet.models.circuit.bus import BusCircuit, bus_currents, bus_load, tone_levels
 from resonet.models.circuit.combiner import tone_gains
+from resonet.models.circuit.dc_side import DcStack
 from resonet.models.circuit.groups import group_sizes
 from resonet.models.circuit.matching import fano_loss, matched_ratio, transformer_band
 from resonet.models.circuit.multiplexer import multiplexer_leakage, multiplexer_scattering
+from resonet.models.neuron.electronics import POLES
 from resonet.netlist.bus.hardware import bus_hardware
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
@@ -147,13 +148,13 @@ def _groups() -> None:
         circuit = BusCircuit(groups=groups)
         power = np.abs(bus_currents(f[:1], R0, TONES, CHAINS, circuit)[0]) ** 2
         even = 10 * float(np.log10(power.max() / power.min()))
-        stack = DcStack.of_tiles(group_sizes(TONES, groups)[::-1], R0, circuit, 20e6)
+        stack = DcStack.of_tiles(group_sizes(TONES, groups)[::-1], R0, circuit, 20e6, POLES)
         less, settle = plain - _needed(circuit, f), 1e9 * stack.delay
         what = f"{groups} groups: worst source, dB less; 20 GHz along the chain; DC side's mean delay"
         info(what, f"{less:.1f}; {even:.2f} dB; {settle:.0f} ns")
     for henry, ohm in ((10e-6, 1.0), (10e-6, 300.0), (1e-6, 100.0)):
         circuit = BusCircuit(choke_inductance=henry, choke_resistance=ohm)
-        rates = np.linalg.eigvals(DcStack.of_tiles([4] * 9, R0, circuit, 20e6).matrix)
+        rates = np.linalg.eigvals(DcStack.of_tiles([4] * 9, R0, circuit, 20e6, POLES).matrix)
         ringing = rates[np.abs(rates.imag) > 1e7]
         slowest = ringing[ringing.real.argmax()]
         what = f"9 groups of 4 in series, chokes of {1e6 * henry:g} uH and {ohm:.0f} ohm: they ring with"

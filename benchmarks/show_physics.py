@@ -13,7 +13,11 @@ from _show import run_parts
 PARTS = (
     "network_noise",
     "precession",
+    "saturation",
+    "saturating_networks",
+    "operate",
     "rf",
+    "strip",
 )  # fmt: skip
 
 if __name__ == "__main__":

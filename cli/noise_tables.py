@@ -5,16 +5,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from resonet.cli.show import engineering, percent, print_table, say
+from resonet.cli.show import engineering, percent, print_table, say, small_percent
 from resonet.core.validity import warn
 
 if TYPE_CHECKING:
+    from resonet.cosim.cascade.image_run import ImageRun
     from resonet.cosim.noise.budget import LayerBudget
     from resonet.cosim.noise.repeats import NoisyAccuracy
     from resonet.netlist.design.design import Design
     from resonet.netlist.programming.methods import Method
 
-__all__ = ["noise_json", "noise_row", "operating_point", "show_budget", "tell_noise", "warn_of_noise", "with_spread"]
+__all__ = [
+    "noise_json",
+    "noise_row",
+    "operating_point",
+    "show_budget",
+    "show_reads",
+    "tell_noise",
+    "tell_worth",
+    "warn_of_noise",
+    "with_spread",
+]
 
 MUCH_LOST = 0.01  # of the images, by noise
 
@@ -108,3 +119,27 @@ def warn_of_noise(
             lost,
             MUCH_LOST,
         )
+
+
+def show_reads(run: "ImageRun", design: "Design", seed: int) -> None:
+    """What noise makes of the sums of an image and of its class."""
+    if run.noisy is None:
+        return
+    stages, scales = run.hardware.design.stages, run.full_scales
+    cells = [
+        (stage.layer.name, small_percent(rms / scale))
+        for stage, rms, scale in zip(stages, run.noisy.noise, scales, strict=True)
+    ]
+    title = f"noise of the sums in {len(run.noisy.logits):,} reads, RMS, part of full scale"
+    print_table(title, {"layer": "left", "with that of the layers before": "right"}, cells)
+    shares = ", ".join(f"{number} in {percent(share)}" for number, share in run.noisy.predicted.items())
+    say(f"class with noise: {shares} of the reads; {operating_point(design)}; seed {seed}\n")
+
+
+def tell_worth(run: "ImageRun", design: "Design") -> None:
+    """What an answer of that energy is worth with noise."""
+    if run.noisy is None:
+        return
+    share = run.noisy.predicted.get(run.software.predicted, 0.0)
+    reads = len(run.noisy.logits)
+    say(f"with noise {percent(share, 0)} of {reads} such reads give the software's class ({operating_point(design)})\n")

@@ -21,14 +21,14 @@ def _front(axes: Axes, found: Found, target: float) -> None:
     points = found.front
     accuracy = np.array([point.accuracy for point in points])
     levels = np.unique(accuracy.round(3))
-    shown = levels[:: max(1, -(-len(levels) // len(COLOURS)))]
+    shown = levels[np.unique(np.linspace(0, len(levels) - 1, len(COLOURS)).round().astype(int))]
     for level, colour in zip(shown, COLOURS, strict=False):
         own = [point for point in points if abs(point.accuracy - level) < 1e-3]
-        x, y = [1e6 * point.latency for point in own], [1e9 * point.energy for point in own]
+        x, y = [1e6 * point.latency for point in own], [1e6 * point.energy for point in own]
         axes.plot(x, y, "o", color=colour, markersize=3.4, label=f"{100 * level:.1f} %")
     axes.plot(
         1e6 * found.latency.parallel,
-        1e9 * found.energy,
+        1e6 * found.energy,
         "*",
         color=INK,
         markersize=11,
@@ -36,9 +36,13 @@ def _front(axes: Axes, found: Found, target: float) -> None:
     )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}")
+        axis.set_tick_params(which="minor", labelsize=7)
     axes.grid(visible=True)
     axes.legend(fontsize=7.5, title="accuracy", title_fontsize=7.5)
-    finish(axes, f"front (target {100 * target:g} %)", "latency of an image, µs", "energy of an image, nJ")
+    finish(axes, f"front (target {100 * target:g} %)", "latency of an image, µs", "energy of an image, µJ")
 
 
 def _noise(axes: Axes, noise: Mapping[tuple[str, str], float]) -> None:

@@ -12,7 +12,7 @@ For tones of half the line width x, in half-widths of a resonator at the tone, D
 points up to the widest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from resonet.models.resonator.linear import broadened_susceptibility, real_susce
 from resonet.models.resonator.precession_noise import precession_density
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
-__all__ = ["ChainSums", "chain_sums"]
+__all__ = ["ChainSums", "chain_sums", "line_loss"]
 
 POINTS = np.array([0.1, 0.4, 1.0])  # of the widest line: strong tones have narrow ones
 AT_ONCE = 2_000_000  # chains times tones times resonators
@@ -43,7 +43,6 @@ def _of_bus(plan: FrequencyPlan, bus: Bus, f_res: Array, power: Array, thermal: 
     device, f = plan.device, bus.frequencies[:, None]
     watts = 0.5 * device.resistance * power  # [tones, resonators]
     noise, slope, lost = (np.zeros((*more, len(f_res), len(f))) for more in ((), (), POINTS.shape))
-    at = widest * POINTS
     step = max(AT_ONCE // watts.size, 1)
     for start in range(0, len(f_res), step):
         part = slice(start, start + step)
@@ -53,13 +52,30 @@ def _of_bus(plan: FrequencyPlan, bus: Bus, f_res: Array, power: Array, thermal: 
         slope[part] = np.einsum("tk,jtk->jt", watts * bus.signs, steep)
         if widest > 0:
             signed = -4 * device.damping * device.sensitivity * watts * bus.signs
-            sharp = broadened_susceptibility(f / own, device.damping, 0.0)
-            for point, wide in enumerate(at):
-                blurred = broadened_susceptibility(f / own, device.damping, wide * f / own)
-                lost[point, part] = np.einsum("tk,jtk->jt", signed, sharp - blurred)
-    if widest > 0:
-        lost = np.tensordot(np.linalg.inv(at[:, None] ** [1, 2, 3]), lost, 1)
-    return ChainSums(noise, slope, lost)
+            for point, off in enumerate(_blurred(f, own, device.damping, widest)):
+                lost[point, part] = np.einsum("tk,jtk->jt", signed, off)
+    return ChainSums(noise, slope, _through_points(lost, widest))
+
+
+def _blurred(f: Array, f_res: Array, damping: float, widest: float) -> Iterator[Array]:
+    """Re chi of a sharp tone at f minus that of one of each of the line widths; shapes broadcast."""
+    sharp = broadened_susceptibility(f / f_res, damping, 0.0)
+    for wide in widest * POINTS:
+        yield sharp - broadened_susceptibility(f / f_res, damping, wide * f / f_res)
+
+
+def _through_points(lost: Array, widest: float) -> Array:
+    """D1, D2, D3 from what is lost at each of the line widths, [3, ...]."""
+    if widest <= 0:
+        return lost
+    return np.tensordot(np.linalg.inv((widest * POINTS)[:, None] ** [1, 2, 3]), lost, 1)
+
+
+def line_loss(f: Array, f_res: Array, damping: float, widest: float) -> Array:
+    """D1, D2, D3 of single resonators in tones at f, Hz, of Re chi instead of a voltage: [3, *shape]."""
+    if widest <= 0:
+        return np.zeros((*POINTS.shape, *np.broadcast_shapes(f.shape, f_res.shape)))
+    return _through_points(np.stack([*_blurred(f, f_res, damping, widest)]), widest)
 
 
 def chain_sums(

@@ -32,7 +32,7 @@ from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, inner_layers
 from resonet.netlist.planning.frequency_plan import LayerPlan
 
-__all__ = ["LayerNoise", "Place", "full_power", "layer_noise", "place_of"]
+__all__ = ["LayerNoise", "Place", "constant_noise", "full_drive", "full_power", "layer_noise", "place_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +110,11 @@ def _sources(cnn: Cnn, layer: str) -> list[str | None]:
 def full_power(design: Design, kind: Kind) -> float:
     """Power of an oscillator of that kind, W, at the drive of a full tone."""
     neuron = design.parameters.neuron
-    drive = _full_drive(design, kind) * neuron.threshold_current
+    drive = full_drive(design, kind) * neuron.threshold_current
     return float(neuron.oscillator(kind, design.plan.circuit.impedance).power(drive))
 
 
-def _full_drive(design: Design, kind: Kind) -> float:
+def full_drive(design: Design, kind: Kind) -> float:
     """ξ of a full tone: what `headroom` leaves of the range, or all of it where the network was trained with it."""
     neuron = design.parameters.neuron
     return 1 + (neuron.headroom if kind == IDEAL else 1.0) * (neuron.clamp - 1)
@@ -132,8 +132,8 @@ def place_of(design: Design, layer: str) -> Place:
     return Place(kind, power, last)
 
 
-def _constant(design: Design, stack: DcStack, sizes: list[int], last: bool) -> dict[NoiseSource, float]:
-    """Variances of what no tone changes, V²."""
+def constant_noise(design: Design, stack: DcStack, sizes: list[int], last: bool) -> dict[NoiseSource, float]:
+    """Variances of what no tone changes, V²: `sizes` resonators of the tiles, `last` where only a read-out listens."""
     circuit, neuron, noise = design.plan.circuit, design.parameters.neuron, design.parameters.noise
     resistance, t = design.plan.device.resistance * np.array(sizes, float), noise.temperature
     read = noise.readout if last else neuron.input_noise
@@ -160,7 +160,7 @@ def _tones(design: Design, entry: LayerPlan, bandwidths: Array, place: Place) ->
     oscillators = None
     if place.kind is not None and {"amplitude", "phase", "linewidth"} & set(noise.chosen):
         channels, thermal = by_tap(entry, [bus.frequencies for bus in entry.buses]), neuron.in_thermal_bath(noise).seed
-        drive, ideal = _full_drive(design, place.kind) - 1, place.kind == IDEAL
+        drive, ideal = full_drive(design, place.kind) - 1, place.kind == IDEAL
         oscillators = Oscillators(channels, drive, ideal, neuron.damping, neuron.nonlinear_damping, thermal)
     return ToneNoise(
         by_tap(entry, [np.full(len(bus.taps), bandwidths[bus.tile]) for bus in entry.buses]),
@@ -200,7 +200,7 @@ def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> 
         held.layer,
         held.volts_per_weight(design).reshape(entry.layer.matrix.shape[:2]) * p_max,
         float(chains @ tiles / sum(tiles)) / divider**2,
-        _constant(design, stack, parts, place.last),
+        constant_noise(design, stack, parts, place.last),
         sums.noise * p_max if heard else None,
         thermal * heard * np.array([chains[bus.tile] for bus in entry.buses]),
         sums.slope * (divider * p_max),

@@ -53,6 +53,8 @@ AXES: dict[str, Axis] = {
         Axis("capacitance", ("bus.block_capacitance", "bus.bypass_capacitance"), 10e-15, 200e-15),
         Axis("fanout", ("plan.fanout",), 8, 128, True),
         Axis("impedance", ("bus.impedance",), 10.0, 1000.0),
+        Axis("transformer", ("bus.transformer",), 1.0, 10.0),
+        Axis("groups", ("bus.groups",), 1, 12, True),
         Axis("damping", ("device.damping",), 0.003, 0.03),
         Axis("order", ("plan.assign",), 0, 1, True, "linear"),
         Axis("ends", ("plan.ends",), 1, 4, True),

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 
 from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.groups import stacked_sizes
+from resonet.models.circuit.multiplexer import ring_time
 from resonet.models.circuit.settling_time import Delay, cascade_delay, pole_delay, settled, system_delay
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.design.design import Design
@@ -33,7 +35,8 @@ def dc_side(design: Design, layer: str) -> DcStack:
     """DC side of a layer's neurons, up to what they read."""
     plan, entry = design.plan, design.plan.layer(layer)
     bandwidth = design.parameters.neuron.bandwidth
-    return DcStack.of_tiles(entry.tile_sizes, plan.device.resistance, plan.circuit, bandwidth, POLES)
+    sizes = stacked_sizes(entry.tile_sizes, plan.circuit.groups)
+    return DcStack.of_tiles(sizes, plan.device.resistance, plan.circuit, bandwidth, POLES)
 
 
 def _layer(design: Design, name: str) -> tuple[Delay, Delay]:
@@ -41,6 +44,8 @@ def _layer(design: Design, name: str) -> tuple[Delay, Delay]:
     entry, neuron = design.plan.layer(name), design.parameters.neuron
     lowest = min(float(bus.frequencies.min()) for bus in entry.buses)
     resonator = pole_delay(1 / (2 * math.pi * design.plan.device.damping * lowest))
+    if design.plan.circuit.combining == "multiplexer":
+        resonator = cascade_delay((resonator, pole_delay(float(ring_time(lowest, design.plan.circuit)))))
     stack = dc_side(design, name)
     inner = name in {layer.name for layer in inner_layers(design.cnn)}
     oscillator = pole_delay(0.0)

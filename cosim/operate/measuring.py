@@ -73,12 +73,12 @@ def part_of(data: ImageSet, count: int) -> ImageSet:
 
 
 def widened(
-    design: Design, start: Setting, target: float, images: Callable[[int], ImageSet], seed: int = 1
-) -> list[Measured]:
-    """Measurements on the way to the widest bandwidth that keeps the target; the last of them is the one that does.
+    design: Design, start: Setting, target: float, data: ImageSet, images: Callable[[int], ImageSet], seed: int = 1
+) -> Measured | None:
+    """The widest bandwidth that keeps the target on all images of `data`; None where none that was tried does.
 
-    Begins at `start`; `images(n)` hands out the images of the n-th step, more and more of them. Empty where no
-    bandwidth that was tried keeps the target.
+    Begins at `start`; `images(n)` hands out the images of the n-th step, more and more of them. What they say is then
+    held against all images, and narrowed until it stands there: the widest of several on few images was also lucky.
     """
     tried, kept = list[Measured](), list[Measured]()
     factor, setting = STEP, start
@@ -91,4 +91,10 @@ def widened(
         if step and tried[-2].accuracy >= target != good:
             factor = math.sqrt(factor)
         setting = replace(setting, bandwidth=setting.bandwidth * (factor if good else 1 / factor))
-    return kept
+    best = kept[-1] if kept else None
+    for _ in range(STEPS):
+        if best is None or (best.images == len(data.images) and best.accuracy >= target):
+            return best
+        narrower = best.setting.bandwidth / (math.sqrt(STEP) if best.images == len(data.images) else 1)
+        best = measure(at_setting(design, replace(best.setting, bandwidth=narrower)), data, seed)
+    return best if best is not None and best.accuracy >= target else None

@@ -17,6 +17,7 @@ from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, patches
 from resonet.netlist.network.forward import propagate, software_layer
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, bus_gains
 
 __all__ = ["Drawn", "drawn"]
 
@@ -60,12 +61,22 @@ def _of_pixels(cnn: Cnn) -> set[str]:
     return found
 
 
+def _sources(plan: FrequencyPlan, bus: Bus, known: dict[tuple[bytes, int, int], Array]) -> Array:
+    """What the sources of a bus's tones must have available, W per W of p_max, [tones]; `known` by buses alike."""
+    circuit = plan.circuit
+    if circuit.combining == "resistive":
+        return bus.levels**2 * len(bus.taps) * (10 ** (circuit.combiner_loss / 10) / (8 * circuit.impedance))
+    key = bus.frequencies.tobytes(), len(bus.outputs), bus.below
+    if key not in known:
+        known[key] = np.abs(bus.levels / bus_gains(bus, plan.device, circuit)) ** 2 / (8 * circuit.impedance)
+    return known[key]
+
+
 def drawn(design: Design, images: Array) -> Drawn:
     """What a design's network draws, for the mean of images [n, *input_shape]."""
     plan, neuron = design.plan, design.parameters.neuron
-    loss = 10 ** (plan.circuit.combiner_loss / 10) / (8 * plan.circuit.impedance)
     fixed = slope = inside = 0.0
-    operations = 0
+    operations, known = 0, dict[tuple[bytes, int, int], Array]()
     activities = _activities(design, images)
     first = _of_pixels(design.cnn)
     for entry in plan.layers:
@@ -73,7 +84,7 @@ def drawn(design: Design, images: Array) -> Drawn:
         operations += copies * entry.resonators
         for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
             mean = carried[bus.group, bus.taps]
-            full = bus.levels**2 * len(bus.taps) * loss
+            full = _sources(plan, bus, known)
             taken = full * mean if entry.layer.name in first else full / neuron.efficiency
             slope += copies * float(taken.sum())
             rows = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)

@@ -220,13 +220,13 @@ def _chosen(search: _Search) -> tuple[Design, dict[str, float], Surrogate, Measu
     ranked.sort(key=lambda one: one[0][0])
     chosen: tuple[Design, dict[str, float], Surrogate, Measured] | None = None
     for best, key, found in ranked[: options.measured]:
-        tries = widened(found.design, best[1], options.aim, lambda n: _growing(seen, n), options.seed)
+        kept = widened(found.design, best[1], options.aim, seen, lambda n: _growing(seen, n), options.seed)
         search.done()
-        if not tries:
+        if kept is None:
             continue
-        at = at_setting(found.design, tries[-1].setting)
+        at = at_setting(found.design, kept.setting)
         if chosen is None or latency(at).parallel < latency(chosen[0]).parallel:
-            chosen = at, search.named(key), found, tries[-1]
+            chosen = at, search.named(key), found, kept
     if chosen is None:
         raise InputError(
             f"target {options.target:g}: not reached at any of {len(search.known)} structures with noise and "

@@ -26,6 +26,7 @@ from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.held import HeldWeights
 from resonet.cosim.weights.inference import forward
+from resonet.models.circuit.groups import stacked_sizes
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses
 
@@ -182,7 +183,7 @@ def _bands(variants: Sequence[Design], layer: str) -> Array:
     """Noise bandwidth of a layer's chains in every variant, Hz."""
     found = []
     for design in variants:
-        sizes = design.plan.layer(layer).tile_sizes
+        sizes = stacked_sizes(design.plan.layer(layer).tile_sizes, design.plan.circuit.groups)
         chains = dc_side(design, layer).bandwidths(average=design.parameters.neuron.integration)
         found.append(float(chains @ np.array(sizes)) / sum(sizes))
     return np.array(found)

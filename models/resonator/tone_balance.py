@@ -59,7 +59,7 @@ from resonet.models.resonator.linear import SpinDiode
 
 __all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
 
-MIXING = 0.3  # of |γ'| p_o / |D|: up to there a resonator is within 1 % of K_SD P (theory/saturation.md), rms
+MIXING = 0.3  # of |γ'| p_o / |D|: resonators near it are off by 0.5 % of K_SD P, rms (docs/theory/saturation.md)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """RF options of a bus: closed form, linear engine, decks and S-parameters say the same, and powers follow."""
 
-import json
 import re
 
 import numpy as np
@@ -10,6 +9,8 @@ from resonet.core.errors import InputError
 from resonet.cosim import calibrate, effective_weights, transient
 from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.noise.tones import riding_noise
+from resonet.cosim.operate.latency import latency
+from resonet.cosim.operate.power import drawn
 from resonet.cosim.weights.engines import find_engine
 from resonet.models.circuit.bus import bus_load
 from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering, multiplexer_transfers
@@ -18,6 +19,8 @@ from resonet.netlist.cascade.paths import all_paths, parallel_design
 from resonet.netlist.design import folder
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.planning.bus_options import rf_options
 from resonet.netlist.planning.frequency_plan import bus_gains, source_power
 from resonet.sparams.build import bus_block
 from resonet.sparams.combining import multiplexer_block
@@ -162,10 +165,10 @@ def test_designs_of_before_keep_their_programs_and_strip_lines_refuse_junctions(
         read_parameters(settings=["feed.kind=stripline", "bus.junction_capacitance=1 fF"])
 
 
-def test_plan_says_what_each_way_to_feed_takes(small_model, resonet, tmp_path) -> None:
-    told = resonet("plan", small_model, "--tiles", "12", "--set", "plan.tile=12", "-o", tmp_path, "--json")
-    feeds = json.loads(told.out)["feeds"]
-    assert [feed["settings"] for feed in feeds] == [
+def test_what_each_way_to_feed_takes(small_model) -> None:
+    given = read_parameters(settings=["plan.tile=12"])
+    feeds = rf_options(read_cnn(small_model), given.device, given.bus, given.plan)
+    assert [[*feed.settings] for feed in feeds] == [
         [],
         ["bus.combining=multiplexer"],
         ["bus.transformer=8.9"],  # of 4 chains of 9 and 3 of 12 kilo-ohms the second is louder: 4 kilo-ohms on 50
@@ -174,10 +177,10 @@ def test_plan_says_what_each_way_to_feed_takes(small_model, resonet, tmp_path) -
         ["bus.combining=multiplexer", "bus.groups=9"],
     ]
     for feed in feeds:
-        design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed["settings"]]))
+        design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed.settings]))
         wanted = {entry.layer.name: source_power(entry, design.plan) for entry in design.plan.layers}
-        assert feed["source_dbm"] == pytest.approx(wanted)
-    assert feeds[0]["most"] - feeds[3]["most"] > 15
+        assert feed.source_dbm == pytest.approx(wanted)
+    assert feeds[0].most - feeds[3].most > 15
 
 
 def test_a_chain_in_groups_is_what_its_nodes_say(small_model) -> None:
@@ -236,3 +239,21 @@ def test_noise_of_a_chain_in_groups_has_the_resistance_of_all(small_model) -> No
         held = effective_weights(design, "dense1", "coupled", engine=find_engine("linear"))
         noises.append(layer_noise(design, held))
     assert noises[1].constant["johnson"] == pytest.approx(noises[0].constant["johnson"], rel=1e-3)
+
+
+def test_operating_points_draw_and_take_what_the_options_say(small_model, small_images, designs) -> None:
+    """Sources of a search against those of the planned cascade; filters and groups take time."""
+    filtered = designs[1]
+    circuit, p_max = filtered.plan.circuit, filtered.plan.options.p_max
+    neurons = all_paths(parallel_design(filtered, programmed=False))[1]  # into dense1, from amplifiers
+    amplifiers = (neurons.emf**2).sum() / (8 * circuit.impedance * p_max) / filtered.parameters.neuron.efficiency
+    found = [drawn(design, small_images) for design in designs]
+    pixels = [each.slope for each in found]
+    assert found[1].slope > amplifiers
+    dark = drawn(filtered, np.zeros_like(small_images))  # of pixels nothing
+    assert dark.slope == pytest.approx(amplifiers, rel=1e-9)
+    assert pixels[1] < 0.3 * pixels[0]
+    grouped = compile_cnn(small_model, read_parameters(settings=(*FILTERS, "bus.groups=3")))
+    plain, slower, slowest = (latency(design).parallel for design in (*designs, grouped))
+    assert plain < slower < slowest
+    assert slower - plain < 3 * 2 * 9 * 40 / (np.pi * 2e9)  # a few ringing times in each of two layers
