@@ -190,7 +190,7 @@ def _full(held: Mapping[str, SaturatingWeights]) -> dict[str, SaturatingWeights]
 
 
 def _dulled(images: int, steps: int) -> None:
-    """What line widths take off the sums of linear and of saturating layers, and what calibration on data gives back."""
+    """What line widths take off linear and saturating layers, and what calibration on data gives back."""
     design, held = _mnist("plan.p_max=50 nW", "neuron.bandwidth=10 kHz")
     some = design.images(MNIST / "mnist_calibration.npz").images[:images]
     saturating = saturating_weights(design, held)
