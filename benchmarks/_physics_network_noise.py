@@ -167,12 +167,12 @@ def _saturated(power: str, images: int) -> None:
         assert noise is not None
         assert linear_law is not None
         assert wanted is not None
-        off = float(np.abs(noise[:, :2] / wanted - 1).max())
+        off = float(np.abs(noise[:, :2] - wanted).max() / wanted.max())
         found[synapses.name] = float(np.sqrt(linear_law.mean() / noise.mean())), off
 
     forward(design, saturating, some, watch=watch)
     for layer, (ratio, off) in found.items():
-        what = f"{layer} at {power}, saturating: precession noise, variance, off the full balance"
+        what = f"{layer} at {power}, saturating: variance of precession noise, off the full balance"
         show(what, f"{off:.1e}", "<= 2e-3", off <= 2e-3)
         info("    linear formula over it, rms", f"{ratio:.2f}")
     times = []
