@@ -120,7 +120,8 @@ def _limits() -> None:
     for preset in (None, *list_presets()):
         design = structure
         if preset:
-            device = read_parameters(preset=preset).device
+            with collected():
+                device = read_parameters(preset=preset).device
             design = restructured(replace(structure, parameters=replace(structure.parameters, device=device)), {}, ())
         unit = design.plan.device.threshold_power
         powers = (unit * np.geomspace(0.2, 20, 9)).tolist()
