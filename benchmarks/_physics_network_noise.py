@@ -1,8 +1,10 @@
 """Noise of whole networks against ngspice and closed forms, cascade against sequential hardware, accuracy with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 from _show import info, show
@@ -14,7 +16,11 @@ from resonet.cosim.ngspice.run import run_deck
 from resonet.cosim.noise.budget import noise_budget
 from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.noise.noisy import noisy_weights
-from resonet.cosim.noise.repeats import noisy_accuracy
+from resonet.cosim.noise.repeats import Reads, noisy_accuracy
+from resonet.cosim.saturation.accuracy import saturating_accuracy
+from resonet.cosim.saturation.data_fit import fit_on_data
+from resonet.cosim.saturation.fit import FitOptions
+from resonet.cosim.saturation.held import SaturatingWeights, saturating_weights
 from resonet.cosim.weights.effective import EffectiveWeights, network_weights
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.inference import forward
@@ -143,15 +149,82 @@ def _both_ways(reads: int) -> None:
         show(what, f"{100 * off:+.1f} %", "within 3 %", abs(off) <= 0.03)
 
 
+def _saturated(power: str, images: int) -> None:
+    """Saturating resonators: precession noise against the linear formula and the full balance, and what it costs."""
+    design, held = _mnist(f"plan.p_max={power}", "neuron.bandwidth=10 kHz")
+    some = design.images(MNIST / "mnist_test.npz").images[:images]
+    saturating = saturating_weights(design, held)
+    fast, full = noisy_weights(design, held, 1, saturating), noisy_weights(design, held, 1, _full(saturating))
+    found: dict[str, tuple[float, float]] = {}
+
+    def watch(synapses: Synapses, x: Array) -> None:
+        own, exact = fast[synapses.name], full[synapses.name]
+        carried = own.carried(synapses, x, design.scales[synapses.name])
+        carried = carried[:, :, :: max(carried.shape[2] // 8, 1)]  # some positions
+        noise = own.heard_by(carried, own.base.products)[1]
+        linear_law, few = own.noise.linear_precession(carried), carried[:, :2]
+        wanted = exact.heard_by(few, exact.base.products)[1]
+        assert noise is not None
+        assert linear_law is not None
+        assert wanted is not None
+        off = float(np.abs(noise[:, :2] - wanted).max() / wanted.max())
+        found[synapses.name] = float(np.sqrt(linear_law.mean() / noise.mean())), off
+
+    forward(design, saturating, some, watch=watch)
+    for layer, (ratio, off) in found.items():
+        what = f"{layer} at {power}, saturating: variance of precession noise, off the full balance"
+        show(what, f"{off:.1e}", "<= 2e-3", off <= 2e-3)
+        info("    linear formula over it, rms", f"{ratio:.2f}")
+    times = []
+    for weights in (saturating, fast):
+        forward(design, weights, some[:2])
+        start = process_time()
+        forward(design, weights, some)
+        times.append(process_time() - start)
+    cost = times[1] / times[0]
+    show(f"saturating with noise over without, {power}: time of the processor", f"{cost:.2f}", "<= 2", cost <= 2)
+
+
+def _full(held: Mapping[str, SaturatingWeights]) -> dict[str, SaturatingWeights]:
+    return {name: replace(one, table=one.table.by("full")) for name, one in held.items()}
+
+
+def _dulled(images: int) -> None:
+    """What line widths take off the sums of linear and of saturating layers, and what one fitted gain gives back."""
+    design, held = _mnist("plan.p_max=50 nW", "neuron.bandwidth=10 kHz")
+    some = design.images(MNIST / "mnist_calibration.npz").images[:images]
+    saturating = saturating_weights(design, held)
+    for name, base in (("linear", None), ("saturating", saturating)):
+        lost = ", ".join(f"{one.layer} {one.dulled:.1%}" for one in noise_budget(design, held, some, base))
+        info(f"voltages that line widths take at 50 nW, {name} resonators", lost)
+    for name, weights in (("sharp", saturating), ("of a line width", saturating_weights(design, held, wide=True))):
+        fit = fit_on_data(design, weights, some, FitOptions(steps=0, inputs="trained"))
+        figure = ", ".join(f"{one.layer} {one.programmed[1]:.2%} -> {one.gained[1]:.2%}" for one in fit.layers)
+        info(f"RMS error of sums at 50 nW, tones {name}: as programmed -> one gain", figure)
+
+
 def _accuracy(settings: tuple[str, ...], count: int, repeats: int) -> float:
     design, held = _mnist(*settings)
     data = design.images(MNIST / "mnist_test.npz")
-    few = type(data)(data.file, data.images[:count], data.labels[:count], data.pixels)
+    few = replace(data, images=data.images[:count], labels=data.labels[:count])
     trained = classes(propagate(design.cnn, few.images))
     found = noisy_accuracy(design, held, few, trained, 1, repeats)
     what = f"{', '.join(settings)}: software on these {count:,} images"
     info(what, f"{found.software:.2%}")
     return found.mean
+
+
+def _saturating(count: int) -> None:
+    """What noise adds to what saturation takes, at 50 nW and 10 kHz, as programmed."""
+    design, held = _mnist("plan.p_max=50 nW", "neuron.bandwidth=10 kHz")
+    data = design.images(MNIST / "mnist_test.npz")
+    few = replace(data, images=data.images[:count], labels=data.labels[:count])
+    trained = classes(propagate(design.cnn, few.images))
+    (found,) = saturating_accuracy(design, held, few, trained, reads=Reads(few=None))
+    assert found.noisy is not None
+    what = f"50 nW, 10 kHz, {count:,} images, saturating: without noise, with it (software {found.noisy.software:.2%})"
+    lost = found.circuit - found.noisy.mean
+    show(what, f"{found.circuit:.2%}, {found.noisy.mean:.2%}", "noise takes <= 0.5 %", lost <= 0.005)
 
 
 def claims(quick: bool) -> None:
@@ -161,10 +234,15 @@ def claims(quick: bool) -> None:
         _neuron(layer, bandwidth)
     for power in AUDIT:
         _precession(power, 100)
+    for power in ("50 nW", "1 uW"):
+        _saturated(power, 20 if quick else 100)
+    _dulled(40 if quick else 200)
     _both_ways(400 if quick else 1500)
     count = 1000 if quick else 10_000
     guess = _accuracy(("plan.p_max=2 nW", "neuron.bandwidth=20 MHz"), count, 1)
     show(f"2 nW, 20 MHz, {count:,} images: accuracy with noise", f"{guess:.2%}", "<= 15 %: it guesses", guess <= 0.15)
     good = _accuracy(("plan.p_max=50 nW", "neuron.bandwidth=10 kHz"), count, 1 if quick else 3)
+    if not quick:
+        _saturating(1000)
     bar = 0.965 if quick else 0.984
     show(f"50 nW, 10 kHz, {count:,} images: accuracy with noise", f"{good:.2%}", f">= {100 * bar:g} %", good >= bar)

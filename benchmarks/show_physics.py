@@ -13,6 +13,12 @@ from _show import run_parts
 PARTS = (
     "network_noise",
     "precession",
+    "saturating_networks",
+    "saturation",
+    "saturating_networks",
+    "operate",
+    "rf",
+    "strip",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -5,16 +5,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from resonet.cli.show import engineering, percent, print_table, say
+from resonet.cli.show import engineering, percent, print_table, say, small_percent
 from resonet.core.validity import warn
 
 if TYPE_CHECKING:
+    from resonet.cosim.cascade.image_run import ImageRun
     from resonet.cosim.noise.budget import LayerBudget
     from resonet.cosim.noise.repeats import NoisyAccuracy
     from resonet.netlist.design.design import Design
     from resonet.netlist.programming.methods import Method
 
-__all__ = ["noise_json", "noise_row", "operating_point", "show_budget", "tell_noise", "warn_of_noise", "with_spread"]
+__all__ = [
+    "noise_json",
+    "noise_row",
+    "operating_point",
+    "show_budget",
+    "show_reads",
+    "tell_noise",
+    "tell_worth",
+    "warn_of_noise",
+    "with_spread",
+]
 
 MUCH_LOST = 0.01  # of the images, by noise
 
@@ -34,11 +45,12 @@ def show_budget(budgets: "Sequence[LayerBudget]") -> None:
         for b in budgets
     ]
     print_table("noise at the neurons by source, uV rms", columns, rows)
-    headings = ("signal\nuV rms", "range\nuV", "SNR\ndB", "ENOB\nbit", "worst\nneuron", "its SNR\ndB", "its ENOB\nbit")
+    per_layer = ("lost by\nline width", "signal\nuV rms", "range\nuV", "SNR\ndB", "ENOB\nbit")
+    headings = (*per_layer, "worst\nneuron", "its SNR\ndB", "its ENOB\nbit")
     columns = {"layer": "left", "most of the noise": "left"} | dict.fromkeys(headings, "right")
     cells = []
     for b in budgets:
-        worst, signal = b.worst, (f"{1e6 * b.signal:.3g}", f"{1e6 * b.full_scale:.3g}")
+        worst, signal = b.worst, (percent(b.dulled, 1), f"{1e6 * b.signal:.3g}", f"{1e6 * b.full_scale:.3g}")
         own = (_number(worst.snr), _number(worst.enob))
         cells.append((b.layer, b.dominant, *signal, _number(b.snr), _number(b.enob), str(worst.neuron), *own))
     print_table("what it leaves: range over the batch in steps of √12 of the noise", columns, cells)
@@ -59,15 +71,17 @@ def with_spread(found: "NoisyAccuracy") -> str:
     return percent(found.mean) + (f" ± {100 * found.spread:.2f}" if len(found.shares) > 1 else "")
 
 
-def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, power: bool = True) -> None:
-    """At which operating point, and on how many images."""
+def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, linear: bool = True) -> None:
+    """At which operating point, and on how many images; of saturating resonators powers are in the table."""
     if not noisy:
         say("noise was not drawn (a large network, or strip lines); possible for buses: --noise", "dim")
         return
     first = noisy[0]
     few = "" if first.images == images else f", the first {first.images:,} images (--noise: all)"
     repeats = f", {len(first.shares)} repeats" if len(first.shares) > 1 else ""
-    say(f"with noise: {operating_point(design, power)}{few}{repeats}; seed {first.seed}", "dim")
+    say(f"with noise: {operating_point(design, power=linear)}{few}{repeats}; seed {first.seed}", "dim")
+    if linear and "precession" in design.parameters.noise.chosen:
+        say("precession noise of linear resonators: an upper bound; possible: --resonators saturating", "dim")
 
 
 def noise_row(found: "NoisyAccuracy") -> dict[str, Any]:
@@ -105,3 +119,27 @@ def warn_of_noise(
             lost,
             MUCH_LOST,
         )
+
+
+def show_reads(run: "ImageRun", design: "Design", seed: int) -> None:
+    """What noise makes of the sums of an image and of its class."""
+    if run.noisy is None:
+        return
+    stages, scales = run.hardware.design.stages, run.full_scales
+    cells = [
+        (stage.layer.name, small_percent(rms / scale))
+        for stage, rms, scale in zip(stages, run.noisy.noise, scales, strict=True)
+    ]
+    title = f"noise of the sums in {len(run.noisy.logits):,} reads, RMS, part of full scale"
+    print_table(title, {"layer": "left", "with that of the layers before": "right"}, cells)
+    shares = ", ".join(f"{number} in {percent(share)}" for number, share in run.noisy.predicted.items())
+    say(f"class with noise: {shares} of the reads; {operating_point(design)}; seed {seed}\n")
+
+
+def tell_worth(run: "ImageRun", design: "Design") -> None:
+    """What an answer of that energy is worth with noise."""
+    if run.noisy is None:
+        return
+    share = run.noisy.predicted.get(run.software.predicted, 0.0)
+    reads = len(run.noisy.logits)
+    say(f"with noise {percent(share, 0)} of {reads} such reads give the software's class ({operating_point(design)})\n")

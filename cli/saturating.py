@@ -155,7 +155,7 @@ def show_saturating_accuracy(
         shares = (percent(one.circuit), percent(one.same_class), with_spread(one.noisy) if one.noisy else "-")
         rows.append((one.variant, engineering(one.p_max, "W"), *shares))
     print_table(f"{images.file}: {len(images.images):,} images, saturating resonators", columns, rows)
-    tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), power=False)
+    tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), linear=False)
     tell_engine(engine, checked)
     off = max(one.checked for one in found)
     if found[0].balance == "fast":
@@ -208,7 +208,7 @@ def calibrate_on_data(folder: Path, data: Path, start: "Method | None", as_json:
     design.require_bus("calibrate --on-data")
     images, options = design.images(data), FitOptions()
     begin: Method = start or ("calibrated" if "calibrated" in design.programs else "coupled")
-    weights = saturating_weights(design, network_weights(design, begin, linear))
+    weights = saturating_weights(design, network_weights(design, begin, linear), wide=True)
     with progress("fit", len(weights) * options.steps) as done:
         fit = fit_on_data(design, weights, images.images, options, done)
     made = fit.design(design, begin)

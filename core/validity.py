@@ -39,6 +39,7 @@ CODES = {
     "unwitnessed": "weights come from the linear engine alone: no ngspice has checked them on a sample",
     "not-written": "a figure or a result could not be written; the numbers are there",
     "unsettled": "something still moves at the end of the simulated time",
+    "interference": "strip lines of one frequency beat in the resonators of a layer",
     "noise": "noise is a large part of what the chains give",
     "part-gain": "a measured part had a gain above 1 and was made passive",
     "measured-gain": "a measured network that is compared has gain, which the block has not",

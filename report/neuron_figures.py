@@ -166,6 +166,8 @@ def energy_figure(energy: Energy) -> Figure:
         "amplifiers": (sum(s.amplifiers for s in stages), FORMULA),
         "maxima": (sum(s.maxima for s in stages), FORMULA),
     }
+    if tuning := sum(s.tuning for s in stages):
+        parts["tuning currents"] = (tuning, FORMULA)
     operations = {
         "synapse: its resonator": (energy.per_synapse, COUPLED),
         "synapse: RF sources": (energy.per_synapse_with_sources, COUPLED),

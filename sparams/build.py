@@ -14,12 +14,11 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.combiner import combiner_gain
-from resonet.models.circuit.multiplexer import channel_filters
+from resonet.models.circuit.groups import group_starts
 from resonet.models.line.lines import Line
 from resonet.models.resonator.linear import SpinDiode
 from resonet.sparams.block import (
     Block,
-    Coils,
     Combiner,
     CoupledLines,
     Drive,
@@ -30,6 +29,7 @@ from resonet.sparams.block import (
     Port,
     Resonators,
 )
+from resonet.sparams.combining import lumped, matching_elements, multiplexer_block
 
 __all__ = [
     "RowOfLines",
@@ -39,15 +39,9 @@ __all__ = [
     "combiner_block",
     "combining_block",
     "line_block",
-    "multiplexer_block",
     "row_block",
     "tee_block",
 ]
-
-
-def _lumped(kind: str, *branches: tuple[int, int, float]) -> Lumped:
-    a, b, value = zip(*branches, strict=True)
-    return Lumped(kind, np.array(a), np.array(b), np.array(value, float))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,9 +74,9 @@ def tee_block(circuit: BusCircuit) -> Block:
         "bias_tee",
         (Port("rf", 1, z0), Port("dc", 2, z0), Port("head", 3, z0)),
         (
-            _lumped("c", (1, 3, circuit.block_capacitance), (2, 0, circuit.bypass_capacitance)),
-            _lumped("l", (3, 4, circuit.choke_inductance)),
-            _lumped("r", (4, 2, choke)),
+            lumped("c", (1, 3, circuit.block_capacitance), (2, 0, circuit.bypass_capacitance)),
+            lumped("l", (3, 4, circuit.choke_inductance)),
+            lumped("r", (4, 2, choke)),
         ),
     )
 
@@ -98,39 +92,6 @@ def combiner_block(inputs: int, circuit: BusCircuit) -> Block:
     return Block("combiner", ports, (Combiner(nodes, inputs + 1, circuit.impedance, gain),))
 
 
-def multiplexer_block(channels: Array, circuit: BusCircuit) -> Block:
-    """Multiplexer of filters on channels in Hz: ports in0 ... in<n-1>, bus; circuit as in the deck of a layer."""
-    n, filters, z0 = len(channels), channel_filters(channels, circuit), circuit.impedance
-    inputs, inner, bus = np.arange(1, n + 1), np.arange(n + 2, 3 * n + 2).reshape(2, n), np.full(n, n + 1)
-    elements = [
-        Lumped("r", inputs, inner[0], filters.resistance),
-        Lumped("l", inner[0], inner[1], filters.inductance),
-        Lumped("c", inner[1], bus, filters.capacitance),
-        _lumped("l", (n + 1, 0, circuit.filter_return)),
-    ]
-    if circuit.filter_stray:
-        elements.append(_lumped("c", (n + 1, 0, n * circuit.filter_stray)))
-    ports = (*(Port(f"in{k}", k + 1, z0) for k in range(n)), Port("bus", n + 1, z0))
-    return Block("multiplexer", ports, tuple(elements))
-
-
-def matching_elements(circuit: BusCircuit, tap: int, free: int) -> tuple[list[Element], int, int]:
-    """Transformer and capacitance of a bus that is fed at the node `tap`; the bus's node, the next that is free."""
-    elements, bus = list[Element](), tap
-    if circuit.transformer != 1:
-        n, own, ohm = circuit.transformer, circuit.transformer_inductance, circuit.transformer_resistance
-        bus, ends = free, np.array([tap, free])
-        if ohm:
-            elements.append(Lumped("r", ends, np.array([free + 1, free + 2]), np.array([ohm, n**2 * ohm])))
-            ends = np.array([free + 1, free + 2])
-        mutual = circuit.transformer_coupling * n * own
-        elements.append(Coils(ends, np.zeros(2, np.int64), np.array([[own, mutual], [mutual, n**2 * own]])))
-        free += 3 if ohm else 1
-    if circuit.capacitance:
-        elements.append(_lumped("c", (bus, 0, circuit.capacitance)))
-    return elements, bus, free
-
-
 def combining_block(channels: Array, circuit: BusCircuit) -> Block:
     """What brings the tones of a bus together: ports in0 ... in<n-1>, bus; channels in Hz."""
     if circuit.combining == "resistive":
@@ -144,14 +105,17 @@ def _junctions(a: Ints, b: Ints, stand: Stand) -> tuple[Element, ...]:
     return (Lumped("c", a, b, np.full(len(a), farad)),) if farad else ()
 
 
-def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0) -> tuple[Element, ...]:
+def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float, rf: int, free: int) -> tuple[Element, ...]:
     """Resonators in series along nodes [n + 1], every other one turned round, with their node capacitances.
 
-    bias: A from the first node to the last.
+    bias: A from the first node to the last. rf: node of the bus, for the tees of groups; their pins are from `free` on.
     """
     device, n = stand.device, len(f_res)
+    heads, feet, starts = nodes[:-1], nodes[1:].copy(), group_starts(n, stand.circuit.groups)[1:]
+    pins = np.arange(free, free + len(starts))
+    feet[np.array(starts, np.int64) - 1] = pins
     even = np.arange(n) % 2 == 0
-    a, b = np.where(even, nodes[:-1], nodes[1:]), np.where(even, nodes[1:], nodes[:-1])
+    a, b = np.where(even, heads, feet), np.where(even, feet, heads)
     full = np.ones(n)
     chain = Resonators(
         a,
@@ -162,12 +126,15 @@ def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float = 0.0)
         device.transduction * full,
         np.where(even, bias, -bias),
     )
-    elements: list[Element] = [chain, *_junctions(a, b, stand)]
+    tees = (Part(stand.bias_tee, np.array([rf, pin, nodes[k]])) for k, pin in zip(starts, pins.tolist(), strict=True))
+    elements: list[Element] = [chain, *_junctions(a, b, stand), *tees]
     if farad := stand.circuit.node_capacitance:
-        share = np.full(n + 1, farad)
-        share[[0, -1]] /= 2
-        held = nodes != 0
-        elements.append(Lumped("c", nodes[held], np.zeros(int(held.sum()), np.int64), share[held]))
+        every = np.append(nodes, pins)
+        share = np.full(len(every), farad)
+        share[[0, n, *starts]] /= 2
+        share[n + 1 :] /= 2
+        held = every != 0
+        elements.append(Lumped("c", every[held], np.zeros(int(held.sum()), np.int64), share[held]))
     return tuple(elements)
 
 
@@ -182,8 +149,8 @@ def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chai
     elements: list[Element] = [
         Part(tee, np.array([rf, n + 4, 3])),
         Part(tee, np.array([far, 0, n + 3])),
-        *resonator_ladder(chain, f_res, stand, bias),
-        _lumped("r", (n + 4, 0, circuit.readout_resistance)),
+        *resonator_ladder(chain, f_res, stand, bias, rf, n + 7),
+        lumped("r", (n + 4, 0, circuit.readout_resistance)),
     ]
     if stand.package is not None:
         elements += [Part(stand.package, np.array([1, rf])), Part(stand.package, np.array([2, far]))]
@@ -199,16 +166,16 @@ def _bus_chain(f_res: Array, stand: Stand, bias: float, below: int) -> Block:
     nodes = np.append(np.arange(3, n + 3), n + 3 if below else 0)
     elements: list[Element] = [
         Part(tee, np.array([1, 2, 3])),
-        *resonator_ladder(nodes, f_res, stand, bias),
-        _lumped("r", (2, 0, circuit.readout_resistance)),
+        *resonator_ladder(nodes, f_res, stand, bias, 1, n + 5),
+        lumped("r", (2, 0, circuit.readout_resistance)),
     ]
     if below:  # the tile below: its tee, its bus grounded, its chain
         elements += [
             Part(tee, np.array([0, n + 3, n + 4])),
-            _lumped("r", (n + 4, 0, below * stand.device.resistance)),
+            lumped("r", (n + 4, 0, below * stand.device.resistance)),
         ]
         if circuit.junction_capacitance:
-            elements.append(_lumped("c", (n + 4, 0, circuit.junction_capacitance / below)))
+            elements.append(lumped("c", (n + 4, 0, circuit.junction_capacitance / below)))
     if bias:
         elements.append(Drive(2, bias))
     return Block("chain", (Port("rf", 1, z0), Port("dc", 2, z0)), tuple(elements))

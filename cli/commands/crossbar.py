@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Data, Folder, Jobs, Json
+from resonet.cli.options import Data, Folder, Jobs, Json, only
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.core.parameters import parse, table_from_record
@@ -26,6 +26,7 @@ class _Chains:
     errors: dict[str, float]  # by program, over all weights of the layers
     layers: dict[str, dict[str, float]]  # layer -> program -> RMS error
     accuracy: dict[str, float]  # "software" and by program; empty without images
+    noisy: dict[str, float]  # by program, with all noise; empty without
 
 
 def _value(option: str, name: str, text: str | None, section: str = "crossbar") -> dict[str, Any]:
@@ -44,14 +45,18 @@ def _size(text: str | None) -> dict[str, Any]:
     return _value("size", "rows", rows) | _value("size", "columns", columns or rows)
 
 
-def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: int | None) -> _Chains:
+def _rf_chains(
+    folder: Path, design: Any, layers: list[str], images: Any, jobs: int | None, noise: bool = False
+) -> _Chains:
     """Errors and accuracy of the RF chains, from the weights that are stored, or else by the engine `auto`."""
     from resonet.cosim.calibration.newton import calibrated_design
     from resonet.cosim.crossbar.studies import pooled_error
     from resonet.cosim.feed.feeds import network_programs
     from resonet.cosim.feed.store import count_steps, stored_programs
+    from resonet.cosim.noise.repeats import noisy_accuracy
     from resonet.cosim.weights.inference import accuracy
     from resonet.cosim.weights.software import SoftwareLogits
+    from resonet.netlist.network.forward import classes
 
     if design.fed_by("bus"):
         design = calibrated_design(design)  # the fair counterpart of a crossbar that is reprogrammed for its wires
@@ -66,7 +71,11 @@ def _rf_chains(folder: Path, design: Any, layers: list[str], images: Any, jobs: 
             software = SoftwareLogits(design.cnn, images.images, done)
             found = {str(m): accuracy(design, effective[m], images, done, software) for m in methods}
         shares = {"software": found["coupled"].software} | {m: a.circuit for m, a in found.items()}
-    return _Chains({str(m): error for m, error in errors.items()}, by_layer, shares)
+    noisy = dict[str, float]()
+    if noise:
+        trained = classes(software.values, design.cnn.ranked)
+        noisy = {str(m): noisy_accuracy(design, effective[m], images, trained).mean for m in methods}
+    return _Chains({str(m): error for m, error in errors.items()}, by_layer, shares, noisy)
 
 
 def _decks(folder: Path, design: Any, layers: list[str], array: "CrossbarArray") -> tuple[list[Path], list[str]]:
@@ -133,6 +142,11 @@ def crossbar_command(
     sums: Annotated[
         Literal["digital", "current"], typer.Option(help="How arrays that share a neuron are added.")
     ] = "digital",
+    noise: Annotated[
+        bool,
+        typer.Option("--noise", help="Accuracy with noise on both sides, in the bandwidth of the design."),
+        only("data"),
+    ] = False,
     sweep: Annotated[bool, typer.Option(help="Figure over size, ratio, wire and noise.")] = True,
     jobs: Jobs = None,
     as_json: Json = False,
@@ -142,7 +156,12 @@ def crossbar_command(
     Example: resonet crossbar build --data test.npz --size 64 --wire "1 Ohm"
     """
     from resonet.cosim.crossbar.crossbar import CROSSBAR_PROGRAMS, sneak
-    from resonet.cosim.crossbar.studies import check_labels, crossbar_point, pooled_error
+    from resonet.cosim.crossbar.studies import (
+        check_labels,
+        crossbar_point,
+        noisy_crossbar_accuracy,
+        pooled_error,
+    )
     from resonet.models.circuit.crossbar import CrossbarArray, CrossbarCell
     from resonet.netlist.design.folder import load_design
 
@@ -169,17 +188,23 @@ def crossbar_command(
         for name, kind, program in kinds:
             points[name] = crossbar_point(design, layers, kind, program, images)
             done()
-    chains = _rf_chains(folder, design, layers, images, jobs)
+    chains = _rf_chains(folder, design, layers, images, jobs, noise)
+    drawn = {
+        name: noisy_crossbar_accuracy(design, point, kind, images)
+        for name, (point, kind) in {n: (points[n], k) for n, k, _ in kinds}.items()
+        if noise and images is not None
+    }
     sneaks = {name: sneak(design, name, array) for name in layers}
     decks, notes = _decks(folder, design, layers, array)
     swept, files = _sweeps(folder, design, layers, array, images, chains) if sweep else ([], [])
     rows = [
         {"network": f"crossbar, {name}", "accuracy": point.accuracy}
-        | {"rms_error": pooled_error([w.error for w in point.weights.values()])}
+        | {"rms_error": pooled_error([w.error for w in point.weights.values()]), "accuracy_noise": drawn.get(name)}
         for name, point in points.items()
     ]
     rows += [
         {"network": f"RF chains, {name}", "accuracy": chains.accuracy.get(name), "rms_error": error}
+        | {"accuracy_noise": chains.noisy.get(name)}
         for name, error in chains.errors.items()
     ]
     table = [
@@ -232,11 +257,16 @@ def _show(
         f"one cell read alone, other lines {array.unselected}: {told} of its current "
         "(above 0: came through other cells; below: lost to other lines)\n"
     )
-    networks = [(row["network"], small_percent(row["rms_error"]), percent(row["accuracy"])) for row in rows]
+    networks = [
+        (row["network"], *(small_percent(row["rms_error"]), percent(row["accuracy"]), percent(row["accuracy_noise"])))
+        for row in rows
+    ]
     if images:
-        networks.insert(0, ("software", "-", percent(chains.accuracy["software"])))
+        networks.insert(0, ("software", "-", percent(chains.accuracy["software"]), "-"))
     heading = f"{images:,} images" if images else "all weights"
-    print_table(heading, {"network": "left", "RMS error": "right", "accuracy": "right"}, networks)
+    columns = {"network": "left"} | dict.fromkeys(("RMS error", "accuracy", "with noise"), "right")
+    shown = len(columns) if chains.noisy else len(columns) - 1
+    print_table(heading, dict(list(columns.items())[:shown]), [line[:shown] for line in networks])
 
 
 COMMAND = Command("simulate", crossbar_command)

@@ -28,11 +28,12 @@ def _plain(value: float, unit: str) -> str:
     return "-" if math.isnan(value) else f"{value:.1f} {unit}"
 
 
-def _tone(tone: "ToneLevel") -> tuple[str, ...]:
+def _tone(weakest: bool, tone: "ToneLevel") -> tuple[str, ...]:
     """A tone's way from its source to its resonator."""
     from resonet.cosim.cascade.level_diagrams import dbm
 
-    powers = [f"{dbm(watts):.1f}" for watts in (tone.source, tone.splitter, tone.bus, tone.resonator)]
+    ways = (tone.source, tone.splitter, tone.bus, tone.resonator, tone.weakest)
+    powers = [f"{dbm(watts):.1f}" for watts in (ways if weakest else ways[:-1])]
     return (tone.layer, tone.which, f"{tone.frequency / 1e9:.3f}", f"{tone.part:.3g}", str(tone.ways), *powers)
 
 
@@ -86,9 +87,19 @@ def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
 
 def _show(diagram: "LevelDiagram", title: str) -> None:
     """The tables."""
-    headings = ("channel\nGHz", "part of\np_max", "split", "source", "behind\nsplitter", "at bus", "in reso-\nnator")
+    headings: tuple[str, ...] = (
+        "channel\nGHz",
+        "part of\np_max",
+        "split",
+        "source",
+        "behind\nsplitter",
+        "at bus",
+        "in reso-\nnator",
+    )
+    fall = any(tone.weakest < tone.resonator for tone in diagram.tones)  # along strip lines
+    headings += ("in the\nweakest",) if fall else ()
     columns = {"into": "left", "tone": "left"} | dict.fromkeys(headings, "right")
-    print_table(f"{title}: tones, dBm", columns, map(_tone, diagram.tones))
+    print_table(f"{title}: tones, dBm", columns, map(partial(_tone, fall), diagram.tones))
     made = [tone for tone in diagram.tones if tone.neuron]
     if made:
         names = ("chains\nuV", "drive\nuA", "drive\nI/I_th", "oscillator\ndBm", "amplifier\ndBm", "to P1dB\ndB")

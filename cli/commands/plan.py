@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resonet.cosim.calibration.planner import Advice, PlanPoint
     from resonet.models.resonator.family import Family, Member
     from resonet.netlist.design.parameters import Parameters
-    from resonet.netlist.planning.rf_options import RfOption
+    from resonet.netlist.planning.bus_options import RfOption
 
 __all__ = ["COMMAND"]
 
@@ -124,7 +124,7 @@ def _say_feeds(feeds: "tuple[RfOption, ...]") -> None:
     say(f"a tone source of the plan as it stands must give {before:.1f} dBm{others}")
     for feed in feeds[1:]:
         settings = " ".join(f"--set {setting}" for setting in feed.settings)
-        say(f"  {settings}: {feed.most:.1f} dBm, {feed.most - before:+.1f} dB; weights stay the same")
+        say(f"  {settings}: {feed.most:.1f} dBm, {feed.most - before:+.1f} dB")
 
 
 def plan_command(
@@ -165,7 +165,7 @@ def plan_command(
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.network.neuron_scales import find_scales, scaled_network
     from resonet.netlist.network.onnx.read import read_cnn
-    from resonet.netlist.planning.rf_options import rf_options
+    from resonet.netlist.planning.bus_options import rf_options
     from resonet.report.plan_figures import plan_figure
     from resonet.report.style import save
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resonet.cli.noise_tables import show_reads, tell_worth
 from resonet.cli.numbers import numbers
 from resonet.cli.options import FittedToo, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import engineering, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 from resonet.core.validity import warn
@@ -21,12 +22,12 @@ from resonet.core.validity import warn
 if TYPE_CHECKING:
     from resonet.cosim.cascade.energy_budget import Energy
     from resonet.cosim.cascade.image_run import ImageRun
-    from resonet.netlist.design.design import Design
     from resonet.netlist.network.cnn import Cnn
 
 __all__ = ["COMMAND"]
 
 SETTLED = 0.8  # of the simulated time: `ImageRun.unsettled`
+MUCH_INTERFERENCE = 0.01  # of full scale, rms
 MOST_CLASSES = 20  # rows of the table of logits
 FEW_READS = 20  # with noise, where nobody asks for more: what the energy is worth
 ASSUMPTIONS = (
@@ -89,23 +90,6 @@ def _deviations(run: "ImageRun") -> None:
     print_table("weighted sums against the software's, part of full scale", columns, cells)
 
 
-def _noise(run: "ImageRun", design: "Design", seed: int) -> None:
-    """What noise makes of the sums and of the class."""
-    from resonet.cli.noise_tables import operating_point
-
-    if run.noisy is None:
-        return
-    stages, scales = run.hardware.design.stages, run.full_scales
-    cells = [
-        (stage.layer.name, small_percent(rms / scale))
-        for stage, rms, scale in zip(stages, run.noisy.noise, scales, strict=True)
-    ]
-    title = f"noise of the sums in {len(run.noisy.logits):,} reads, RMS, part of full scale"
-    print_table(title, {"layer": "left", "with that of the layers before": "right"}, cells)
-    shares = ", ".join(f"{number} in {percent(share)}" for number, share in run.noisy.predicted.items())
-    say(f"class with noise: {shares} of the reads; {operating_point(design)}; seed {seed}\n")
-
-
 def _settling(run: "ImageRun") -> None:
     measured, analytic = ("sums\n1 %", "outputs\n1 %"), ("resonator", "DC\nside", "of it\ngm", "slowest\nDC")
     columns = {"layer": "left"} | dict.fromkeys((*measured, *analytic, "osc. at\nclamp", "osc. at\nI_th"), "right")
@@ -122,17 +106,6 @@ def _settling(run: "ImageRun") -> None:
 def _joule(value: float) -> str:
     """Energy with an SI prefix, or a dash for none."""
     return "-" if not value or math.isnan(value) else engineering(value, "J")
-
-
-def _worth(run: "ImageRun", design: "Design") -> None:
-    """What an answer of that energy is worth with noise."""
-    from resonet.cli.noise_tables import operating_point
-
-    if run.noisy is None:
-        return
-    share = run.noisy.predicted.get(run.software.predicted, 0.0)
-    reads = len(run.noisy.logits)
-    say(f"with noise {percent(share, 0)} of {reads} such reads give the software's class ({operating_point(design)})\n")
 
 
 def _assumptions(run: "ImageRun") -> None:
@@ -152,7 +125,8 @@ def _assumptions(run: "ImageRun") -> None:
 def _energy(found: "Energy") -> None:
     from resonet.cosim.cascade.energy_budget import LITERATURE
 
-    kinds = ("resonators", "sources", "drive", "read", "amplifiers", "maxima")
+    kinds: tuple[str, ...] = ("resonators", "sources", "drive", "read", "amplifiers", "maxima")
+    kinds += ("tuning",) if any(s.tuning for s in found.stages) else ()
     headings = (
         "syn-\napses",
         "neu-\nrons",
@@ -161,7 +135,7 @@ def _energy(found: "Energy") -> None:
         "drive",
         "read",
         "ampli-\nfiers",
-        "maxima",
+        *kinds[5:],
     )
     columns = {"layer": "left"} | dict.fromkeys(headings, "right")
     cells = [
@@ -203,6 +177,7 @@ def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]
         "predicted": {"software": run.software.predicted}
         | {engine: answer.predicted for engine, answer in run.answers.items()},
         "layers": [asdict(one) for one in deviations(run)],
+        "interference": run.interference,
         "seconds": {"prepare": prepared} | {engine: answer.seconds for engine, answer in run.answers.items()},
     }
     if run.noisy is not None:
@@ -312,6 +287,14 @@ def run_command(
         slowest = max(stage.sums for stage in run.settling)
         text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
         warn("unsettled", text, slowest, SETTLED * run.stop, "s")
+    for layer, beating in run.interference.items():
+        if beating > MUCH_INTERFERENCE:
+            text = (
+                f"layer {layer}: strip lines of one frequency beat in its resonators, which the two passes leave out: "
+                "this much of full scale rms, over their phases; possible: more tone classes (larger kernels), more "
+                "geometry.pitch_x, the layer on a bus (feed.layers)"
+            )
+            warn("interference", text, beating, MUCH_INTERFERENCE)
     units = [float(stage.unit.max()) for stage in hardware.levels.stages]
     warn_maxima(hardware.levels, (run.full_scales * units).tolist())
     figures = _figures(run, folder, name)
@@ -333,11 +316,11 @@ def run_command(
     _logits(run, title, cut is None)
     _deviations(run)
     if noise:
-        _noise(run, design, seed)
+        show_reads(run, design, seed)
     if run.energy:
         _settling(run)
         _energy(run.energy)
-        _worth(run, design)
+        tell_worth(run, design)
         _assumptions(run)
     tell_engine(weights, checked)
     _times(run, prepared)

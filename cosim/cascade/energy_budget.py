@@ -9,9 +9,12 @@ The powers follow the simulated currents and voltages in time, from the start of
   straight pieces sink of each other; of it I² R in the oscillators;
 * **read**: the constant current of a three-terminal oscillator through its junction;
 * **amplifiers**: class A, so p_max at their output over their efficiency, whatever the tone;
-* **maxima**: pull-down currents, drawn from the supply.
+* **maxima**: pull-down currents, drawn from the supply;
+* **tuning**: under strip lines, where a tone acts by the current that stands for its field and the line's source gives
+  nothing for it in the model, a DC current keeps each resonator where it is: I² R of its piece of tuning line.
 
-Left out: programming the resonators, the pixels' own generation (their RF power is in), clocking and readout.
+Left out: programming the resonators on buses, leads of tuning lines, the pixels' own generation (their RF power is in),
+clocking and readout.
 """
 
 from dataclasses import dataclass
@@ -20,9 +23,12 @@ import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.cascade.envelopes import EnvelopeRun
+from resonet.cosim.cascade.line_dynamics import line_drive
 from resonet.cosim.cascade.two_pass import tones_into
 from resonet.cosim.weights.bus_answers import bus_powers
+from resonet.models.line.strip_geometry import tuning_field
 from resonet.netlist.cascade.levels import Levels, voltages_of
+from resonet.netlist.cascade.line_stages import LineStage
 from resonet.netlist.network.cnn import IMAGE
 
 __all__ = ["LITERATURE", "Energy", "StageEnergy", "energy"]
@@ -46,6 +52,7 @@ class StageEnergy:
     read: float
     amplifiers: float
     maxima: float
+    tuning: float = 0.0  # of the resonators under strip lines; not among what neurons draw
 
     @property
     def neuron_total(self) -> float:
@@ -84,14 +91,17 @@ class Energy:
 
     @property
     def total(self) -> float:
-        """All that is drawn: sources of pixels and padding, and the supplies of all neurons."""
-        return sum(s.pixels for s in self.stages) + sum(s.neuron_total for s in self.stages)
+        """All that is drawn: sources of pixels and padding, the supplies of all neurons, tuning currents."""
+        return sum(s.pixels + s.tuning for s in self.stages) + sum(s.neuron_total for s in self.stages)
 
 
 def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
     """RF power in all resonators of a stage, W [times], for tones [times, tones] in units of p_max."""
     design, stage, entry = levels.parallel, levels.parallel.stages[number], levels.parallel.entry(number)
     plan = design.plan
+    if (line := design.lines[number]) is not None:
+        live = line.tone >= 0
+        return np.asarray(tones[:, line.tone[live]] @ line_drive(line).power[live] * plan.options.p_max)
     padded, total = design.padded(number, tones), np.zeros(len(tones))
     for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
         per_watt = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)  # [tones]
@@ -101,12 +111,26 @@ def _resonator_power(levels: Levels, number: int, tones: Array) -> Array:
 
 def _source_power(levels: Levels, number: int, tones: Array) -> tuple[Array, Array]:
     """Available power of the sources of a stage's tones, and of that what no neuron gives, W [times] each."""
-    paths, z0 = levels.stages[number].paths, levels.impedance
+    paths, z0 = levels.stages[number].paths, levels.stages[number].paths.impedance
     offset, full_scale = levels.parallel.scale(number)
     dark = (paths.emf[paths.tone == -1] ** 2).sum() * offset / full_scale
     pixels = sum(len(feed.values) for feed in levels.parallel.stages[number].feeds if feed.source == IMAGE)
     own = tones[:, :pixels] @ paths.source[:pixels] ** 2 + dark
     return np.asarray((tones @ paths.source**2 + dark) / (8 * z0)), np.asarray(own / (8 * z0))
+
+
+def _tuning_power(line: LineStage | None) -> float:
+    """DC power in the tuning lines over the resonators of a stage, W.
+
+    A resonator is built on the tone of its line; its current is what `tuned_resonances` makes f_res of, with the slope
+    of the geometry in the middle of the band.
+    """
+    if line is None or line.f_res is None:
+        return 0.0
+    g, built = line.placement.geometry, line.frequencies[line.usage.tone]
+    currents = (line.f_res / built - 1) * line.middle / (g.slope * float(tuning_field(g)))
+    resistance = g.resistivity / (g.tuning_width * g.tuning_thickness) * line.placement.arrangement.tuning_pitch(g)
+    return float(resistance * (currents**2).sum())
 
 
 @dataclass(slots=True)
@@ -132,7 +156,7 @@ def _neurons(levels: Levels, number: int, sums: Array, time: Array) -> _Neurons:
         found.oscillators += float(np.trapezoid((current**2 * options.resistance).sum(1), time))
         if link.kind == "three_terminal":
             found.read += float(count * options.read_current**2 * options.resistance * time[-1])
-        full = levels.stages[link.link.to].paths.source[link.span] ** 2 / (8 * levels.impedance)
+        full = levels.stages[link.link.to].paths.source[link.span] ** 2 / (8 * levels.impedance(link))
         found.amplifiers += float(supply.amplifier_power(full).sum() * time[-1])
     if levels.stages[number].links:
         options = levels.stages[number].options
@@ -153,7 +177,7 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
         stages.append(
             StageEnergy(
                 stage.layer.name,
-                levels.parallel.entry(number).resonators,
+                levels.parallel.synapses(number),
                 own.count,
                 float(np.trapezoid(_resonator_power(levels, number, tones), time)),
                 float(np.trapezoid(sources, time)),
@@ -163,6 +187,7 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
                 own.read,
                 own.amplifiers,
                 own.maxima,
+                _tuning_power(levels.parallel.lines[number]) * float(time[-1]),
             )
         )
     return Energy(float(time[-1]), tuple(stages))

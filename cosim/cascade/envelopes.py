@@ -3,7 +3,7 @@
 Between the tones' periods (0.1 ns) and the settling times (10 ns and more) lie two decades, so a tone is followed as
 its phasor. What is resolved in time, stage by stage:
 
-* **Resonators** and their rectified voltages as in `rectifier_dynamics`.
+* **Resonators** and their rectified voltages as in `rectifier_dynamics`; under strip lines as in `line_dynamics`.
 * **DC side** as in models/circuit/dc_side.py, exactly.
 * **Oscillators** by the exact start-up law (`models.startup`); amplifiers follow at once.
 
@@ -21,13 +21,14 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.cascade.dc_dynamics import dc_stack
+from resonet.cosim.cascade.line_dynamics import line_voltages
 from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers
 from resonet.cosim.cascade.two_pass import pool, stage_pixels
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.passes import RfPass
 from resonet.models.circuit.bus import bus_load
-from resonet.models.circuit.multiplexer import filter_times
 from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.multiplexer import filter_times
 from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.levels import Levels, LinkLevels, sums_of, tone_power
 from resonet.netlist.design.neuron_options import NeuronOscillator
@@ -68,25 +69,27 @@ def _tile_voltages(
 ) -> Array:
     """Rectified voltage of every tile of every chain, [times, chains, tiles], for amplitudes [times, tones] in √W."""
     stage, entry, plan = levels.parallel.stages[number], levels.parallel.entry(number), levels.plan
-    tiles, outputs = 1 + max(bus.tile for bus in entry.buses), stage.chains // stage.copies.groups
+    tiles, outputs = len(levels.parallel.tile_sizes(number)), stage.chains // stage.copies.groups
     voltages = np.zeros((len(amplitudes), stage.chains, tiles))
     alike: dict[tuple[int, int], list[int]] = {}
     for n, bus in enumerate(entry.buses):
         alike.setdefault(bus.size, []).append(n)
     for numbers in alike.values():
         buses = [entry.buses[n] for n in numbers]
-        state = Rectifiers(
-            [(entry.buses[n], passes[n], f_res[n]) for n in numbers], plan.device, grain.reach, grain.step
-        )
         a = amplitudes[:, np.stack([stage.wires[bus.group][bus.taps] for bus in buses])]
         if (times := _filter_times(levels, buses)) is not None:
             a = _followed(a, times, grain.step)
         chains = np.stack([bus.group * outputs + bus.outputs for bus in buses])
-        tile = np.array([[bus.tile] for bus in buses])
-        for n in range(len(a)):
-            voltages[n, chains, tile] = state.voltage(a[n])
-            if n + 1 < len(a):
-                state.advance(a[n], a[n + 1])
+        places = [levels.parallel.places(number, bus) for bus in buses]
+        for part in zip(*places, strict=True):  # every group of its own
+            parts = [(entry.buses[n], passes[n], f_res[n]) for n in numbers]
+            only = part[0][1] if len(places[0]) > 1 else None
+            state = Rectifiers(parts, plan.device, grain.reach, grain.step, only)
+            tile = np.array([[place] for place, _ in part])
+            for n in range(len(a)):
+                voltages[n, chains, tile] = state.voltage(a[n])
+                if n + 1 < len(a):
+                    state.advance(a[n], a[n + 1])
     return voltages
 
 
@@ -130,19 +133,21 @@ def _kick(levels: Levels, number: int, passes: Sequence[RfPass], amplitudes: Arr
     if circuit.combining != "resistive":
         return state
     for bus, rf in zip(entry.buses, passes, strict=True):
-        head = resistance * rf.current.sum(-1)[:, 0] * amplitudes[stage.wires[bus.group][bus.taps]]
-        area = float((head.real / (2 * np.pi * bus.frequencies)).sum())
-        charge = area / (bus.size[1] * resistance)
-        chains = bus.group * outputs + bus.outputs
-        state[chains, 3 * bus.tile] -= charge / circuit.block_capacitance
-        state[chains, 3 * bus.tile + 1] += area / circuit.choke_inductance
-        if bus.tile:
-            state[chains, 3 * bus.tile - 1] += charge / circuit.bypass_capacitance
+        chains, parts = bus.group * outputs + bus.outputs, amplitudes[stage.wires[bus.group][bus.taps]]
+        for place, part in design.places(number, bus):
+            head = resistance * rf.current[..., part].sum(-1)[:, 0] * parts
+            area = float((head.real / (2 * np.pi * bus.frequencies)).sum())
+            charge = area / ((part.stop - part.start) * resistance)
+            state[chains, 3 * place] -= charge / circuit.block_capacitance
+            state[chains, 3 * place + 1] += area / circuit.choke_inductance
+            if place:
+                state[chains, 3 * place - 1] += charge / circuit.bypass_capacitance
     return state
 
 
-def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, state: Array, h: float) -> Array:
+def _readings(levels: Levels, number: int, voltages: Array, stack: DcStack, state: Array, grain: _Grain) -> Array:
     """What the transconductors see, [times, neurons], for tile voltages [times, chains, tiles]."""
+    h = grain.step
     step = stack.step(h)
     readings = np.zeros(voltages.shape[:2])
     for n in range(1, len(voltages)):
@@ -177,7 +182,7 @@ def _tones(levels: Levels, link: LinkLevels, readings: Array, h: float) -> Array
     # Start-up is as fast as the oscillator's frequency allows, so those of one frequency go together.
     for f in np.unique(frequency):
         at = frequency == f
-        oscillator = link.options.oscillator(link.kind, levels.impedance, float(f) or 1e9)
+        oscillator = link.options.oscillator(link.kind, levels.impedance(link), float(f) or 1e9)
         power[:, at] = _oscillate(oscillator, current[:, at], h)
     return tone_power(levels, link, power)
 
@@ -213,13 +218,13 @@ def envelope(
             "steps, 0 channels or more"
         )
     times = np.arange(round(stop / step) + 1, dtype=np.float64) * step
-    program, grain = design.design.program(levels.method), _Grain(step, reach)
+    grain = _Grain(step, reach)
     pixels = [stage_pixels(design, number, image[None]) for number in range(len(levels.stages))]
     made = [[np.broadcast_to(tones, (len(times), tones.shape[1]))] for tones in pixels]
     traces = []
     for number, stage_levels in enumerate(levels.stages):
         tones = np.concatenate(made[number], axis=1)
-        readings = _stage(levels, number, program.layers[number].f_res, tones, grain)
+        readings = _stage(levels, number, tones, grain)
         done()
         outputs = []
         for link in stage_levels.links:
@@ -231,11 +236,17 @@ def envelope(
     return EnvelopeRun(times, tuple(traces), design.network.logits([trace.sums for trace in traces]))
 
 
-def _stage(levels: Levels, number: int, f_res: Sequence[Array], tones: Array, grain: _Grain) -> Array:
+def _stage(levels: Levels, number: int, tones: Array, grain: _Grain) -> Array:
     """What the transconductors of a stage see, [times, neurons], for tones [times, tones] in units of p_max."""
-    plan, entry = levels.plan, levels.parallel.entry(number)
+    plan, entry, stack = levels.plan, levels.parallel.entry(number), dc_stack(levels, number)
+    if (line := levels.parallel.lines[number]) is not None:
+        heads = line_voltages(line, np.sqrt(tones * plan.options.p_max), grain.step)
+        return _readings(
+            levels, number, heads[..., None], stack, np.zeros((len(line.chains), len(stack.matrix))), grain
+        )
+    f_res = levels.parallel.design.program(levels.method).layer(entry.layer.name).f_res
     amplitudes = np.sqrt(levels.parallel.padded(number, tones) * plan.options.p_max)
-    passes, stack = linear(plan, entry, f_res).rf, dc_stack(levels, number)
+    passes = linear(plan, entry, f_res).rf
     volts = _tile_voltages(levels, number, passes, f_res, amplitudes, grain)
     start = _kick(levels, number, passes, amplitudes[0], stack)
-    return _readings(levels, number, volts, stack, start, grain.step)
+    return _readings(levels, number, volts, stack, start, grain)

@@ -6,7 +6,7 @@ place: the weighted sums plus bias at the neurons' inputs.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,16 +16,15 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import warn
-from resonet.cosim.calibration.newton import calibrated_design
 from resonet.cosim.cascade.energy_budget import Energy, energy
 from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
-from resonet.cosim.cascade.hardware import Hardware, parallel_hardware
+from resonet.cosim.cascade.hardware import Hardware, parallel_hardware, sequential_weights
+from resonet.cosim.cascade.line_dynamics import line_interference
 from resonet.cosim.cascade.noisy_reads import NoisyReads, noisy_reads
 from resonet.cosim.cascade.settle import DARK, StageSettling, settling, settling_time, time_constants
 from resonet.cosim.cascade.transient import CascadeTransient, cascade_timing, run_cascade
-from resonet.cosim.cascade.two_pass import cascade, trained_stages
+from resonet.cosim.cascade.two_pass import cascade, tones_into, trained_stages
 from resonet.cosim.fixed_step.transients import TransientEngine
-from resonet.cosim.weights.effective import EffectiveWeights, network_weights
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.cascade.levels import Levels
@@ -123,6 +122,7 @@ class ImageRun:
     settling: tuple[StageSettling, ...] = ()  # with the envelope
     energy: Energy | None = None  # with the envelope, until the logits have settled
     noisy: NoisyReads | None = None
+    interference: dict[str, float] = field(default_factory=dict)  # layers on strip lines, as `_interference`
 
     @property
     def latency(self) -> float:
@@ -182,14 +182,7 @@ def prepare(
     _check_size(part or design.cnn, engines)
     if set(engines) != {"two-pass"} or part is not None:
         return parallel_hardware(design, method, kind, images, part, engine=engine)
-    design.require_bus("parallel hardware with its neurons")
-    sequential = calibrated_design(design) if method == "calibrated" else design
-    if stored is not None and method in design.programs:
-        effective = {
-            name: one for name, one in stored().items() if isinstance(one, EffectiveWeights)
-        }  # on buses all are
-    else:
-        effective = network_weights(sequential, method, engine)
+    sequential, effective = sequential_weights(design, method, engine, stored)
     return parallel_hardware(sequential, method, kind, images, held=effective)
 
 
@@ -220,6 +213,24 @@ def deviations(run: ImageRun) -> list[LayerDeviation]:
             rms, largest = float(np.sqrt(np.mean(error**2))), float(np.abs(error).max())
             rows.append(LayerDeviation(stage.layer.name, engine, stage.neurons, scale, rms, largest))
     return rows
+
+
+def _interference(hardware: Hardware, image: Array, scales: Array) -> dict[str, float]:
+    """What lines of one frequency add to the sums of each layer on strip lines, RMS as part of its full scale.
+
+    Over the chains, and over phases, which are anybody's: only the time domain has any, all tones beginning together.
+    """
+    levels, found = hardware.levels, dict[str, float]()
+    if not any(levels.parallel.lines):
+        return found
+    outputs = [stage.outputs for stage in cascade(levels, hardware.held, image[None]).stages]
+    for number, line in enumerate(levels.parallel.lines):
+        if line is not None:
+            tones = levels.parallel.padded(number, tones_into(levels, number, image[None], outputs[:number]))
+            volts = line_interference(line, tones[0, line.tone] * levels.plan.options.p_max)
+            sums = volts / levels.stages[number].unit / scales[number]
+            found[line.layer.name] = float(np.sqrt(np.mean(sums**2)))
+    return found
 
 
 def _two_pass(hardware: Hardware, image: Array) -> Answer:
@@ -323,4 +334,7 @@ def run_image(
     drawn = energy(levels, traces, image, _settled(network, settled)) if traces else None
     software = Answer(sums, network.logits(sums), ranked=hardware.cnn.ranked)
     noisy = noisy_reads(hardware, image, options.reads, options.seed) if options.reads else None
-    return ImageRun(hardware, image, software, answers, scales, stop, step, traces, transient, settled, drawn, noisy)
+    beats = _interference(hardware, image, scales)
+    return ImageRun(
+        hardware, image, software, answers, scales, stop, step, traces, transient, settled, drawn, noisy, beats
+    )

@@ -7,8 +7,10 @@ Powers of a tone of the part u of p_max, from its source to its resonator:
     bus          (EMF of the bus)² u / (8 Z0)        available; less by 10 log10(tones) and the combiner's loss
     resonator    ½ |i|² R0 u                         less by mismatch, and by what the other chains of the bus take
 
-and before it, of a neuron's tone: voltage of its chains, drive current, power of the oscillator. Noise floors: k T B in
-the linewidth B = f/Q of the resonator; noise of the amplifier in the same; at the DC side the budget of `noise/budget`.
+Under strip lines splitter and bus are the line itself, and the resonator is the one that gets most: `weakest` is the
+far end of an attenuating line. Before it, of a neuron's tone: voltage of its chains, drive current, power of the
+oscillator. Noise floors: k T B in the linewidth B = f/Q of the resonator; noise of the amplifier in the same; at the DC
+side the budget of `noise/budget`.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,8 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools
 from resonet.cosim.cascade.hardware import Hardware
+from resonet.cosim.cascade.line_dynamics import line_drive
+from resonet.cosim.cascade.line_noise import NoisyLines
 from resonet.cosim.cascade.two_pass import carried_by, cascade, tones_into
 from resonet.cosim.noise.budget import LayerBudget, Tally
 from resonet.cosim.noise.noisy import NoisyWeights
@@ -67,12 +71,13 @@ class ToneLevel:
     frequency: float  # Hz
     part: float  # of p_max
     ways: int  # buses that need it
-    inputs: int  # tones on its bus
+    inputs: int  # tones on its bus, 1 on a line
     source: float
     splitter: float
     bus: float
     resonator: float
     neuron: NeuronLevel | None  # None for a pixel
+    weakest: float  # in the resonator that gets least of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +118,20 @@ def dbm(watts: float) -> float:
     return 10 * float(np.log10(watts)) + 30
 
 
-def _per_part(levels: Levels, number: int) -> Array:
-    """Power in the resonator that a branch is meant for, [branches], W at p_max."""
+def _per_part(levels: Levels, number: int) -> tuple[Array, Array]:
+    """Power in the resonators that a branch is meant for, [branches], W at p_max: the most, and the least."""
     plan, entry, paths = levels.plan, levels.parallel.entry(number), levels.stages[number].paths
     watts = np.zeros(len(paths.tone))
+    if (line := levels.parallel.lines[number]) is not None:
+        reached, least = line_drive(line).reached(line) * plan.options.p_max, np.full(len(watts), np.inf)
+        np.maximum.at(watts, line.usage.line, reached)
+        np.minimum.at(least, line.usage.line, reached)
+        return watts, least
     for b, power in enumerate(bus_powers(plan, entry)):
         at = paths.bus == b
         diagonal = np.diagonal(power)[paths.slot[at]]
         watts[at] = 0.5 * plan.device.resistance * diagonal * plan.options.p_max
-    return watts
+    return watts, watts
 
 
 def _chosen(layer: str, tones: Array, live: Bools) -> list[tuple[int, int]]:
@@ -139,7 +149,7 @@ def _chosen(layer: str, tones: Array, live: Bools) -> list[tuple[int, int]]:
 
 def _neuron(levels: Levels, number: int, tone: int, volts: Sequence[Array]) -> NeuronLevel | None:
     """The neuron behind a tone into stage `number`, from the voltages [neurons] of every stage; None for a pixel."""
-    z0, f = levels.impedance, levels.stages[number].paths.frequency[tone]
+    z0, f = levels.stages[number].paths.impedance, levels.stages[number].paths.frequency[tone]
     for source, stage_levels in enumerate(levels.stages[:number]):
         for link in stage_levels.links:
             t = tone - link.link.start
@@ -154,14 +164,18 @@ def _neuron(levels: Levels, number: int, tone: int, volts: Sequence[Array]) -> N
     return None
 
 
-def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: Array) -> ToneLevel:
+def _tone(
+    levels: Levels, number: int, which: str, at: tuple[int, int], part: float, per_part: tuple[Array, Array]
+) -> ToneLevel:
     """Levels of a tone of the part `part` from its source on, by its neediest branch."""
-    (image, tone), paths, z0 = at, levels.stages[number].paths, levels.impedance
-    entry = levels.parallel.entry(number)
+    (image, tone), paths, z0 = at, levels.stages[number].paths, levels.stages[number].paths.impedance
     branches = np.flatnonzero(paths.tone == tone)
     branch = int(branches[paths.emf[branches].argmax()])
-    bus = entry.buses[paths.bus[branch]]
-    emf = bus.levels[paths.slot[branch]] ** 2 * levels.plan.options.p_max
+    if levels.parallel.lines[number] is None:
+        bus = levels.parallel.entry(number).buses[paths.bus[branch]]
+        emf, inputs = bus.levels[paths.slot[branch]] ** 2 * levels.plan.options.p_max, len(bus.taps)
+    else:
+        emf, inputs = paths.emf[branch] ** 2, 1
     return ToneLevel(
         levels.parallel.stages[number].layer.name,
         which,
@@ -170,12 +184,13 @@ def _tone(levels: Levels, number: int, which: str, at: tuple[int, int], part: fl
         float(paths.frequency[tone]),
         part,
         int(paths.ways[tone]),
-        len(bus.taps),
+        inputs,
         float(paths.source[tone] ** 2 * part / (8 * z0)),
         float(paths.emf[branch] ** 2 * part / (8 * z0)),
         float(emf * part / (8 * z0)),
-        float(per_part[branch] * part),
+        float(per_part[0][branch] * part),
         None,
+        float(per_part[1][branches].min() * part),
     )
 
 
@@ -203,7 +218,7 @@ def _driven(levels: Levels, number: int, voltages: Array, parts: Sequence[Array]
         if not np.isfinite(link.ceiling):  # a clamp of the trained activation is meant
             clipped += int((xi > link.options.clamp).sum())
         following = levels.stages[link.link.to].paths.source[link.span] ** 2 * parts[link.link.to].max(0)[link.span]
-        out = float((following / (8 * levels.impedance)).max())
+        out = float((following / (8 * levels.impedance(link))).max())
         found.overdrive = float(np.fmax(found.overdrive, xi.max()))
         found.clamp = float(np.fmin(found.clamp, 2 * _decibel(link.options.clamp / max(float(xi.max()), 1e-300))))
         found.p1db = float(np.fmin(found.p1db, _decibel(link.options.p1db / max(out, 1e-300))))
@@ -262,7 +277,7 @@ def _amplifier_noise(levels: Levels, link: LinkLevels) -> float:
     paths, quality = levels.stages[link.link.to].paths, levels.plan.device.quality
     live = paths.ways[link.span] > 0
     f, gain = paths.frequency[link.span][live], link.gain[live]
-    amplifier = link.options.amplifier(levels.impedance)
+    amplifier = link.options.amplifier(levels.impedance(link))
     density = amplifier.noise_power(f) * (gain / amplifier.gain) ** 2
     return float((density * f / quality).max())
 
@@ -281,11 +296,12 @@ def _beyond(levels: Levels, number: int, tones: Array, images: Array) -> float:
 
 
 def _budget(held: NoisyWeights, levels: Levels, number: int, tones: Array) -> LayerBudget:
-    """Noise budget of a stage, for tones [n, tones]."""
-    stage = levels.parallel.stages[number]
-    tally = Tally(held, stage.layer.groups)
+    """Noise budget of a stage, for tones [n, tones]; under strip lines every chain counts as a neuron."""
+    stage, lines = levels.parallel.stages[number], isinstance(held, NoisyLines)
+    tally = Tally(held.flat, 1) if isinstance(held, NoisyLines) else Tally(held, stage.layer.groups)
     for start in range(0, len(tones), AT_ONCE):
-        tally.add(carried_by(levels.parallel, number, held, tones[start : start + AT_ONCE]))
+        carried = carried_by(levels.parallel, number, held, tones[start : start + AT_ONCE])
+        tally.add(carried[None] if lines else carried)
     return tally.budget()
 
 
@@ -308,7 +324,7 @@ def level_diagram(hardware: Hardware, images: Array) -> LevelDiagram:
             neuron = _neuron(levels, number, at[1], [voltages[at[0]] for voltages in volts])
             shown.append(replace(tone_level, neuron=neuron))
         beyond, budget = _beyond(levels, number, tones, images), _budget(held[name], levels, number, tones)
-        layers.append(_layer(levels, number, parts, volts[number], per_part, beyond, budget.noise))
+        layers.append(_layer(levels, number, parts, volts[number], per_part[0], beyond, budget.noise))
         budgets.append(budget)
     return LevelDiagram(
         len(images),

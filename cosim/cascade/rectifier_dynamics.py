@@ -51,13 +51,19 @@ class Rectifiers:
         device: SpinDiode,
         reach: int,
         h: float,
+        only: slice | None = None,
     ) -> None:
-        """Buses with their RF pass and resonance frequencies [chains, resonators]; steps of h seconds."""
+        """Buses with their RF pass and resonance frequencies [chains, resonators]; steps of h seconds.
+
+        `only`: the resonators whose voltages count, by default all of a chain.
+        """
         size = buses[0][0].size[1]
         reach = min(reach, size - 1)
         tone = np.arange(size) + np.arange(-reach, reach + 1)[:, None]  # [offsets, resonators]
         self._there = (tone >= 0) & (tone < size)
         self._tone = np.clip(tone, 0, size - 1)
+        self._counts = np.zeros(size)
+        self._counts[slice(None) if only is None else only] = 1
         parts = [self._bus(bus, rf, f_res, device) for bus, rf, f_res in buses]
         rate, drive, signed, rest = (np.stack(part) for part in zip(*parts, strict=True))
         self._ramp = Ramp.of(rate, drive, h)
@@ -71,7 +77,7 @@ class Rectifiers:
         near = w0 * (-device.damping + 1j * np.sqrt(1 - device.damping**2))
         current = np.broadcast_to(rf.current, (len(w), *f_res.shape))  # [tones, chains, resonators] A/√W
         drive = w0**2 / (2j * near.imag) * current
-        signed = 0.5 * device.transduction * bus.signs * current.conj()
+        signed = 0.5 * device.transduction * (bus.signs * self._counts) * current.conj()
         at_rest = np.einsum("tjk,tjk->tj", signed, drive / (w - near) - drive / (w - near.conj()))
         k = np.arange(len(w))
         rate, drive, signed = (

@@ -74,22 +74,22 @@ def settling_time(time: Array, traces: Array, part: float, least: float = 0.0) -
 
 def time_constants(levels: Levels, number: int) -> TimeConstants:
     """Analytic time constants of a stage."""
-    design, stage_levels = levels.parallel, levels.stages[number]
-    plan, entry = design.plan, levels.parallel.entry(number)
-    stack = dc_stack(levels, number)
-    f = min(float(bus.frequencies.min()) for bus in entry.buses)
-    resonator = 1 / (2 * np.pi * plan.device.damping * f)
+    stage_levels, stack = levels.stages[number], dc_stack(levels, number)
+    f = float(stage_levels.paths.channel.min())
+    resonator = 1 / (2 * np.pi * levels.plan.device.damping * f)
     oscillator = threshold = 0.0
     for link in stage_levels.links:
         tones = levels.stages[link.link.to].paths.frequency[link.span]
-        device = link.options.oscillator(link.kind, levels.impedance, float(tones[tones > 0].min()))
+        device = link.options.oscillator(link.kind, levels.impedance(link), float(tones[tones > 0].min()))
         current = np.array([link.options.clamp, 1.0]) * link.options.threshold_current
         at_clamp, at_threshold = (float(1 / rate) for rate in device.rate(current))
         oscillator, threshold = max(oscillator, at_clamp), max(threshold, at_threshold)
     corner = POLES / (2 * np.pi * stage_levels.options.bandwidth)
     slowest, filters = float(stack.time_constants[0]), 0.0
-    if plan.circuit.combining != "resistive":
-        filters = max(float(ring_time(bus.frequencies, plan.circuit).max()) for bus in entry.buses)
+    circuit = levels.plan.circuit
+    if circuit.combining != "resistive" and levels.parallel.lines[number] is None:
+        buses = levels.parallel.entry(number).buses
+        filters = max(float(ring_time(bus.frequencies, circuit).max()) for bus in buses)
     return TimeConstants(resonator, stack.delay, corner, slowest, oscillator, threshold, filters)
 
 

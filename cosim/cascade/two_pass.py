@@ -1,9 +1,10 @@
 """The two-pass cascade: images through all stages with the effective weights and the static law of every neuron.
 
 A stage is a product with its effective weights (two-pass method), a pool, and the neurons' law I -> P, all settled.
+Under strip lines it is what one read gives: `interfering` weights have the lines of one frequency beat.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,8 +13,10 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done
 from resonet.cosim.noise.noisy import NoisyWeights
+from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.cascade.levels import Levels, activate, sums_of
+from resonet.netlist.cascade.line_stages import LineStage, LineWeights
 from resonet.netlist.cascade.paths import ParallelDesign
 from resonet.netlist.cascade.stages import ParallelNetwork, Pooling, Stage
 from resonet.netlist.network.cnn import IMAGE
@@ -23,6 +26,7 @@ __all__ = [
     "StageValues",
     "carried_by",
     "cascade",
+    "chain_weights",
     "pixel_tones",
     "pool",
     "stage_pixels",
@@ -49,13 +53,23 @@ class CascadeRun:
 
 
 def stage_weights(stage: Stage, held: HeldWeights) -> Array:
-    """Weights of every copy of a stage's kernels, [groups, outputs, taps].
+    """Weights of every copy of a stage's kernels on buses, [groups, outputs, taps].
 
     `held` may come from the parallel hardware or from the sequential one, which has one copy of every kernel.
     """
     if held.values.shape == stage.copies.matrix.shape:
         return held.values
     return np.asarray(held.values[stage.original_group])
+
+
+def chain_weights(design: ParallelDesign, number: int, held: HeldWeights) -> Array | LineWeights:
+    """What the chains of a stage hold: `stage_weights` on buses, of all tones under strip lines."""
+    stage, line = design.stages[number], design.lines[number]
+    if line is None:
+        return stage_weights(stage, held)
+    if not isinstance(held, StripWeights):
+        raise InputError(f"layer {stage.layer.name}: weights of chains on buses; possible: of strip lines")
+    return LineWeights(line.matrix(held.values, stage.tones), held.scale / held.gain)
 
 
 def stage_pixels(design: ParallelDesign, number: int, images: Array) -> Array:
@@ -144,8 +158,13 @@ def _of_copies(stage: Stage, held: HeldWeights) -> bool:
     return held.values.shape == stage.copies.matrix.shape
 
 
-def _carried(stage: Stage, held: HeldWeights, padded: Array) -> Array:
-    """What padded tones [n, tones + 2] carry to the chains, as the weights take it, [groups, n, positions, taps]."""
+def _carried(stage: Stage, line: LineStage | None, held: HeldWeights, padded: Array) -> Array:
+    """What padded tones [n, tones + 2] carry to the chains, as the weights take it.
+
+    [groups, n, positions, taps], or [n, 1, lines] to chains under strip lines.
+    """
+    if line is not None:
+        return padded[:, None, line.tone]
     inputs = padded[:, stage.wires]  # [n, copies, taps]
     n, copies, taps = inputs.shape
     groups = copies if _of_copies(stage, held) else stage.layer.groups
@@ -153,17 +172,18 @@ def _carried(stage: Stage, held: HeldWeights, padded: Array) -> Array:
 
 
 def carried_by(design: ParallelDesign, number: int, held: HeldWeights, tones: Array) -> Array:
-    """What tones into a stage [n, tones] carry to the chains of some weights, [groups, n, positions, taps]."""
-    return _carried(design.stages[number], held, design.padded(number, tones))
+    """What tones into a stage [n, tones] carry to the chains of some weights, as these take it."""
+    return _carried(design.stages[number], design.lines[number], held, design.padded(number, tones))
 
 
-def _read(stage: Stage, held: HeldWeights, tones: Array, padded: Callable[[Array], Array]) -> Array:
+def _read(design: ParallelDesign, number: int, held: HeldWeights, tones: Array) -> Array:
     """Products of all chains in one read [n, chains], for tones [n, tones] in units of p_max."""
-    carried = _carried(stage, held, padded(tones))
+    carrying = partial(_carried, design.stages[number], design.lines[number], held)
+    carried = carrying(design.padded(number, tones))
     if isinstance(held, NoisyWeights):
         random = held.random
         shape = (len(tones), tones.shape[1] + 2)  # all that listen to a tone hear the same of it
-        answers = held.read(carried, lambda: _carried(stage, held, random.standard_normal(shape)))
+        answers = held.read(carried, lambda: carrying(random.standard_normal(shape)))
     else:
         answers = held.answers(carried)
     return answers.transpose(1, 0, 3, 2).reshape(len(tones), -1)
@@ -201,7 +221,7 @@ def _batch(levels: Levels, held: Mapping[str, HeldWeights], images: Array) -> li
     made: list[list[Array]] = [[stage_pixels(design, n, images)] for n in range(len(design.stages))]
     for number, stage in enumerate(design.stages):
         tones, full_scale = np.concatenate(made[number], axis=1), design.scale(number)[1]
-        products = _read(stage, held[stage.layer.name], tones, partial(design.padded, number))
+        products = _read(design, number, held[stage.layer.name], tones)
         volts = products * (levels.stages[number].unit * full_scale)
         at, outputs = pool(levels, number, volts), list[Array]()
         for link in levels.stages[number].links:

@@ -19,6 +19,7 @@ from resonet.core.types import Array
 from resonet.cosim.weights.held import HeldWeights
 from resonet.models.circuit.crossbar import CrossbarArray, pair_conductances, pair_range, pair_states
 from resonet.models.circuit.crossbar_network import Norton, norton, read_pairs, sense, solve_network
+from resonet.models.resonator.thermal import BOLTZMANN
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses
 
@@ -50,6 +51,7 @@ class CrossbarWeights(HeldWeights):
     gain: float  # effective over ideal current of a pair, least squares
     fill: float  # largest weight as part of what a pair can hold
     arrays: int
+    thermal: Array  # [groups, outputs] of the product per √(4 k T B) and volt of read voltage, √(V²/W): all cells
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -57,13 +59,15 @@ class NoisyCrossbar(CrossbarWeights):
     """Of crossbars whose cells are noisy in every read."""
 
     noise: float  # relative standard deviation of a conductance
+    johnson: float  # √(4 k T B) over the read voltage, √W/V; 0: none
     draw: np.random.Generator
 
     def answers(self, carried: Array) -> Array:
         """What one read gives, [groups, n, outputs, positions]."""
         mean, inputs = self.products(carried), carried.swapaxes(2, 3)
-        deviation = self.noise * np.sqrt((self.spread**2)[:, None] @ inputs**2)
-        return np.asarray(mean + deviation * self.draw.standard_normal(mean.shape))
+        variance = self.noise**2 * ((self.spread**2)[:, None] @ inputs**2)
+        variance = variance + (self.johnson * self.thermal[:, None, :, None]) ** 2
+        return np.asarray(mean + np.sqrt(variance) * self.draw.standard_normal(mean.shape))
 
 
 def _cuts(size: int, most: int) -> list[slice]:
@@ -162,8 +166,10 @@ def crossbar_weights(
     trained, full = entry.matrix, pair_range(array.cell)
     stacks, fill = _programmed(entry, program, array)
     answer, spread = np.zeros_like(trained), np.zeros_like(trained)
+    thermal = np.zeros(trained.shape[:2])
     for group, cut, rows, weights in stacks:
-        lines, _ = _transfer(weights, rows, array)
+        lines, cells = _transfer(weights, rows, array)
+        thermal[group, cut] = np.sqrt(cells[:, ::2].sum(0) + cells[:, 1::2].sum(0)) / full
         answer[group, cut] = _difference(lines) / full
         spread[group, cut] = np.hypot(lines[:, ::2], lines[:, 1::2]).T / full
     power = float(np.sum(answer**2))
@@ -180,23 +186,35 @@ def crossbar_weights(
         gain=gain,
         fill=fill,
         arrays=arrays,
+        thermal=thermal * abs(scale),
     )
 
 
-def noisy(weights: Mapping[str, CrossbarWeights], noise: float, seed: int = 0) -> dict[str, HeldWeights]:
+def noisy(
+    weights: Mapping[str, CrossbarWeights],
+    noise: float,
+    seed: int = 0,
+    bandwidth: float = 0.0,
+    temperature: float = 300.0,
+    volts: float = 1.0,
+) -> dict[str, HeldWeights]:
     """The same weights with read noise, for `forward`; all layers draw from one seeded generator.
 
     `noise` is the relative standard deviation of every cell's conductance, new in each read: to first order its product
-    with the cell's share in the current of its line, independent from cell to cell. Without noise what is given.
+    with the cell's share in the current of its line, independent from cell to cell. With a noise `bandwidth` (Hz) the
+    Johnson noise of all cells of a pair of lines on top, 4 k T B ΣG (A²) at the amplifier that holds the lines at
+    ground, against full currents at the read voltage `volts`. Without noise what is given.
     """
-    if not noise:
+    if not noise and not bandwidth:
         return dict(weights)
-    draw = np.random.default_rng(seed)
+    draw, johnson = np.random.default_rng(seed), float(np.sqrt(4 * BOLTZMANN * temperature * bandwidth)) / volts
     arguments = {
         name: {spec.name: getattr(layer_weights, spec.name) for spec in fields(layer_weights)}
         for name, layer_weights in weights.items()
     }
-    return {name: NoisyCrossbar(**values, noise=noise, draw=draw) for name, values in arguments.items()}
+    return {
+        name: NoisyCrossbar(**values, noise=noise, johnson=johnson, draw=draw) for name, values in arguments.items()
+    }
 
 
 def first_array(

@@ -23,6 +23,8 @@ __all__ = [
     "Curve",
     "check_labels",
     "crossbar_point",
+    "noise_bandwidth",
+    "noisy_crossbar_accuracy",
     "pooled_error",
     "study",
     "sweep_axes",
@@ -90,6 +92,24 @@ def crossbar_point(
         logits = circuit_logits(design, noisy(known[key], array.read_noise), images.images)
         share = float(np.mean(classes(logits.values, design.cnn.ranked) == images.labels))
     return CrossbarPoint(axis, value, (program, array.unselected), known[key], share)
+
+
+def noise_bandwidth(design: Design) -> float:
+    """Equivalent noise bandwidth of what reads a neuron, Hz: three equal poles, 3π/16 B, or its gated integrator."""
+    neuron = design.parameters.neuron
+    poles = 3 * np.pi / 16 * neuron.bandwidth
+    return float(min(poles, 1 / (2 * neuron.integration)) if neuron.integration else poles)
+
+
+def noisy_crossbar_accuracy(design: Design, point: CrossbarPoint, array: CrossbarArray, images: ImageSet) -> float:
+    """Accuracy of a network on crossbars with the noise of its cells in the bandwidth in which the design reads.
+
+    Johnson noise at the temperature of the design, and the read noise of the array; one seeded draw per image.
+    """
+    temperature = design.parameters.noise.temperature
+    bands = (noise_bandwidth(design), temperature, array.read_voltage)
+    logits = circuit_logits(design, noisy(point.weights, array.read_noise, 0, *bands), images.images)
+    return float(np.mean(classes(logits.values, design.cnn.ranked) == images.labels))
 
 
 def check_labels(images: ImageSet, layers: Sequence[str], design: Design) -> None:

@@ -222,6 +222,8 @@ class _Reader:
         value = scope.value(rest[0])
         if len(rest) > 1 and rest[1:] != ["noisy=0"]:
             raise self.unknown([name, *rest])
+        if letter == "l" and value == 0:
+            return Element("v", name, ends, wave=Wave())  # a coil of 0 H is a wire, as in ngspice
         if letter in "rlc" and not (value > 0 or (letter == "c" and value == 0)):
             raise InputError(f"{self.name}: {name} of {value:g}; possible: above 0")
         return Element(letter, name, ends, value)

@@ -7,6 +7,8 @@ input behind its poles:
 
 a converter of that many bits over the neuron's range has the rms error σ, a step of √12 σ. Noise that depends on the
 tones is averaged in power over the batch. Of a layer: all its neurons together, the largest range of one.
+What the line width of the tones takes off the weights is no noise: the part of the voltages that is gone,
+Σ (v0 - v) v0 / Σ v0² with v0 those of sharp tones.
 """
 
 from collections.abc import Mapping
@@ -71,6 +73,7 @@ class LayerBudget:
     snr: float
     enob: float
     dominant: str  # the largest source; "" without any
+    dulled: float  # part of the voltages that the line width of the tones takes off
     neurons: tuple[NeuronBudget, ...]
 
     @property
@@ -89,13 +92,18 @@ class Tally:
     count: int = 0
     variances: dict[NoiseSource, Array] = field(default_factory=dict)  # V² summed over images, [groups, outputs]
     moments: Array = field(default_factory=lambda: np.zeros(()))  # [2, groups, outputs] sums of v and v²
+    sharp: Array = field(default_factory=lambda: np.zeros(2))  # Σ (v0 - v) v0 and Σ v0²
     ends: Array = field(default_factory=lambda: np.zeros(()))  # [2, groups, outputs] -largest and smallest v
 
     def add(self, carried: Array) -> None:
         """What the tones of a batch carry, [groups, n, positions, taps]."""
         noise = self.held.noise
-        volts = self.held.products(carried) * noise.unit[:, None, :, None]
-        for source, variance in noise.sources(self.held.values, carried):
+        answers, precession = self.held.heard_by(carried, self.held.base.products)
+        volts = answers * noise.unit[:, None, :, None]
+        if noise.tones.widest:
+            sharp = self.held.base.products(carried) * noise.unit[:, None, :, None]
+            self.sharp = self.sharp + np.array([((sharp - volts) * sharp).sum(), (sharp**2).sum()])
+        for source, variance in noise.sources(self.held.values, carried, precession):
             total = np.broadcast_to(variance, volts.shape).sum((1, 3))
             self.variances[source] = self.variances.get(source, 0.0) + total
         moments = np.stack([volts.sum((1, 3)), (volts**2).sum((1, 3))])
@@ -132,6 +140,7 @@ class Tally:
             signal_to_noise(together, noise),
             effective_bits(float(span.max()), noise),
             max(sources, key=lambda name: sources[name]) if sources else "",
+            float(self.sharp[0] / self.sharp[1]) if self.sharp[1] else 0.0,
             tuple(neurons),
         )
 

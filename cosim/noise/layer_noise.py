@@ -4,7 +4,7 @@ A read is the voltage of a chain behind what reads it: choke and capacitors of t
 integrator where there is one (models/circuit/dc_side.py). Its noise is
 
     chains     4 k T R of every tile, of the chokes, of the buses' sources; input noise of what reads, and 4 k T / R_in
-    precession affine in the tone powers (chain_sums.py)
+    precession linear in the tone powers (chain_sums.py), or as the saturated resonators have it (`HeldWeights.heard`)
     tones      what rides on them, δ and δf (tones.py): W δ and G a δf, the same for all chains that hear the tone
 
 In the units of the layer's products: sums of trained weights over parts of p_max; `unit` turns them into volts.
@@ -20,7 +20,9 @@ from resonet.cosim.noise.chain_sums import chain_sums
 from resonet.cosim.noise.tones import Oscillators, ToneNoise, by_tap, riding_noise
 from resonet.cosim.weights.engines import readout_divider
 from resonet.cosim.weights.held import RfWeights
+from resonet.models.circuit.bus import ground_resistance
 from resonet.models.circuit.dc_side import DcStack
+from resonet.models.circuit.groups import stacked_sizes
 from resonet.models.circuit.noise import johnson
 from resonet.models.neuron.electronics import POLES
 from resonet.models.resonator.thermal import thermal_power
@@ -30,7 +32,7 @@ from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, inner_layers
 from resonet.netlist.planning.frequency_plan import LayerPlan
 
-__all__ = ["LayerNoise", "Place", "full_power", "layer_noise", "place_of"]
+__all__ = ["LayerNoise", "Place", "constant_noise", "full_drive", "full_power", "layer_noise", "place_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,31 +44,40 @@ class LayerNoise:
     bandwidth: float  # Hz, equivalent noise bandwidth from a chain to what its neuron reads
     constant: dict[NoiseSource, float]  # V², of all neurons alike, whatever the tones
     precession: Array | None  # [groups, outputs, taps] V² at p_max; None: none
+    agitation: Array  # [buses] Hz: p_T times the bandwidth from the bus's tile; 0: no precession noise
     slope: Array  # [groups, outputs, taps] V per Hz at p_max
+    loss: Array  # [3, groups, outputs, taps] V at p_max: what line widths take off, chain_sums.py
     tones: ToneNoise
 
-    def variance(self, carried: Array) -> Array:
-        """Of what no two chains share, V² [groups, n, outputs, positions]; carried [groups, n, positions, taps]."""
-        found = np.asarray(sum(self.constant.values()), float)
-        if self.precession is not None:
-            found = found + self.precession[:, None] @ carried.swapaxes(2, 3)
-        return found
+    def linear_precession(self, carried: Array) -> Array | None:
+        """Of resonators that do not saturate, V² [groups, n, outputs, positions]; of others an upper bound."""
+        return None if self.precession is None else self.precession[:, None] @ carried.swapaxes(2, 3)
 
-    def drawn(self, carried: Array, random: np.random.Generator) -> Array:
-        """Of one read, V [groups, n, outputs, positions]: what no two chains share."""
-        groups, n, positions, _ = carried.shape
-        found = random.standard_normal((groups, n, self.unit.shape[1], positions))
-        return np.asarray(found * np.sqrt(self.variance(carried)))
+    def lost(self, carried: Array, widths: Array) -> Array:
+        """What widths (`ToneNoise.widths`) take off the voltages of such resonators, V, same shape."""
+        power, found = carried, np.zeros(())
+        for own in self.loss:
+            power = power * widths
+            found = found + own[:, None] @ power.swapaxes(2, 3)
+        return np.asarray(found)
 
-    def sources(self, values: Array, carried: Array) -> Iterator[tuple[NoiseSource, Array]]:
-        """Variance by source, V² [groups, n, outputs, positions] or one for all.
+    def drawn(self, shape: tuple[int, ...], precession: Array | None, random: np.random.Generator) -> Array:
+        """Of one read, V of that shape: what no two chains share; `precession` V², the same shape."""
+        variance = sum(self.constant.values()) + (0.0 if precession is None else precession)
+        return np.asarray(random.standard_normal(shape) * np.sqrt(variance))
 
-        `values` [groups, outputs, taps] are the weights that the hardware holds.
+    def sources(
+        self, values: Array, carried: Array, precession: Array | None = None
+    ) -> Iterator[tuple[NoiseSource, Array]]:
+        """Variance by source, V² [groups, n, outputs, positions] or one for all; carried [groups, n, positions, taps].
+
+        `values` [groups, outputs, taps] are the weights that the hardware holds, `precession` what its noise is,
+        default that of linear resonators.
         """
         for name, own in self.constant.items():
             yield name, np.asarray(own)
         if self.precession is not None:
-            yield "precession", self.precession[:, None] @ carried.swapaxes(2, 3)
+            yield "precession", self.precession[:, None] @ carried.swapaxes(2, 3) if precession is None else precession
         squares = (values * self.unit[..., None]) ** 2
         for source, variance in self.tones.carried_variances(carried).items():
             yield source, squares[:, None] @ variance.swapaxes(2, 3)
@@ -99,11 +110,11 @@ def _sources(cnn: Cnn, layer: str) -> list[str | None]:
 def full_power(design: Design, kind: Kind) -> float:
     """Power of an oscillator of that kind, W, at the drive of a full tone."""
     neuron = design.parameters.neuron
-    drive = _full_drive(design, kind) * neuron.threshold_current
+    drive = full_drive(design, kind) * neuron.threshold_current
     return float(neuron.oscillator(kind, design.plan.circuit.impedance).power(drive))
 
 
-def _full_drive(design: Design, kind: Kind) -> float:
+def full_drive(design: Design, kind: Kind) -> float:
     """ξ of a full tone: what `headroom` leaves of the range, or all of it where the network was trained with it."""
     neuron = design.parameters.neuron
     return 1 + (neuron.headroom if kind == IDEAL else 1.0) * (neuron.clamp - 1)
@@ -121,15 +132,15 @@ def place_of(design: Design, layer: str) -> Place:
     return Place(kind, power, last)
 
 
-def _constant(design: Design, stack: DcStack, sizes: list[int], last: bool) -> dict[NoiseSource, float]:
-    """Variances of what no tone changes, V²."""
+def constant_noise(design: Design, stack: DcStack, sizes: list[int], last: bool) -> dict[NoiseSource, float]:
+    """Variances of what no tone changes, V²: `sizes` resonators of the tiles, `last` where only a read-out listens."""
     circuit, neuron, noise = design.plan.circuit, design.parameters.neuron, design.parameters.noise
     resistance, t = design.plan.device.resistance * np.array(sizes, float), noise.temperature
     read = noise.readout if last else neuron.input_noise
     densities: dict[NoiseSource, tuple[tuple[Array | None, Array], ...]] = {
         "johnson": ((None, johnson(resistance, t)),),
         "choke": ((stack.inputs.choke, johnson(circuit.choke_resistance, t)),),
-        "feed": ((stack.inputs.feed, johnson(circuit.impedance, t)),),
+        "feed": ((stack.inputs.feed, johnson(ground_resistance(circuit), t)),),
         "readout": (
             (stack.inputs.transconductor, np.array(read**2)),
             (stack.inputs.readout, johnson(1 / circuit.readout_resistance, t)),  # 4 k T / R, A²/Hz
@@ -147,9 +158,9 @@ def _tones(design: Design, entry: LayerPlan, bandwidths: Array, place: Place) ->
     neuron, noise = design.parameters.neuron, design.parameters.noise
     riding = riding_noise(design.plan, entry, neuron, place.power, noise.temperature)
     oscillators = None
-    if place.kind is not None and {"amplitude", "phase"} & set(noise.chosen):
+    if place.kind is not None and {"amplitude", "phase", "linewidth"} & set(noise.chosen):
         channels, thermal = by_tap(entry, [bus.frequencies for bus in entry.buses]), neuron.in_thermal_bath(noise).seed
-        drive, ideal = _full_drive(design, place.kind) - 1, place.kind == IDEAL
+        drive, ideal = full_drive(design, place.kind) - 1, place.kind == IDEAL
         oscillators = Oscillators(channels, drive, ideal, neuron.damping, neuron.nonlinear_damping, thermal)
     return ToneNoise(
         by_tap(entry, [np.full(len(bus.taps), bandwidths[bus.tile]) for bus in entry.buses]),
@@ -157,7 +168,16 @@ def _tones(design: Design, entry: LayerPlan, bandwidths: Array, place: Place) ->
         oscillators,
         "amplitude" in noise.chosen,
         "phase" in noise.chosen,
+        design.plan.device.damping if "linewidth" in noise.chosen else None,
     )
+
+
+def _by_tile(bandwidths: Array, tiles: list[int], parts: list[int]) -> Array:
+    """Bandwidths of tiles, whose groups (RF-parallel parts) count by their resonators; of tiles alone unchanged."""
+    if len(parts) == len(tiles):
+        return bandwidths
+    of_tile = np.searchsorted(np.cumsum(tiles), np.cumsum(parts))
+    return np.asarray(np.bincount(of_tile, bandwidths * parts) / np.asarray(tiles))
 
 
 def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> LayerNoise:
@@ -168,18 +188,22 @@ def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> 
     design.require_bus("noise", (held.layer,))
     plan, entry, noise = design.plan, design.plan.layer(held.layer), design.parameters.noise
     device, neuron, place = plan.device, design.parameters.neuron, place or place_of(design, held.layer)
-    sizes = entry.tile_sizes
-    stack = DcStack.of_tiles(sizes, device.resistance, plan.circuit, neuron.bandwidth, POLES)
-    chains, divider = stack.bandwidths(average=neuron.integration), readout_divider(plan, entry)
+    tiles, parts = entry.tile_sizes, stacked_sizes(entry.tile_sizes, plan.circuit.groups)
+    stack = DcStack.of_tiles(parts, device.resistance, plan.circuit, neuron.bandwidth, POLES)
+    chains, divider = _by_tile(stack.bandwidths(average=neuron.integration), tiles, parts), readout_divider(plan, entry)
     thermal = float(thermal_power(device.damping, device.threshold_current, noise.temperature, noise.polarisation))
-    sums = chain_sums(plan, entry, design.program(held.method).layer(held.layer).f_res, thermal, chains)
-    p_max = plan.options.p_max
+    tones = _tones(design, entry, chains / divider**2, place)
+    programmed = design.program(held.method).layer(held.layer)
+    sums = chain_sums(plan, entry, programmed.f_res, thermal, chains, tones.widest)
+    p_max, heard = plan.options.p_max, "precession" in noise.chosen
     return LayerNoise(
         held.layer,
         held.volts_per_weight(design).reshape(entry.layer.matrix.shape[:2]) * p_max,
-        float(chains @ sizes / sum(sizes)) / divider**2,
-        _constant(design, stack, sizes, place.last),
-        sums.noise * p_max if "precession" in noise.chosen else None,
+        float(chains @ tiles / sum(tiles)) / divider**2,
+        constant_noise(design, stack, parts, place.last),
+        sums.noise * p_max if heard else None,
+        thermal * heard * np.array([chains[bus.tile] for bus in entry.buses]),
         sums.slope * (divider * p_max),
-        _tones(design, entry, chains / divider**2, place),
+        sums.loss * (divider * p_max),
+        tones,
     )

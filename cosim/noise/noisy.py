@@ -41,8 +41,22 @@ class NoisyWeights(HeldWeights):
         return self.base.carried(synapses, x, scale)
 
     def products(self, carried: Array) -> Array:
-        """What the base gives, without noise."""
-        return self.base.products(carried)
+        """What the base gives, without noise, but to tones of a line width."""
+        return self.heard_by(carried, self.base.products)[0]
+
+    def heard_by(self, carried: Array, linear: Callable[[Array], Array]) -> tuple[Array, Array | None]:
+        """Answers, and the variance of the precession noise, V²; [groups, n, outputs, positions].
+
+        `linear`: what of the base gives the answers to sharp tones where its resonators do not saturate.
+        """
+        noise, widths = self.noise, self.noise.tones.widths(carried)
+        heard = self.base.heard(carried, widths, noise.agitation)
+        if heard is not None:
+            return heard[0], heard[1] if noise.precession is not None else None
+        found = linear(carried)
+        if widths is not None:
+            found = found - noise.lost(carried, widths) / noise.unit[:, None, :, None]
+        return found, noise.linear_precession(carried)
 
     def answers(self, carried: Array) -> Array:
         """One read, [groups, n, outputs, positions]."""
@@ -52,10 +66,11 @@ class NoisyWeights(HeldWeights):
         """The same with deviates of the tones by `normal`, as `ToneNoise.drawn` takes them: some may be of one tone."""
         noise = self.noise
         noisy, shifts = noise.tones.drawn(carried, normal)
-        volts = noise.drawn(carried, self.random)
+        answers, precession = self.heard_by(noisy, self.base.answers)
+        volts = noise.drawn(answers.shape, precession, self.random)
         if shifts is not None:
             volts += noise.slope[:, None] @ shifts.swapaxes(2, 3)
-        return np.asarray(self.base.answers(noisy) + volts / noise.unit[:, None, :, None])
+        return np.asarray(answers + volts / noise.unit[:, None, :, None])
 
 
 def noisy_weights(

@@ -10,10 +10,12 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
   - *amplifier*: a source of full power P_s amplifies an oscillator of the power P_o by P_s/P_o, so that it gives the
     density k T0 F P_s / P_o at the noise figure F. Amplifiers are broad and combiners have no filters: those of all
     tones are heard at each, s = k T0 F Σ_s P_s / (P_o P), P_s and P at the bus. Sources of pixels have the same
-    amplifiers, and the same power before them;
-* **amplitude noise** of an oscillator: its power's relative density and corner, at the drive that gives a: ξ = 1 + drive a
-  of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
-* **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf.
+    amplifiers, and the same power before them. Behind the filters of a multiplexer each amplifier is heard at the other
+    channels as far as its filter lets it through, and the first is k T of what is seen through the filters;
+* **amplitude noise** of an oscillator: relative density of its power, and corner, at the drive that gives a: ξ = 1 +
+  drive a of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
+* **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf;
+* **line width**: no noise, but what the same line takes off the weights of its tone (`ToneNoise.widths`).
 
 Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
 """
@@ -24,12 +26,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.types import Array
+from resonet.models.circuit.bus import bus_load
+from resonet.models.circuit.multiplexer import multiplexer_transfers, multiplexer_warmth
 from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.neuron.electronics import REFERENCE
 from resonet.models.neuron.oscillator_noise import amplitude_density, frequency_density, linewidth
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.design.noise_options import NoiseSource
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
 __all__ = ["Oscillators", "ToneNoise", "by_tap", "riding_noise"]
 
@@ -63,10 +67,13 @@ class Oscillators:
         b = bandwidth[:, None, None]
         return np.asarray(carried**2 * density * own * b / (own + b))
 
+    def width(self, carried: Array) -> Array:
+        """Δ, Hz, same shape."""
+        return linewidth(*self._rates(carried), self.qnl, self.thermal)
+
     def frequency(self, carried: Array, bandwidth: Array) -> Array:
         """Variance of δf, Hz², same shape."""
-        width = linewidth(*self._rates(carried), self.qnl, self.thermal)
-        return np.asarray(frequency_density(width) * bandwidth[:, None, None])
+        return np.asarray(frequency_density(self.width(carried)) * bandwidth[:, None, None])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +85,23 @@ class ToneNoise:
     oscillators: Oscillators | None  # None: of pixels
     amplitude: bool  # which of the oscillators' noises there are
     phase: bool
+    linewidth: float | None = None  # α of the resonators that the line width is compared with; None: tones are sharp
+
+    def widths(self, carried: Array) -> Array | None:
+        """Half of Δ in half-widths of a resonator at the tone, for parts of p_max; None where tones are sharp.
+
+        [groups, n, positions, taps].
+        """
+        if self.linewidth is None or self.oscillators is None:
+            return None
+        half = self.linewidth * self.oscillators.channel[:, None, None]
+        return np.asarray(self.oscillators.width(carried) / (2 * half))
+
+    @property
+    def widest(self) -> float:
+        """The largest of these, of tones that carry nothing; 0 where they are sharp."""
+        found = self.widths(np.zeros((len(self.bandwidth), 1, 1, self.bandwidth.shape[1])))
+        return 0.0 if found is None else float(found.max())
 
     def carried_variances(self, carried: Array) -> dict[NoiseSource, Array]:
         """Variance of δ by source, for parts of p_max [groups, n, positions, taps]."""
@@ -115,6 +139,16 @@ def by_tap(entry: LayerPlan, values: list[Array]) -> Array:
     return found
 
 
+def _filtered(plan: FrequencyPlan, bus: Bus, full: Array) -> tuple[Array | float, Array | float]:
+    """Parts of k T at each channel of a bus, and Σ P_s as its amplifiers are heard there, [tones] or for all alike."""
+    circuit, resistance, (chains, size) = plan.circuit, plan.device.resistance, bus.size
+    if circuit.combining == "resistive":
+        return 1.0, float(full.sum())
+    load = bus_load(bus.frequencies, resistance, size, chains, circuit, bus.below)
+    through = np.abs(multiplexer_transfers(bus.frequencies, load, circuit)) ** 2
+    return multiplexer_warmth(bus.frequencies, load, circuit), (full / np.diagonal(through)) @ through
+
+
 def riding_noise(
     plan: FrequencyPlan, entry: LayerPlan, neuron: NeuronOptions, power: float, temperature: float
 ) -> dict[NoiseSource, Array]:
@@ -123,6 +157,7 @@ def riding_noise(
     density = BOLTZMANN * REFERENCE * 10 ** (neuron.noise_figure / 10) / power
     for bus in entry.buses:
         full = bus.levels**2 * plan.options.p_max / (8 * plan.circuit.impedance)
-        thermal.append(BOLTZMANN * temperature / full)
-        amplified.append(density * full.sum() / full)
+        warm, heard = _filtered(plan, bus, full)
+        thermal.append(BOLTZMANN * temperature * warm / full)
+        amplified.append(density * heard / full)
     return {"combiner": by_tap(entry, thermal), "amplifier": by_tap(entry, amplified)}

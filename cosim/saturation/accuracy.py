@@ -37,7 +37,7 @@ class SaturatingAccuracy:
     balance: Balance
     checked: float  # largest difference of an output from the full balance, part of the largest; 0 for that itself
     fit: DataFit | None = None
-    noisy: NoisyAccuracy | None = None  # with noise, precession noise by the linear law
+    noisy: NoisyAccuracy | None = None  # with noise, too
 
 
 def at_power(design: Design, p_max: float) -> Design:
@@ -78,7 +78,8 @@ def saturating_accuracy(
     """Accuracy at each of `powers`, W (default: the design's), of the program that `held` is of.
 
     With `calibration` images also with one gain a layer and with detunings fitted, on these. `software`: classes that
-    the trained network puts the images in. `reads`: with noise, too. `done` is called after each 500 images of every
+    the trained network puts the images in. `reads`: with noise, too, and with the line width of
+    the tones in everything, fits included. `done` is called after each 500 images of every
     variant and read. Raises InputError.
     """
     if calibration is not None and any(one.method == "fitted" for one in held.values()):
@@ -88,7 +89,7 @@ def saturating_accuracy(
         own = at_power(design, p_max)
         if any(one.method == "fitted" for one in held.values()):
             warn_fitted_elsewhere(own)
-        weights = saturating_weights(own, held, engine, balance)
+        weights = saturating_weights(own, held, engine, balance, wide=reads is not None)
         method = next(iter(held.values())).method
         variants: dict[str, tuple[Mapping[str, SaturatingWeights], DataFit | None]] = {method: (weights, None)}
         if calibration is not None:

@@ -1,12 +1,13 @@
 """Layers whose resonators saturate: what they answer depends on all tones at once, and is no product with weights."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from resonet.core.types import Array
-from resonet.cosim.saturation.tables import Balance, LayerTable, layer_table
+from resonet.cosim.noise.layer_noise import layer_noise
+from resonet.cosim.saturation.tables import Balance, BusTable, LayerTable, layer_table
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.netlist.design.design import Design
@@ -19,26 +20,50 @@ class SaturatingWeights(HeldWeights):
     """Chains of saturating resonators; `values` are their weights for vanishing powers."""
 
     table: LayerTable
+    lines: Callable[[Array], Array | None] | None = None  # widths of the tones (`heard`) that carry a; None: sharp
 
     def products(self, carried: Array) -> Array:
         """Answers in trained units, [groups, n, outputs, positions]: F V of the law of a layer, for carried a."""
+        widths = self.lines(carried) if self.lines else None
+        if widths is not None:
+            return self.heard(carried, widths, np.zeros(len(self.table.buses)))[0]
         groups, n, positions, _ = carried.shape
         found = np.zeros((groups, n, positions, self.trained.shape[1]))
         for bus in self.table.buses:
-            rows = carried[bus.group][:, :, bus.taps].reshape(n * positions, -1)
-            volts = self.table.volts(bus, rows)
+            volts = self.table.volts(bus, _rows(bus, carried))
             found[bus.group][:, :, bus.outputs] += volts.reshape(n, positions, -1)
         found /= self.table.unit[:, None, None]
         return found.swapaxes(2, 3)
 
+    def heard(self, carried: Array, widths: Array | None, agitation: Array) -> tuple[Array, Array]:
+        """Answers, and the precession noise of the saturated resonators (models/resonator/precession_noise.py)."""
+        groups, n, positions, _ = carried.shape
+        found, noise = np.zeros((2, groups, n, positions, self.trained.shape[1]))
+        for bus, factor in zip(self.table.buses, agitation, strict=True):
+            wide = None if widths is None else _rows(bus, widths)
+            volts, density = self.table.heard(bus, _rows(bus, carried), wide)
+            found[bus.group][:, :, bus.outputs] += volts.reshape(n, positions, -1)
+            noise[bus.group][:, :, bus.outputs] += factor * density.reshape(n, positions, -1)
+        found /= self.table.unit[:, None, None]
+        return found.swapaxes(2, 3), noise.swapaxes(2, 3)
+
+
+def _rows(bus: BusTable, carried: Array) -> Array:
+    """Of the tones of a bus, [images and positions, tones]."""
+    return np.asarray(carried[bus.group][:, :, bus.taps].reshape(-1, len(bus.taps)))
+
 
 def saturating_weights(
-    design: Design, held: Mapping[str, RfWeights], engine: Engine = linear, balance: Balance | None = None
+    design: Design,
+    held: Mapping[str, RfWeights],
+    engine: Engine = linear,
+    balance: Balance | None = None,
+    wide: bool = False,
 ) -> dict[str, SaturatingWeights]:
     """Layers whose resonators, programmed as those of `held`, saturate, by the law and at the power of the design.
 
-    Without `balance` the fast one where there is one. Raises InputError for layers on strip lines, and for engines
-    that run decks.
+    Without `balance` the fast one where there is one. `wide`: the tones have the line width of [noise]. Raises
+    InputError for layers on strip lines, and for engines that run decks.
     """
     design.require_bus("saturating resonators", list(held))
     law, found = design.parameters.saturation, {}
@@ -53,6 +78,7 @@ def saturating_weights(
             values=weights.values,
             trained=weights.trained,
             wired=weights.wired,
+            lines=layer_noise(design, weights).tones.widths if wide else None,
             table=layer_table(design.plan, entry, law, programmed.f_res, unit, engine).by(balance),
         )
     return found

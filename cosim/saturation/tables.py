@@ -13,6 +13,7 @@ from resonet.core.types import Array, Ints
 from resonet.cosim.weights.bus_answers import core_threads
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.precession_noise import balanced_density
 from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones
 from resonet.models.resonator.tone_bank import ToneBank
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
@@ -82,26 +83,43 @@ class LayerTable:
 
     def volts(self, bus: BusTable, carried: Array) -> Array:
         """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V. Raises EngineError."""
-        if bus.bank is not None:
-            beyond = (carried > ROOM).any(1)
-            answers = bus.bank.voltages(np.minimum(carried, ROOM) * self.p_max, core_threads())
-            if beyond.any():
-                answers[beyond] = self._full(bus, carried[beyond])
-            return answers
-        return self._full(bus, carried)
+        if bus.bank is None:
+            return self._full(bus, carried, None)[0]
+        beyond = (carried > ROOM).any(1)
+        answers = bus.bank.voltages(np.minimum(carried, ROOM) * self.p_max, core_threads())
+        if beyond.any():
+            answers[beyond] = self._full(bus, carried[beyond], None)[0]
+        return answers
 
-    def _full(self, bus: BusTable, carried: Array) -> Array:
-        """The same by the full balance."""
+    def heard(self, bus: BusTable, carried: Array, widths: Array | None) -> tuple[Array, Array]:
+        """Voltages, and densities of the precession noise of the chains for p_T = 1, V²/Hz, one-sided; same shape.
+
+        widths [rows, tones]: half of the tones' line widths in half-widths of a resonator there. Raises EngineError.
+        """
+        wide = np.zeros_like(carried) if widths is None else widths
+        if bus.bank is None:
+            return self._full(bus, carried, wide)
+        beyond = (carried > ROOM).any(1)
+        low = np.minimum(carried, ROOM) * self.p_max
+        answers, noise = bus.bank.noisy_voltages(low, widths, core_threads())
+        if beyond.any():
+            answers[beyond], noise[beyond] = self._full(bus, carried[beyond], wide[beyond])
+        return answers, noise
+
+    def _full(self, bus: BusTable, carried: Array, widths: Array | None) -> tuple[Array, Array]:
+        """The same by the full balance; no noise, which takes time, without widths."""
         (chains, count), lost = bus.f_res.shape, np.zeros(len(carried), np.int64)
-        currents, answers = np.tile(bus.currents, (chains, 1)), np.empty((len(carried), chains))
+        currents, (answers, noise) = np.tile(bus.currents, (chains, 1)), np.zeros((2, len(carried), chains))
         each = max(1, AT_ONCE // (chains * count * len(bus.tones)))
 
         def part(start: int) -> None:
             rows = slice(start, start + each)
             made = (self.device, self.law, bus.f_res.ravel(), bus.tones, currents, carried[rows] * self.p_max)
-            balance = balance_tones(*made)
+            balance = balance_tones(*made, 0.0 if widths is None else widths[rows])
             lost[rows] = balance.failed.sum(1)
             answers[rows] = balance.voltages.reshape(-1, chains, count) @ bus.gains
+            if widths is not None:
+                noise[rows] = balanced_density(*made, balance.p).reshape(-1, chains, count).sum(-1)
 
         _on_all_cores(part, range(0, len(carried), each))
         if lost.any() or not np.isfinite(answers).all():
@@ -109,7 +127,7 @@ class LayerTable:
                 f"layer {self.layer}, bus {bus.name}: {lost.sum():,} balances of saturating resonators did not "
                 f"converge at {self.p_max:g} W; possible: less plan.p_max, saturation.frequency_shift nearer to 0"
             )
-        return answers
+        return answers, noise
 
     def slopes(self, bus: BusTable, carried: Array) -> Array:
         """What the voltages change by per half-width that a resonator is tuned down, [rows, chains, resonators], V."""

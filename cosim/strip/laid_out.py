@@ -5,15 +5,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from resonet.core.choices import words
 from resonet.core.types import Array, Done, Ints, nothing
 from resonet.cosim.strip.held import StripLayer
 from resonet.cosim.strip.layer import layer_windows, solve_layer_windows
-from resonet.cosim.strip.passes import ALL_CAUSES
 from resonet.models.line.strip_geometry import Geometry
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.design import Design
-from resonet.netlist.design.feed_options import ALL, NONE, FeedOptions
+from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.strip.placement import Placement, place_layer
 
@@ -34,8 +32,7 @@ class LaidOut:
     @property
     def causes(self) -> tuple[str, ...]:
         """What acts besides the own line."""
-        named = words(self.feed.causes)
-        return ALL_CAUSES if named == (ALL,) else () if named == (NONE,) else named
+        return self.feed.acting
 
     @property
     def windows(self) -> list[Ints]:

@@ -24,9 +24,9 @@ from resonet.models.line.lines import RlgcLine
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, real_susceptibility, resonance_for_detuning
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.strip.circuit import FIELD_CAUSES, StripCircuit, strip_circuit
-from resonet.netlist.strip.drive import strip_program
+from resonet.netlist.strip.drive import strip_program, tuned_share
 from resonet.netlist.strip.ends import ends_of
-from resonet.netlist.strip.parasitics import CAUSES, Parasitics, extract_parasitics, tuning_currents
+from resonet.netlist.strip.parasitics import CAUSES, Parasitics, extract_parasitics
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.wiring import neighbour_chains
 
@@ -42,7 +42,6 @@ __all__ = [
     "squared",
     "strip_answers",
     "strip_pass",
-    "tuned_share",
     "window_circuit",
 ]
 
@@ -95,16 +94,6 @@ def layer_resonances(
     turn = 1.0 - 2.0 * (usage.tap % 2)
     u = detuning_for_weight(turn * weights[usage.weight] * scale / device.sensitivity)
     return resonance_for_detuning(frequencies[usage.tone], u, device.damping), scale
-
-
-def tuned_share(placement: Placement, parasitics: Parasitics, resonators: Ints) -> Array:
-    """Tuning current at each of `resonators` as part of what its line is fed, [resonators]."""
-    share = np.ones(len(placement.usage.weight))
-    if parasitics.tuning_resistance and parasitics.tuning_leakage:
-        for line in np.unique(placement.usage.weight[resonators]):
-            run = placement.tuning.run(int(line))
-            share[placement.tuning.order[run]] = tuning_currents(placement, parasitics, int(line), 1.0)[0]
-    return share[resonators]
 
 
 def _blend(none: Parasitics, full: Parasitics, part: float) -> Parasitics:

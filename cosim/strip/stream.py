@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_limits
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, Ints, nothing
 from resonet.cosim.strip.direct import readout_gains
-from resonet.cosim.strip.passes import ALL_CAUSES, rectification, tuned_share, window_circuit
+from resonet.cosim.strip.passes import ALL_CAUSES, rectification, window_circuit
 from resonet.cosim.strip.tree_solver import STREAMED, Accuracy, swept_batches
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.strip.circuit import StripCircuit
+from resonet.netlist.strip.drive import tuned_share
 from resonet.netlist.strip.ends import Ends, ends_of
 from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.wiring import line_pieces, members, neighbour_chains

@@ -55,13 +55,13 @@ def effective_weights(
 
 
 def network_weights(design: Design, method: Method, engine: Engine | None = None) -> dict[str, EffectiveWeights]:
-    """Effective weights of every layer, by name; the layers share the time for a check of the engine by their size.
+    """Effective weights of every layer on buses, by name; they share the time for a check of the engine by their size.
 
     Raises InputError, EngineError.
     """
     engine = engine or auto
-    costs = {entry.layer.name: layer_cost(entry) for entry in design.plan.layers}
-    each = engine.budget / sum(costs.values())
+    costs = {entry.layer.name: layer_cost(entry) for entry in map(design.plan.layer, design.fed_by("bus"))}
+    each = engine.budget / (sum(costs.values()) or 1.0)
     return {
         name: effective_weights(design, name, method, engine=engine.with_budget(each * cost))
         for name, cost in costs.items()

@@ -150,8 +150,9 @@ def _formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> P
 
 def readout_divider(plan: FrequencyPlan, entry: LayerPlan) -> float:
     """Part of a chain's DC voltage that the readout sees."""
-    circuit, tiles = plan.circuit, 1 + max(bus.tile for bus in entry.buses)
-    series = entry.layer.series * plan.device.resistance + tiles * circuit.choke_resistance
+    circuit, sizes = plan.circuit, {bus.tile: bus.size[1] for bus in entry.buses}
+    chokes = sum(min(circuit.groups, size) for size in sizes.values())
+    series = entry.layer.series * plan.device.resistance + chokes * circuit.choke_resistance
     return circuit.readout_resistance / (circuit.readout_resistance + series)
 
 

@@ -96,6 +96,15 @@ class HeldWeights:
         """What one read gives; same shape as `products`."""
         return self.products(carried)
 
+    def heard(self, carried: Array, widths: Array | None, agitation: Array) -> tuple[Array, Array] | None:
+        """Of weights that depend on the tones: `products`, and variances of the precession noise, V², same shape.
+
+        widths like carried: half of the tones' line widths in half-widths, None: sharp; agitation [buses] p_T times the
+        bandwidth to what reads, Hz. None: the linear law holds.
+        """
+        del carried, widths, agitation
+        return None
+
     def sums(self, synapses: Synapses, x: Array, scale: InputScale) -> Array:
         """What the neurons get for a batch [n, *in_shape], in trained units: [groups, n, outputs, positions]."""
         found = []

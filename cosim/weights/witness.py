@@ -14,6 +14,7 @@ from resonet.core.errors import EngineError
 from resonet.core.types import Array, Complex
 from resonet.cosim.weights.passes import RfPass, rectify
 from resonet.models.circuit.bus import BusCircuit, bus_currents, resonator_impedance, seen_from_chains, tail_admittance
+from resonet.models.circuit.groups import nodal_chain
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
 __all__ = [
@@ -97,6 +98,8 @@ def power_balance(
     around the loop; currents into a node. currents [frequencies, resonators] A per volt of EMF.
     """
     s = 2j * np.pi * f
+    if circuit.groups > 1:
+        return _off_nodes(f, resistance, currents, chains, circuit, below)
     volts, tail = _ladder(f, resistance, currents, circuit, below)
     half = s * circuit.node_capacitance / 2
     dc = s * circuit.bypass_capacitance + 1 / circuit.readout_resistance
@@ -115,6 +118,20 @@ def power_balance(
     # Of the apparent power: far off resonance little of it is real.
     power = np.abs((np.conj(emf) * drawn).real - lost) / np.abs(emf * drawn)
     return float(max(loop.max(), node.max(), power.max()))
+
+
+def _off_nodes(f: Array, resistance: float, currents: Complex, chains: int, circuit: BusCircuit, below: int) -> float:
+    """What currents of chains in groups are off those of Kirchhoff's laws node by node, as part of the largest."""
+    s = np.asarray(2j * np.pi * f, complex)
+    own = np.broadcast_to(np.reshape(resonator_impedance(s, resistance, circuit), (-1, 1)), currents.shape)
+    emf, z = seen_from_chains(s, circuit)
+    tail = tail_admittance(s, circuit, below * own[:, 0]) if below else None
+    matrix, path = nodal_chain(s, np.asarray(own, complex), circuit, chains * z, tail)
+    drive = np.zeros((len(s), path.size, 1), complex)
+    drive[:, path.bus, 0] = emf / (chains * z)
+    volts = np.concatenate([np.linalg.solve(matrix, drive)[:, :, 0], np.zeros((len(s), 1))], axis=1)
+    wanted = (volts[:, path.first] - volts[:, path.second]) / resistance
+    return float((np.abs(currents - wanted).max(1) / np.abs(wanted).max(1)).max())
 
 
 def check_balance(plan: FrequencyPlan, entry: LayerPlan) -> None:

@@ -2,6 +2,7 @@ from .bus import BusCircuit as BusCircuit
 from .bus import bus_currents as bus_currents
 from .bus import tone_levels as tone_levels
 from .combiner import combiner_gain as combiner_gain
+from .combiner import tone_gains as tone_gains
 from .crossbar import CrossbarArray as CrossbarArray
 from .crossbar import CrossbarCell as CrossbarCell
 from .crossbar_network import solve_network as solve_network

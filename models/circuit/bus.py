@@ -20,6 +20,7 @@ from resonet.core.choices import check_choices, choice
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Complex, Ints
+from resonet.models.circuit.groups import grouped_currents
 from resonet.models.circuit.matching import transformer
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "BusCircuit",
     "bus_currents",
     "bus_load",
+    "ground_resistance",
     "resonator_impedance",
     "seen_from_chains",
     "tail_admittance",
@@ -52,6 +54,7 @@ class BusCircuit:
     junction_capacitance: float = parameter(
         0.0, "F", 0.0, 1e-9, "across R0 of each resonator; of a tunnel barrier about 50 fF/um2"
     )
+    groups: int = parameter(1, "", 1, 4096, "of a chain on a bus: in parallel for RF, in series for DC")
     readout_resistance: float = parameter(1e9, "Ohm", 1.0, 1e15, "DC input resistance of the neuron")
     combining: str = choice("resistive", lambda: COMBINING, "how the tones of a bus come together")
     filter_q: float = parameter(50.0, "", 1.0, 1e5, "multiplexer: w L / Z0 of each channel's filter")
@@ -61,7 +64,7 @@ class BusCircuit:
     transformer: float = parameter(1.0, "", 0.05, 50.0, "turns between combiner and bus, bus over source side; 1: none")
     transformer_inductance: float = parameter(10e-9, "H", 1e-12, 1.0, "transformer: of its coil on the source side")
     transformer_coupling: float = parameter(0.98, "", 0.1, 0.999999, "transformer: coupling of its coils")
-    transformer_resistance: float = parameter(0.5, "Ohm", 0.0, 1e6, "transformer: of the source side's coil")
+    transformer_resistance: float = parameter(0.5, "Ohm", 1e-6, 1e6, "transformer: of the source side's coil")
     filter_stray: float = parameter(0.0, "F", 0.0, 1e-9, "multiplexer: each filter's capacitance at the common node")
 
     def __post_init__(self) -> None:
@@ -72,6 +75,13 @@ class BusCircuit:
                 f"bus.combiner_loss = {self.combiner_loss:g} dB: a multiplexer loses what its filters lose; possible: "
                 "0 dB, less bus.filter_unloaded, bus.combining = resistive"
             )
+
+
+def ground_resistance(bus: BusCircuit) -> float:
+    """Resistance from the bus to ground at the frequencies of the DC side, ohm: a source, or the coil that is there."""
+    if bus.transformer != 1:
+        return bus.transformer**2 * bus.transformer_resistance
+    return bus.impedance if bus.combining == "resistive" else 0.0
 
 
 def seen_from_chains(
@@ -129,6 +139,12 @@ def bus_currents(
     `chains` and `below` may be given frequency by frequency: buses of several shapes at once.
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
+    if bus.groups > 1:
+        emf, impedance = seen_from_chains(s, bus)
+        into, load = _grouped(s, resistance, resonators, bus, np.asarray(below))
+        voltage = np.asarray(emf / (1 + np.asarray(chains) * impedance * load))
+        share = np.asarray(resonator_impedance(s, resistance, bus) / resistance)
+        return into * np.reshape(voltage * share, (-1, 1))
     right, head = _inward(s, resistance, resonators, bus, np.asarray(below))
     emf, impedance = seen_from_chains(s, bus)
     source = np.asarray(chains) * impedance + 1 / (s * bus.block_capacitance)
@@ -139,6 +155,15 @@ def bus_currents(
         current[:, k] = voltage * right[:, k]
         voltage = voltage - own * current[:, k]
     return current * (own / resistance)[:, None] if isinstance(own, np.ndarray) else current
+
+
+def _grouped(
+    s: Complex, resistance: float, resonators: int, bus: BusCircuit, below: int | Ints
+) -> tuple[Complex, Complex]:
+    """`grouped_currents` of a chain of the bus."""
+    own, half = resonator_impedance(s, resistance, bus), s * bus.node_capacitance / 2
+    tail = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * own))
+    return grouped_currents(s, own, resonators, bus, np.where(below == 0, 0, tail))
 
 
 def _inward(
@@ -162,8 +187,12 @@ def _inward(
 def bus_load(f: ArrayLike, resistance: float, resonators: int, chains: int, bus: BusCircuit, below: int = 0) -> Complex:
     """Admittance that the combiner's output sees, S [frequencies]: chains, bus capacitance, through the transformer."""
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
-    _, head = _inward(s, resistance, resonators, bus, np.asarray(below))
-    load = np.asarray(chains / (1 / (s * bus.block_capacitance) + 1 / head)) + s * bus.capacitance
+    if bus.groups > 1:
+        each = _grouped(s, resistance, resonators, bus, np.asarray(below))[1]
+    else:
+        _, head = _inward(s, resistance, resonators, bus, np.asarray(below))
+        each = np.asarray(1 / (1 / (s * bus.block_capacitance) + 1 / head))
+    load = chains * each + s * bus.capacitance
     if bus.transformer == 1:
         return load
     own, mutual, far = _transformer(s, bus)

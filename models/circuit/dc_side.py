@@ -9,7 +9,12 @@ thousandth of a chain's resistance):
 
 with v the sum of the chain's rectified voltages. Behind the top come the equal poles of the transconductor, each y' =
 2πB (x - y) with x what is before it; it acts on the last. The capacitance of the chains' nodes (10^-3 of the others) is
-left out. All voltages are linear in v, so a step with v linear in time is exact by a matrix exponential.
+left out. Under strip lines a neuron is one chain with its choke, v then the voltage at its open head, and nothing
+loads it or feeds it:
+
+    L i' = v - w - (K R0 + R_L) i,      (C_bypass + K C_node / 2) w' = i
+
+All voltages are linear in v, so a step with v linear in time is exact by a matrix exponential.
 
 Noise enters in series with the chains, where v does; in series with a choke, e_L / L in the second equation; as a
 current into the top's readout, i_R / C_bypass in the third; at the input of the first pole, 2πB e; and from the source
@@ -101,6 +106,22 @@ class DcStack:
         first = np.zeros((states, 1))
         first[3 * tiles] = 2 * np.pi * bandwidth
         return cls(a, b, NoiseInputs(choke, feed, readout, first))
+
+    @classmethod
+    def of_chain(
+        cls, resistance: float, capacitance: float, circuit: BusCircuit, bandwidth: float, poles: int
+    ) -> "DcStack":
+        """One chain under strip lines, of that resistance in ohm; `capacitance` of all its nodes in F."""
+        states, node, corner = 2 + poles, circuit.bypass_capacitance + capacitance / 2, 2 * np.pi * bandwidth
+        a = np.zeros((states, states))
+        chain, first, none = np.zeros((states, 1)), np.zeros((states, 1)), np.zeros((states, 1))
+        chain[0] = 1 / circuit.choke_inductance
+        a[0, :2] = -(resistance + circuit.choke_resistance) * chain[0, 0], -chain[0, 0]
+        a[1, 0] = 1 / node
+        for pole in range(2, states):
+            a[pole, pole - 1], a[pole, pole] = corner, -corner
+        first[2] = corner
+        return cls(a, chain, NoiseInputs(chain, none, none, first))
 
     @property
     def time_constants(self) -> Array:

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 
 from resonet.core.types import Complex
 from resonet.models.circuit.bus import BusCircuit, resonator_impedance, seen_from_chains, tail_admittance
+from resonet.models.circuit.groups import nodal_chain
 
 __all__ = ["output_bandwidth", "product_voltage", "series_transfer"]
 
@@ -47,6 +48,9 @@ def series_transfer(
     choke = bus.choke_resistance + s * bus.choke_inductance
     dc = s * bus.bypass_capacitance + 1 / bus.readout_resistance
     _, behind = seen_from_chains(s, bus, source)
+    if bus.groups > 1:
+        tail = tail_admittance(s, bus, below * own) if below else None
+        return _grouped_transfer(s, resistance, np.reshape(own, (-1, 1)), (chains * behind, tail), size, bus, diagonal)
     feed = 1 / (chains * behind + 1 / (s * bus.block_capacitance))
     step = np.eye(size, size + 1) - np.eye(size, size + 1, 1)  # voltage over resonator m from the nodes, head to tail
     shunt = np.repeat(2 * half[:, None], size + 1, 1)
@@ -60,6 +64,25 @@ def series_transfer(
     # Kirchhoff: nodes v = -step^T e / R;  i = (step v + e) / R
     inside = step[:, :, None] if diagonal else np.broadcast_to(step.T, (len(s), *step.T.shape))
     volts = -np.linalg.solve(nodes, inside / resistance)
+    current = (step @ volts + (np.eye(size)[:, :, None] if diagonal else np.eye(size))) / resistance
+    return np.asarray(current[:, :, 0] if diagonal else current)
+
+
+def _grouped_transfer(
+    s: Complex,
+    resistance: float,
+    own: Complex,
+    ends: tuple[Complex | float, Complex | None],
+    size: int,
+    bus: BusCircuit,
+    diagonal: bool,
+) -> Complex:
+    """`series_transfer` of a chain in groups; own [1 or frequencies, 1] ohm, ends: impedance at the bus, tail."""
+    matrix, path = nodal_chain(s, np.broadcast_to(own, (len(s), size)), bus, *ends)
+    step = np.eye(path.size + 1)[path.first] - np.eye(path.size + 1)[path.second]  # row -1 stands for ground
+    step = step[:, :-1]
+    inside = step[:, :, None] if diagonal else np.broadcast_to(step.T, (len(s), *step.T.shape))
+    volts = -np.linalg.solve(matrix, inside / resistance)
     current = (step @ volts + (np.eye(size)[:, :, None] if diagonal else np.eye(size))) / resistance
     return np.asarray(current[:, :, 0] if diagonal else current)
 

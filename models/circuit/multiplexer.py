@@ -48,6 +48,8 @@ __all__ = [
     "multiplexer_gains",
     "multiplexer_leakage",
     "multiplexer_scattering",
+    "multiplexer_transfers",
+    "multiplexer_warmth",
     "node_admittance",
     "ring_time",
     "source_impedance",
@@ -89,9 +91,23 @@ def multiplexer_gains(channels: Array, load: Complex, circuit: BusCircuit) -> Co
 
     `load` is the admittance of all chains at the channels, S (`bus_load`).
     """
+    return np.diagonal(multiplexer_transfers(channels, load, circuit))
+
+
+def multiplexer_transfers(channels: Array, load: Complex, circuit: BusCircuit) -> Complex:
+    """Like `multiplexer_gains`, of every source at every channel, [source, channel]: how its noise gets there."""
     y = _branches(channels, channels, circuit)
-    node = np.diagonal(y) / (y.sum(1) + load + node_admittance(channels, len(channels), circuit))
-    return np.asarray(node * (1 + circuit.impedance * load))
+    node = y / (y.sum(1) + load + node_admittance(channels, len(channels), circuit))[:, None]
+    return np.asarray((node * (1 + circuit.impedance * load)[:, None]).T)
+
+
+def multiplexer_warmth(channels: Array, load: Complex, circuit: BusCircuit) -> Array:
+    """Johnson noise of sources and filters at the bus, at each channel, as part of the k T that a matched source has.
+
+    Nyquist: 4 k T Re Z_s behind the impedance Z_s of `source_impedance`, as an EMF behind Z0 that does the same.
+    """
+    z, z0 = source_impedance(channels, circuit), circuit.impedance
+    return np.asarray(z.real / z0 * np.abs((1 + z0 * load) / (1 + z * load)) ** 2)
 
 
 def multiplexer_scattering(f: ArrayLike, channels: Array, load: ArrayLike, circuit: BusCircuit) -> Complex:

@@ -13,7 +13,7 @@ Network (`bus`): source impedance, DC block, chain of resonators with half of th
 bypass, readout. Without bias a resonator is R0 to small signals; the temperature changes R0 as `resonator_full` says
 (`at_temperature`). A multiplexer's return inductor grounds the bus below the channels, where its sources have no part
 (`models/circuit/multiplexer.py`): frequencies of the DC side only. The noise of the precession itself needs no bias to
-be seen: every RF tone mixes it down, and at 50 nW a tone it is the larger part (`models/resonator/precession_noise.py`).
+be seen: every RF tone mixes it down; at 50 nW a tone it is the larger part (`models/resonator/precession_noise.py`).
 Not here: that, 1/f noise, shot noise.
 """
 
@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 
 from resonet.core.types import Array, Complex
 from resonet.models.circuit.bus import BusCircuit, resonator_impedance, seen_from_chains
+from resonet.models.circuit.groups import GroupedPath, nodal_chain
 from resonet.models.resonator.complete import FullResonator, at_temperature
 
 __all__ = ["BOLTZMANN", "Noise", "chain_noise", "chain_resistance", "johnson", "output_impedance"]
@@ -82,9 +83,42 @@ def _inward(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, Comp
     return right, head, feed, choke, output
 
 
+def _answers(f: Array, resistance: Array, bus: BusCircuit) -> tuple[Complex, GroupedPath, Complex]:
+    """Voltages of all nodes of a grounded chain in groups for 1 A into its DC output, V [f, nodes], ground last."""
+    s = np.asarray(2j * np.pi * f, complex)
+    own = np.stack([np.broadcast_to(resonator_impedance(s, r, bus), s.shape) for r in resistance.tolist()], axis=1)
+    matrix, path = nodal_chain(s, own, bus, _behind(s, bus), None)
+    drive = np.zeros((len(s), path.size, 1), complex)
+    drive[:, path.dc] = 1.0
+    volts = np.linalg.solve(matrix, drive)[:, :, 0]
+    return np.concatenate([volts, np.zeros((len(s), 1))], axis=1), path, own
+
+
+def _grouped_noise(f: Array, r: Array, bus: BusCircuit, thermal: Array, ambient: float) -> Noise:
+    """`chain_noise` of a chain in groups; thermal: densities of its resistances, V²/Hz [n]."""
+    volts, path, _ = _answers(f, r, bus)
+    s = np.asarray(2j * np.pi * f, complex)
+    current = (volts[:, path.first] - volts[:, path.second]) / r
+    chokes = sum(
+        np.abs((volts[:, k] - volts[:, path.pins.get(k, path.dc)]) / (bus.choke_resistance + s * bus.choke_inductance))
+        ** 2
+        for k in path.starts
+    )
+    behind = _behind(s, bus)
+    return Noise(
+        np.asarray(np.abs(current) ** 2 @ thermal),
+        johnson(bus.choke_resistance, ambient) * chokes,
+        johnson(np.asarray(behind).real, ambient) * np.abs(volts[:, path.bus] / behind) ** 2,
+        johnson(bus.readout_resistance, ambient) * np.abs(volts[:, path.dc] / bus.readout_resistance) ** 2,
+    )
+
+
 def output_impedance(f: ArrayLike, resistance: ArrayLike, bus: BusCircuit) -> Complex:
     """Impedance seen into the DC output of a grounded chain, ohm [frequencies]; resistance [resonators] as below."""
     frequencies = np.atleast_1d(np.asarray(f, float))
+    if bus.groups > 1:
+        volts, path, _ = _answers(frequencies, np.atleast_1d(np.asarray(resistance, float)), bus)
+        return np.asarray(volts[:, path.dc])
     return np.asarray(1 / _inward(frequencies, np.atleast_1d(np.asarray(resistance, float)), bus)[-1])
 
 
@@ -97,6 +131,8 @@ def chain_noise(
     `ambient`, K, is that of everything else.
     """
     frequencies, r = np.atleast_1d(np.asarray(f, float)), np.atleast_1d(np.asarray(resistance, float))
+    if bus.groups > 1:
+        return _grouped_noise(frequencies, r, bus, np.broadcast_to(johnson(r, temperature), r.shape), ambient)
     right, head, feed, choke, output = _inward(frequencies, r, bus)
     volts = 1 / output
     through_choke = volts * choke

@@ -18,6 +18,7 @@ import numpy as np
 
 from resonet.core.levenberg import Minimum, minimise
 from resonet.core.types import Array, Bools, Ints
+from resonet.models.resonator.far_chain import effective_reach, solve_far
 from resonet.models.resonator.linear import detuning_for_weight, real_susceptibility
 
 __all__ = ["BRANCHES", "Branches", "Chains", "chain_answers", "chain_response", "far_detuning", "solve_chains"]
@@ -31,6 +32,7 @@ FIRST = 0.8  # largest weight of a first guess: at 1 a resonator's answer is fla
 STAGES = 10  # steps on the way from zero detuning, for chains that the first guess does not lead home
 FOLLOWS = 0.02  # residual with which a chain is still on that way
 STEPS = 60  # of one solution, at most
+LONGEST, FAR_LONGEST = 0.5, 5.0  # half-widths that a resonator moves in a step; where it stands far away
 FARTHEST = 6.0  # half-widths that a resonator on the far branch may stand away from its tone
 FLIPS = 3  # resonators of a chain that the search moves to the far branch, at most
 KEPT = 6  # candidates that the search goes on with after each flip
@@ -45,6 +47,7 @@ class Chains:
     damping: float
     profile: Array | None = None  # G, [tones, K] or [chains, tones, K]; None: 1
     compiled: bool = False  # solved by compiled code, which takes half a second to load
+    reach: float = 1.0  # largest |u|; above 1 resonators stand as far away as they can (`far_chain`)
 
     def part(self, rows: Ints) -> Array | float:
         """Profile of some of the chains."""
@@ -85,7 +88,14 @@ def far_detuning(weight: Array) -> Array:
 
 
 def _refine_compiled(
-    target: Array, chains: Chains, rows: Ints, start: Array, reach: float, tolerance: float, most: int
+    target: Array,
+    chains: Chains,
+    rows: Ints,
+    start: Array,
+    reach: float,
+    tolerance: float,
+    most: int,
+    longest: float,
 ) -> Minimum:
     from resonet.models.resonator.chain_newton import refine_chains
 
@@ -93,7 +103,7 @@ def _refine_compiled(
     part = chains.part(rows)
     units = -4 * chains.damping * chains.signs * (part if np.ndim(part) else np.ones_like(ratio))
     units = units if units.ndim == 3 else units[None]
-    return refine_chains(target, ratio, units, chains.damping, start, reach, tolerance, most)
+    return refine_chains(target, ratio, units, chains.damping, start, reach, tolerance, most, longest)
 
 
 def _refine(
@@ -104,21 +114,23 @@ def _refine(
     reach: float,
     tolerance: float,
     most: int = STEPS,
+    longest: float = LONGEST,
 ) -> Minimum:
     """Solve chain `rows[n]` for target[n] from start[n], |u| <= reach; in batches whose Jacobians fit in memory."""
     size = max(1, BATCH // target.shape[1] ** 2)
     parts = []
     for first in range(0, max(1, len(target)), size):
         batch = slice(first, first + size)
-        if chains.compiled:
-            parts.append(_refine_compiled(target[batch], chains, rows[batch], start[batch], reach, tolerance, most))
+        if chains.compiled or chains.reach > 1:
+            of = (target[batch], chains, rows[batch], start[batch], reach, tolerance, most, longest)
+            parts.append(_refine_compiled(*of))
             continue
 
         def problem(x: Array, n: Ints, first: int = first) -> tuple[Array, Array]:
             response, jacobian = chain_response(x, chains, rows[first + n])
             return response - target[first + n], jacobian
 
-        parts.append(minimise(problem, start[batch], -reach, reach, tolerance, most=most))
+        parts.append(minimise(problem, start[batch], -reach, reach, tolerance, longest, most))
     x, worst, squares = (np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "worst", "squares"))
     return Minimum(x, worst, squares, max(p.steps for p in parts))
 
@@ -165,14 +177,25 @@ def solve_chains(
 ) -> tuple[Array, Array]:
     """Detunings [chains, K] at which each chain answers tone k with target[:, k] (units of K_SD).
 
-    From `start`, or from about what each resonator would need alone. "near" keeps |u| <= 1; "both" moves resonators of
-    chains that cannot hold their weights so to the far branch, where that helps. Also returns the largest residual of
-    each chain, [chains]; a chain that cannot hold its weights keeps the detunings with the least squares.
+    From `start`, or from about what each resonator would need alone. "near" keeps |u| <= chains.reach; "both" moves
+    resonators of chains that cannot hold their weights so to the far branch, where that helps. Also returns the largest
+    residual of each chain, [chains]; a chain that cannot hold its weights keeps the detunings with the least squares.
     """
-    rows = np.arange(len(target))
+    rows, reach = np.arange(len(target)), effective_reach(chains.reach, chains.frequencies, chains.damping)
+    if start is None and reach > 1:
+        solved = solve_far(
+            target,
+            chains.signs,
+            reach,
+            lambda left, begin: _refine(
+                target[left], chains, left, begin, reach, tolerance, 2 * STEPS, min(FAR_LONGEST, reach)
+            ),
+        )
+        return solved.x, solved.worst
     if start is None:
         start = detuning_for_weight(np.clip(chains.signs * target, -FIRST, FIRST))
-    reach = 1.0 if branches == "near" else max(1.0, float(np.abs(start).max(initial=0)))
+    if branches == "both":
+        reach = max(reach, float(np.abs(start).max(initial=0)))
     refined = _refine(target, chains, rows, start, reach, tolerance)
     u, worst, squares = refined.x, refined.worst, refined.squares
     left = rows[worst > OPEN]

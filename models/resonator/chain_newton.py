@@ -84,10 +84,20 @@ def _cholesky(upper: Array, right: Array) -> bool:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _trial(
-    x: Array, residual: Array, jacobian: Array, damping: float, reach: float, upper: Array, step: Array, fixed: Bools
+    x: Array,
+    residual: Array,
+    jacobian: Array,
+    damping: float,
+    bounds: tuple[float, float],
+    upper: Array,
+    step: Array,
+    fixed: Bools,
 ) -> bool:
-    """A damped step from x within |x| <= reach, x + step in `step`; False where the equations have no answer."""
-    size = len(x)
+    """A damped step from x, x + step in `step`; False where the equations have no answer.
+
+    `bounds`: |x| <= the first, and no unknown moves further than the second.
+    """
+    size, reach = len(x), bounds[0]
     step[:] = 0.0
     for t in range(len(residual)):
         for k in range(size):
@@ -109,7 +119,7 @@ def _trial(
     largest = 1e-300
     for k in range(size):
         largest = max(largest, abs(step[k]))
-    share = min(1.0, LONGEST / largest)
+    share = min(1.0, bounds[1] / largest)
     for k in range(size):
         step[k] = min(max(x[k] + share * step[k], -reach), reach)
     return True
@@ -117,7 +127,14 @@ def _trial(
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _refine(
-    target: Array, ratio: Array, units: Array, damping: float, start: Array, reach: float, tolerance: float, most: int
+    target: Array,
+    ratio: Array,
+    units: Array,
+    damping: float,
+    start: Array,
+    bounds: tuple[float, float],
+    tolerance: float,
+    most: int,
 ) -> tuple[Array, Array, Array, int]:
     """`refine_chains` with ratio [tones, K] and units, [1 or chains, tones, K]: -4 α s_k G_tk."""
     chains, size = start.shape
@@ -130,13 +147,13 @@ def _refine(
     for n in range(chains):
         unit = units[n if len(units) > 1 else 0]
         for k in range(size):
-            x[n, k] = min(max(start[n, k], -reach), reach)
+            x[n, k] = min(max(start[n, k], -bounds[0]), bounds[0])
         now = _answer(x[n], ratio, unit, target[n], damping, residual, here)
         strength, idle, taken = FIRST_DAMPING, 0, 0
         while taken < most and np.abs(residual).max() > tolerance and idle < PATIENCE and strength < MOST_DAMPING:
             taken += 1
             then = np.inf
-            if _trial(x[n], residual, here, strength, reach, upper, step, fixed):
+            if _trial(x[n], residual, here, strength, bounds, upper, step, fixed):
                 then = _answer(step, ratio, unit, target[n], damping, found, there)
             if then < now:
                 idle = 0 if then < (1 - STALL) * now else idle + 1
@@ -159,12 +176,14 @@ def refine_chains(
     reach: float,
     tolerance: float,
     most: int,
+    longest: float = LONGEST,
 ) -> Minimum:
     """Least squares of the answers of chains from the detunings `start` [chains, K], |u| <= reach.
 
     target [chains, tones] in units of K_SD, ratio [tones, K] of tone to channel, units [1 or chains, tones, K] of the
     answers: -4 α s_k G_tk. A chain is done once its largest residual is at most `tolerance`, or after `most` steps, or
-    once it no longer moves.
+    once it no longer moves; no resonator moves further than `longest` in one.
     """
+    bounds = (float(reach), float(longest))
     goal, ratios, held, first = (np.ascontiguousarray(a, float) for a in (target, ratio, units, start))
-    return Minimum(*_refine(goal, ratios, held, float(damping), first, float(reach), float(tolerance), most))
+    return Minimum(*_refine(goal, ratios, held, float(damping), first, bounds, float(tolerance), most))

@@ -22,6 +22,7 @@ from resonet.core.types import Array, Complex
 
 __all__ = [
     "SpinDiode",
+    "broadened_susceptibility",
     "detuning_for_weight",
     "published_law",
     "real_susceptibility",
@@ -77,6 +78,18 @@ def real_susceptibility(ratio: Array, damping: float | Array) -> tuple[Array, Ar
     norm = a**2 + b**2
     slope = (-2 * ratio * (b**2 - a**2) - 4 * damping * a * b) / norm**2
     return a / norm, slope
+
+
+def broadened_susceptibility(ratio: Array, damping: float, wide: float | Array) -> Array:
+    """Re chi for a tone whose phase diffuses, at ratio = f / f_res; the line is 2 `wide` half-widths wide (FWHM).
+
+    The phase forgets itself as exp(-πΔ|t|), so that chi is taken at f - jΔ/2: of its two poles,
+
+        Re chi = [e/(e² + g²) - d/(d² + g²)] / (2 α root),   d, e = (r -+ root)/α,  root² = 1 - α²,  g = 1 + wide.
+    """
+    root = math.sqrt(1 - damping**2)
+    near, far, square = (ratio - root) / damping, (ratio + root) / damping, (1 + wide) ** 2
+    return np.asarray((far / (far**2 + square) - near / (near**2 + square)) / (2 * damping * root))
 
 
 def rectified_per_watt(f: ArrayLike, f_res: ArrayLike, device: SpinDiode) -> Array:

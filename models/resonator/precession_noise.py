@@ -39,9 +39,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resonet.core.types import Array
+from resonet.models.resonator.auto_oscillator import oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.tone_balance import Saturation, Tones
 
-__all__ = ["noise_line", "precession_density", "saturated_line", "saturated_precession_density"]
+__all__ = [
+    "balanced_density",
+    "noise_line",
+    "noise_per_precession",
+    "precession_density",
+    "saturated_line",
+    "saturated_precession_density",
+]
 
 
 def noise_line(f: ArrayLike, f_res: ArrayLike, damping: ArrayLike) -> Array:
@@ -94,3 +103,33 @@ def saturated_precession_density(
 ) -> Array:
     """One-sided density at DC, V²/Hz, of a tone of `power` (W) whose noise line is `line` (`saturated_line`)."""
     return np.asarray(_scale(device, f_res, noise) * np.asarray(line, float) * np.asarray(power, float))
+
+
+def noise_per_precession(device: SpinDiode, f_res: ArrayLike) -> Array:
+    """Density for p_T = 1, V²/Hz, of a tone over its precession power p without saturation.
+
+    Both go with 1/(1 + u²) then: p = a P/(1 + u²) with the drive a = (A/(2 α root))² 2/R0 of `tone_balance`, root² =
+    1 - α² and A of `oscillation_scale`. With saturation the density is that times s L_s, s = a P.
+    """
+    alpha = device.damping
+    square = 1 / (4 * alpha**2 * (1 - alpha**2) * oscillation_scale(device) ** 2)  # a P over |i|²
+    return np.asarray(_scale(device, f_res, 1.0) * 0.5 * device.resistance / square)
+
+
+def balanced_density(
+    device: SpinDiode,
+    law: Saturation,
+    f_res: ArrayLike,
+    tones: ArrayLike,
+    currents: ArrayLike,
+    powers: Array,
+    p: Array,
+) -> Array:
+    """Density for p_T = 1, V²/Hz [n, resonators], of all tones of resonators in the balance p [n, resonators, tones].
+
+    The rest as for `balance_tones`. Eq. 3, and the part that turns the other way of eq. 2.
+    """
+    at, total = Tones.at(device, law, f_res, tones, currents), p.sum(-1, keepdims=True)
+    line = saturated_line(at.detuning, p, total - p, law.nonlinear_damping, at.shift)
+    line += (1 + law.nonlinear_damping * total) / (at.mirror**2 + 1)
+    return np.asarray(noise_per_precession(device, f_res) * (at.drive * line * powers[:, None]).sum(-1))

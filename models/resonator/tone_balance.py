@@ -31,6 +31,15 @@ The slow motion of the amplitudes, on which stability rests, is in 1/Γ0
 
     dC_i/dt = -[g_i + j u_i] C_i - j √(a_i P_i).                                                                     (7)
 
+**Line width.** A tone whose phase diffuses, of the line width Δ (FWHM), forgets it as exp(-πΔ|t|). For the means
+<C_i i_i*> and p_i, with x = πΔ/Γ0 (half the line width in half-widths) and as p fluctuates little,
+
+    dm/dt = -(g + x + ju) m - j √(aP),   dp/dt = -2 g p - 2 √(aP) Im m:
+    p_i (u_i² + (g_i + x_i)²) = (1 + x_i/g_i) a_i P_i                                                                (8)
+
+with m = <C_i i_i*> / |i_i|; and the rectified voltage is that of the loss g + x. Without saturation: a resonator of the
+half-width h + Δ/2.
+
 Without frequency shift (5) has one solution in reach. With it there may be several: taken is the one that the device
 reaches when all powers are raised together, slowly, from zero; where that branch ends (fold-over), what the motion
 leads to from its end. `jumped` says where.
@@ -50,7 +59,7 @@ from resonet.models.resonator.linear import SpinDiode
 
 __all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
 
-MIXING = 0.3  # of |γ'| p_o / |D|: up to there a resonator is within 1 % of K_SD P (theory/saturation.md), rms
+MIXING = 0.3  # of |γ'| p_o / |D|: resonators near it are off by 0.5 % of K_SD P, rms (docs/theory/saturation.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Tones:
         )
 
     def voltages(self, powers: Array, loss: Array, detuning: Array) -> Array:
-        """Rectified voltage of every tone, V, for powers [n, tones] and g and u of eq. 5, [n, resonators, tones]."""
+        """Rectified voltage of every tone, V, for powers [n, tones], g + x (8) and u, [n, resonators, tones]."""
         b = self.mirror + self.detuning - detuning
         return np.asarray(powers[:, None] * self.volts * (b / (b**2 + loss**2) - detuning / (detuning**2 + loss**2)))
 
@@ -134,20 +143,26 @@ class ToneBalance:
 
 
 def balance_tones(
-    device: SpinDiode, law: Saturation, f_res: ArrayLike, tones: ArrayLike, currents: ArrayLike, powers: ArrayLike
+    device: SpinDiode,
+    law: Saturation,
+    f_res: ArrayLike,
+    tones: ArrayLike,
+    currents: ArrayLike,
+    powers: ArrayLike,
+    widths: ArrayLike = 0.0,
 ) -> ToneBalance:
     """Balance of resonators f_res [resonators] under tones [tones], Hz, of powers [n, tones], W.
 
     `currents` is |i|² per watt of each tone in each resonator, A²/W (peak): 2 / R0 where the power is that in R0;
-    [resonators, tones] or what broadcasts against it. Newton's method, to 1e-10 of p: what does not get there is in
-    `failed`. Warns (tone-mixing) beyond the range of eq. 6.
+    [resonators, tones] or what broadcasts against it; `widths` x of eq. 8, like the powers. Newton's method, to 1e-10
+    of p: what does not get there is in `failed`. Warns (tone-mixing) beyond the range of eq. 6.
     """
     from resonet.models.resonator.tone_kernel import balances
 
     powers = np.atleast_2d(np.asarray(powers, float))
     if not (np.all(powers >= 0) and np.all(np.isfinite(powers))):
         raise InputError(f"RF power {powers.min():g} W: possible: finite, not negative")
-    at = Tones.at(device, law, f_res, tones, currents)
+    at, wide = Tones.at(device, law, f_res, tones, currents), np.broadcast_to(np.asarray(widths, float), powers.shape)
     p = np.zeros((len(powers), *at.detuning.shape))
     loss, detuning = np.ones_like(p), np.zeros_like(p)
     failed, jumped = np.zeros(p.shape[:2], bool), np.zeros(p.shape[:2], bool)
@@ -158,6 +173,7 @@ def balance_tones(
         at.drive,
         at.mirrored,
         powers,
+        np.ascontiguousarray(wide),
         beside,
         law.nonlinear_damping,
         at.shift,
@@ -167,7 +183,7 @@ def balance_tones(
         failed,
         jumped,
     )
-    voltages = at.voltages(powers, loss, detuning).sum(-1)
+    voltages = at.voltages(powers, loss + wide[:, None], detuning).sum(-1)
     mixing = _mixing(at, law, p, beside)
     if (most := mixing.max(initial=0.0)) > MIXING:
         share = float((mixing > MIXING).mean())

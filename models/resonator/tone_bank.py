@@ -5,7 +5,8 @@ depend on the state of the resonator only by the damping that they all see, g = 
 that of a tone in resonance, is left out of 2p - p_i), and smoothly: poles lie at g² = -d². Their sums, of p and of the
 voltage, are polynomials in g², through values at Chebyshev's points of the range that g² can take, of which g = 1, the
 linear law, is one. Coefficients of these polynomials are linear in the powers of the tones: a matrix product for all
-images.
+images. The precession noise of a tone not told apart is in proportion to what it adds to p (precession_noise.py, eq. 3
+with B = 0), and a line width (eq. 8) counts for the three tones that are told apart: of a tail, some 1/d² of it.
 
 The number of points is the least that keeps every resonator's voltage within a tolerance at full powers.
 """
@@ -21,6 +22,7 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Bools, Ints
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.precession_noise import noise_per_precession
 from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones, neighbours
 
 __all__ = ["ToneBank"]
@@ -43,6 +45,7 @@ class ToneBank:
     near: Ints  # [resonators, 3]
     at: tuple[Array, Array, Array, Array]  # detuning, mirror, drive, volts [resonators, 3, padded chains]
     far: Array  # [tones, resonators * 2 points * padded chains], per watt
+    hiss: Array  # [resonators, padded chains] V²/Hz: precession noise for p_T = 1 of a tone with p = 1
     points: int
     span: float  # of g²
     chains: int
@@ -96,39 +99,57 @@ class ToneBank:
             told_apart(volts, 0.0),
         )
         table = far.reshape(len(far), count, lanes, count).transpose(3, 1, 0, 2).reshape(count, -1)
-        return cls(law, most, near, own, np.ascontiguousarray(table), len(far) // 2, span or 1.0, chains)
+        hiss = np.ascontiguousarray(noise_per_precession(device, f_res).reshape(count, lanes))
+        return cls(law, most, near, own, np.ascontiguousarray(table), hiss, len(far) // 2, span or 1.0, chains)
 
     def voltages(self, powers: Array, threads: int | None = None) -> Array:
         """Sums of gains times voltages over the resonators of every chain, V, [n, chains], for powers [n, tones], W.
 
         On all cores without `threads`. EngineError where a balance does not settle.
         """
+        return self._answers(powers, None, False, threads)[0]
+
+    def noisy_voltages(
+        self, powers: Array, widths: Array | None = None, threads: int | None = None
+    ) -> tuple[Array, Array]:
+        """Voltages, and densities of the precession noise for p_T = 1, V²/Hz, one-sided, without gains; same shape.
+
+        widths [n, tones], half of the tones' line widths (FWHM) in half-widths of a resonator at their frequency.
+        """
+        return self._answers(powers, widths, True, threads)
+
+    def _answers(self, powers: Array, widths: Array | None, noisy: bool, threads: int | None) -> tuple[Array, Array]:
+        """Voltages and, or none, noise."""
         from threadpoolctl import threadpool_limits
 
         powers = np.asarray(powers, float)
         if powers.size and not (powers.min() >= 0 and powers.max() <= self.most * (1 + EXCESS)):
             raise InputError(f"RF powers {powers.min():g} ... {powers.max():g} W: possible: 0 ... {self.most:g} W")
         out = np.empty((len(powers), self.at[0].shape[2]))
+        noise = np.empty(out.shape if noisy else (0, out.shape[1]))
+        wide = np.broadcast_to(0.0 if widths is None else np.asarray(widths, float), powers.shape)
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
             blocks = self._blocks(len(powers))
-            worst = max(pool.map(lambda block: self._block(powers[block], out[block]), blocks), default=0.0)
+            made = pool.map(lambda own: self._block(powers[own], wide[own], out[own], noise[own]), blocks)
+            worst = max(made, default=0.0)
         if not worst <= LOOSE:
             raise EngineError(f"balance of saturating resonators does not settle: still {worst:.1g} of p a sweep")
-        return out[:, : self.chains]
+        return out[:, : self.chains], noise[:, : self.chains]
 
     def _blocks(self, count: int) -> Iterator[slice]:
         """Images that are solved together."""
         step = max(1, AT_ONCE // self.far.shape[1])
         return (slice(first, first + step) for first in range(0, count, step))
 
-    def _block(self, powers: Array, out: Array) -> float:
-        """Voltages of a block of images into out; the largest change that a last sweep made, as part of p."""
+    def _block(self, powers: Array, widths: Array, out: Array, noise: Array) -> float:
+        """Voltages and noise of a block of images; the largest change that a last sweep made, as part of p."""
         from resonet.models.resonator.tone_bank_kernel import bank_voltages
 
         resonators, _, lanes = self.at[0].shape
         far = (powers @ self.far).reshape(len(powers), resonators, 2 * self.points, lanes)
-        padded = np.pad(powers, ((0, 0), (0, 1)))
-        return float(bank_voltages(padded, self.near, *self.at, far, self.law.nonlinear_damping, self.span, out))
+        padded, wide = (np.pad(values, ((0, 0), (0, 1))) for values in (powers, widths))
+        law = (self.law.nonlinear_damping, self.span)
+        return float(bank_voltages(padded, wide, self.near, *self.at, far, self.hiss, *law, out, noise))
 
 
 def _largest_loss(device: SpinDiode, law: Saturation, f_res: Array, tones: Array, squares: Array, most: float) -> float:

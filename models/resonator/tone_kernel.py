@@ -1,7 +1,8 @@
 """The compiled part of `balance_tones`. Imported where it is called: numba takes longer to load than most commands.
 
 Arrays of one resonator are [tones]. The rows of `state` are the unknowns p, the loss g and the detuning u of every tone
-in the state p, so that eq. 5 and 6 are p_i (u_i² + g_i²) = s_i; and what the mirror tones of all others add to y_i.
+in the state p, so that eq. 5 and 6 are p_i (u_i² + g_i²) = s_i; and what the mirror tones of all others add to y_i. Of
+a tone with a line width (BLUR, x of eq. 8) s_i is made what it would have to be without (GOAL), in every state.
 """
 
 import numba
@@ -21,7 +22,7 @@ BEYOND = 2.0**-7  # part of the powers by which a branch's end is passed: the ne
 RELAXED = 300.0  # for so many 1 / Γ0 an amplitude moves on after a jump, at most
 GENTLE = 0.05  # step of that motion, over the largest rate
 STILL = 1e-7  # part of √p that it moves in a step at its end
-P, LOSS, DETUNING, MIRROR, STEP, TRIAL, LAST, DRIVE = range(8)  # rows of the working array
+P, LOSS, DETUNING, MIRROR, STEP, TRIAL, LAST, DRIVE, BLUR, GOAL = range(10)  # rows of the working array
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -61,7 +62,12 @@ def _residual(
     total = _settle(d, beside, o, qnl, shift, p, work)
     worst = 0.0
     for i in range(len(p)):
-        worst = max(worst, abs(s[i] / (work[DETUNING, i] ** 2 + work[LOSS, i] ** 2) - p[i]))
+        a, g, x = work[DETUNING, i], work[LOSS, i], work[BLUR, i]
+        norm, goal = a * a + g * g, s[i]
+        if x > 0:
+            goal *= (1 + x / g) * norm / (a * a + (g + x) ** 2)
+        work[GOAL, i] = goal
+        worst = max(worst, abs(goal / norm - p[i]))
     return worst, total
 
 
@@ -104,7 +110,7 @@ def _newton(d: Array, s: Array, beside: Ints, o: int, qnl: float, shift: float, 
     for _ in range(STEPS):
         if error <= AIM * total:
             break
-        if not _direction(s, qnl, shift, p, o, work):
+        if not _direction(work[GOAL], qnl, shift, p, o, work):
             break
         part, better = 1.0, False
         for _ in range(HALVINGS):
@@ -208,6 +214,7 @@ def balances(
     drive: Array,
     mirrored: Array,
     powers: Array,
+    widths: Array,
     beside: Ints,
     qnl: float,
     shift: float,
@@ -217,14 +224,15 @@ def balances(
     failed: Bools,
     jumped: Bools,
 ) -> None:
-    """Solve for p, g and u [n, resonators, tones] under powers [n, tones], W.
+    """Solve for p, g and u [n, resonators, tones] under powers [n, tones], W; widths like powers, x of eq. 8.
 
     d, drive (a) and mirrored (p of the mirror tone per watt) [resonators, tones]; beside [tones, 2] the tones below and
     above every tone, -1 where there is none; failed and jumped [n, resonators].
     """
     count, resonators, tones = p.shape
-    work, s, mirror = np.zeros((8, tones)), np.empty(tones), np.empty(tones)
+    work, s, mirror = np.zeros((10, tones)), np.empty(tones), np.empty(tones)
     for n in range(count):
+        work[BLUR] = widths[n]
         for r in range(resonators):
             own, total, o = p[n, r], 0.0, 0
             for i in range(tones):

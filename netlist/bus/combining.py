@@ -70,9 +70,8 @@ def matching_lines(port: str, bus: str, circuit: BusCircuit, dialect: Dialect = 
     if circuit.transformer != 1:
         n, ohm, henry = circuit.transformer, circuit.transformer_resistance, circuit.transformer_inductance
         for side, node, scale in (("1", port, 1.0), ("2", bus, n**2)):
-            coil = f"w{side}" if ohm else node
-            lines += [element(f"rw{side}", (node, coil), f"{ohm * scale:.17g}")] if ohm else []
-            lines.append(element(f"lw{side}", (coil, "0"), f"{henry * scale:.17g}"))
+            lines.append(element(f"rw{side}", (node, f"w{side}"), f"{ohm * scale:.17g}"))
+            lines.append(element(f"lw{side}", (f"w{side}", "0"), f"{henry * scale:.17g}"))
         lines.append(dialect.format_coupling("kw", "lw1", "lw2", f"{circuit.transformer_coupling:.17g}"))
     if circuit.capacitance:
         lines.append(element("cbus", (bus, "0"), f"{circuit.capacitance:.17g}"))

@@ -18,7 +18,15 @@ from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.bus.combining import run_one_by_one, source_lines
 from resonet.netlist.bus.hardware import BusHardware, Stack, dc_stacks
-from resonet.netlist.bus.linear_chain import LINEAR_FORM, linear_chain_lines, linear_chains, save_line
+from resonet.netlist.bus.linear_chain import (
+    LINEAR_FORM,
+    chain_ends,
+    group_tees,
+    linear_chain_lines,
+    linear_chains,
+    save_line,
+    tee_parameters,
+)
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 from resonet.netlist.spice.prewarp import TankStep
@@ -42,28 +50,17 @@ BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
 DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
 
 
-def tee_parameters(circuit: BusCircuit) -> dict[str, str]:
-    """Parameters of a bias tee."""
-    return numbers(
-        12,
-        cblock=circuit.block_capacitance,
-        lchoke=circuit.choke_inductance,
-        rchoke=circuit.choke_resistance,
-        cbypass=circuit.bypass_capacitance,
-    )
-
-
 @functools.lru_cache(maxsize=64)
 def _chain_template(
-    size: int, tail: str, parameters: tuple[tuple[str, str], ...], junction: str, dialect: Dialect
+    size: int, ends: tuple[str, str], parameters: tuple[tuple[str, str], ...], circuit: BusCircuit, dialect: Dialect
 ) -> str:
     """Text of a chain of that size: "@" stands for its number, `parameters` holds what is the same or comes later."""
-    ends = [(f"h@_{n}", tail if n == size - 1 else f"h@_{n + 1}") for n in range(size)]
-    nodes = [(*(pair[::-1] if n % 2 else pair), f"x@_{n}") for n, pair in enumerate(ends)]
+    pairs, junction = chain_ends(size, ends[1], circuit), f"{circuit.junction_capacitance:.17g}"
+    nodes = [(*(pair[::-1] if n % 2 else pair), f"x@_{n}") for n, pair in enumerate(pairs)]
     lines = [dialect.format_instance(f"xr@_{n}", pins, "resonator", dict(parameters)) for n, pins in enumerate(nodes)]
-    if junction:
+    if circuit.junction_capacitance:
         lines += [dialect.format_element(f"cj@_{n}", pins[:2], junction) for n, pins in enumerate(nodes)]
-    return "\n".join(lines)
+    return "\n".join(lines + group_tees(size, circuit, ends[0], dialect))
 
 
 def chain_lines(
@@ -74,16 +71,19 @@ def chain_lines(
     circuit: BusCircuit,
     step: TankStep | None = None,
     dialect: Dialect = NGSPICE,
+    bus: str = "bus",
 ) -> str:
-    """The resonators of one chain from head to tail, every other one turned round; formatted all at once."""
+    """The resonators of one chain from head to tail, every other one turned round; formatted all at once.
+
+    With them the bias tees of its groups but the first, which are on the node `bus`.
+    """
     shared = numbers(12, r0=device.resistance, cnode=circuit.node_capacitance)
     if step is None:
         parameters, values = {"f0": "%.15g"} | numbers(12, q=device.quality, k=device.transduction) | shared, f_res
     else:
         parameters = {"f0": "%.15g", "q": "%.12g", "k": "%.12g"} | shared
         values = np.stack(step.tank(f_res, device), axis=1).ravel()
-    junction = f"{circuit.junction_capacitance:.17g}" if circuit.junction_capacitance else ""
-    template = _chain_template(len(f_res), tail, tuple(parameters.items()), junction, dialect)
+    template = _chain_template(len(f_res), (bus, tail), tuple(parameters.items()), circuit, dialect)
     return template.replace("@", str(j)) % tuple(values.tolist())
 
 
@@ -175,11 +175,11 @@ def _stack_template(sizes: tuple[int, ...], resistance: str, circuit: BusCircuit
     parameters, tee = {"r0": resistance, "vdc": "%.15g"}, tee_parameters(circuit)
     for t, size in enumerate(sizes):
         top = "out@" if t == len(sizes) - 1 else f"m@_{t}"
-        nodes = [f"h@_{t}_{k}" for k in range(size)] + [tail]
-        for k in range(size):
-            ends = (nodes[k + 1], nodes[k]) if k % 2 else (nodes[k], nodes[k + 1])
+        for k, pair in enumerate(chain_ends(size, tail, circuit, f"@_{t}")):
+            ends = pair[::-1] if k % 2 else pair
             lines.append(dialect.format_instance(f"xr@_{first + k}", ends, "resonator_dc", parameters))
-        lines.append(dialect.format_instance(f"xbt@_{t}", ("0", top, nodes[0]), "bias_tee", tee))
+        lines.append(dialect.format_instance(f"xbt@_{t}", ("0", top, f"h@_{t}_0"), "bias_tee", tee))
+        lines += group_tees(size, circuit, "0", dialect, f"@_{t}")
         tail, first = top, first + size
     return "\n".join(lines)
 
@@ -279,7 +279,7 @@ def sparam_deck(
     lines = dialect.write_head(name, what, lib, ("resonator", "bias_tee"))
     lines += [dialect.format_port(f"vport{port}", f"p{port}", port, f"{circuit.impedance:.12g}") for port in (1, 2)]
     lines.append(dialect.format_instance("xbt0", ("p1", "dc0", "h0_0"), "bias_tee", tee))
-    lines.append(chain_lines(0, hardware.f_res[chain], "far", hardware.device, circuit, dialect=dialect))
+    lines.append(chain_lines(0, hardware.f_res[chain], "far", hardware.device, circuit, dialect=dialect, bus="p1"))
     lines.append(dialect.format_instance("xbt1", ("p2", "0", "far"), "bias_tee", tee))
     lines.append(dialect.format_source("ibias", "0", "dc0", dc=f"{bias:.12g}"))
     lines.append(dialect.format_element("rbias", ("dc0", "0"), f"{circuit.readout_resistance:.12g}"))

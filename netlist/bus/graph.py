@@ -38,7 +38,8 @@ def _add_buses(graph: HardwareGraph, buses: tuple[BusHardware, ...]) -> None:
         graph.add_node(combiner, kind="combiner", **shared, **levels)
         for j, (output, f_res) in enumerate(zip(bus.outputs.tolist(), hardware.f_res, strict=True)):
             chain, neuron = f"{bus.layer}/{bus.name}/chain{j}", f"{bus.layer}/neuron{bus.group}_{output}"
-            graph.add_node(chain, kind="chain", **shared, taps=bus.taps, f_res=f_res, below=bus.below)
+            groups = {"groups": hardware.circuit.groups} if hardware.circuit.groups > 1 else {}
+            graph.add_node(chain, kind="chain", **shared, taps=bus.taps, f_res=f_res, below=bus.below, **groups)
             graph.add_edge(combiner, chain, net="rf")
             graph.add_node(neuron, kind="neuron", layer=bus.layer, group=bus.group, output=output)
     for stack in dc_stacks(buses):

@@ -13,10 +13,21 @@ from numpy.typing import NDArray
 from resonet.core.decimals import decimals, rounded
 from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import BusCircuit
+from resonet.models.circuit.groups import group_starts
 from resonet.models.resonator.linear import SpinDiode
-from resonet.netlist.spice.dialect import NGSPICE, Dialect
+from resonet.netlist.spice.dialect import NGSPICE, Dialect, numbers
 
-__all__ = ["LINEAR_FORM", "PRECESSION", "SENSE", "linear_chain_lines", "linear_chains", "save_line"]
+__all__ = [
+    "LINEAR_FORM",
+    "PRECESSION",
+    "SENSE",
+    "chain_ends",
+    "group_tees",
+    "linear_chain_lines",
+    "linear_chains",
+    "save_line",
+    "tee_parameters",
+]
 
 SENSE = NGSPICE.current_of("v{j}_{k}")  # how ngspice names the current of a resonator in an RF deck, from p to n
 PRECESSION = NGSPICE.current_of("l{j}_{k}")  # and its precession, chi times that current
@@ -29,6 +40,34 @@ Values = tuple[list[bytes], list[bytes]]  # as text
 AT_ONCE = 20_000  # resonators whose values become text at a time
 
 
+def tee_parameters(circuit: BusCircuit) -> dict[str, str]:
+    """Parameters of a bias tee."""
+    return numbers(
+        12,
+        cblock=circuit.block_capacitance,
+        lchoke=circuit.choke_inductance,
+        rchoke=circuit.choke_resistance,
+        cbypass=circuit.bypass_capacitance,
+    )
+
+
+def chain_ends(size: int, tail: str, circuit: BusCircuit, stem: str = "@") -> list[tuple[str, str]]:
+    """Head and foot of every resonator of a chain: h<stem>_<k>, or the pin g<stem>_<k> before a group's first."""
+    starts = group_starts(size, circuit.groups)
+    feet = [f"g{stem}_{k}" if k in starts else f"h{stem}_{k}" for k in range(1, size)]
+    return list(zip([f"h{stem}_{k}" for k in range(size)], [*feet, tail], strict=True))
+
+
+def group_tees(size: int, circuit: BusCircuit, bus: str, dialect: Dialect, stem: str = "@") -> list[str]:
+    """Bias tees of the groups of a chain but the first, whose pin is the chain's."""
+    return [
+        dialect.format_instance(
+            f"xbg{stem}_{k}", (bus, f"g{stem}_{k}", f"h{stem}_{k}"), "bias_tee", tee_parameters(circuit)
+        )
+        for k in group_starts(size, circuit.groups)[1:]
+    ]
+
+
 @functools.lru_cache(maxsize=64)
 def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit, dialect: Dialect) -> bytes:
     """Text of a chain of that size in the RF pass: "@" stands for its number, L and C of each tank come later.
@@ -37,9 +76,10 @@ def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit
     carries chi(f) i, with chi as in resonator.lib, whose linearisation at zero bias this is.
     """
     element, node = dialect.format_element, circuit.node_capacitance
-    resistance, lines = f"{device.resistance:.12g}", []
-    for k in range(size):
-        head, foot, own, x = f"h@_{k}", tail if k == size - 1 else f"h@_{k + 1}", f"@_{k}", f"x@_{k}"
+    resistance, lines = f"{device.resistance:.12g}", group_tees(size, circuit, "bus", dialect)
+    starts = group_starts(size, circuit.groups)
+    for k, (head, foot) in enumerate(chain_ends(size, tail, circuit)):
+        own, x = f"@_{k}", f"x@_{k}"
         p, n = (foot, head) if k % 2 else (head, foot)
         lines += [
             dialect.format_ammeter(f"v{own}", p, f"a{own}"),
@@ -52,7 +92,8 @@ def _chain_template(size: int, tail: str, device: SpinDiode, circuit: BusCircuit
         if circuit.junction_capacitance:
             lines.append(element(f"cj{own}", (p, n), f"{circuit.junction_capacitance:.17g}"))
         if node:  # half a capacitance at each end of a resonator
-            lines.append(element(f"cn{own}", (head, "0"), f"{node if k else node / 2:.12g}"))
+            lines.append(element(f"cn{own}", (head, "0"), f"{node / 2 if k in starts else node:.12g}"))
+            lines += [element(f"cp{own}", (foot, "0"), f"{node / 2:.12g}")] if k + 1 in starts else []
     if node and tail != "0":
         lines.append(element(f"cn@_{size}", (tail, "0"), f"{node / 2:.12g}"))
     return "\n".join(lines).encode()

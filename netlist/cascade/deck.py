@@ -1,6 +1,7 @@
 """A whole parallel network as one SPICE deck: from the pixels' tones to the logits.
 
-Every bus is a subcircuit (combiner, bias tees, chains). Stage s, neuron n and tone t are counters:
+Every bus is a subcircuit (combiner, bias tees, chains), and so are all lines and chains of a stage under strip lines
+(`line_deck`). Stage s, neuron n and tone t are counters:
 
     v<s>_<n>   input of a neuron: top of its chain (or of the pool of its chains)
     g<s>_<t>   drive of an oscillator: current times `resistance`; behind the last stage the filtered voltage itself
@@ -15,7 +16,7 @@ Time domain only: all oscillators run at once, each tone at its pre-warped frequ
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import count
 from typing import Any
 
@@ -29,6 +30,7 @@ from resonet.models.neuron.electronics import KneeTransconductor
 from resonet.netlist.bus.combining import combiner_lines, feed_lines, feed_port, matching_lines
 from resonet.netlist.bus.deck import BUS_DEVICES, chain_lines, tee_parameters
 from resonet.netlist.cascade.levels import Levels, LinkLevels
+from resonet.netlist.cascade.line_deck import LINE_DEVICES, write_lines
 from resonet.netlist.cascade.paths import TonePaths
 from resonet.netlist.cascade.stages import SILENT, Stage
 from resonet.netlist.network.cnn import IMAGE
@@ -107,6 +109,16 @@ def _buses(levels: Levels, s: int, f_res: Sequence[Array], inputs: list[dict[int
     return lines
 
 
+def _chains(levels: Levels, s: int, inputs: list[dict[int, str]], dialect: Dialect) -> list[str]:
+    """Chains of a stage on their buses or under their lines; `inputs` [buses], or one for all lines, as `_buses`."""
+    line, name = levels.parallel.lines[s], levels.parallel.stages[s].layer.name
+    if line is not None:
+        tops = _top(levels.parallel.stages[s], s)
+        return write_lines(f"lines{s}", line, levels.plan.circuit, inputs[0], tops, dialect)
+    f_res = levels.parallel.design.program(levels.method).layer(name).f_res
+    return _buses(levels, s, f_res, inputs, dialect)
+
+
 def _distribute(
     s: int, paths: TonePaths, nodes: Sequence[str], circuit: BusCircuit, dialect: Dialect
 ) -> tuple[list[str], list[dict[int, str]]]:
@@ -127,8 +139,8 @@ def _distribute(
     return lines, inputs
 
 
-def _source(node: str, emf: float, frequency: float, step: float, circuit: BusCircuit, dialect: Dialect) -> str:
-    values = numbers(12, z0=circuit.impedance) | numbers(15, emf=emf, f=float(played(frequency, step)))
+def _source(node: str, emf: float, frequency: float, step: float, impedance: float, dialect: Dialect) -> str:
+    values = numbers(12, z0=impedance) | numbers(15, emf=emf, f=float(played(frequency, step)))
     return dialect.format_instance(f"x{node}", (node,), "tone_port", values)
 
 
@@ -138,7 +150,6 @@ def _padded(
     root: float,
     inputs: list[dict[int, str]],
     step: float,
-    circuit: BusCircuit,
     dialect: Dialect,
 ) -> list[str]:
     """Tones of padded pixels, a source each: `root` is the root of their power over p_max where they have an offset."""
@@ -146,7 +157,7 @@ def _padded(
     for i in np.flatnonzero(paths.tone < 0):
         node, emf = f"dark{s}_{i}", 0.0 if paths.tone[i] == SILENT else paths.emf[i] * root
         inputs[paths.bus[i]][int(paths.slot[i])] = node
-        lines.append(_source(node, emf, paths.channel[i], step, circuit, dialect))
+        lines.append(_source(node, emf, paths.channel[i], step, paths.impedance, dialect))
     return lines
 
 
@@ -176,9 +187,8 @@ def _neurons(levels: Levels, s: int, step: float, dialect: Dialect) -> list[str]
     stage, stage_levels, circuit = levels.parallel.stages[s], levels.stages[s], levels.plan.circuit
     lines = [dialect.format_comment(f"stage {s}: neurons"), *_pool(levels, s, dialect)]
     rin = numbers(12, rin=circuit.readout_resistance)
-    lines += [
-        dialect.format_instance(f"xro{s}_{node}", (node,), "readout", rin) for node in sorted(set(_top(stage, s)))
-    ]
+    read = sorted(set(_top(stage, s))) if levels.parallel.lines[s] is None else []
+    lines += [dialect.format_instance(f"xro{s}_{node}", (node,), "readout", rin) for node in read]
     for link in stage_levels.links:
         for t in range(len(link.neurons)):
             lines += _neuron(levels, s, link, t, step, dialect)
@@ -241,7 +251,7 @@ def _transconductor(levels: Levels, s: int, link: LinkLevels, t: int, dialect: D
 
 def _neuron(levels: Levels, s: int, link: LinkLevels, t: int, step: float, dialect: Dialect) -> list[str]:
     """One tone of a neuron: transconductor, oscillator, amplifier; a load where nothing needs it."""
-    z0, paths, tone = levels.impedance, levels.stages[link.link.to].paths, link.link.start + t
+    z0, paths, tone = levels.impedance(link), levels.stages[link.link.to].paths, link.link.start + t
     f = float(paths.frequency[tone]) or 1e9
     oscillator = link.options.oscillator(link.kind, z0, f)
     values = _values(oscillator) | numbers(15, f0=float(played(f, step)))
@@ -265,7 +275,7 @@ def _sources(
             nodes += [f"p{first + t}" for t in range(len(feed.values))]
             emf = paths.source[: len(nodes)] * np.sqrt(tones[first : first + len(nodes)])
             lines += [
-                _source(nodes[t], emf[t], paths.frequency[t], step, levels.plan.circuit, dialect)
+                _source(nodes[t], emf[t], paths.frequency[t], step, paths.impedance, dialect)
                 for t in np.flatnonzero(paths.ways[: len(nodes)])
             ]
     for source, stage_levels in enumerate(levels.stages[:s]):
@@ -284,22 +294,23 @@ def cascade_deck(
     Leaves the voltage of the `shown_node` of every neuron and logit. Raises InputError.
     """
     design = levels.parallel
-    circuit, program = design.plan.circuit, design.design.program(levels.method)
+    circuit = design.plan.circuit
     pixels = [sum(len(feed.values) for feed in stage.feeds if feed.source == IMAGE) for stage in design.stages]
     if tones.shape != (sum(pixels),) or not np.all((tones >= 0) & (tones <= 1)):
         raise InputError(f"tones of shape {tones.shape}; possible: {sum(pixels)} powers of 0 ... 1")
     bent = any(link.knees for stage_levels in levels.stages for link in stage_levels.links)
     devices = (*BUS_DEVICES, *NEURON_DEVICES, *(("transconductor_knee",) if bent else ()))
+    devices += LINE_DEVICES if any(line is not None for line in design.lines) else ()
     lines = dialect.write_head(name, "transient of the whole network", lib, devices)
     saved = []
     for s in range(len(design.stages)):
         paths = levels.stages[s].paths
         sources, nodes = _sources(levels, s, tones, sum(pixels[:s]), timing.step, dialect)
-        more, inputs = _distribute(s, paths, nodes, circuit, dialect)
+        more, inputs = _distribute(s, paths, nodes, replace(circuit, impedance=paths.impedance), dialect)
         offset, full_scale = design.scale(s)
         root = float(np.sqrt(offset / full_scale))
-        lines += sources + more + _padded(s, paths, root, inputs, timing.step, circuit, dialect)
-        lines += _buses(levels, s, program.layers[s].f_res, inputs, dialect)
+        lines += sources + more + _padded(s, paths, root, inputs, timing.step, dialect)
+        lines += _chains(levels, s, inputs, dialect)
         lines += _neurons(levels, s, timing.step, dialect)
         saved += [dialect.voltage_of(one.node) for one in shown(levels, s)]
     lines += [*dialect.write_saves(saved, 50), dialect.format_fixed_step(**PRECISION)]

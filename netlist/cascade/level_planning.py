@@ -14,6 +14,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.core.validity import warn
 from resonet.netlist.cascade.levels import Knees, Levels, LinkLevels, Sources, StageLevels
+from resonet.netlist.cascade.line_stages import LineWeights
 from resonet.netlist.cascade.paths import ParallelDesign, TonePaths, all_paths
 from resonet.netlist.cascade.stages import Link, Stage
 from resonet.netlist.design.neuron_options import IDEAL, Kind, NeuronOptions
@@ -23,6 +24,7 @@ from resonet.netlist.programming.methods import Program
 
 __all__ = ["plan_levels"]
 
+Held = Array | LineWeights  # what the chains of a stage hold, on buses and under strip lines
 SAME_SEED = 0.1  # by which part the thermal power of training may be off
 FIT_POINTS = 400  # of a ReLU's range, where there is no batch to fit an oscillator's curve to
 
@@ -64,14 +66,19 @@ def _own_options(layer: str, neuron: Neuron, kind: Kind, options: NeuronOptions,
 
 
 def _reference(
-    neuron: Neuron, kind: Kind, options: NeuronOptions, drive: float, full_scale: float, targets: Array | None
+    neuron: Neuron,
+    kind: Kind,
+    options: NeuronOptions,
+    levels: tuple[float, float, float],
+    targets: Array | None,
 ) -> float:
-    """Oscillator power, W, that stands for the next stage's full scale.
+    """Oscillator power, W, that stands for the next stage's full scale; `levels`: drive, that full scale, impedance.
 
     Of a trained oscillator and of the ideal one it is exact. Another one that stands in is fitted: least squares of
     P(ξ) / reference against the trained output, over `targets` (outputs of the trained neurons) or evenly.
     """
-    oscillator, ith = options.oscillator(kind, 50.0), options.threshold_current
+    drive, full_scale, impedance = levels
+    oscillator, ith = options.oscillator(kind, impedance), options.threshold_current
     if trained := neuron.oscillator:
         return float(oscillator.power(options.clamp * ith) * full_scale / trained.scale)
     if kind == IDEAL:  # whose power is linear: a full scale that others set may be beyond its own clamp
@@ -126,8 +133,8 @@ def _link_levels(
         drive, carried = (options.clamp - 1) / (neuron.ceiling + zero), zero
     else:
         drive, carried = options.headroom * (options.clamp - 1) / full_scale, zero
-    ith, impedance = options.threshold_current, design.plan.circuit.impedance
-    reference = _reference(neuron, kind, options, drive, full_scale, targets)
+    ith, impedance = options.threshold_current, paths.impedance
+    reference = _reference(neuron, kind, options, (drive, full_scale, impedance), targets)
     sources = Sources.of(paths, slice(link.start, link.start + len(which)))
     gain = _amplifier_gain(stage.layer.name, options, reference, sources, impedance)
     made = LinkLevels(link, zero, full_scale, options, kind, drive, neuron.ceiling, reference, gain)
@@ -143,9 +150,10 @@ def _link_levels(
     return replace(made, bias=current, knees=Knees(volts, slopes[:, 0], np.diff(slopes, axis=1)))
 
 
-def _unit(design: ParallelDesign, number: int, weight_scale: float) -> Array:
+def _unit(design: ParallelDesign, number: int, program: Program, held: Held) -> Array:
     """Voltage of every chain of a stage per unit of its sum, V [chains]."""
     stage, raised = design.stages[number], design.stages[number].copies.raised
+    weight_scale = held.scale if isinstance(held, LineWeights) else program.layer(stage.layer.name).weight_scale
     unit = weight_scale * design.plan.options.p_max / design.scale(number)[1]
     found = unit * (np.ones(stage.chains) if raised is None else raised.ravel())
     if any((found[pooling.filled] != found[pooling.filled[:, :1]]).any() for pooling in stage.poolings):
@@ -155,17 +163,21 @@ def _unit(design: ParallelDesign, number: int, weight_scale: float) -> Array:
     return found
 
 
-def _rest(design: ParallelDesign, number: int, unit: Array, weights: Array) -> tuple[Array, Array | None]:
-    """`rest` and `trim` of a stage; weights [groups, outputs, taps].
+def _rest(design: ParallelDesign, number: int, unit: Array, held: Held) -> tuple[Array, Array | None]:
+    """`rest` and `trim` of a stage; on buses weights [groups, outputs, taps].
 
     Where the offset puts the chains of a maximum at different levels, its arms take that off before they compare.
     """
     stage, offset = design.stages[number], design.scale(number)[0]
     if not offset:
         return np.zeros(stage.neurons), None
-    chains = unit * offset * (weights * stage.offsets(offset)[:, None]).sum(2).ravel()
-    if stage.pools_alike(offset):
-        return chains[stage.first], None
+    if isinstance(held, LineWeights):
+        zeros = [np.full(len(feed.values), design.zero(number, feed)) for feed in stage.feeds]
+        chains = unit * (held.matrix @ np.concatenate(zeros))
+    else:
+        chains = unit * offset * (held * stage.offsets(offset)[:, None]).sum(2).ravel()
+        if stage.pools_alike(offset):
+            return chains[stage.first], None
     kinds = {"none": chains, "average": chains, "max": np.zeros(stage.chains)}
     return np.concatenate([kinds[pooling.kind][pooling.filled].mean(1) for pooling in stage.poolings]), chains
 
@@ -175,21 +187,22 @@ def plan_levels(
     program: Program,
     options: NeuronOptions | None = None,
     kind: Kind | None = None,
-    weights: Mapping[str, Array] | None = None,
+    weights: Mapping[str, Held] | None = None,
     targets: Sequence[Array] | None = None,
 ) -> Levels:
     """Levels of every stage, for chains at the weight scales of `program` (of the copies, or of sequential hardware).
 
     `kind`: the neurons of a network that was trained with ReLUs (default the ideal one). `weights`: by layer, those of
-    each chain [groups, outputs, taps] as its circuit holds them, for the trim of the offset (default trained ones).
+    each chain [groups, outputs, taps] as its circuit holds them, for the trim of the offset (default trained ones);
+    of layers on strip lines they must be there, and say their scale themselves.
     `targets`: by stage, outputs of its trained neurons for a batch of images [..., neurons]. Raises InputError where an
     amplifier cannot give what a bus needs, or a trained activation is asked to be another one.
     """
     options, paths = options or NeuronOptions(), all_paths(design)
     stages = []
     for number, stage in enumerate(design.stages):
-        unit = _unit(design, number, program.layer(stage.layer.name).weight_scale)
         held = stage.copies.matrix if weights is None else weights[stage.layer.name]
+        unit = _unit(design, number, program, held)
         rest, trim = _rest(design, number, unit, held)
         stage_levels = StageLevels(paths[number], unit, rest, options, trim)
         links = []

@@ -133,10 +133,9 @@ class Levels:
         """Frequency plan of the chains, a layer for each stage."""
         return self.parallel.plan
 
-    @property
-    def impedance(self) -> float:
-        """Of ports and lines, ohm."""
-        return self.plan.circuit.impedance
+    def impedance(self, link: LinkLevels) -> float:
+        """Of the ports of a link's oscillators and amplifiers, ohm: that of the sources of the tones they make."""
+        return self.stages[link.link.to].paths.impedance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,16 +170,16 @@ def activate(levels: Levels, link: LinkLevels, voltage: Array) -> Array:
     voltage [..., neurons] in V, of the pooled chains; the result [..., tones] is what arrives in the resonators of the
     stage that listens.
     """
-    oscillator = link.options.oscillator(link.kind, levels.impedance)
+    oscillator = link.options.oscillator(link.kind, levels.impedance(link))
     return tone_power(levels, link, oscillator.power(link.current(voltage)))
 
 
 def tone_power(levels: Levels, link: LinkLevels, power: Array) -> Array:
     """Tone power in the resonators that listen, units of p_max, for the oscillators' powers in W [..., tones]."""
     sources = Sources.of(levels.stages[link.link.to].paths, link.span)
-    live = sources.live
-    amplifier = link.options.amplifier(levels.impedance)
-    driven = np.sqrt(2 * levels.impedance * power[..., live]) * (link.gain[live] / amplifier.gain)
+    live, z0 = sources.live, levels.impedance(link)
+    amplifier = link.options.amplifier(z0)
+    driven = np.sqrt(2 * z0 * power[..., live]) * (link.gain[live] / amplifier.gain)
     out = amplifier.compressed(driven, sources.frequency[live])
     result = np.zeros(power.shape)
     result[..., live] = (2 * out / sources.emf[live]) ** 2

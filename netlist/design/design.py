@@ -113,7 +113,7 @@ class Design:
         if found:
             raise InputError(
                 f"{what}: layer {found[0]} is on strip lines (feed.kind), and this is of chains on buses; possible: "
-                "crosstalk, accuracy, sneak, layout or crossbar, or a design compiled with --set feed.kind=bus"
+                "accuracy, run, levels, crosstalk, sneak, layout or crossbar, or a design compiled with feed.kind=bus"
             )
 
 
@@ -141,7 +141,8 @@ def compile_cnn(
     cnn = scaled_network(cnn, own.exponents, {name: more for name, more in own.raised.items() if name in on_buses})
     planned = plan(cnn, parameters.device, parameters.bus, parameters.plan)
     pixels = pixels or (calibration.pixels if calibration else cnn.pixels) or Pixels(source="nothing says otherwise")
-    check_powers(planned, parameters.neuron.p1db)
+    driven = tuple(entry for entry in planned.layers if entry.layer.name in on_buses)
+    check_powers(replace(planned, layers=driven), parameters.neuron.p1db)
     pieces = parameters.neuron.pieces
     if calibration is None:
         input_range = input_range or pixels.range

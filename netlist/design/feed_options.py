@@ -51,6 +51,13 @@ class FeedOptions:
         if {ALL, NONE} & set(words(self.causes)) and len(words(self.causes)) > 1:
             raise InputError(f"feed.causes = {self.causes[:60]!r}: possible: all, none, or names of causes")
 
+    @property
+    def acting(self) -> tuple[str, ...]:
+        """Names of the causes that act besides the own line."""
+        named = words(self.causes)
+        every = tuple(name for name in _causes() if name not in (ALL, NONE))
+        return every if named == (ALL,) else () if named == (NONE,) else named
+
     def of(self, layer: Synapses) -> FeedKind:
         """Feed of a layer."""
         named = words(self.layers)

@@ -10,7 +10,7 @@ from resonet.core.parameters import check, parameter
 __all__ = ["NOISE_SOURCES", "NoiseOptions", "NoiseSource"]
 
 NoiseSource: TypeAlias = Literal[
-    "johnson", "choke", "feed", "readout", "precession", "combiner", "amplifier", "amplitude", "phase"
+    "johnson", "choke", "feed", "readout", "precession", "combiner", "amplifier", "amplitude", "phase", "linewidth"
 ]
 NOISE_SOURCES: tuple[NoiseSource, ...] = get_args(NoiseSource)
 ALL, NONE = "all", "none"
@@ -23,7 +23,8 @@ class NoiseOptions:
     johnson     of the chains' resistance                 choke, feed   of the bias tees' chokes, of the buses' sources
     readout     of what reads the chains                  precession    thermal precession, which the tones mix down
     combiner    k T at the buses, riding on the tones     amplifier     of the tones' amplifiers, likewise
-    amplitude   of the neurons' oscillators               phase         likewise: their line width
+    amplitude   of the neurons' oscillators               phase         likewise: their frequency wanders
+    linewidth   no noise, but what the width of the oscillators' lines takes off the weights
     """
 
     temperature: float = parameter(300.0, "K", 1e-3, 1e3, "of chains, combiners and oscillators")

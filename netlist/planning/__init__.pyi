@@ -1,3 +1,5 @@
+from .bus_options import RfOption as RfOption
+from .bus_options import rf_options as rf_options
 from .frequency_plan import (
     Bus as Bus,
 )
@@ -16,8 +18,6 @@ from .frequency_plan import (
 from .frequency_plan import (
     plan as plan,
 )
-from .rf_options import RfOption as RfOption
-from .rf_options import rf_options as rf_options
 from .scales import InputScale as InputScale
 from .scales import bounded_scales as bounded_scales
 from .scales import calibrated_scales as calibrated_scales

@@ -48,6 +48,9 @@ class PlanOptions:
     tile: int = parameter(48, "", 1, 4096, "most resonators of a chain on one bus")
     fanout: int = parameter(32, "", 1, 4096, "most chains on one bus")
     fill: float = parameter(0.8, "", 0.01, 0.98, "largest weight of a layer, as part of the largest a resonator holds")
+    reach: float = parameter(
+        1.0, "", 1.0, 1e3, "farthest that a resonance lies from its tone, half-widths; above 1: far, for less noise"
+    )
     p_max: float = parameter(2e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
     ends: int = parameter(1, "", 1, 4, "spacing of the first and last channel, in spacings of the others")
     assign: int = parameter(0, "", 0, 1, "1: inputs on the channels where their weights fit best; 0: in order")
@@ -75,6 +78,7 @@ class Bus:
     frequencies: Array  # [resonators] Hz, channel of each tone, falling from the feed on
     levels: Array  # [resonators] V/√W, EMF at the combiner that puts 1 W into the tone's own resonator
     below: int  # resonators of the same neuron in series under this tile, at DC
+    reach: float = 1.0  # largest detuning of a resonator, half-widths
 
     @property
     def size(self) -> tuple[int, int]:
@@ -217,7 +221,7 @@ def _buses(
                 shared[key] = grid, tone_levels(grid, device.resistance, len(bank), circuit, key[2])
             name = (f"g{group}" if synapses.groups > 1 else "") + label
             taps = _fitted_taps(synapses, group, bank, tile, shared[key][0], (device, options))
-            buses.append(Bus(synapses.name, name, group, t, b, bank, taps, *shared[key], key[2]))
+            buses.append(Bus(synapses.name, name, group, t, b, bank, taps, *shared[key], key[2], options.reach))
             stacked[bank] += len(tile)
     return buses
 

@@ -104,7 +104,7 @@ def solver_chains(bus: Bus, device: SpinDiode, profile: Array | None = None, com
     """Chains of a bus for the solver; `profile` and `compiled` as in `Chains`."""
     if profile is not None and profile.ndim == 3 and profile.strides[0] == 0:
         profile = profile[0]  # the same for all chains
-    return Chains(bus.frequencies, bus.signs, device.damping, profile, compiled)
+    return Chains(bus.frequencies, bus.signs, device.damping, profile, compiled, bus.reach)
 
 
 def layer_unit(entry: LayerPlan, fill: float) -> float:

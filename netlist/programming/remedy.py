@@ -77,7 +77,8 @@ def _holds(case: _Case, taps: Ints, below: int) -> bool:
         everyone = case.entry.layer.held[case.bus.group][np.ix_(case.bus.outputs, taps)]
         weights = weights[:, assign_taps(everyone * layer_unit(case.entry, case.fill), grid, plan.device.damping)]
     profile = None if case.ideal else bus_profile(plan, grid, len(case.bus.outputs), below)
-    chains = Chains(grid, np.where(np.arange(len(taps)) % 2, -1.0, 1.0), plan.device.damping, profile)
+    signs = np.where(np.arange(len(taps)) % 2, -1.0, 1.0)
+    chains = Chains(grid, signs, plan.device.damping, profile, reach=case.bus.reach)
     # The first chain is the one that is furthest off in the plan: it alone settles most trials.
     return all(_worst(part, chains) <= CONVERGED * case.fill for part in (weights[:1], weights[1:]) if len(part))
 

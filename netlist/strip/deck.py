@@ -24,11 +24,12 @@ __all__ = [
     "strip_rf_deck",
     "write_passives",
     "write_resonators",
+    "write_series",
     "write_stubs",
 ]
 
 
-def _series(kind: str, n: int, a: str, b: str, r: float, l: float, d: Dialect) -> list[str]:  # noqa: E741
+def write_series(kind: str, n: int, a: str, b: str, r: float, l: float, d: Dialect) -> list[str]:  # noqa: E741
     """Resistance and inductance in series, either of which may be none."""
     if r == 0 and l == 0:
         return [d.format_source(f"v{kind}{n}", a, b, dc="0")]  # ngspice takes a resistance of 0 for 1 mohm
@@ -65,25 +66,31 @@ def write_passives(circuit: StripCircuit, dialect: Dialect = NGSPICE) -> list[st
     lines.append(dialect.format_comment("connections of lines, then rails of ground"))
     for n in range(stubs, len(branch.a)):
         a, b = node_name(int(branch.a[n])), node_name(int(branch.b[n]))
-        lines += _series("b", n, a, b, float(branch.r[n]), float(branch.x[n]), dialect)
+        lines += write_series("b", n, a, b, float(branch.r[n]), float(branch.x[n]), dialect)
     return lines
 
 
-def write_stubs(circuit: StripCircuit, dialect: Dialect = NGSPICE) -> list[str]:
-    """Stubs and the mutual inductances between them."""
+def write_stubs(circuit: StripCircuit, dialect: Dialect = NGSPICE, inside: bool = False) -> list[str]:
+    """Stubs and the mutual inductances between them; `inside` a subcircuit coupled coils stand beside their stubs.
+
+    ngspice finds no coil of an instance from within a subcircuit.
+    """
     branch, (i, j, m) = circuit.branches, circuit.mutual
-    lines = [dialect.format_comment("stubs of lines over resonators")]
+    lines, outside = [dialect.format_comment("stubs of lines over resonators")], inside and len(i) > 0
     for n in range(len(circuit.head)):
-        values = numbers(15, r=float(branch.r[n]), l=float(branch.x[n]), g=0, c=0)
-        pins = (node_name(int(branch.a[n])), node_name(int(branch.b[n])), f"s{n}")
+        values = numbers(15, r=float(branch.r[n]), l=0.0 if outside else float(branch.x[n]), g=0, c=0)
+        a, b = node_name(int(branch.a[n])), node_name(int(branch.b[n]))
+        pins = (a, f"k{n}" if outside else b, f"s{n}")
         lines.append(dialect.format_instance(f"xs{n}", pins, "strip_segment", values))
+        lines += [dialect.format_element(f"ls{n}", (f"k{n}", b), f"{float(branch.x[n]):.15g}")] if outside else []
     if len(i) and not circuit.delay:
         raise InputError("deck: line_mutual without line_delay: a mutual inductance needs inductances; possible: both")
     if not len(i):
         return lines
     k = m / np.sqrt(branch.x[i] * branch.x[j])
     rows = zip(i.tolist(), j.tolist(), k.tolist(), strict=True)
-    coils = [dialect.element_of("ls", f"xs{n}") for n in range(len(circuit.head))]
+    count = range(len(circuit.head))
+    coils = [f"ls{n}" if inside else dialect.element_of("ls", f"xs{n}") for n in count]
     return lines + [
         dialect.format_coupling(f"k{n}", coils[a], coils[b], f"{x:.15g}") for n, (a, b, x) in enumerate(rows)
     ]

@@ -6,19 +6,24 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.spatial import cKDTree
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array
+from resonet.core.types import Array, Ints
 from resonet.models.line.strip_geometry import tuning_field
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.strip.circuit import StripCircuit
+from resonet.netlist.strip.parasitics import Parasitics, tuning_currents
 from resonet.netlist.strip.placement import Placement
 
-__all__ = ["drive_emf", "strip_program", "tuned_resonances", "tuning_matrix"]
+__all__ = ["drive_emf", "line_emf", "strip_program", "tuned_resonances", "tuned_share", "tuning_matrix"]
 
 
 def drive_emf(circuit: StripCircuit, resistance: float) -> float:
     """EMF of a source, V peak per √W of tone: √(2/R0)/κ, times source plus termination."""
-    par = circuit.parasitics
-    return float(np.sqrt(2 / resistance) / circuit.placement.geometry.pick_up * (par.source + par.termination))
+    return line_emf(circuit.placement, circuit.parasitics, resistance)
+
+
+def line_emf(placement: Placement, par: Parasitics, resistance: float) -> float:
+    """The same from what stands at the ends of the lines."""
+    return float(np.sqrt(2 / resistance) / placement.geometry.pick_up * (par.source + par.termination))
 
 
 def strip_program(placement: Placement, weights: ArrayLike, frequencies: ArrayLike, device: SpinDiode) -> Array:
@@ -73,3 +78,13 @@ def tuned_resonances(
     per_line = len(currents) == placement.usage.weights
     field = tuning_matrix(placement, reach) @ currents if per_line else tuning_field(placement.geometry) * currents
     return np.asarray(built * (1 + placement.geometry.slope * field / reference))
+
+
+def tuned_share(placement: Placement, parasitics: Parasitics, resonators: Ints) -> Array:
+    """Tuning current at each of `resonators` as part of what its line is fed, [resonators]."""
+    share = np.ones(len(placement.usage.weight))
+    if parasitics.tuning_resistance and parasitics.tuning_leakage:
+        for line in np.unique(placement.usage.weight[resonators]):
+            run = placement.tuning.run(int(line))
+            share[placement.tuning.order[run]] = tuning_currents(placement, parasitics, int(line), 1.0)[0]
+    return share[resonators]

@@ -22,7 +22,7 @@ from resonet.netlist.strip.deck import (
     write_stubs,
 )
 
-__all__ = ["strip_dc_deck", "strip_transient_deck", "tuning_senses"]
+__all__ = ["strip_dc_deck", "strip_transient_deck", "tuning_senses", "write_lead"]
 
 
 def _tuning(circuit: StripCircuit, currents: Array, dialect: Dialect) -> list[str]:
@@ -92,23 +92,27 @@ def _whole_lines(circuit: StripCircuit, emf: Array, frequencies: Array, phases: 
     if len(pieces.begin) != len(placement.lines.counts):
         raise InputError(f"layer {placement.usage.layer}: a transient needs whole lines; possible: without a window")
     out = [dialect.format_comment("sources, leads, terminations")]
-    rest = placement.geometry.stub / 2
-    for n, (a, b) in enumerate(zip(pieces.begin, pieces.end, strict=True)):
-        line = int(circuit.line[a])
-        near, far = node_name(int(circuit.branches.a[a])), node_name(int(circuit.branches.b[b]))
+    for n, line in enumerate(circuit.line[pieces.begin].tolist()):
         wave = dialect.format_sine(f"{emf[line]:.15g}", f"{frequencies[line]:.15g}", f"{phases[line]:.9g}")
         out.append(dialect.format_source(f"vs{line}", f"e{n}", "0", dc="0", wave=wave))
         out.append(dialect.format_element(f"rs{n}", (f"e{n}", f"f{n}"), f"{par.source:.15g}"))
-        first = placement.lines.gap[placement.lines.run(line).start]
-        for k, (x, y, length) in enumerate(
-            ((f"f{n}", near, first - rest), (far, f"g{n}", placement.lines.tail - rest))
-        ):
-            r, l, g, c = (getattr(par.line, name) * length for name in "rlgc")  # noqa: E741
-            l, c = (l, c) if circuit.delay else (0.0, 0.0)  # noqa: E741
-            values = numbers(15, r=r, l=l, g=g, c=c)
-            out.append(dialect.format_instance(f"xl{n}_{k}", (x, y, f"y{n}_{k}"), "strip_segment", values))
-        out.append(dialect.format_element(f"rt{n}", (f"g{n}", "0"), f"{par.termination:.15g}"))
+        out += write_lead(circuit, n, f"f{n}", dialect)
     return out
+
+
+def write_lead(circuit: StripCircuit, n: int, source: str, dialect: Dialect) -> list[str]:
+    """Leads of the n-th piece of line, which is a whole line, from the node `source` on, and its termination."""
+    placement, par = circuit.placement, circuit.parasitics
+    a, b = circuit.pieces.begin[n], circuit.pieces.end[n]
+    near, far = node_name(int(circuit.branches.a[a])), node_name(int(circuit.branches.b[b]))
+    first, rest = placement.lines.gap[placement.lines.run(int(circuit.line[a])).start], placement.geometry.stub / 2
+    out = []
+    for k, (x, y, length) in enumerate(((source, near, first - rest), (far, f"g{n}", placement.lines.tail - rest))):
+        r, l, g, c = (getattr(par.line, name) * length for name in "rlgc")  # noqa: E741
+        l, c = (l, c) if circuit.delay else (0.0, 0.0)  # noqa: E741
+        values = numbers(15, r=r, l=l, g=g, c=c)
+        out.append(dialect.format_instance(f"xl{n}_{k}", (x, y, f"y{n}_{k}"), "strip_segment", values))
+    return [*out, dialect.format_element(f"rt{n}", (f"g{n}", "0"), f"{par.termination:.15g}")]
 
 
 def strip_transient_deck(

@@ -116,7 +116,10 @@ def build(made, tmp_path_factory):
 def test_plan_counts_the_resonators_of_the_sum(made, resonet, tmp_path):
     found = resonet("plan", made["residual"][0], "--tiles", "16", "--json", "-o", tmp_path)
     assert found.code == 0
-    assert {row["layer"] for row in json.loads(found.out)["points"]} == {"conv1", "conv2", "dense1"}
+    told = json.loads(found.out)
+    assert {row["layer"] for row in told["points"]} == {"conv1", "conv2", "dense1"}
+    assert told["feeds"][0]["settings"] == []
+    assert min(feed["most"] for feed in told["feeds"][1:]) < told["feeds"][0]["most"] - 10
 
 
 def test_decks_of_each_tile(build):

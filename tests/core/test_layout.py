@@ -29,7 +29,7 @@ ROOMS = {
         ["noise"],
         ["calibration", "strip", "crossbar", "referee", "saturation"],
         ["feed"],
-        ["cascade", "sweep"],
+        ["cascade", "sweep", "operate"],
     ],
 }
 HEAVY = (

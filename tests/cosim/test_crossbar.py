@@ -3,6 +3,7 @@
 import json
 import logging
 import warnings
+from importlib.resources import as_file, files
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from resonet.models.circuit.crossbar import (
 )
 from resonet.models.circuit.crossbar_network import norton, read_pairs, sense, solve_network
 from resonet.netlist.crossbar.deck import crossbar_deck
+from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import write_design
 
 IDEAL = CrossbarArray(word_resistance=0.0, bit_resistance=0.0)
@@ -396,3 +398,22 @@ def test_command_tells_bad_input(monkeypatch, capsys, build, arguments, told):
     assert err.startswith("resonet: ")
     assert err.count("\n") == 1
     assert told in err
+
+
+def test_johnson_noise_of_the_cells_is_nyquists():
+    cell, volts, bandwidth = CrossbarCell(1e3, 3.0), 0.1, 1e6
+    array = CrossbarArray(
+        cell, word_resistance=0.0, bit_resistance=0.0, driver_resistance=0.0, sense_resistance=0.0, read_voltage=volts
+    )
+    with as_file(files("resonet.examples.digits")) as folder:
+        design = compile_cnn(folder / "digits_relu.onnx")
+    layer = design.cnn.synapses[-1]
+    held = crossbar_weights(design, layer.name, array)
+    noisy_one = with_noise({layer.name: held}, 0.0, 1, bandwidth, 300.0, volts)[layer.name]
+    dark = np.zeros((1, 4000, 1, layer.taps))
+    drawn = noisy_one.answers(dark)[0, :, :, 0]
+    pairs = pair_conductances(held.trained[0] / np.abs(held.trained).max(), array)  # [taps, 2 outputs]
+    siemens = pairs[:, ::2].sum(0) + pairs[:, 1::2].sum(0)
+    amperes = np.sqrt(4 * 1.380649e-23 * 300 * bandwidth * siemens)
+    full = volts * pair_range(cell) / np.abs(held.trained).max()  # A of a product of 1
+    assert drawn.std(0) == pytest.approx(amperes / full, rel=0.06)

@@ -28,7 +28,6 @@ from resonet.cosim.strip.layer import solve_layer_windows, strip_weights
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import formula, linear
 from resonet.cosim.weights.inference import accuracy, forward
-from resonet.netlist.cascade.paths import parallel_design
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
@@ -220,7 +219,6 @@ def test_a_layer_next_to_what_else_could_hold_it(lines, images, by_hand):
         (lambda d: effective_weights(d, "conv1", "coupled"), "chains on a bus: layer conv1 is on strip lines"),
         (lambda d: calibrate(d, layers=["conv1"]), "calibrate: layer conv1"),
         (lambda d: quantise_design(d, linear), "quantise: layer conv1"),
-        (lambda d: parallel_design(d), "parallel hardware with its neurons: layer conv1"),
         (lambda d: transient(d, "conv1", "coupled", np.ones(9)), "transient: layer conv1"),
         (
             lambda d: layer_weights(d, "coupled", formula, ["conv1"]),

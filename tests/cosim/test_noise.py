@@ -10,13 +10,13 @@ from resonet.core.errors import InputError
 from resonet.cosim.cascade.image_run import RunOptions, prepare, run_image
 from resonet.cosim.cascade.two_pass import cascade
 from resonet.cosim.ngspice.run import run_deck
-from resonet.cosim.noise.budget import effective_bits, noise_budget, signal_to_noise
+from resonet.cosim.noise.budget import Tally, effective_bits, noise_budget, signal_to_noise
 from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.noise.noisy import noisy_weights
 from resonet.cosim.noise.repeats import Reads, noisy_accuracy
 from resonet.cosim.noise.tones import Oscillators, ToneNoise
 from resonet.cosim.weights.effective import network_weights
-from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.engines import linear, readout_divider
 from resonet.cosim.weights.inference import circuit_logits, forward
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.dc_side import DcStack
@@ -154,14 +154,41 @@ def test_draws_have_the_variance_of_the_budget_and_products_none(small):
     design, held = small
     noisy = noisy_weights(design, held, seed=4)["dense1"]
     carried = np.repeat(RNG(1).uniform(0, 1, (1, 1, 1, 36)), 20_000, axis=1)
-    assert noisy.products(carried[:, :3]) == pytest.approx(held["dense1"].products(carried[:, :3]), rel=1e-15)
+    sharp = noisy_weights(with_noise(design, sources="phase"), held)["dense1"].products(carried[:, :3])
+    assert sharp == pytest.approx(held["dense1"].products(carried[:, :3]), rel=1e-15)
     volts = noisy.answers(carried)[0, :, :, 0] * noisy.noise.unit[0]
     sources = dict(noisy.noise.sources(noisy.values, carried[:, :1]))
-    assert set(sources) == set(NOISE_SOURCES)
+    assert set(sources) == set(NOISE_SOURCES) - {"linewidth"}  # which is no noise
     wanted = sum(np.broadcast_to(own, (1, 1, 3, 1)) for own in sources.values())[0, 0, :, 0]
     assert volts.var(0) == pytest.approx(wanted, rel=0.06)
     again = noisy_weights(design, held, seed=4)["dense1"].answers(carried)[0, :, :, 0] * noisy.noise.unit[0]
     assert np.array_equal(volts, again)
+
+
+def test_a_line_width_dulls_the_weights(small):
+    """Against the susceptibility at f - jΔ/2: what a phase that forgets itself as exp(-πΔ|t|) makes of the tone."""
+    design, held = small
+    noisy = noisy_weights(design, held)["dense1"]
+    carried = RNG(8).uniform(0, 1, (1, 4, 1, 36))
+    width = noisy.noise.tones.oscillators.width(carried)[0, :, 0]  # [4, taps] Hz
+    entry, program = design.plan.layer("dense1"), design.program("coupled").layer("dense1")
+    passes, device = linear(design.plan, entry, program.f_res), design.plan.device
+    wanted, sharp = np.zeros((2, 4, 3))
+    for bus, f_res, rf in zip(entry.buses, program.f_res, passes.rf, strict=True):
+        for t, tap in enumerate(bus.taps):
+            watts = 0.5 * R0 * np.abs(rf.current[t]) ** 2 * carried[0, :, 0, tap, None, None] * 50e-9
+            for found, blur in ((wanted, width[:, tap, None, None] / 2), (sharp, 0.0)):
+                r = (bus.frequencies[t] - 1j * blur) / f_res
+                chi = np.real(1 / (1 - r**2 + 2j * device.damping * r))
+                found[:, bus.outputs] += -4 * device.damping * device.sensitivity * (watts * chi) @ bus.signs
+    divider = readout_divider(design.plan, entry)
+    volts = noisy.products(carried)[0, :, :, 0] * noisy.noise.unit[0]
+    assert np.abs(volts - wanted * divider).max() < 2e-5 * np.abs(sharp).max()
+    lost = ((sharp - wanted) * sharp).sum() / (sharp**2).sum()
+    assert 0.02 < lost < 0.3
+    tally = Tally(noisy, 1)
+    tally.add(carried)
+    assert tally.budget().dulled == pytest.approx(lost, rel=5e-3)
 
 
 def test_what_all_chains_hear_is_the_same_for_all(small):
@@ -250,7 +277,9 @@ def test_a_budget_adds_up(small):
         assert one.density**2 * one.bandwidth == pytest.approx(one.noise**2, rel=1e-12)
         assert one.bandwidth == pytest.approx(3 * np.pi / 16 * 1e6, rel=0.05)
         assert one.worst.enob == min(n.enob for n in one.neurons)
-    assert set(budgets[0].sources) == set(NOISE_SOURCES) - {"amplitude", "phase"}  # pixels have no oscillators
+    of_neurons = {"amplitude", "phase", "linewidth"}
+    assert set(budgets[0].sources) == set(NOISE_SOURCES) - of_neurons  # pixels have no oscillators
+    assert budgets[0].dulled == 0
 
 
 def test_accuracy_with_noise_is_seeded_and_repeated(small):

@@ -1,6 +1,5 @@
 """RF options of a bus: closed form, linear engine, decks and S-parameters say the same, and powers follow."""
 
-import json
 import re
 
 import numpy as np
@@ -8,16 +7,23 @@ import pytest
 
 from resonet.core.errors import InputError
 from resonet.cosim import calibrate, effective_weights, transient
+from resonet.cosim.noise.layer_noise import layer_noise
+from resonet.cosim.noise.tones import riding_noise
+from resonet.cosim.operate.latency import latency
+from resonet.cosim.operate.power import drawn
 from resonet.cosim.weights.engines import find_engine
 from resonet.models.circuit.bus import bus_load
-from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering
+from resonet.models.circuit.multiplexer import channel_filters, multiplexer_scattering, multiplexer_transfers
 from resonet.netlist.bus import build_graph, rf_deck
 from resonet.netlist.cascade.paths import all_paths, parallel_design
 from resonet.netlist.design import folder
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.onnx.read import read_cnn
+from resonet.netlist.planning.bus_options import rf_options
 from resonet.netlist.planning.frequency_plan import bus_gains, source_power
-from resonet.sparams.build import bus_block, multiplexer_block
+from resonet.sparams.build import bus_block
+from resonet.sparams.combining import multiplexer_block
 from resonet.sparams.extract import extract
 from resonet.sparams.linear import linear_s
 from resonet.sparams.window import design_block, layer_stand
@@ -40,6 +46,8 @@ CASES = {
     "coils": ((*SMALL, *COILS), SMALL),
     "both": ((*FILTERS, *COILS), SMALL),
     "junctions": ((*SMALL, *JUNCTIONS), ()),
+    "groups": ((*SMALL, "bus.groups=4", "bus.node_capacitance=0.2 fF", *JUNCTIONS[:1]), ()),
+    "all": ((*FILTERS, *COILS, *JUNCTIONS, "bus.groups=3"), ()),
 }
 
 
@@ -157,17 +165,95 @@ def test_designs_of_before_keep_their_programs_and_strip_lines_refuse_junctions(
         read_parameters(settings=["feed.kind=stripline", "bus.junction_capacitance=1 fF"])
 
 
-def test_plan_says_what_each_way_to_feed_takes(small_model, resonet, tmp_path) -> None:
-    told = resonet("plan", small_model, "--tiles", "12", "--set", "plan.tile=12", "-o", tmp_path, "--json")
-    feeds = json.loads(told.out)["feeds"]
-    assert [feed["settings"] for feed in feeds] == [
+def test_what_each_way_to_feed_takes(small_model) -> None:
+    given = read_parameters(settings=["plan.tile=12"])
+    feeds = rf_options(read_cnn(small_model), given.device, given.bus, given.plan)
+    assert [[*feed.settings] for feed in feeds] == [
         [],
         ["bus.combining=multiplexer"],
         ["bus.transformer=8.9"],  # of 4 chains of 9 and 3 of 12 kilo-ohms the second is louder: 4 kilo-ohms on 50
         ["bus.combining=multiplexer", "bus.transformer=8.9"],
+        ["bus.groups=9"],
+        ["bus.combining=multiplexer", "bus.groups=9"],
     ]
     for feed in feeds:
-        design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed["settings"]]))
+        design = compile_cnn(small_model, read_parameters(settings=["plan.tile=12", *feed.settings]))
         wanted = {entry.layer.name: source_power(entry, design.plan) for entry in design.plan.layers}
-        assert feed["source_dbm"] == pytest.approx(wanted)
-    assert feeds[0]["most"] - feeds[3]["most"] > 15
+        assert feed.source_dbm == pytest.approx(wanted)
+    assert feeds[0].most - feeds[3].most > 15
+
+
+def test_a_chain_in_groups_is_what_its_nodes_say(small_model) -> None:
+    """S-parameters of a bus with chains in groups: linear engine, ngspice, and the admittance of the closed form."""
+    design = compile_cnn(small_model, read_parameters(settings=(*SMALL, "bus.groups=3")))
+    plan, bus = design.plan, design.plan.layers[0].buses[0]
+    f = np.sort(bus.frequencies)
+    block = _window(design, "conv1")
+    load = 1 / bus_load(f, plan.device.resistance, bus.size[1], bus.size[0], plan.circuit)
+    found = linear_s(block, f)[:, 0, 0] * len(bus.taps)  # twice through the combiner
+    assert found == pytest.approx((load - 50) / (load + 50), abs=2e-3)  # 50 ohm at the DC pins, behind chokes
+    chain = design_block(design, "conv1", "coupled", "chain")
+    assert linear_s(chain, f) == pytest.approx(np.asarray(extract(chain, f, "ngspice").s), abs=AGREED)
+    # Three groups of three: a ninth of the resistance of nine in a row.
+    assert load.real == pytest.approx(np.full(9, 1e3 / bus.size[0]), rel=0.02)
+
+
+def test_groups_win_what_a_transformer_of_as_many_turns_does(small_model, designs) -> None:
+    options = [*SMALL, "bus.transformer_coupling=0.9999", "bus.transformer_inductance=1 uH"]
+    grouped, turned = (
+        compile_cnn(small_model, read_parameters(settings=[*options, setting]))
+        for setting in ("bus.groups=3", "bus.transformer=3")
+    )
+    one, other = (source_power(design.plan.layers[0], design.plan) for design in (grouped, turned))
+    assert one == pytest.approx(other, abs=0.2)
+    assert source_power(designs[0].plan.layers[0], designs[0].plan) - one > 3
+
+
+def test_noise_of_tones_goes_through_the_filters(small_model, designs) -> None:
+    """Johnson noise of filters and sources, and amplifiers at other channels, at the bus, against their transfers."""
+    found = []
+    for design in designs:
+        plan, neuron = design.plan, design.parameters.neuron
+        found.append(riding_noise(plan, plan.layers[0], neuron, 1e-9, 300.0))
+    entry = designs[1].plan.layers[0]
+    bus, circuit = entry.buses[0], designs[1].plan.circuit
+    load = bus_load(bus.frequencies, 1e3, bus.size[1], bus.size[0], circuit)
+    through = np.abs(multiplexer_transfers(bus.frequencies, load, circuit)) ** 2
+    full = bus.levels**2
+    ratio = (full / np.diagonal(through) @ through) / full.sum()
+    combiner, filters = (each["amplifier"][bus.group, bus.taps] for each in found)
+    assert filters / combiner == pytest.approx(ratio)
+    assert filters.max() < combiner.max()  # of nine amplifiers one's own and its neighbours' are heard
+    thermal = found[1]["combiner"] / found[0]["combiner"]
+    assert np.all((thermal > 0.3) & (thermal < 3))
+
+
+def test_noise_of_a_chain_in_groups_has_the_resistance_of_all(small_model) -> None:
+    """Johnson noise at rest of the DC side: 4 k T R into what the poles of the read-out let through."""
+    settings = ["neuron.bandwidth=1 kHz", "noise.sources=johnson"]
+    one, three = (
+        compile_cnn(small_model, read_parameters(settings=[*SMALL, *settings, f"bus.groups={n}"])) for n in (1, 3)
+    )
+    noises = []
+    for design in (one, three):
+        held = effective_weights(design, "dense1", "coupled", engine=find_engine("linear"))
+        noises.append(layer_noise(design, held))
+    assert noises[1].constant["johnson"] == pytest.approx(noises[0].constant["johnson"], rel=1e-3)
+
+
+def test_operating_points_draw_and_take_what_the_options_say(small_model, small_images, designs) -> None:
+    """Sources of a search against those of the planned cascade; filters and groups take time."""
+    filtered = designs[1]
+    circuit, p_max = filtered.plan.circuit, filtered.plan.options.p_max
+    neurons = all_paths(parallel_design(filtered, programmed=False))[1]  # into dense1, from amplifiers
+    amplifiers = (neurons.emf**2).sum() / (8 * circuit.impedance * p_max) / filtered.parameters.neuron.efficiency
+    found = [drawn(design, small_images) for design in designs]
+    pixels = [each.slope for each in found]
+    assert found[1].slope > amplifiers
+    dark = drawn(filtered, np.zeros_like(small_images))  # of pixels nothing
+    assert dark.slope == pytest.approx(amplifiers, rel=1e-9)
+    assert pixels[1] < 0.3 * pixels[0]
+    grouped = compile_cnn(small_model, read_parameters(settings=(*FILTERS, "bus.groups=3")))
+    plain, slower, slowest = (latency(design).parallel for design in (*designs, grouped))
+    assert plain < slower < slowest
+    assert slower - plain < 3 * 2 * 9 * 40 / (np.pi * 2e9)  # a few ringing times in each of two layers

@@ -22,7 +22,8 @@ from resonet.cosim.weights.inference import forward
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.auto_oscillator import AutoOscillator
 from resonet.models.resonator.forced_oscillation import forced_voltage
-from resonet.models.resonator.tone_balance import Saturation
+from resonet.models.resonator.precession_noise import saturated_line, saturated_precession_density
+from resonet.models.resonator.tone_balance import Saturation, balance_tones
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import layer_sums
@@ -166,6 +167,16 @@ def test_calibration_on_data_brings_back_sums_that_were_not_seen(graph):
     assert [one.code for one in warnings if one.code == "fitted-elsewhere"] == ["fitted-elsewhere"]
 
 
+@pytest.mark.slow
+def test_a_frequency_shift_is_followed_by_the_resonators(graph):
+    design, images, held = graph
+    shifted = lawful(at_power(design, 50e-9), frequency_shift=0.05)
+    fit = fit_on_data(shifted, saturating_weights(shifted, held), images[:24], FitOptions(steps=2))
+    for one in fit.layers:
+        assert one.fitted[1] < 0.6 * one.gained[1]
+        assert one.moved > 0.1
+
+
 def test_a_gain_alone_minimises_the_squares(graph):
     design, images, held = graph
     weights = saturating_weights(design, held)
@@ -195,6 +206,42 @@ def test_cascade_and_noise_take_them(small_model):
     read = [forward(design, noisy, images) for _ in range(2)]
     assert np.abs(read[0] - read[1]).max() > 0
     assert np.abs(np.mean(read, 0) - wanted).max() < np.abs(forward(design, held, images) - wanted).max()
+
+
+@pytest.mark.parametrize(("balance", "shift"), [("fast", 0.0), ("full", 0.05)])
+def test_noise_is_that_of_the_saturated_resonators(graph, balance, shift):
+    """Every tone in every resonator with its own precession power, one after another; the linear law without power."""
+    design, _, held = graph
+    design = lawful(design, frequency_shift=shift)
+    name = list(held)[-1]
+    noisy = noisy_weights(design, held, 1, saturating_weights(design, held, balance=balance))[name]
+    entry, device = design.plan.layer(name), design.plan.device
+    carried = RNG(3).uniform(0, 1, (entry.layer.groups, 2, 1, entry.layer.taps))
+    found = noisy.heard_by(carried, noisy.base.products)[1]
+    wanted, p_max = np.zeros_like(found), design.plan.options.p_max
+    programmed = design.program("coupled").layer(name).f_res
+    for bus, f_res, at in zip(entry.buses, programmed, noisy.noise.agitation, strict=True):
+        i = bus_currents(bus.frequencies, device.resistance, bus.size[1], bus.size[0], design.plan.circuit, bus.below)
+        square = (np.abs(i * bus.levels[:, None]) ** 2).T  # [resonators, tones]
+        widths = noisy.noise.tones.widths(carried)
+        for image in range(2):
+            watts = carried[bus.group, image, 0, bus.taps] * p_max
+            wide = 0.0 if widths is None else widths[bus.group, image, :, bus.taps].T
+            for j, output in enumerate(bus.outputs):
+                law = design.parameters.saturation
+                p = balance_tones(device, law, f_res[j], bus.frequencies, square, watts, wide).p[0]
+                u = (bus.frequencies / f_res[j][:, None] - np.sqrt(1 - device.damping**2)) / device.damping
+                others = p.sum(1, keepdims=True) - p
+                line = saturated_line(u, p, others, law.nonlinear_damping, shift / device.damping)
+                own = 0.5 * device.resistance * square * watts
+                density = saturated_precession_density(device, f_res[j][:, None], own, 1.0, line)
+                wanted[bus.group, image, output, 0] += density.sum() * at
+    assert found == pytest.approx(wanted, rel=1e-3)
+    assert (noisy.noise.linear_precession(carried) / found).min() > 1.1
+    weak = at_power(design, 1e-13)
+    noisy = noisy_weights(weak, held, 1, saturating_weights(weak, held, balance=balance))[name]
+    found = noisy.heard_by(carried, noisy.base.products)[1]
+    assert found == pytest.approx(noisy.noise.linear_precession(carried), rel=1e-4)
 
 
 def test_what_cannot_be_is_refused(graph):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resonet.models.circuit.bus import BusCircuit, bus_currents, bus_load, seen_from_chains
+from resonet.models.circuit.bus import BusCircuit, bus_currents, bus_load, ground_resistance, seen_from_chains
 from resonet.models.circuit.matching import fano_loss, matched_ratio, mismatch, transformer, transformer_band
 from resonet.models.circuit.noise import chain_noise, output_impedance
 
@@ -36,7 +36,7 @@ def test_currents_equal_kirchhoffs_laws_with_coupled_coils():
 
 def test_what_the_combiner_sees_takes_what_the_chains_and_the_coil_get():
     f = np.geomspace(1e9, 20e9, 5)
-    ideal = BusCircuit(transformer=4.0, transformer_resistance=0.0, transformer_coupling=0.9)
+    ideal = BusCircuit(transformer=4.0, transformer_resistance=1e-6, transformer_coupling=0.9)
     load = 1 / bus_load(f, R0, 4, 3, ideal)
     current = bus_currents(f, R0, 4, 3, ideal)
     taken = 3 * R0 * (np.abs(current) ** 2).sum(1) * 4 * 50  # of what the source has available
@@ -57,7 +57,7 @@ def test_the_band_of_a_matched_transformer_is_that_of_its_coils():
 def test_without_leakage_and_shunt_it_is_the_square_of_the_turns():
     s = np.array([2j * np.pi * 5e9])
     bus = BusCircuit(
-        transformer=3.0, transformer_inductance=1.0, transformer_coupling=0.999999, transformer_resistance=0
+        transformer=3.0, transformer_inductance=1.0, transformer_coupling=0.999999, transformer_resistance=1e-6
     )
     emf, z = seen_from_chains(s, bus, np.array([50.0]))
     assert emf == pytest.approx(3.0, rel=1e-5)
@@ -81,3 +81,10 @@ def test_noise_behind_a_transformer_obeys_nyquist():
         f = np.array([1e3, 1e6, 3e7])
         noise, z = chain_noise(f, np.full(5, R0), bus), output_impedance(f, np.full(5, R0), bus)
         assert noise.total == pytest.approx(4 * 1.380649e-23 * 300 * z.real, rel=1e-9)
+
+
+def test_the_bus_is_grounded_for_the_dc_side_as_its_circuit_says():
+    s = np.array([2j * np.pi * 1e4])
+    for bus in (BusCircuit(), BUS):
+        assert np.asarray(seen_from_chains(s, bus)[1]).real == pytest.approx(ground_resistance(bus), rel=1e-3)
+    assert ground_resistance(BusCircuit(combining="multiplexer")) == 0.0

@@ -12,6 +12,8 @@ from resonet.models.circuit.multiplexer import (
     filter_times,
     multiplexer_leakage,
     multiplexer_scattering,
+    multiplexer_transfers,
+    multiplexer_warmth,
     node_admittance,
     ring_time,
     source_impedance,
@@ -118,3 +120,13 @@ def test_what_a_multiplexer_has_no_use_for_is_refused():
         BusCircuit(combining="multiplexer", combiner_loss=1.0)
     with pytest.raises(InputError, match=r"bus\.combining = 'hybrid': possible: resistive, multiplexer"):
         BusCircuit(combining="hybrid")
+
+
+def test_noise_through_filters_is_nyquists():
+    """All sources and filters at one temperature: k T per hertz at most, and Σ of what each part gives."""
+    gains = np.abs(multiplexer_transfers(TONES, LOAD, FILTERS)) ** 2
+    assert np.diagonal(gains) == pytest.approx(np.abs(tone_gains(TONES, R0, CHAINS, FILTERS)) ** 2)
+    assert gains[2, 4] == pytest.approx(abs(node_voltage(TONES[4], 2, FILTERS, LOAD[4]) * (1 + 50 * LOAD[4])) ** 2)
+    # Noise of every branch's Z0 + r, uncorrelated, against Nyquist's theorem for the impedance at the node.
+    summed = (1 + FILTERS.filter_q / FILTERS.filter_unloaded) * gains.sum(0)
+    assert multiplexer_warmth(TONES, LOAD, FILTERS) == pytest.approx(summed, rel=1e-9)

@@ -10,12 +10,14 @@ from resonet.core.validity import ValidityWarning
 from resonet.models.resonator import AutoOscillator, Saturation, SpinDiode, ToneBank, balance_tones
 from resonet.models.resonator.forced_oscillation import forced_power, forced_voltage
 from resonet.models.resonator.linear import rectified_per_watt
+from resonet.models.resonator.precession_noise import balanced_density
 from resonet.models.resonator.tone_balance import MIXING, Tones
 from resonet.models.resonator.tone_time import integrate_tones
 
 DEVICE = SpinDiode()
 PER_WATT = 2 / DEVICE.resistance  # |i|² of a tone of 1 W in R0
 PLAIN = Saturation()
+RNG = np.random.default_rng(5)
 
 
 def chains(count, tones, spacing=12.7, seed=1):
@@ -116,6 +118,34 @@ def test_the_fast_form_is_the_full_balance(most, off):
         ).max()
         > 50 * off * DEVICE.sensitivity * most
     )
+
+
+def test_a_line_width_adds_to_the_loss():
+    """One tone against the susceptibility at f - jΔ/2 and against eq. 8 by iteration; chains, fast against full."""
+    f0, x, f = 3e9, 0.2, 3e9 * (1 + DEVICE.damping * np.array([-1.0, 0.3, 4.0]))
+    for power in (1e-15, 2e-7):
+        volts = []
+        for tone in f:
+            found = balance_tones(DEVICE, PLAIN, f0, tone, PER_WATT, power, x)
+            at = Tones.at(DEVICE, PLAIN, f0, tone, PER_WATT)
+            u, s, p = at.detuning.item(), at.drive.item() * power, 0.0
+            for _ in range(200):
+                g = 1 + 2 * p
+                p = 0.5 * (p + s * (1 + x / g) / (u**2 + (g + x) ** 2))
+            assert found.p.item() == pytest.approx(p, rel=1e-9)
+            volts.append(found.voltages.item() / power)
+        r = (f - 1j * x * DEVICE.damping * f0) / f0
+        law = -4 * DEVICE.damping * DEVICE.sensitivity * np.real(1 / (1 - r**2 + 2j * DEVICE.damping * r))
+        assert (volts == pytest.approx(law, rel=1e-6)) == (power < 1e-12)
+    f_res, tones = chains(3, 12)
+    powers, widths = 5e-8 * RNG.uniform(0, 1, (4, 12)), RNG.uniform(0.02, 0.1, (4, 12))
+    full = balance_tones(DEVICE, PLAIN, f_res.ravel(), tones, PER_WATT, powers, widths)
+    bank = ToneBank.of(DEVICE, PLAIN, f_res, tones, PER_WATT, np.ones(12), 5e-8)
+    volts, noise = bank.noisy_voltages(powers, widths)
+    wanted = full.voltages.reshape(4, 3, 12).sum(-1)
+    assert np.abs(volts - wanted).max() < 3e-4 * np.abs(wanted).max()
+    made = (DEVICE, PLAIN, f_res.ravel(), tones, PER_WATT, powers, full.p)
+    assert noise == pytest.approx(balanced_density(*made).reshape(4, 3, 12).sum(-1), rel=1e-3)
 
 
 def test_order_of_tones_and_lone_tones():

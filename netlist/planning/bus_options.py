@@ -1,6 +1,7 @@
 """What the RF options of a bus do to the power that tone sources need: each alone, and together.
 
-Weights do not depend on what feeds the bus (tones are levelled at their own resonators), so that nothing else changes.
+Weights do not depend on what feeds the bus (tones are levelled at their own resonators); groups of a chain change them
+by what parasitics do along it.
 """
 
 from dataclasses import dataclass, replace
@@ -38,24 +39,30 @@ def best_ratio(planned: FrequencyPlan, entry: LayerPlan) -> float:
 
 
 def _settings(old: BusCircuit, new: BusCircuit) -> tuple[str, ...]:
-    names = ("combining", "transformer")
+    names = ("combining", "transformer", "groups")
     return tuple(f"bus.{n}={getattr(new, n)}" for n in names if getattr(new, n) != getattr(old, n))
 
 
-def rf_options(cnn: Cnn, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> tuple[RfOption, ...]:
-    """Source power as the circuit is, then with the other combiner, with a matched transformer, with both.
-
-    A transformer that is there already stays; filters and coils have the parameters that the circuit says. Raises
-    InputError.
-    """
-    planned = plan(cnn, device, circuit, options)
+def _matched(planned: FrequencyPlan) -> list[BusCircuit]:
+    """The circuit, and with what matches its loudest bus where nothing does yet: a transformer, or groups."""
+    circuit = planned.circuit
+    if circuit.transformer != 1 or circuit.groups != 1:
+        return [circuit]
     worst = max(planned.layers, key=lambda entry: source_power(entry, planned))
-    coils = (
-        [circuit] if circuit.transformer != 1 else [circuit, replace(circuit, transformer=best_ratio(planned, worst))]
-    )
-    tried = coils
+    ratio = best_ratio(planned, worst)
+    matched = [circuit, replace(circuit, transformer=ratio)] if ratio != 1 else [circuit]
+    groups = min(round(ratio), worst.channels)
+    return [*matched, replace(circuit, groups=groups)] if groups > 1 else matched
+
+
+def rf_options(cnn: Cnn, device: SpinDiode, circuit: BusCircuit, options: PlanOptions) -> tuple[RfOption, ...]:
+    """Source power as the circuit is, then with filters, with a matched transformer or as many groups, with both.
+
+    What is there already stays; filters and coils have the parameters that the circuit says. Raises InputError.
+    """
+    tried = _matched(plan(cnn, device, circuit, options))
     if circuit.combining == "resistive":
-        tried = [each for coil in coils for each in (coil, replace(coil, combining="multiplexer", combiner_loss=0.0))]
+        tried = [made for each in tried for made in (each, replace(each, combining="multiplexer", combiner_loss=0.0))]
     found = []
     for each in tried:
         made = plan(cnn, device, each, options)

@@ -1,0 +1,151 @@
+"""Operating points of the MNIST network that `resonet operate` found, and the closed forms behind the search."""
+
+from dataclasses import replace
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+from _show import info, show
+
+from resonet.core.validity import collected
+from resonet.cosim.cascade.hardware import parallel_hardware
+from resonet.cosim.cascade.settle import predicted_settling
+from resonet.cosim.operate.axes import chosen_axes
+from resonet.cosim.operate.latency import latency
+from resonet.cosim.operate.limits import shortest_time
+from resonet.cosim.operate.measuring import measure
+from resonet.cosim.operate.points import METHOD, restructured
+from resonet.cosim.operate.records import SearchOptions
+from resonet.cosim.operate.search import operating_points
+from resonet.cosim.operate.surrogate import surrogate
+from resonet.cosim.operate.tolerances import tolerance
+from resonet.cosim.weights.effective import network_weights
+from resonet.cosim.weights.engines import linear
+from resonet.models.presets.preset import list_presets
+from resonet.models.resonator.chain import Chains, solve_chains
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.images import ImageSet
+
+__all__ = ["claims"]
+
+POINTS = {"operating_point.toml": (0.985, 250e-6), "fastest_point.toml": (0.98, 10e-6)}  # accuracy, s
+SEARCH = "p_max=1e-7:1e-6,bandwidth=1e4:1e7,tile=5:8,reach=40:50,fill=0.75:0.95,capacitance=1e-14:2e-14"
+IMAGES = {True: 300, False: 10_000}
+
+
+@cache
+def _mnist(point: str | None, preset: str | None = None) -> tuple[Design, ImageSet]:
+    """The shipped network at one of its points."""
+    with as_file(files("resonet.examples.mnist")) as folder, collected():
+        given = read_parameters(folder / point if point else None, (), preset)
+        cnn = compile_cnn(folder / "mnist.onnx", given)
+        design = compile_cnn(folder / "mnist.onnx", given, cnn.images(folder / "mnist_calibration.npz"))
+        return design, design.images(folder / "mnist_test.npz")
+
+
+def _part(data: ImageSet, count: int) -> ImageSet:
+    of = np.random.default_rng(3).permutation(len(data.images))[:count]
+    return replace(data, images=data.images[of], labels=data.labels[of])
+
+
+def _far() -> None:
+    """Near and far programs of the same weights."""
+    weights = np.clip(np.random.default_rng(1).normal(0, 0.18, (400, 6)), -0.8, 0.8)
+    excited = {}
+    for reach in (1.0, 50.0):
+        of = Chains(np.geomspace(20e9, 1e9, 6), np.where(np.arange(6) % 2, -1.0, 1.0), 0.01, reach=reach)
+        u, worst = solve_chains(weights, of)
+        apart = (of.frequencies[:, None] * (1 + 0.01 * u[:, None, :]) / of.frequencies - 1) / 0.01
+        excited[reach] = float(np.mean((1 / (1 + apart**2)).sum(2)))
+        show(
+            f"six tones, reach {reach:g}: largest error of 400 chains",
+            f"{worst.max():.1e}",
+            "1e-9 of K_SD",
+            worst.max() < 1e-9,
+        )
+    part = excited[50.0] / excited[1.0]
+    show("precession that tones excite, reach 50 over reach 1", f"{part:.2f}", "below 0.4", part < 0.4)
+
+
+def _settling() -> None:
+    """Closed form of the latency against the step response of the blocks."""
+    design, _ = _mnist("fastest_point.toml")
+    hardware = parallel_hardware(design, METHOD, held=network_weights(design, METHOD, linear))
+    step = float(predicted_settling(hardware.levels, 0.01, 4e-9)[-1])
+    off = latency(design).parallel / step - 1
+    show(
+        "latency by two cumulants against the integrated step response",
+        f"{100 * off:+.1f} %",
+        "within 10 %",
+        abs(off) < 0.1,
+    )
+
+
+def _found(quick: bool) -> None:
+    """Accuracy with all noise and saturation at the shipped points."""
+    for name, (target, longest) in POINTS.items():
+        design, data = _mnist(name)
+        part = _part(data, IMAGES[quick])
+        found, time = measure(design, part, 11), latency(design)
+        bar = f"{100 * target:g} %" + (f" - {200 * found.error:.1f}" if quick else "")
+        least = target - (2 * found.error if quick else 0)
+        show(
+            f"{name}: saturation and all noise, {found.images:,} images",
+            f"{100 * found.accuracy:.2f} %",
+            bar,
+            found.accuracy >= least,
+        )
+        show(
+            f"{name}: latency of an image",
+            f"{1e6 * time.parallel:.1f} us",
+            f"{1e6 * longest:g} us",
+            time.parallel <= longest,
+        )
+        info(f"{name}: with one copy of every kernel", f"{1e6 * time.sequential:.0f} us")
+
+
+def _limits() -> None:
+    """The physical limit of every device at the structure of the fastest point, at 98 %."""
+    structure, data = _mnist("fastest_point.toml")
+    few = _part(data, 500)
+    allowed = tolerance(structure.cnn, few.images, few.labels)
+    for preset in (None, *list_presets()):
+        design = structure
+        if preset:
+            device = read_parameters(preset=preset).device
+            design = restructured(replace(structure, parameters=replace(structure.parameters, device=device)), {}, ())
+        unit = design.plan.device.threshold_power
+        powers = (unit * np.geomspace(0.2, 20, 9)).tolist()
+        with collected():
+            made = surrogate(design, allowed, few.images[:40], powers, (1e4, 1e8))
+        time, power = shortest_time(made, powers, allowed.variance(0.98))
+        info(
+            f"{preset or 'default device'}: shortest time that noise leaves at 98 %, at {power:.2g} W",
+            f"{1e6 * time:.3g} us",
+        )
+
+
+def _by_itself() -> None:
+    """The search, from the default parameters."""
+    design, data = _mnist(None)
+    with collected():
+        found = operating_points(design, data, chosen_axes(SEARCH), SearchOptions(0.98, structures=8, measured=2))
+    show(
+        "operate by itself, target 98 %: on images it has not seen",
+        f"{100 * found.confirmed.accuracy:.2f} %",
+        "98 % - 2 errors",
+        found.confirmed.accuracy >= 0.98 - 2 * found.confirmed.error,
+    )
+    show("its latency", f"{1e6 * found.latency.parallel:.1f} us", "10 us", found.latency.parallel <= 10e-6)
+    info("its power and bandwidth", f"{1e9 * found.setting.p_max:.0f} nW, {1e-6 * found.setting.bandwidth:.2f} MHz")
+
+
+def claims(quick: bool) -> None:
+    """Lines of this part."""
+    _far()
+    _settling()
+    _found(quick)
+    if not quick:
+        _limits()
+        _by_itself()

@@ -1,0 +1,204 @@
+"""`resonet operate`: the operating point of a network, with saturation and all noise on, and what limits it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from resonet.cli.options import Json, ParameterFile, Preset, Settings, when
+from resonet.cli.registry import Command
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say
+from resonet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from resonet.cosim.operate.axes import Axis
+    from resonet.cosim.operate.records import Found, SearchOptions
+    from resonet.netlist.design.design import Design
+
+__all__ = ["COMMAND"]
+
+MOST_ROWS = 15
+LIMITING = 5  # sources of noise that are named
+NETWORK = when(lambda values: not values["source"].is_dir(), "with a network; a design folder has its own")
+
+
+def _base(
+    source: Path, calibration: Path | None, design: Path | None, preset: str | None, settings: list[str] | None
+) -> "Design":
+    """The design that the search begins at."""
+    from resonet.netlist.design.design import compile_cnn
+    from resonet.netlist.design.folder import load_design
+    from resonet.netlist.design.parameters import read_parameters
+    from resonet.netlist.network.images import read_images
+    from resonet.netlist.network.onnx.read import read_cnn
+
+    if source.is_dir():
+        return load_design(source)
+    cnn = read_cnn(source)
+    images = read_images(calibration, cnn.input_shape, cnn.pixels) if calibration else None
+    return compile_cnn(source, read_parameters(design, settings or (), preset), images)
+
+
+def _point_file(found: "Found", place: Path) -> Path:
+    """The chosen point as a file of parameters."""
+    import tomli_w
+
+    from resonet.core.files import new_file
+    from resonet.cosim.operate.search import point_tables
+
+    path = place / "operating_point.toml"
+    with new_file(path) as temporary:
+        temporary.write_text(tomli_w.dumps(point_tables(found)), encoding="utf-8")
+    return path
+
+
+def _shares(found: "Found") -> list[tuple[str, str, float]]:
+    """Layer, source and share of the variance at the outputs, the largest first."""
+    noise = found.surrogate.noise(found.setting)
+    total = sum(noise.values()) or 1.0
+    ranked = sorted(noise.items(), key=lambda item: -item[1])
+    return [(layer, source, value / total) for (layer, source), value in ranked]
+
+
+def _limits(found: "Found", options: "SearchOptions") -> dict[str, dict[str, float]]:
+    """Shortest times that noise leaves, by what of it there is, and at what power."""
+    from resonet.cosim.operate.limits import shortest_time
+
+    made, variance = found.surrogate, found.surrogate.tolerance.variance(options.target)
+    kinds: dict[str, tuple[str, ...] | None] = {
+        "all noise": None,
+        "Johnson": ("johnson",),
+        "precession": ("precession",),
+    }
+    limits = {}
+    for name, sources in kinds.items():
+        time, power = shortest_time(made, found.powers, variance, sources)
+        limits[name] = {"time": time, "p_max": power}
+    return limits
+
+
+def _json(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") -> dict[str, Any]:
+    from resonet.cosim.operate.axes import settings_of
+
+    values = found.structure | {"p_max": found.setting.p_max, "bandwidth": found.setting.bandwidth}
+    return {
+        "settings": settings_of(values, axes),
+        "latency": asdict(found.latency),
+        "power": found.power,
+        "energy": found.energy,
+        "energy_per_operation": found.energy / found.surrogate.drawn.operations,
+        "searched": asdict(found.searched),
+        "confirmed": asdict(found.confirmed),
+        "target": options.target,
+        "predicted": found.surrogate.accuracy(found.setting),
+        "limited_by": [{"layer": a, "source": b, "share": c} for a, b, c in _shares(found)[:LIMITING]],
+        "limits": _limits(found, options),
+        "front": [asdict(point) for point in found.front],
+        "structures": found.looked_at,
+    }
+
+
+def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") -> None:
+    """The front, the chosen point, what limits it."""
+    from resonet.cosim.cascade.energy_budget import LITERATURE
+
+    names = list(found.structure)
+    columns = dict.fromkeys((*names, "p_max", "bandwidth", "latency", "energy", "accuracy"), "right")
+    step = max(1, -(-len(found.front) // MOST_ROWS))
+    rows = [
+        (
+            *(f"{point.structure[name]:.3g}" for name in names),
+            engineering(point.setting.p_max, "W"),
+            engineering(point.setting.bandwidth, "Hz"),
+            engineering(point.latency, "s"),
+            engineering(point.energy, "J"),
+            percent(point.accuracy),
+        )
+        for point in found.front[::step]
+    ]
+    title = f"front of {found.looked_at} structures, accuracy as the surrogate predicts it"
+    print_table(title, columns, rows)
+    values = found.structure | {"p_max": found.setting.p_max, "bandwidth": found.setting.bandwidth}
+    from resonet.cosim.operate.axes import settings_of
+
+    told = " ".join(f'--set {name}="{value}"' for name, value in settings_of(values, axes).items())
+    say(f"chosen: {told}", style="bold")
+    say(
+        f"accuracy {percent(found.confirmed.accuracy)} ± {percent(found.confirmed.error)} with saturation and all "
+        f"noise, on {found.confirmed.images:,} images that the search has not seen (on its own: "
+        f"{percent(found.searched.accuracy)}; target {percent(options.target)})"
+    )
+    operations = found.surrogate.drawn.operations
+    say(
+        f"at that accuracy: latency {engineering(found.latency.parallel, 's')} an image in parallel hardware (all sums "
+        f"within 1 %), {engineering(found.latency.sequential, 's')} with one copy of every kernel; "
+        f"{engineering(found.energy, 'J')} an image, {engineering(found.energy / operations, 'J')} per synaptic "
+        f"operation, sources and amplifiers included (literature: {engineering(LITERATURE['synapse'], 'J')}, an "
+        "estimate for junctions of 20 nm)"
+    )
+    for layer, source, share in _shares(found)[:LIMITING]:
+        say(f"  {percent(share, 0)} of the variance at the outputs: {source}, layer {layer}")
+    for name, limit in _limits(found, options).items():
+        say(
+            f"limit by {name} alone, averaged as long as it must be: {engineering(limit['time'], 's')} at "
+            f"{engineering(limit['p_max'], 'W')}"
+        )
+
+
+def operate_command(
+    source: Annotated[Path, typer.Argument(help="Design folder, or a trained CNN as an ONNX file.")],
+    images: Annotated[
+        Path, typer.Option("--images", help="Labelled images (.npz): a part to search, the rest to confirm.")
+    ],
+    target: Annotated[float, typer.Option(help="Accuracy that is wanted.")] = 0.985,
+    latency_max: Annotated[
+        str | None, typer.Option(help="Longest time of an image: among those the least energy, not the least time.")
+    ] = None,
+    search: Annotated[str | None, typer.Option(help="What may change: names, each perhaps with =LOW:HIGH.")] = None,
+    structures: Annotated[int, typer.Option(min=1, help="Structures that are looked at.")] = 24,
+    measured: Annotated[int, typer.Option(min=1, help="Of these that are measured on images.")] = 3,
+    searched: Annotated[int, typer.Option("--search-images", min=50, help="Images that the search may see.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of search and noise.")] = 1,
+    folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go.")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Images that set the input scales."), NETWORK] = None,
+    design: Annotated[ParameterFile, NETWORK] = None,
+    preset: Annotated[Preset, NETWORK] = None,
+    settings: Annotated[Settings, NETWORK] = None,
+    as_json: Json = False,
+) -> None:
+    """Operating point with saturation and all noise: the shortest latency at an accuracy, and what limits it.
+
+    Writes operating_point.toml, which compile takes by --design. What the search has looked at is kept beside it, so
+    that the same search goes on where it was stopped.
+
+    Example: resonet operate mnist.onnx --images test.npz --target 0.98
+    """
+    from resonet.core.parameters import parse
+    from resonet.cosim.operate.axes import DEFAULT, chosen_axes
+    from resonet.cosim.operate.records import SearchOptions
+    from resonet.cosim.operate.search import operating_points
+    from resonet.report.operate_figures import operate_figure
+    from resonet.report.style import save
+
+    if not source.exists():
+        raise InputError(f"{source}: no such file; possible: a design folder, or a trained CNN as an ONNX file")
+    spec = SearchOptions.__dataclass_fields__["latency_max"]
+    longest = float(parse(latency_max, spec, "--latency-max")) if latency_max else SearchOptions().latency_max
+    options = SearchOptions(target, longest, structures, measured, searched, seed=seed)
+    axes = chosen_axes(search if search is not None else ",".join(DEFAULT))
+    base = _base(source, calibration, design, preset, settings)
+    data = base.images(images)
+    place = folder or (source if source.is_dir() else Path())
+    with progress("operate", structures + measured + 1) as done:
+        found = operating_points(base, data, axes, options, done, place / "results" / "operate.jsonl")
+    path = _point_file(found, place)
+    figures = save(operate_figure(found, options.target), place / "report", "operate")
+    if as_json:
+        print_json(_json(found, axes, options) | {"file": path, "figures": figures})
+    else:
+        _show(found, axes, options)
+        print_files("results", [path, *figures])
+
+
+COMMAND = Command("design", operate_command)

@@ -1,0 +1,10 @@
+from .axes import AXES as AXES
+from .axes import Axis as Axis
+from .measuring import Measured as Measured
+from .measuring import measure as measure
+from .points import Setting as Setting
+from .records import Found as Found
+from .records import SearchOptions as SearchOptions
+from .search import operating_points as operating_points
+from .tolerances import Tolerance as Tolerance
+from .tolerances import tolerance as tolerance

@@ -1,0 +1,252 @@
+"""The search for operating points: structures by their surrogates first, then the best of them on images.
+
+Two stages. The structure (tile, reach, ...) is searched by differential evolution (scipy) on the latency that the
+surrogate has at the target, at the best power; every structure that was looked at adds its points over power and
+accuracy to a front of latency, energy and accuracy. The best structures are then measured with saturation and all
+noise, at the bandwidth that the surrogate says and at others around it, on a growing part of the images that the search
+may see. What is chosen is measured once more on images that no choice has seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resonet.core.errors import InputError
+from resonet.core.parameters import table_from_record
+from resonet.core.types import Array, Done, nothing
+from resonet.cosim.operate.axes import FAST, Axis
+from resonet.cosim.operate.front import front_points
+from resonet.cosim.operate.latency import latency
+from resonet.cosim.operate.measuring import Measured, measure, widened
+from resonet.cosim.operate.memory import Memory
+from resonet.cosim.operate.points import Setting, at_setting, restructured
+from resonet.cosim.operate.records import UNBOUNDED, Found, SearchOptions
+from resonet.cosim.operate.surrogate import Surrogate, surrogate
+from resonet.cosim.operate.tolerances import Tolerance, tolerance
+from resonet.cosim.weights.inference import check_labels
+from resonet.netlist.design.design import Design
+from resonet.netlist.design.parameters import TABLES, Parameters
+from resonet.netlist.network.images import ImageSet
+
+__all__ = ["operating_points", "point_tables"]
+
+POWERS = 21  # that a surrogate is asked at
+SATURATED = 5  # of these that saturation is measured at
+SAMPLE = 40  # images that a surrogate comes from
+FIRST = 250  # images of the first measurement on images; each later one has more
+IMPOSSIBLE = 1e3  # ln s: the objective of a structure that reaches the target nowhere
+
+
+@dataclass(slots=True, eq=False)
+class _Search:
+    """The structures so far."""
+
+    base: Design
+    axes: tuple[Axis, ...]
+    options: SearchOptions
+    tolerance: Tolerance
+    images: ImageSet
+    done: Done
+    memory: Memory | None = None
+    known: dict[tuple[float, ...], Surrogate | None] = field(default_factory=dict)
+
+    @property
+    def slow(self) -> tuple[Axis, ...]:
+        """Axes of the structure."""
+        return tuple(axis for axis in self.axes if axis.name not in FAST)
+
+    @property
+    def fast(self) -> dict[str, Axis]:
+        """Axes of a setting, by name."""
+        return {axis.name: axis for axis in self.axes if axis.name in FAST}
+
+    @property
+    def powers(self) -> Array:
+        """W that surrogates are asked at."""
+        return np.geomspace(self.fast["p_max"].low, self.fast["p_max"].high, POWERS)
+
+    def values(self, parts: Sequence[float]) -> dict[str, float]:
+        """Structure at parts 0 ... 1 of the axes."""
+        return {axis.name: axis.at(float(part)) for axis, part in zip(self.slow, parts, strict=True)}
+
+    def named(self, key: tuple[float, ...]) -> dict[str, float]:
+        """Structure by name of its axes."""
+        return dict(zip((axis.name for axis in self.slow), key, strict=True))
+
+    def look(self, values: dict[str, float]) -> Surrogate | None:
+        """Surrogate of a structure; None where there is none. Keeps what it has seen, up to the most of the options."""
+        key = tuple(values.values())
+        if key not in self.known:
+            if len(self.known) >= self.options.structures:
+                return None
+            made = self.memory.recall(key) if self.memory else None
+            if made is None:
+                made = self._made(values)
+                if made is not None and self.memory:
+                    self.memory.keep(key, made)
+            self.known[key] = made
+            self.done()
+        return self.known[key]
+
+    def _made(self, values: dict[str, float]) -> Surrogate | None:
+        band, power = self.fast["bandwidth"], self.fast["p_max"]
+        saturated = np.geomspace(power.low, power.high, SATURATED).tolist()
+        try:
+            design = restructured(self.base, values, self.slow)
+            return surrogate(design, self.tolerance, self.images.images[:SAMPLE], saturated, (band.low, band.high))
+        except InputError:
+            return None
+
+    def best(self, found: Surrogate) -> tuple[float, Setting] | None:
+        """Objective of a structure and where it has it: ln latency, or ln energy where that is short enough."""
+        variance, best = self.tolerance.variance(self.options.aim), None
+        for power in self.powers:
+            bandwidth = found.widest(float(power), variance)
+            if bandwidth is None:
+                continue
+            time = found.latency(bandwidth)
+            energy = time * found.drawn.power(float(power))
+            short = time <= self.options.latency_max < UNBOUNDED
+            value = float(np.log(energy) - IMPOSSIBLE / 2 if short else np.log(time) + 1e-3 * np.log(energy))
+            if best is None or value < best[0]:
+                best = value, Setting(float(power), bandwidth)
+        return best
+
+    def objective(self, parts: Array) -> float:
+        """For the optimiser."""
+        found = self.look(self.values(list(parts)))
+        best = None if found is None else self.best(found)
+        return IMPOSSIBLE if best is None else best[0]
+
+
+def _split(data: ImageSet, options: SearchOptions) -> tuple[ImageSet, ImageSet]:
+    """Images that the search may see, and the others, at random. InputError where there are too few."""
+    count = len(data.images)
+    if count < 4:
+        raise InputError(f"{data.file}: {count} images; possible: at least 4")
+    seen = min(options.images, count // 2)
+    order = np.random.default_rng(options.seed).permutation(count)
+    parts = [replace(data, images=data.images[of], labels=data.labels[of]) for of in (order[:seen], order[seen:])]
+    return parts[0], parts[1]
+
+
+def _explore(search: _Search) -> None:
+    """Look at structures, by differential evolution, until as many are known as may be."""
+    from scipy.optimize import differential_evolution
+
+    options, own = search.options, search.base.parameters
+    start = [axis.part(float(_value(own, axis))) for axis in search.slow]
+    if not search.slow:
+        search.look({})
+        return
+    rng = np.random.default_rng(options.seed)
+    size = max(5, min(options.structures // 3, 5 * len(start)))
+    first = np.vstack([start, rng.random((size - 1, len(start)))])
+
+    def enough(*_: object, **__: object) -> bool:
+        return len(search.known) >= options.structures
+
+    differential_evolution(
+        search.objective,
+        [(0.0, 1.0)] * len(start),
+        init=first,
+        seed=options.seed,
+        polish=False,
+        tol=0.0,
+        maxiter=4 * options.structures,
+        callback=enough,
+    )
+
+
+def _value(parameters: Parameters, axis: Axis) -> float:
+    section, _, name = axis.parameters[0].partition(".")
+    return float(getattr(getattr(parameters, section), name))
+
+
+def operating_points(
+    base: Design,
+    data: ImageSet,
+    axes: tuple[Axis, ...],
+    options: SearchOptions | None = None,
+    done: Done = nothing,
+    kept: Path | None = None,
+) -> Found:
+    """Search for the shortest latency (or, within `latency_max`, the least energy) at the target, from labelled images.
+
+    `done` is called for every structure and every measurement. What has been looked at is in the file `kept`, from
+    which the same search goes on. InputError where the target is not reached anywhere.
+    """
+    options = options or SearchOptions()
+    check_labels(data)
+    base.require_bus("operating points")
+    seen, others = _split(data, options)
+    allowed = tolerance(base.cnn, seen.images, seen.labels, options.seed)
+    if allowed.best < options.target:
+        raise InputError(f"target {options.target:g}: the network has {allowed.best:.4f} without noise; possible: less")
+    search = _Search(base, axes, options, allowed, seen, done)
+    if kept is not None:
+        own = {name: table_from_record(getattr(base.parameters, name)) for name in TABLES}
+        scales = {name: asdict(scale) for name, scale in base.scales.items()}
+        of = (base.cnn.sha256, own, scales, [asdict(axis) for axis in axes])
+        search.memory = Memory.open(
+            kept, of, seen, lambda key: restructured(base, search.named(key), search.slow), allowed
+        )
+    _explore(search)
+    chosen = _chosen(search)
+    confirmed = measure(chosen[0], others, options.seed + 1)
+    done()
+    known = {key: found for key, found in search.known.items() if found is not None}
+    structures = [(search.named(key), found) for key, found in known.items()]
+    return Found(
+        *chosen,
+        confirmed,
+        front_points(structures, allowed, search.powers, options.target),
+        search.powers,
+        len(search.known),
+    )
+
+
+def _chosen(search: _Search) -> tuple[Design, dict[str, float], Surrogate, Measured]:
+    """The best of the structures that were measured, at its point. InputError where none keeps the target."""
+    options, seen = search.options, search.images
+    ranked = [
+        (best, key, found)
+        for key, found in search.known.items()
+        if found is not None and (best := search.best(found)) is not None
+    ]
+    ranked.sort(key=lambda one: one[0][0])
+    chosen: tuple[Design, dict[str, float], Surrogate, Measured] | None = None
+    for best, key, found in ranked[: options.measured]:
+        kept = widened(found.design, best[1], options.aim, seen, lambda n: _growing(seen, n), options.seed)
+        search.done()
+        if kept is None:
+            continue
+        at = at_setting(found.design, kept.setting)
+        if chosen is None or latency(at).parallel < latency(chosen[0]).parallel:
+            chosen = at, search.named(key), found, kept
+    if chosen is None:
+        raise InputError(
+            f"target {options.target:g}: not reached at any of {len(search.known)} structures with noise and "
+            "saturation; possible: a lower --target, more --structures, wider ranges of --search"
+        )
+    return chosen
+
+
+def _growing(data: ImageSet, step: int) -> ImageSet:
+    """More images with every step."""
+    count = min(len(data.images), FIRST * 2 ** (step // 2))
+    return replace(data, images=data.images[:count], labels=data.labels[:count])
+
+
+def point_tables(found: Found) -> dict[str, Any]:
+    """The chosen point as tables of a design file: every parameter that is not the default."""
+    tables: dict[str, Any] = {}
+    for section, kind in TABLES.items():
+        own, plain = table_from_record(getattr(found.design.parameters, section)), table_from_record(kind())
+        changed = {name: value for name, value in own.items() if value != plain[name]}
+        if changed:
+            tables[section] = changed
+    return tables

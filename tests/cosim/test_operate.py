@@ -1,0 +1,159 @@
+"""Operating points: tolerances, latency, power, the surrogate against noise that is drawn, the search and its file."""
+
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from resonet.core.errors import InputError
+from resonet.core.validity import collected
+from resonet.cosim.noise.noisy import noisy_weights
+from resonet.cosim.operate.axes import AXES, chosen_axes, settings_of, with_values
+from resonet.cosim.operate.front import unbeaten
+from resonet.cosim.operate.latency import dc_side, latency
+from resonet.cosim.operate.limits import least_time
+from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured
+from resonet.cosim.operate.records import FrontPoint, SearchOptions
+from resonet.cosim.operate.search import operating_points, point_tables
+from resonet.cosim.operate.surrogate import Surrogate, surrogate
+from resonet.cosim.operate.tolerances import Tolerance, tolerance
+from resonet.cosim.weights.effective import network_weights
+from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.inference import forward
+from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.parameters import read_parameters
+from resonet.netlist.network.images import ImageSet
+
+BAND = (1e4, 1e7)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Design, ImageSet]:
+    with as_file(files("resonet.examples.digits")) as folder:
+        design = compile_cnn(folder / "digits_relu.onnx", read_parameters(settings=["plan.tile=16"]))
+        return design, design.images(folder / "digits_test.npz")
+
+
+@pytest.fixture(scope="module")
+def made(digits: tuple[Design, ImageSet]) -> Surrogate:
+    design, data = digits
+    allowed = tolerance(design.cnn, data.images[:200], data.labels[:200])
+    design = restructured(design, {}, ())
+    with collected():
+        return surrogate(design, allowed, data.images[:20], [1e-9, 1e-8, 1e-7], BAND)
+
+
+def test_the_accuracy_of_margins_is_that_of_gaussian_noise() -> None:
+    allowed = Tolerance({}, np.array([1.0, 2.0, -1.0]))
+    expected = np.mean(norm.cdf(np.array([1.0, 2.0, -1.0]) / np.sqrt(2 * 0.25)))
+    assert allowed.accuracy(0.25) == pytest.approx(expected, rel=1e-12)
+    assert allowed.accuracy(allowed.variance(0.6)) == pytest.approx(0.6, rel=1e-6)
+    assert allowed.variance(0.9) == 0.0
+
+
+def test_noise_in_the_last_layer_is_that_of_the_outputs(digits: tuple[Design, ImageSet]) -> None:
+    design, data = digits
+    allowed = tolerance(design.cnn, data.images[:100], data.labels[:100])
+    assert allowed.gains[design.cnn.synapses[-1].name] == pytest.approx(1.0, rel=0.1)
+    assert allowed.best == pytest.approx(np.mean(allowed.margins > 0))
+
+
+@pytest.mark.slow
+def test_the_surrogate_has_the_noise_that_is_drawn(digits: tuple[Design, ImageSet], made: Surrogate) -> None:
+    _, data = digits
+    setting = Setting(2e-8, 3e5)
+    at = at_setting(made.design, setting)
+    held = network_weights(at, METHOD, linear)
+    quiet, drawn = (forward(at, weights, data.images[:300]) for weights in (held, noisy_weights(at, held)))
+    noise = sum(v for (_, source), v in made.noise(setting).items() if source != "saturation")
+    assert noise == pytest.approx(float(np.mean((drawn - quiet) ** 2)), rel=0.25)
+
+
+def test_more_power_and_less_bandwidth_is_less_noise(made: Surrogate) -> None:
+    noise = {
+        setting: {
+            source: sum(v for (_, s), v in made.noise(Setting(*setting)).items() if s == source)
+            for source in ("johnson", "precession")
+        }
+        for setting in ((1e-8, 1e5), (2e-8, 1e5))
+    }
+    one, two = noise.values()
+    assert one["johnson"] / two["johnson"] == pytest.approx(4)
+    assert one["precession"] / two["precession"] == pytest.approx(2)
+    widest = made.widest(1e-8, made.variance(Setting(1e-8, 1e5)))
+    assert widest == pytest.approx(1e5, rel=1e-6)
+
+
+def test_the_least_time_is_that_of_the_best_split(made: Surrogate) -> None:
+    variance, p_max = made.variance(Setting(1e-8, 1e4)) * 3, 1e-8
+    ratio = made.design.plan.options.p_max / p_max
+    weights = np.array([made.tolerance.gains[one.layer] * one.densities["johnson"] * ratio**2 for one in made.layers])
+    saturation = sum(v for (_, s), v in made.noise(Setting(p_max, 1e4)).items() if s == "saturation")
+    found = least_time(made, p_max, variance, ["johnson"])
+    tried = []
+    for split in np.random.default_rng(1).dirichlet(np.ones(len(weights)), 2000):
+        tried.append((weights / (2 * split)).sum() / (variance - saturation))
+    assert found <= min(tried) * (1 + 1e-12)
+    assert found == pytest.approx(min(tried), rel=0.05)
+
+
+def test_a_gate_and_slower_poles_take_longer(digits: tuple[Design, ImageSet]) -> None:
+    design, _ = digits
+    slow, fast = (latency(at_setting(design, Setting(2e-9, b))) for b in (1e4, 1e6))
+    assert slow.parallel > 10 * fast.parallel
+    gated = replace(
+        design, parameters=replace(design.parameters, neuron=replace(design.parameters.neuron, integration=1e-5))
+    )
+    layers = len(design.cnn.synapses)
+    assert latency(gated).parallel == pytest.approx(latency(design).parallel + layers * 1e-5)
+    assert fast.sequential == pytest.approx(sum(s.positions * fast.layers[s.name] for s in design.cnn.synapses))
+    name = design.cnn.synapses[0].name
+    assert dc_side(design, name).time_constants[0] > 0
+
+
+def test_axes_keep_to_their_range_and_are_settings() -> None:
+    axes = chosen_axes("tile=4:8, capacitance")
+    assert [axis.name for axis in axes] == ["p_max", "bandwidth", "tile", "capacitance"]
+    assert {axes[2].at(part) for part in np.linspace(0, 1, 30)} == {4.0, 5.0, 6.0, 7.0, 8.0}
+    assert AXES["p_max"].part(AXES["p_max"].at(0.4)) == pytest.approx(0.4, abs=1e-3)
+    changed = with_values(read_parameters(), {"tile": 6.0, "capacitance": 2e-14}, axes)
+    assert (changed.plan.tile, changed.bus.block_capacitance, changed.bus.bypass_capacitance) == (6, 2e-14, 2e-14)
+    assert settings_of({"tile": 6.0, "capacitance": 2e-14}, axes)["bus.block_capacitance"] == "20 fF"
+
+
+@pytest.mark.parametrize("text", ["nothing", "tile=4", "tile=8:4", "tile,tile", "p_max=1:2:3"])
+def test_axes_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="possible"):
+        chosen_axes(text)
+
+
+def test_the_front_has_what_nothing_beats() -> None:
+    def point(time: float, joule: float, accuracy: float) -> FrontPoint:
+        return FrontPoint({}, Setting(1e-9, 1e6), time, joule, accuracy)
+
+    good = [point(1, 5, 0.9), point(2, 3, 0.9), point(3, 9, 0.99)]
+    assert unbeaten([*good, point(2, 6, 0.9), point(4, 9, 0.99)]) == tuple(good)
+
+
+@pytest.mark.slow
+def test_the_search_finds_a_point_and_goes_on_where_it_was(digits: tuple[Design, ImageSet], tmp_path: Path) -> None:
+    design, data = digits
+    axes = chosen_axes("p_max=1e-9:1e-7,bandwidth=1e4:1e7,tile=8:16")
+    options = SearchOptions(0.9, structures=2, measured=1, images=150)
+    kept, looked = tmp_path / "operate.jsonl", list[int]()
+    with collected():
+        first = operating_points(design, data, axes, options, lambda: looked.append(1), kept)
+        lines = kept.read_text().splitlines()
+        again = operating_points(design, data, axes, options, kept=kept)
+    assert kept.read_text().splitlines() == lines
+    assert (again.setting, again.confirmed) == (first.setting, first.confirmed)
+    assert first.searched.accuracy >= 0.9
+    assert first.confirmed.images == len(data.images) - 150
+    tables = point_tables(first)
+    assert set(tables) == {"plan", "neuron"}
+    assert set(tables["plan"]) == {"tile", "p_max"}
+    with pytest.raises(InputError, match="without noise"):
+        operating_points(design, data, axes, replace(options, target=1.0))
