@@ -124,7 +124,7 @@ def _limits() -> None:
                 device = read_parameters(preset=preset).device
             design = restructured(replace(structure, parameters=replace(structure.parameters, device=device)), {}, ())
         unit = design.plan.device.threshold_power
-        powers = (unit * np.geomspace(0.2, 20, 9)).tolist()
+        powers = np.geomspace(0.2 * unit, min(20 * unit, 1.0), 9).tolist()  # what a design may ask for at most
         with collected():
             made = surrogate(design, allowed, few.images[:40], powers, (1e4, 1e8))
         time, power = shortest_time(made, powers, allowed.variance(0.98))
