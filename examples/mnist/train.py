@@ -13,9 +13,9 @@ Writes `mnist.onnx`, `mnist_test.npz` (10,000 test images) and `mnist_calibratio
 scale activations to RF power, never to measure accuracy) next to this file. With `--activation three_terminal` it
 starts from `mnist.onnx`, puts oscillator neurons in the place of its ReLUs, trains on and writes
 `mnist_three_terminal.onnx`: the drive puts the PERCENTILE of a layer's sums at HEADROOM of the clamp, the scale makes
-the output the least squares fit of the ReLU's. With `--point`, and perhaps `--set`, it starts
-from `mnist.onnx`, trains on with noise and saturation of the hardware at that operating point in every layer
-(examples/injected.py), and writes `mnist_noise_trained.onnx`.
+the output the least squares fit of the ReLU's. With `--point`, and perhaps `--set`, it starts from `mnist.onnx`, trains
+on with noise and saturation of the hardware at that operating point in every layer (examples/injected.py), and writes
+`mnist_noise_trained.onnx`.
 """
 
 import argparse
