@@ -101,7 +101,7 @@ def noise_json(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]") -> dic
 
 
 def warn_of_noise(
-    design: "Design", software: float, quiet: "Mapping[Method, float]", noisy: "Mapping[Method, NoisyAccuracy]"
+    design: "Design", software: float, quiet: "Mapping[str, float]", noisy: "Mapping[str, NoisyAccuracy]"
 ) -> None:
     """Warn of the best program where noise takes more than a hundredth of the images; shares are of all images."""
     if not noisy:
