@@ -126,7 +126,7 @@ def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
     say(f"chosen: {told}", style="bold")
     say(
         f"accuracy {percent(found.confirmed.accuracy)} ± {percent(found.confirmed.error)} with saturation and all "
-        f"noise, on {found.confirmed.images:,} images that the search has not seen (on its own: "
+        f"noise, on {found.confirmed.images:,} images that the search has not seen (on those of the search: "
         f"{percent(found.searched.accuracy)}; target {percent(options.target)})"
     )
     operations = found.surrogate.drawn.operations
