@@ -156,6 +156,8 @@ def show_saturating_accuracy(
         rows.append((one.variant, engineering(one.p_max, "W"), *shares))
     print_table(f"{images.file}: {len(images.images):,} images, saturating resonators", columns, rows)
     tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), linear=False)
+    if "linewidth" in design.parameters.noise.chosen:
+        say("line widths of the neurons' oscillators count in every column; [noise] sources has them", "dim")
     tell_engine(engine, checked)
     off = max(one.checked for one in found)
     if found[0].balance == "fast":
