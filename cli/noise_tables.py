@@ -71,15 +71,17 @@ def with_spread(found: "NoisyAccuracy") -> str:
     return percent(found.mean) + (f" ± {100 * found.spread:.2f}" if len(found.shares) > 1 else "")
 
 
-def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, power: bool = True) -> None:
-    """At which operating point, and on how many images."""
+def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, linear: bool = True) -> None:
+    """At which operating point, and on how many images; of saturating resonators powers are in the table."""
     if not noisy:
         say("noise was not drawn (a large network, or strip lines); possible for buses: --noise", "dim")
         return
     first = noisy[0]
     few = "" if first.images == images else f", the first {first.images:,} images (--noise: all)"
     repeats = f", {len(first.shares)} repeats" if len(first.shares) > 1 else ""
-    say(f"with noise: {operating_point(design, power)}{few}{repeats}; seed {first.seed}", "dim")
+    say(f"with noise: {operating_point(design, power=linear)}{few}{repeats}; seed {first.seed}", "dim")
+    if linear and "precession" in design.parameters.noise.chosen:
+        say("precession noise of linear resonators: an upper bound; possible: --resonators saturating", "dim")
 
 
 def noise_row(found: "NoisyAccuracy") -> dict[str, Any]:

@@ -159,7 +159,9 @@ def show_saturating_accuracy(
         shares = (percent(one.circuit), percent(one.same_class), with_spread(one.noisy) if one.noisy else "-")
         rows.append((one.variant, engineering(one.p_max, "W"), *shares))
     print_table(f"{images.file}: {len(images.images):,} images, saturating resonators", columns, rows)
-    tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), power=False)
+    tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), linear=False)
+    if "linewidth" in design.parameters.noise.chosen:
+        say("line widths of the neurons' oscillators count in every column; [noise] sources has them", "dim")
     tell_engine(engine, checked)
     off = max(one.checked for one in found)
     if found[0].balance == "fast":

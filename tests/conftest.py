@@ -1,6 +1,7 @@
 """Shared: a small network that compiles in milliseconds, its design, and the command in this process."""
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from resonet.cli import main as module
 from resonet.core import plugins
 from resonet.cosim.ngspice.program import find_ngspice
 from resonet.netlist.design.design import Design, compile_cnn
+from resonet.netlist.design.folder import write_design
 
 RNG = np.random.default_rng
 
@@ -40,6 +42,23 @@ def save_model(path: Path, nodes, weights: dict[str, np.ndarray], shape, out: st
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     onnx.save(model, path)
     return path
+
+
+SAME = {"pads": [1, 1, 1, 1]}  # of a kernel of 3 x 3
+
+
+def node(text: str, **attributes) -> onnx.NodeProto:
+    """A node written as "Op inputs -> outputs"."""
+    left, right = text.split(" -> ")
+    op, *inputs = left.split()
+    return helper.make_node(op, inputs, right.split(), **attributes)
+
+
+def add_output(path: Path, name: str) -> None:
+    """Make another tensor of a model an output."""
+    model = onnx.load(path)
+    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    onnx.save(model, path)
 
 
 def small_nodes():
@@ -72,6 +91,20 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_design(small_model: Path) -> Design:
     return compile_cnn(small_model)
+
+
+@pytest.fixture(scope="session")
+def small_folder(small_design: Design, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that design, which nobody writes into."""
+    folder = tmp_path_factory.mktemp("small") / "build"
+    write_design(small_design, small_model, folder)
+    return folder
+
+
+@pytest.fixture
+def build(small_folder: Path, tmp_path: Path) -> Path:
+    """A copy of it, for one test."""
+    return shutil.copytree(small_folder, tmp_path / "build")
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,8 @@ def _show(paths: list[Path], new: list[Path], folder: Path) -> None:
     if len(new) > MOST_NAMED:
         say(f"  ... and {len(new) - MOST_NAMED:,} more")
     there = len(paths) - len(new)
-    say(f"{len(new):,} decks written to {folder}" + (f", {there:,} were there" if there else ""))
+    decks = "deck" if len(new) == 1 else "decks"
+    say(f"{len(new):,} {decks} written to {folder}" + (f", {there:,} were there" if there else ""))
 
 
 def decks_command(
@@ -106,7 +107,11 @@ def decks_command(
             print_json({"folder": place, "decks": [dict(zip(columns, row, strict=True)) for row in rows]})
             return
         sides = dict(zip(columns, ("left", "left", "left", "right", "right", "left"), strict=True))
-        print_table(f"{place}: {sum(there):,} of {len(rows):,} written", sides, [tuple(map(str, row)) for row in rows])
+        print_table(
+            f"{place}: {sum(there):,} of {len(rows):,} written",
+            sides,
+            [(*map(str, row[:-1]), "yes" if row[-1] else "no") for row in rows],
+        )
         return
     with progress("write decks", len(chosen)) as done:
         new = write_missing(chosen, place, spelled, force, done)
@@ -116,6 +121,8 @@ def decks_command(
         print_json({"program": program, "dialect": dialect or "ngspice", "decks": paths, "written": new})
         return
     _show(paths, new, place)
+    if graph:
+        say(f"graph: {folder / 'graph.graphml'}")
 
 
 COMMAND = Command("export", decks_command, stored=False)

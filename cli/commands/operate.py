@@ -40,7 +40,7 @@ def _base(
     return compile_cnn(source, read_parameters(design, settings or (), preset), images)
 
 
-def _point_file(found: "Found", axes: "tuple[Axis, ...]", place: Path) -> Path:
+def _point_file(found: "Found", place: Path) -> Path:
     """The chosen point as a file of parameters."""
     import tomli_w
 
@@ -49,7 +49,7 @@ def _point_file(found: "Found", axes: "tuple[Axis, ...]", place: Path) -> Path:
 
     path = place / "operating_point.toml"
     with new_file(path) as temporary:
-        temporary.write_text(tomli_w.dumps(point_tables(found, axes)), encoding="utf-8")
+        temporary.write_text(tomli_w.dumps(point_tables(found)), encoding="utf-8")
     return path
 
 
@@ -192,7 +192,7 @@ def operate_command(
     place = folder or (source if source.is_dir() else Path())
     with progress("operate", structures + measured + 1) as done:
         found = operating_points(base, data, axes, options, done, place / "results" / "operate.jsonl")
-    path = _point_file(found, axes, place)
+    path = _point_file(found, place)
     figures = save(operate_figure(found, options.target), place / "report", "operate")
     if as_json:
         print_json(_json(found, axes, options) | {"file": path, "figures": figures})

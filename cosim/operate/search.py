@@ -17,7 +17,7 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.parameters import table_from_record
 from resonet.core.types import Array, Done, nothing
-from resonet.cosim.operate.axes import FAST, Axis, settings_of
+from resonet.cosim.operate.axes import FAST, Axis
 from resonet.cosim.operate.front import front_points
 from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.measuring import Measured, measure, widened
@@ -241,11 +241,12 @@ def _growing(data: ImageSet, step: int) -> ImageSet:
     return replace(data, images=data.images[:count], labels=data.labels[:count])
 
 
-def point_tables(found: Found, axes: tuple[Axis, ...]) -> dict[str, Any]:
-    """The chosen point as tables of a design file."""
-    values = found.structure | {"p_max": found.setting.p_max, "bandwidth": found.setting.bandwidth}
+def point_tables(found: Found) -> dict[str, Any]:
+    """The chosen point as tables of a design file: every parameter that is not the default."""
     tables: dict[str, Any] = {}
-    for parameter, value in settings_of(values, axes).items():
-        section, _, name = parameter.partition(".")
-        tables.setdefault(section, {})[name] = value
+    for section, kind in TABLES.items():
+        own, plain = table_from_record(getattr(found.design.parameters, section)), table_from_record(kind())
+        changed = {name: value for name, value in own.items() if value != plain[name]}
+        if changed:
+            tables[section] = changed
     return tables

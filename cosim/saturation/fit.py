@@ -11,6 +11,9 @@ ridge that pulls the detunings to those of the program,
 as a neuron may have more detunings than there are images. The ridge is chosen on images that take no part in the fit. A
 gain for the whole layer comes first: saturation makes all answers smaller, and a transconductor makes that good.
 
+A frequency shift of some half-widths leaves nothing of the program to begin with. It is raised in stages, from none,
+and resonators follow: that is predetuning them to where the images of the batch put them.
+
 Layers are fitted one after another on what the layers before them give as fitted (`inputs="circuit"`), so that each
 also makes good what those leave; or each on what the trained network gives it (`inputs="trained"`).
 """
@@ -36,6 +39,7 @@ RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean square of a slope
 ROWS = 3_000  # equations of a neuron, at least, where there are as many
 PER_UNKNOWN = 20  # likewise, for each of its detunings
 FARTHEST = 1.0  # half-widths that a detuning moves in a step
+STAGES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a frequency shift: each begins where the one before ended
 ENOUGH = 0.01  # gain of a step, as part of the squares, below which no further one is taken
 
 
@@ -186,26 +190,21 @@ def _unknowns(weights: SaturatingWeights) -> int:
     return max(bus.below + len(bus.taps) for bus in weights.table.buses)
 
 
-def fit_layer(
-    weights: SaturatingWeights, data: Sample, held_out: Sample, options: FitOptions, done: Done = nothing
-) -> LayerFit:
-    """Fit one layer; `done` is called after each step. Raises InputError for neurons of too many resonators."""
-    unknowns = _unknowns(weights)
-    if unknowns > MOST_UNKNOWNS and options.steps:
-        raise InputError(
-            f"layer {weights.layer}: neurons of {unknowns:,} resonators; possible to fit on data: {MOST_UNKNOWNS:,}, "
-            "or one gain a layer"
-        )
-    full = float(np.abs(np.concatenate([data.wanted, held_out.wanted], 1)).max()) or 1.0
+@dataclass(frozen=True, slots=True, eq=False)
+class _Descent:
+    """Where Gauss-Newton's method ended."""
 
-    def errors(held: SaturatingWeights) -> tuple[float, float]:
-        return tuple(float(np.sqrt(np.mean(part.off(held) ** 2))) / full for part in (data, held_out))  # type: ignore[return-value]
+    weights: SaturatingWeights
+    gain: float
+    ridge: float
+    steps: int
 
-    programmed, start = errors(weights), weights
-    weights, gain = _gained(weights, data)
-    gained, moved = errors(weights), np.zeros((*weights.trained.shape[:2], unknowns))
-    ridge, taken = 0.0, 0
-    for step in range(options.steps):
+
+def _descend(start: SaturatingWeights, data: Sample, held_out: Sample, steps: int, done: Done) -> _Descent:
+    """Gauss-Newton's method from `start`; `done` is called after each step."""
+    weights, gain = _gained(start, data)
+    moved, ridge, taken = np.zeros((*weights.trained.shape[:2], _unknowns(weights))), 0.0, 0
+    for step in range(steps):
         system, before = _System.of(weights, data), _squares(weights, data)
         if step == 0:
             tried = {r: float(_squares(_tuned(weights, start, system.step(r, moved)), held_out).mean()) for r in RIDGES}
@@ -220,11 +219,41 @@ def fit_layer(
         done()
         if np.where(better, after, before).sum() > (1 - ENOUGH) * before.sum():
             break
-    for _ in range(taken, options.steps):
+    return _Descent(weights, gain, ridge, taken)
+
+
+def _moved(weights: SaturatingWeights, start: SaturatingWeights) -> float:
+    """RMS change of the detunings, half-widths."""
+    pairs = zip(weights.table.buses, start.table.buses, strict=True)
+    ratios = np.concatenate([np.log(b.f_res / a.f_res).ravel() for a, b in pairs])
+    return float(np.sqrt(np.mean(ratios**2)) / weights.table.device.damping)
+
+
+def fit_layer(
+    weights: SaturatingWeights, data: Sample, held_out: Sample, options: FitOptions, done: Done = nothing
+) -> LayerFit:
+    """Fit one layer; `done` is called after each of the steps. Raises InputError for neurons of too many resonators."""
+    unknowns = _unknowns(weights)
+    if unknowns > MOST_UNKNOWNS and options.steps:
+        raise InputError(
+            f"layer {weights.layer}: neurons of {unknowns:,} resonators; possible to fit on data: {MOST_UNKNOWNS:,}, "
+            "or one gain a layer"
+        )
+    full = float(np.abs(np.concatenate([data.wanted, held_out.wanted], 1)).max()) or 1.0
+
+    def errors(held: SaturatingWeights) -> tuple[float, float]:
+        return tuple(float(np.sqrt(np.mean(part.off(held) ** 2))) / full for part in (data, held_out))  # type: ignore[return-value]
+
+    law = weights.table.law
+    found, gain = _Descent(weights, 1.0, 0.0, 0), 1.0
+    for part in STAGES if law.frequency_shift and options.steps else (1.0,):
+        shifted = replace(law, frequency_shift=part * law.frequency_shift)
+        stage = replace(found.weights, table=replace(found.weights.table, law=shifted))
+        found = _descend(stage, data, held_out, options.steps, done if part == 1 else nothing)
+        gain *= found.gain
+    for _ in range(found.steps, options.steps):
         done()
-    wired = weights.wired.sum() if weights.wired is not None else moved.size
-    rms = float(np.sqrt((moved**2).sum() / wired))
-    equations = data.carried.shape[1]
-    return LayerFit(
-        weights.layer, weights, gain, ridge, unknowns, equations, taken, rms, programmed, gained, errors(weights)
-    )
+    gained = errors(_gained(weights, data)[0])
+    moved, ends = _moved(found.weights, weights), (errors(weights), gained, errors(found.weights))
+    size = data.carried.shape[1]
+    return LayerFit(weights.layer, found.weights, gain, found.ridge, unknowns, size, found.steps, moved, *ends)

@@ -257,5 +257,7 @@ def rectification(circuit: StripCircuit, frequencies: Array, share: Array, f_res
     """½ k Re chi of every resonator at every tone, V/A², [tones, resonators of the circuit]; f_res as `rectified`."""
     built = frequencies[circuit.tone]
     tuned = built + (f_res[circuit.resonators] - built) * share
-    chi, _ = real_susceptibility(frequencies[:, None] / tuned, device.damping)
-    return np.asarray(0.5 * device.transduction * chi)
+    out = np.empty((len(frequencies), len(tuned)))
+    for row, f in zip(out, frequencies, strict=True):  # large arrays in between would go to and from the system
+        row[:] = 0.5 * device.transduction * real_susceptibility(f / tuned, device.damping)[0]
+    return out

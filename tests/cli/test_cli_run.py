@@ -94,7 +94,7 @@ def test_a_residual_network_runs(resonet, tmp_path):
     assert found["predicted"] == {"software": images.labels[3], "two-pass": images.labels[3]}
     told = resonet("levels", tmp_path / "build")
     assert told.code == 0
-    assert told.out.count("conv3") == 8  # three tones, what makes them, noise, headroom
+    assert told.out.count("conv3") == 10  # three tones, what makes them, noise by source, what it leaves, headroom
 
 
 @pytest.mark.slow

@@ -3,10 +3,9 @@
 import json
 
 import numpy as np
-import onnx
 import pytest
-from conftest import RNG, save_model
-from onnx import TensorProto, helper
+from conftest import RNG, SAME, add_output, node, save_model
+from onnx import helper
 
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
@@ -16,7 +15,6 @@ from resonet.netlist.network.cnn import built_network
 from resonet.netlist.network.forward import classes, propagate
 
 SHAPE = (1, 7, 7)
-SAME = {"pads": [1, 1, 1, 1]}
 rng = RNG(3)
 WEIGHTS = {
     "c": rng.normal(0, 0.4, (3, 1, 3, 3)),
@@ -27,12 +25,6 @@ WEIGHTS = {
     "h": rng.normal(0, 0.4, (1, 1, 3, 3)),
     "k": rng.normal(0, 0.4, (2, 2, 3, 3)),
 }
-
-
-def node(text, **attributes):
-    left, right = text.split(" -> ")
-    op, *inputs = left.split()
-    return helper.make_node(op, inputs, right.split(), **attributes)
 
 
 FIRST = [node("Conv x c b -> a0", strides=[2, 2]), node("Relu a0 -> a")]
@@ -58,9 +50,7 @@ def save(path, name):
     heads = [node("GlobalAveragePool d1 -> m"), node("Flatten m -> z")] if name == "heads" else []
     save_model(path, [*NETS[name], *last, *heads], WEIGHTS, SHAPE, "y")
     if heads:
-        model = onnx.load(path)
-        model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
-        onnx.save(model, path)
+        add_output(path, "z")
     return path
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import RNG, complaint, save_model
-from onnx import TensorProto, helper
+from conftest import RNG, SAME, add_output, complaint, node, save_model
+from onnx import helper
 
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import linear
@@ -15,7 +15,6 @@ from resonet.netlist.design.folder import load_design
 from resonet.netlist.network.cnn import patches
 
 SHAPE, IMAGES = (1, 4, 4), 40
-SAME = {"pads": [1, 1, 1, 1]}
 rng = RNG(3)
 WEIGHTS = {
     "c": rng.normal(0, 0.4, (2, 1, 3, 3)),
@@ -31,12 +30,6 @@ WEIGHTS = {
     "low": np.array(0.0),
     "high": np.array(0.4),
 }
-
-
-def node(text, **attributes):
-    left, right = text.split(" -> ")
-    op, *inputs = left.split()
-    return helper.make_node(op, inputs, right.split(), **attributes)
 
 
 FIRST = [node("Conv x c b -> a0"), node("Relu a0 -> a")]  # 2 x 2 x 2
@@ -71,9 +64,7 @@ def save(path, name):
     used = {taken for item in NETS[name] for taken in item.input}
     save_model(path, NETS[name], {w: values for w, values in WEIGHTS.items() if w in used}, SHAPE, "y", opset=13)
     if name == "heads":
-        model = onnx.load(path)
-        model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
-        onnx.save(model, path)
+        add_output(path, "z")
     return path
 
 

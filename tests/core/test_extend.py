@@ -27,7 +27,6 @@ from resonet.cosim.sweep.axes import Axis
 from resonet.cosim.sweep.sweep import Sweep, sweep_key
 from resonet.models.device import registry
 from resonet.netlist.design.design import compile_cnn
-from resonet.netlist.design.folder import write_design
 from resonet.netlist.design.parameters import read_parameters
 from resonet.spice_lib import generate
 from resonet.spice_lib.library import copy_library, library, library_text
@@ -203,12 +202,11 @@ def test_weights_on_strip_lines_know_their_arrangement(example, changed, small_m
     assert changed_parts(before["column"], after["column"]) == ["plug-in"]
 
 
-def test_a_sweep_knows_its_engine_and_what_reads_the_network(install, changed, small_design, small_model, tmp_path):
-    write_design(small_design, small_model, tmp_path / "build")
+def test_a_sweep_knows_its_engine_and_what_reads_the_network(install, changed, build):
     engine = {"resonet.engines": PROJECT["entry-points"]["resonet.engines"]}
     install(EXAMPLE, PROJECT["name"], engine)
     axes = (Axis("plan.fill", (0.5,)),)
-    sweeps = [Sweep(str(tmp_path / "build"), axes, engine=name) for name in ("linear", "divided")]
+    sweeps = [Sweep(str(build), axes, engine=name) for name in ("linear", "divided")]
     before = [sweep_key(sweep) for sweep in sweeps]
     changed()
     after = [sweep_key(sweep) for sweep in sweeps]

@@ -9,7 +9,6 @@ import pytest
 from resonet.core.errors import InputError
 from resonet.cosim.strip.attribution import attribute
 from resonet.models.resonator.linear import SpinDiode
-from resonet.netlist.design.folder import write_design
 from resonet.netlist.strip.arrangement import ARRANGEMENTS, PLANAR, STACKED, Arrangement
 from resonet.netlist.strip.drive import strip_program
 from resonet.netlist.strip.placement import place, place_layer
@@ -51,16 +50,14 @@ def test_the_mirror_image_has_the_same_weight_errors(registered):
         assert two.alone == pytest.approx(one.alone, abs=1e-9 if "chains" not in one.name else 1e-5), one.name
 
 
-def test_the_commands_take_it(registered, small_design, small_model, tmp_path, resonet):
-    folder = tmp_path / "build"
-    write_design(small_design, small_model, folder)
-    told = resonet("layout", folder, "--layer", "conv1", "--arrangement", "all", "--json")
+def test_the_commands_take_it(registered, build, resonet):
+    told = resonet("layout", build, "--layer", "conv1", "--arrangement", "all", "--json")
     assert told.code == 0, told.err
     layouts = {one["arrangement"]: one for one in json.loads(told.out)["layouts"]}
     assert list(layouts) == ["sequential", "planar", "stacked", "mirrored"]
     for key in ("area", "bridge_fill", "crossings"):
         assert layouts["mirrored"][key] == pytest.approx(layouts["planar"][key], rel=1e-12), key
-    assert (folder / "report" / "layout_conv1_mirrored.png").is_file()
+    assert (build / "report" / "layout_conv1_mirrored.png").is_file()
 
 
 def test_levels_are_asked_of_the_record(small_design):

@@ -23,7 +23,6 @@ from resonet.cosim.weights.held import trained_weights
 from resonet.cosim.weights.inference import accuracy, forward
 from resonet.models.line.strip_geometry import Geometry, line_field
 from resonet.models.resonator.linear import SpinDiode, rectified_per_watt
-from resonet.netlist.design.folder import write_design
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.strip.circuit import strip_circuit
@@ -282,19 +281,17 @@ def test_what_is_not_possible(small):
 
 
 @pytest.mark.slow
-def test_the_command(small_design, small_model, small_images, tmp_path, resonet):
-    folder = tmp_path / "build"
-    write_design(small_design, small_model, folder)
+def test_the_command(small_design, small_images, build, tmp_path, resonet):
     labels = propagate(small_design.cnn, small_images).argmax(1)
     np.savez(tmp_path / "set.npz", images=small_images, labels=labels)
-    told = resonet("sneak", folder, "--layer", "conv1", "--chains", 3, "--data", tmp_path / "set.npz", "--json")
+    told = resonet("sneak", build, "--layer", "conv1", "--chains", 3, "--data", tmp_path / "set.npz", "--json")
     assert told.code == 0, told.err
     shown = json.loads(told.out)
     assert [row["cause"] for row in shown["causes"]][2:-2] == list(PARTS)
     assert shown["whole"]["accuracy"]["software"] == 1
     assert shown["pairs"][0]["level"] >= shown["pairs"][1]["level"]
-    assert (folder / "report" / "sneak_conv1_planar.png").stat().st_size > 10_000
-    table = resonet("sneak", folder, "--layer", "dense1", "--feed", "bus")
+    assert (build / "report" / "sneak_conv1_planar.png").stat().st_size > 10_000
+    table = resonet("sneak", build, "--layer", "dense1", "--feed", "bus")
     assert table.code == 0
     assert "node capacitance" in table.out
     for wrong, said in (
@@ -303,7 +300,7 @@ def test_the_command(small_design, small_model, small_images, tmp_path, resonet)
         (("--layer", "conv1", "--arrangement", "round"), "possible: sequential"),
         (("--layer", "conv1", "--set", "device.damping=0.1"), "geometry.NAME"),
     ):
-        assert said in complaint(resonet("sneak", folder, *wrong))
+        assert said in complaint(resonet("sneak", build, *wrong))
 
 
 def test_accuracy_needs_labels(strips, small_design, small_images):

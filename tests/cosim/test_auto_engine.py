@@ -35,7 +35,7 @@ from resonet.cosim.weights.engines import auto, formula, linear, ngspice
 from resonet.cosim.weights.spot_check import bus_cost, layer_cost, most_telling
 from resonet.cosim.weights.witness import Witness
 from resonet.netlist.design.design import compile_cnn
-from resonet.netlist.design.folder import load_design, write_design
+from resonet.netlist.design.folder import load_design
 from resonet.netlist.design.parameters import read_parameters
 from resonet.report import style
 
@@ -49,9 +49,8 @@ def many(small_model):
 
 
 @pytest.fixture
-def folder(tmp_path, small_design, small_model):
-    write_design(small_design, small_model, tmp_path / "build")
-    return tmp_path / "build"
+def folder(build):
+    return build
 
 
 @pytest.fixture

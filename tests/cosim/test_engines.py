@@ -11,7 +11,6 @@ from resonet.cosim.calibration.quantised import QuantisationOptions, quantise_de
 from resonet.cosim.ngspice.run import find_ngspice, ngspice_version
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import ENGINES, Engine, formula, layer_response, linear, ngspice
-from resonet.netlist.design.folder import write_design
 
 
 def half(plan, entry, f_res):
@@ -58,22 +57,20 @@ def test_quantising_for_an_engine_of_somebody_else(small_design, registered):
     assert max(one.rms for one in found.values()) < 0.02
 
 
-def test_the_command_takes_it_and_names_it(small_design, small_model, tmp_path, registered, resonet):
-    folder = tmp_path / "build"
-    write_design(small_design, small_model, folder)
-    told = resonet("calibrate", folder, "--engine", "half", "--json")
+def test_the_command_takes_it_and_names_it(build, registered, resonet):
+    told = resonet("calibrate", build, "--engine", "half", "--json")
     assert told.code == 0, told.err
     assert json.loads(told.out)["engine"] == "half"
     words = ("--program", "coupled", "--json")
-    rows = [json.loads(resonet("crosstalk", folder, "--engine", name, *words).out) for name in ("formula", "half")]
+    rows = [json.loads(resonet("crosstalk", build, "--engine", name, *words).out) for name in ("formula", "half")]
     errors = [[row["rms_error_coupled"] for row in one["layers"]] for one in rows]
     assert all(half > 0.04 > ideal for ideal, half in zip(*errors, strict=True))
-    assert not list((folder / "results").glob("*.nc"))  # stored is what the decks say
-    idle = resonet("crosstalk", folder, "--engine", "half", "--jobs", "2")
+    assert not list((build / "results").glob("*.nc"))  # stored is what the decks say
+    idle = resonet("crosstalk", build, "--engine", "half", "--jobs", "2")
     assert idle.code == 2
     assert "changes nothing here; possible: with an --engine" in " ".join(idle.err.replace("│", " ").split())
     for command in ("calibrate", "crosstalk"):
-        refused = resonet(command, folder, "--engine", "third")
+        refused = resonet(command, build, "--engine", "third")
         assert refused.code == 1
         assert "no engine 'third'; possible: auto, formula, linear, ngspice, half" in refused.err
 

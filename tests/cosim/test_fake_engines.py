@@ -12,7 +12,7 @@ from resonet.cosim.referee.chain import transient
 from resonet.cosim.weights.engines import linear, ngspice
 from resonet.cosim.weights.witness import power_balance, witness
 from resonet.models.circuit.bus import BusCircuit, bus_currents
-from resonet.netlist.design.folder import load_design, write_design
+from resonet.netlist.design.folder import load_design
 from resonet.netlist.spice.deck import Deck
 from resonet.sparams.build import combiner_block
 from resonet.sparams.extract import extract
@@ -57,9 +57,7 @@ LIES = {  # what is done to the result, and what is said of it
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_no_lie_is_believed_or_kept(lie, lying, small_design, small_model, tmp_path, monkeypatch):
-    folder = tmp_path / "build"
-    write_design(small_design, small_model, folder)
+def test_no_lie_is_believed_or_kept(lie, lying, small_design, build, monkeypatch):
     body, words = LIES[lie]
     lying(body)
     if lie == "no end":
@@ -68,8 +66,8 @@ def test_no_lie_is_believed_or_kept(lie, lying, small_design, small_model, tmp_p
         real = run.run_child
         monkeypatch.setattr(run, "run_child", lambda c, f, e, timeout, stop: real(c, f, e, 1.0, stop))
     with pytest.raises(EngineError, match=words):
-        stored_effective_weights(folder, load_design(folder), "coupled", ["conv1"])
-    assert not effective_path(folder, "conv1", "coupled").exists()
+        stored_effective_weights(build, load_design(build), "coupled", ["conv1"])
+    assert not effective_path(build, "conv1", "coupled").exists()
 
 
 def test_what_a_previous_run_left_is_no_result(lying, small_design, tmp_path):
@@ -96,10 +94,9 @@ def test_honest_engines_agree_and_the_witness_says_how_well(small_design):
         assert found.buses == len(entry.buses)
 
 
-def test_a_command_says_it_in_one_line(lying, small_design, small_model, tmp_path, resonet):
-    write_design(small_design, small_model, tmp_path / "build")
+def test_a_command_says_it_in_one_line(lying, build, resonet):
     lying(LIES["doubled"][0])
-    told = complaint(resonet("crosstalk", tmp_path / "build", "--layer", "conv1"))
+    told = complaint(resonet("crosstalk", build, "--layer", "conv1"))
     assert "layer conv1, bus t0: current squared, A^2/W: ngspice says " in told
     assert ", the linear engine " in told
 
@@ -114,14 +111,12 @@ def test_s_parameters_are_held_against_the_linear_engine(lying, lie):
         extract(block, f, "ngspice")
 
 
-def test_what_one_engine_gave_is_never_served_for_another(lying, small_design, small_model, tmp_path, monkeypatch):
+def test_what_one_engine_gave_is_never_served_for_another(lying, build, monkeypatch):
     """Two engines of one version: what the first wrote is not believed under the second."""
-    folder = tmp_path / "build"
-    write_design(small_design, small_model, folder)
-    design, true = load_design(folder), engine_identity()
+    design, true = load_design(build), engine_identity()
     lying("sys.exit(0)")  # honest, but another program
     other = engine_identity()
-    stored_effective_weights(folder, design, "coupled", ["conv1"])
+    stored_effective_weights(build, design, "coupled", ["conv1"])
     assert true != other
     assert true.split()[0] == other.split()[0]
     monkeypatch.delenv("RESONET_NGSPICE")
@@ -131,10 +126,10 @@ def test_what_one_engine_gave_is_never_served_for_another(lying, small_design, s
 
     real = run.run_deck
     monkeypatch.setattr(run, "run_deck", lambda *a, **o: ran.append(1) or real(*a, **o))
-    stored_effective_weights(folder, design, "coupled", ["conv1"])
+    stored_effective_weights(build, design, "coupled", ["conv1"])
     assert ran
     ran.clear()
-    stored_effective_weights(folder, design, "coupled", ["conv1"])
+    stored_effective_weights(build, design, "coupled", ["conv1"])
     assert not ran
 
 

@@ -152,7 +152,8 @@ def test_the_search_finds_a_point_and_goes_on_where_it_was(digits: tuple[Design,
     assert (again.setting, again.confirmed) == (first.setting, first.confirmed)
     assert first.searched.accuracy >= 0.9
     assert first.confirmed.images == len(data.images) - 150
-    tables = point_tables(first, axes)
+    tables = point_tables(first)
     assert set(tables) == {"plan", "neuron"}
+    assert set(tables["plan"]) == {"tile", "p_max"}
     with pytest.raises(InputError, match="without noise"):
         operating_points(design, data, axes, replace(options, target=1.0))

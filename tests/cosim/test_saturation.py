@@ -167,6 +167,16 @@ def test_calibration_on_data_brings_back_sums_that_were_not_seen(graph):
     assert [one.code for one in warnings if one.code == "fitted-elsewhere"] == ["fitted-elsewhere"]
 
 
+@pytest.mark.slow
+def test_a_frequency_shift_is_followed_by_the_resonators(graph):
+    design, images, held = graph
+    shifted = lawful(at_power(design, 50e-9), frequency_shift=0.05)
+    fit = fit_on_data(shifted, saturating_weights(shifted, held), images[:24], FitOptions(steps=2))
+    for one in fit.layers:
+        assert one.fitted[1] < 0.6 * one.gained[1]
+        assert one.moved > 0.1
+
+
 def test_a_gain_alone_minimises_the_squares(graph):
     design, images, held = graph
     weights = saturating_weights(design, held)

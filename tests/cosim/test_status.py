@@ -22,12 +22,6 @@ from resonet.netlist.design.parameters import read_parameters
 
 
 @pytest.fixture
-def build(tmp_path, small_model, small_design) -> Path:
-    write_design(small_design, small_model, tmp_path / "build")
-    return tmp_path / "build"
-
-
-@pytest.fixture
 def status(resonet, build):
     """States and reasons by what they are of."""
 

@@ -87,7 +87,9 @@ def test_what_is_missing_is_written_with_the_same_bytes(whole, few, resonet):
         == f"0 decks written to {few}/decks/coupled, {len(decks_of(whole))} were there"
     )
     assert edited_files(few) == {}
-    assert json.loads(resonet("decks", few, "--graph", "--json").out)["written"] == []
+    assert resonet("decks", few, "--graph").out.splitlines()[-1] == f"graph: {few}/graph.graphml"
+    listed = resonet("decks", few, "--list", "--layer", "conv1").out.splitlines()
+    assert {line.split()[-1] for line in listed if line.split() and line.split()[0].startswith("conv1_")} == {"yes"}
     ours, theirs = (nx.read_graphml(folder / "graph.graphml") for folder in (few, whole))
     assert dict(ours.nodes(data=True)) == dict(theirs.nodes(data=True))
 

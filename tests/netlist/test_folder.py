@@ -36,10 +36,8 @@ def entries(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory, small_model, small_design) -> Path:
-    folder = tmp_path_factory.mktemp("written") / "design"
-    write_design(small_design, small_model, folder)
-    return folder
+def written(small_folder) -> Path:
+    return small_folder
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import RNG, save_model
+from conftest import RNG, SAME, node, save_model
 from onnx import TensorProto, helper
 
 from resonet.core.errors import InputError
@@ -34,14 +34,6 @@ WEIGHTS = {
     "var": rng.uniform(0.5, 1.5, 4),
     "pixel": np.full((1, 1, 1), 0.7),
 }
-SAME = {"pads": [1, 1, 1, 1]}
-
-
-def node(text, **attributes):
-    """A node written as "Op inputs -> outputs"."""
-    left, right = text.split(" -> ")
-    op, *inputs = left.split()
-    return helper.make_node(op, inputs, right.split(), **attributes)
 
 
 FIRST = [node("Conv x c b -> a0", **SAME), node("Relu a0 -> a")]
