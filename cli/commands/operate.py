@@ -153,8 +153,8 @@ def _warn_below(found: "Found", target: float) -> None:
     if confirmed.accuracy + confirmed.error < target:
         warn(
             "below-target",
-            f"{percent(confirmed.accuracy)} on {confirmed.images:,} images that the search has not seen; possible: more "
-            "--search-images, or a target that much higher",
+            f"{percent(confirmed.accuracy)} on {confirmed.images:,} images that the search has not seen; possible: "
+            "more --search-images, or a target that much higher",
             confirmed.accuracy,
             target,
         )
