@@ -31,7 +31,7 @@ from resonet.netlist.network.images import ImageSet
 __all__ = ["claims"]
 
 POINTS = {"operating_point.toml": (0.985, 250e-6), "fastest_point.toml": (0.98, 10e-6)}  # accuracy, s
-SEARCH = "p_max=1e-7:1e-6,bandwidth=1e4:1e7,tile=5:8,reach=40:50,fill=0.75:0.95,capacitance=1e-14:2e-14"
+SEARCH = "p_max=1e-7:1e-6,bandwidth=1e4:1e7,tile=5:8,reach=40:50,fill=0.75:0.95,block=1e-14:2e-14,bypass=1e-14:2e-14"
 IMAGES = {True: 300, False: 10_000}
 
 
