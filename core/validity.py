@@ -29,6 +29,7 @@ CODES = {
     "damaged-result": "a stored result was damaged or edited, and is computed anew",
     "neuron-gain": "neurons of a layer differ more than their transconductors can",
     "source-power": "a tone source must deliver more than sources of its kind do",
+    "tile-coupling": "tiles of a neuron talk to each other through their bias tees",
     "chance-accuracy": "the trained network itself guesses on these images",
     "fast-balance": "the fast balance of saturating resonators differs from the full one",
     "fitted-elsewhere": "a program fitted on data is used at another power or law than it was fitted for",
