@@ -31,6 +31,7 @@ from resonet.netlist.design.neuron_options import IDEAL, Kind
 from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, inner_layers
 from resonet.netlist.planning.frequency_plan import LayerPlan
+from resonet.netlist.planning.tile_coupling import tile_coupling
 
 __all__ = ["LayerNoise", "Place", "constant_noise", "full_drive", "full_power", "layer_noise", "place_of"]
 
@@ -169,6 +170,7 @@ def _tones(design: Design, entry: LayerPlan, bandwidths: Array, place: Place) ->
         "amplitude" in noise.chosen,
         "phase" in noise.chosen,
         design.plan.device.damping if "linewidth" in noise.chosen else None,
+        tile_coupling(design.plan, entry) if "tiles" in noise.chosen else None,
     )
 
 

@@ -15,6 +15,9 @@ A tone of the part a of p_max carries the power a + δ with the part's fluctuati
 * **amplitude noise** of an oscillator: relative density of its power, and corner, at the drive that gives a: ξ = 1 +
   drive a of the ideal one, ξ = (1 + Q p)/(1 - p) of the others, with p in proportion to a;
 * **phase noise**: an oscillator of line width Δ (FWHM, white frequency noise) has the one-sided density Δ/π of δf;
+* **tiles**: the tone of the same channel in the tile beside drives κ of its current here (docs/theory/noise.md). The
+  sources of a channel are locked to one frequency, so this is no beat that a filter takes out but a constant in a read,
+  in phases that nobody knows: δ has the variance 2 κ² a a', whatever the bandwidth;
 * **line width**: no noise, but what the same line takes off the weights of its tone (`ToneNoise.widths`).
 
 Tones of pixels come from generators without the last two. All that listen to a tone hear the same δ and δf.
@@ -34,6 +37,7 @@ from resonet.models.neuron.oscillator_noise import amplitude_density, frequency_
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
+from resonet.netlist.planning.tile_coupling import TileCoupling
 
 __all__ = ["Oscillators", "ToneNoise", "by_tap", "riding_noise"]
 
@@ -86,6 +90,7 @@ class ToneNoise:
     amplitude: bool  # which of the oscillators' noises there are
     phase: bool
     linewidth: float | None = None  # α of the resonators that the line width is compared with; None: tones are sharp
+    tiles: TileCoupling | None = None  # None: not counted, or one tile a neuron
 
     def widths(self, carried: Array) -> Array | None:
         """Half of Δ in half-widths of a resonator at the tone, for parts of p_max; None where tones are sharp.
@@ -110,6 +115,8 @@ class ToneNoise:
         }
         if self.amplitude and self.oscillators is not None:
             found["amplitude"] = self.oscillators.amplitude(carried, self.bandwidth)
+        if self.tiles is not None:
+            found["tiles"] = self.tiles.variance(carried)
         return found
 
     def frequency_variance(self, carried: Array) -> Array | None:

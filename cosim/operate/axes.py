@@ -50,7 +50,10 @@ AXES: dict[str, Axis] = {
         Axis("tile", ("plan.tile",), 4, 48, True),
         Axis("reach", ("plan.reach",), 1.0, 50.0),
         Axis("fill", ("plan.fill",), 0.4, 0.95, scale="linear"),
-        Axis("capacitance", ("bus.block_capacitance", "bus.bypass_capacitance"), 10e-15, 200e-15),
+        Axis("block", ("bus.block_capacitance",), 10e-15, 200e-15),
+        Axis("bypass", ("bus.bypass_capacitance",), 10e-15, 200e-15),
+        Axis("choke", ("bus.choke_inductance",), 1e-6, 50e-6),
+        Axis("f_min", ("plan.f_min",), 1e9, 5e9),
         Axis("fanout", ("plan.fanout",), 8, 128, True),
         Axis("impedance", ("bus.impedance",), 10.0, 1000.0),
         Axis("transformer", ("bus.transformer",), 1.0, 10.0),
@@ -61,7 +64,7 @@ AXES: dict[str, Axis] = {
     )
 }
 FAST = ("p_max", "bandwidth")
-DEFAULT = (*FAST, "tile", "reach", "fill", "capacitance")
+DEFAULT = (*FAST, "tile", "reach", "fill", "block", "bypass", "choke")
 
 
 def _ranged(text: str) -> Axis:

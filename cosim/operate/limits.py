@@ -6,7 +6,8 @@ times is, by Lagrange,
 
     T_l in proportion to √(g_l S_l),     Σ T_l = (Σ √(g_l S_l))² / (2V).                                          (1)
 
-S of the chains falls as 1/P², of precession as 1/P, what saturation leaves grows: there is a best power.
+S of the chains falls as 1/P², of precession as 1/P, what saturation leaves grows: there is a best power. What
+saturation and tiles that talk to each other add no time lowers: it is taken off V.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from resonet.cosim.operate.points import Setting
-from resonet.cosim.operate.surrogate import GROWTH, Surrogate
+from resonet.cosim.operate.surrogate import FIXED, GROWTH, Surrogate
 
 __all__ = ["least_time", "shortest_time"]
 
@@ -25,7 +26,7 @@ def least_time(found: Surrogate, p_max: float, variance: float, sources: Iterabl
     left = variance - sum(
         value
         for (_, source), value in found.noise(Setting(p_max, float(found.bandwidths[0]))).items()
-        if source == "saturation"
+        if source in ("saturation", *FIXED)
     )
     if not left > 0:
         return float("inf")
@@ -34,7 +35,7 @@ def least_time(found: Surrogate, p_max: float, variance: float, sources: Iterabl
         density = sum(
             value * ratio ** GROWTH.get(source, 0)
             for source, value in own.densities.items()
-            if chosen is None or source in chosen
+            if source not in FIXED and (chosen is None or source in chosen)
         )
         total += float(np.sqrt(found.tolerance.gains[own.layer] * density))
     return total**2 / (2 * left)

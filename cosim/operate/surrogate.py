@@ -5,6 +5,8 @@ grows with their power, precession noise grows with its root, what rides on the 
 
     variance of a source = density * ENBW(B) * (P0 / P)^n,    n = 2 chains, 1 precession, 0 tones                 (1)
 
+What tiles do to each other depends on neither power nor bandwidth.
+
 Saturation is what is left of the sums of saturating resonators once a gain of the layer is taken off, at some powers,
 interpolated. All of it goes through the gains of `Tolerance` to the outputs, and (1) there says what accuracy is left.
 """
@@ -30,10 +32,11 @@ from resonet.models.circuit.groups import stacked_sizes
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Synapses
 
-__all__ = ["GROWTH", "LayerSurrogate", "Surrogate", "surrogate"]
+__all__ = ["FIXED", "GROWTH", "LayerSurrogate", "Surrogate", "surrogate"]
 
 # n of (1), by source
 GROWTH = {"johnson": 2, "choke": 2, "feed": 2, "readout": 2, "precession": 1, "combiner": 1}
+FIXED = ("tiles",)  # sources that no bandwidth lowers: their variance stands in the place of a density
 GRID = 7  # bandwidths at which noise bandwidths are known, and powers at which saturation is
 ROWS = 96  # of what chains see that saturation is measured on
 HALVINGS = 50
@@ -44,7 +47,9 @@ class LayerSurrogate:
     """One layer."""
 
     layer: str
-    densities: dict[str, float]  # by source: variance of its sums at the reference power per Hz, trained units²
+    densities: dict[
+        str, float
+    ]  # by source: variance of its sums at the reference power per Hz (of FIXED: itself), trained units²
     bandwidths: Array  # [grid] equivalent noise bandwidth, Hz, over `Surrogate.bandwidths`
     saturation: Array  # [powers] variance that saturation leaves, trained units², over `Surrogate.powers`
 
@@ -69,7 +74,9 @@ class Surrogate:
             gain = self.tolerance.gains[own.layer]
             band = _interpolated(setting.bandwidth, self.bandwidths, own.bandwidths)
             for source, density in own.densities.items():
-                found[own.layer, source] = gain * density * band * ratio ** GROWTH.get(source, 0)
+                found[own.layer, source] = (
+                    gain * density * (1.0 if source in FIXED else band) * ratio ** GROWTH.get(source, 0)
+                )
             found[own.layer, "saturation"] = gain * _interpolated(setting.p_max, self.powers, own.saturation)
         return found
 
@@ -116,7 +123,7 @@ def _densities(design: Design, images: Array) -> dict[str, dict[str, float]]:
         carried = own.carried(layer, x, scale)
         square = (own.noise.unit[:, None, :, None] / scale.full_scale) ** 2
         densities: dict[str, float] = {
-            source: float(np.mean(variance / square)) / own.noise.bandwidth
+            source: float(np.mean(variance / square)) / (1.0 if source in FIXED else own.noise.bandwidth)
             for source, variance in own.noise.sources(own.values, carried)
         }
         found[layer.name] = densities

@@ -10,7 +10,17 @@ from resonet.core.parameters import check, parameter
 __all__ = ["NOISE_SOURCES", "NoiseOptions", "NoiseSource"]
 
 NoiseSource: TypeAlias = Literal[
-    "johnson", "choke", "feed", "readout", "precession", "combiner", "amplifier", "amplitude", "phase", "linewidth"
+    "johnson",
+    "choke",
+    "feed",
+    "readout",
+    "precession",
+    "combiner",
+    "amplifier",
+    "amplitude",
+    "phase",
+    "linewidth",
+    "tiles",
 ]
 NOISE_SOURCES: tuple[NoiseSource, ...] = get_args(NoiseSource)
 ALL, NONE = "all", "none"
@@ -24,6 +34,7 @@ class NoiseOptions:
     readout     of what reads the chains                  precession    thermal precession, which the tones mix down
     combiner    k T at the buses, riding on the tones     amplifier     of the tones' amplifiers, likewise
     amplitude   of the neurons' oscillators               phase         likewise: their frequency wanders
+    tiles       tones of the same channel in the tiles beside, in unknown phases: as a variance, whatever the bandwidth
     linewidth   no noise, but what the width of the oscillators' lines takes off the weights
     """
 

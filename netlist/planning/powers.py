@@ -1,4 +1,4 @@
-"""Whether powers and gains that a plan asks for are within the range of its device, sources and transconductors."""
+"""Whether what a plan asks for is within the range of its device, sources, transconductors and bias tees."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from resonet.core.validity import warn
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.linear_range import linear_range
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, source_power
+from resonet.netlist.planning.tile_coupling import check_tiles
 
 __all__ = ["check_gains", "check_powers", "check_source_power", "check_tone_power"]
 
@@ -17,8 +18,8 @@ def check_tone_power(device: SpinDiode, p_max: float) -> None:
         warn(
             "tone-power",
             f"plan.p_max: one tone alone moves the weights by up to {100 * found.departure:.2g} % of the largest, and "
-            "all numbers here take the linear law, which up to the limit holds to 1 % (nonlinear damping 2); possible: "
-            "less plan.p_max",
+            "all numbers but those of --resonators saturating take the linear law, which up to the limit holds to 1 % "
+            "(nonlinear damping 2); possible: less plan.p_max",
             p_max,
             found.limit,
             "W",
@@ -67,3 +68,4 @@ def check_powers(plan: FrequencyPlan, most: float) -> None:
     check_gains(plan)
     check_tone_power(plan.device, plan.options.p_max)
     check_source_power(plan, most)
+    check_tiles(plan)

@@ -277,8 +277,8 @@ def test_a_budget_adds_up(small):
         assert one.density**2 * one.bandwidth == pytest.approx(one.noise**2, rel=1e-12)
         assert one.bandwidth == pytest.approx(3 * np.pi / 16 * 1e6, rel=0.05)
         assert one.worst.enob == min(n.enob for n in one.neurons)
-    of_neurons = {"amplitude", "phase", "linewidth"}
-    assert set(budgets[0].sources) == set(NOISE_SOURCES) - of_neurons  # pixels have no oscillators
+    of_neurons = {"amplitude", "phase", "linewidth", "tiles"}
+    assert set(budgets[0].sources) == set(NOISE_SOURCES) - of_neurons  # of pixels, one tile a neuron
     assert budgets[0].dulled == 0
 
 

@@ -91,7 +91,7 @@ def test_the_least_time_is_that_of_the_best_split(made: Surrogate) -> None:
     variance, p_max = made.variance(Setting(1e-8, 1e4)) * 3, 1e-8
     ratio = made.design.plan.options.p_max / p_max
     weights = np.array([made.tolerance.gains[one.layer] * one.densities["johnson"] * ratio**2 for one in made.layers])
-    saturation = sum(v for (_, s), v in made.noise(Setting(p_max, 1e4)).items() if s == "saturation")
+    saturation = sum(v for (_, s), v in made.noise(Setting(p_max, 1e4)).items() if s in ("saturation", "tiles"))
     found = least_time(made, p_max, variance, ["johnson"])
     tried = []
     for split in np.random.default_rng(1).dirichlet(np.ones(len(weights)), 2000):
@@ -115,13 +115,13 @@ def test_a_gate_and_slower_poles_take_longer(digits: tuple[Design, ImageSet]) ->
 
 
 def test_axes_keep_to_their_range_and_are_settings() -> None:
-    axes = chosen_axes("tile=4:8, capacitance")
-    assert [axis.name for axis in axes] == ["p_max", "bandwidth", "tile", "capacitance"]
+    axes = chosen_axes("tile=4:8, block")
+    assert [axis.name for axis in axes] == ["p_max", "bandwidth", "tile", "block"]
     assert {axes[2].at(part) for part in np.linspace(0, 1, 30)} == {4.0, 5.0, 6.0, 7.0, 8.0}
     assert AXES["p_max"].part(AXES["p_max"].at(0.4)) == pytest.approx(0.4, abs=1e-3)
-    changed = with_values(read_parameters(), {"tile": 6.0, "capacitance": 2e-14}, axes)
-    assert (changed.plan.tile, changed.bus.block_capacitance, changed.bus.bypass_capacitance) == (6, 2e-14, 2e-14)
-    assert settings_of({"tile": 6.0, "capacitance": 2e-14}, axes)["bus.block_capacitance"] == "20 fF"
+    changed = with_values(read_parameters(), {"tile": 6.0, "block": 2e-14}, axes)
+    assert (changed.plan.tile, changed.bus.block_capacitance) == (6, 2e-14)
+    assert settings_of({"tile": 6.0, "block": 2e-14}, axes)["bus.block_capacitance"] == "20 fF"
 
 
 @pytest.mark.parametrize("text", ["nothing", "tile=4", "tile=8:4", "tile,tile", "p_max=1:2:3"])
