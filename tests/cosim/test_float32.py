@@ -321,6 +321,8 @@ def test_what_float32_cannot_say_is_said_by_float64(small_design, many, monkeypa
         fill=1.0,
         arrays=1,
         noise=0.0,
+        thermal=np.zeros(one.values.shape[:2]),
+        johnson=0.0,
         draw=RNG(1),
     )
     assert reason(small_design, held | {"conv1": noisy}, many) == "layer conv1 is of NoisyCrossbar"

@@ -156,8 +156,8 @@ def test_a_wrong_factor_is_no_solution(strip, monkeypatch):
     known = linear_phasors(circuit, lines, tones, TONES, DEVICE)
     swept = tree_solver.swept_currents(circuit, lines, tones, TONES, DEVICE)
     assert np.abs(swept - known).max() < 1e-9 * np.abs(known).max()
-    real = tree_solver._factors
-    monkeypatch.setattr(tree_solver, "_factors", lambda *a: real(*a) * (1 + 1e-6))
+    real = tree_solver.factors_of
+    monkeypatch.setattr(tree_solver, "factors_of", lambda *a: real(*a) * (1 + 1e-6))
     again = tree_solver.swept_currents(circuit, lines, tones, TONES, DEVICE)  # solved directly instead
     assert np.abs(again - known).max() < 1e-9 * np.abs(known).max()
     from resonet.cosim.strip import direct
