@@ -17,6 +17,7 @@ PARTS = (
     "saturation",
     "saturating_networks",
     "operate",
+    "training",
     "rf",
     "strip",
 )  # fmt: skip

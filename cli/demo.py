@@ -3,20 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from resonet.cli.noise_tables import operating_point
-from resonet.cli.show import out, percent, print_table, say, summary_table
+from resonet.cli.show import engineering, out, percent, print_table, say, summary_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.types import Array, Done
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.feed.store import count_steps, stored_programs
 from resonet.cosim.ngspice.run import find_ngspice
-from resonet.cosim.noise.repeats import NoisyAccuracy, noisy_accuracy
+from resonet.cosim.noise.repeats import NoisyAccuracy, Reads, noisy_accuracy
 from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
+from resonet.cosim.saturation.accuracy import at_power
+from resonet.cosim.saturation.held import saturating_weights
 from resonet.cosim.weights.inference import accuracy
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.cosim.weights.summary import LayerSummary, summarise
@@ -34,7 +36,8 @@ __all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
 LAYER = "conv1"  # where the transient and the S-parameters are taken
 TRANSIENT_SIZES = (9, 25)
 BATCH = 500
-POINT: tuple[str, ...] = ()  # settings of the operating point: none, the defaults
+POWER, BANDWIDTH = 20e-9, 10e3  # W, Hz: an operating point at which noise and saturation leave the network its accuracy
+AT = f"{engineering(POWER, 'W')}, {engineering(BANDWIDTH, 'Hz')}, saturation, noise"
 Progress = Callable[[str, int], AbstractContextManager[Done]]
 
 
@@ -46,8 +49,10 @@ class DemoResult:
     images: int
     software: float
     circuit: dict[str, float]  # accuracy by program
-    noisy: NoisyAccuracy  # of the calibrated program, at the operating point of the design
-    point: str  # that, for people
+    noisy: NoisyAccuracy  # of the calibrated program, with noise at the default power and bandwidth
+    point: str  # these, for people
+    slow: NoisyAccuracy  # of the same with saturation as well, at POWER and BANDWIDTH
+    slow_point: str
     witness: Witness | None  # check of the weights by ngspice
     transients: list[TransientResult]
     folder: Path
@@ -90,7 +95,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
             read_images(shipped / "mnist_test.npz", shape),
             read_images(shipped / "mnist_calibration.npz", shape),
         )
-        design = compile_cnn(model, read_parameters(settings=POINT), batch)
+        design = compile_cnn(model, read_parameters(), batch)
         write_design(design, model, folder, done, force)
     layers = [entry.layer.name for entry in design.plan.layers]
     with progress("calibrate", 2 * len(layers)) as done:
@@ -101,16 +106,19 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
     with progress("images through the circuit", (2 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
         software = SoftwareLogits(design.cnn, data.images, done)
         found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
-        noisy = noisy_accuracy(
-            design, effective["calibrated"], data, classes(software.values, design.cnn.ranked), done=done
-        )
+        trained, held = classes(software.values, design.cnn.ranked), effective["calibrated"]
+        noisy = noisy_accuracy(design, held, data, trained, done=done)
+    with progress("saturation and noise", 2) as done:
+        at = _operated(design)
+        few = Reads().of(at, data) or data
+        slow = noisy_accuracy(at, held, few, trained, base=saturating_weights(at, held, wide=True), done=done)
     with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
         transients = _transients(design, batch.images[:16], folder, done)
     with progress("S-parameters and figures", 2) as done:
         bias = design.plan.device.threshold_current
         chain = chain_page(design, folder, LAYER, "coupled", bias=bias)
         done()
-        shares = _shares(found["coupled"].software, {m: found[m].circuit for m in METHODS}, noisy)
+        shares = _shares(found["coupled"].software, {m: found[m].circuit for m in METHODS}, noisy, slow)
         figures = overview_page(folder, effective, shares, len(data.images), chain)
         done()
     return DemoResult(
@@ -120,6 +128,8 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
         {method: found[method].circuit for method in METHODS},
         noisy,
         operating_point(design),
+        slow,
+        operating_point(at),
         witness_of(one for held in effective.values() for one in held.values()),
         transients,
         folder,
@@ -128,10 +138,19 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
     )
 
 
-def _shares(software: float, circuit: Mapping[str, float], noisy: NoisyAccuracy) -> dict[str, float]:
+def _operated(design: Design) -> Design:
+    """The design at POWER and BANDWIDTH; its program holds the same weights there."""
+    own = at_power(design, POWER)
+    neuron = replace(own.parameters.neuron, bandwidth=BANDWIDTH)
+    return replace(own, parameters=replace(own.parameters, neuron=neuron))
+
+
+def _shares(
+    software: float, circuit: Mapping[str, float], noisy: NoisyAccuracy, slow: NoisyAccuracy
+) -> dict[str, float]:
     """Accuracies by what they include."""
     shares = {"software": software} | {f"circuit, {program}": share for program, share in circuit.items()}
-    return shares | {"calibrated, with noise": noisy.mean}
+    return shares | {"2 nW, 20 MHz, noise": noisy.mean, AT: slow.mean}
 
 
 def demo_json(result: DemoResult) -> dict[str, Any]:
@@ -143,7 +162,9 @@ def demo_json(result: DemoResult) -> dict[str, Any]:
         "layers": [{key: asdict(row)[key] for key in keys} for row in result.layers],
         "accuracy": accuracies
         | {f"circuit_{method}": share for method, share in result.circuit.items()}
-        | {"noisy_calibrated": result.noisy.mean, "operating_point": result.point},
+        | {"noisy_calibrated": result.noisy.mean, "operating_point": result.point}
+        | {"noisy_saturating": result.slow.mean, "noisy_saturating_images": result.slow.images}
+        | {"slow_operating_point": result.slow_point},
         **witness_json("auto", result.witness),
         "transient": [
             {"resonators": t.resonators, "difference_of_full_scale": abs(t.difference_of_full_scale)}
@@ -157,13 +178,14 @@ def show_demo(result: DemoResult) -> None:
     summary_table(
         "MNIST network: weights that the circuit holds (RMS error: part of the largest weight)", result.layers
     )
-    shares = _shares(result.software, result.circuit, result.noisy)
+    shares = _shares(result.software, result.circuit, result.noisy, result.slow)
     print_table(
         f"Accuracy on {result.images:,} test images, with the weights that the circuit holds",
         {"network": "left", "accuracy": "right"},
         ((name, percent(share)) for name, share in shares.items()),
     )
     say(f"with noise: {result.point}", "dim")
+    say(f"with noise and saturating resonators: {result.slow_point}, {result.slow.images:,} images", "dim")
     tell_engine("auto", result.witness)
     columns = dict.fromkeys(("chain", "transient", "two-pass", "difference / full scale"), "right") | {"chain": "left"}
     print_table(

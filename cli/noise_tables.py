@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from resonet.cli.show import engineering, percent, print_table, say, small_percent
 from resonet.core.validity import warn
@@ -27,6 +27,7 @@ __all__ = [
     "with_spread",
 ]
 
+Program = TypeVar("Program", bound=str)
 MUCH_LOST = 0.01  # of the images, by noise
 
 
@@ -103,7 +104,7 @@ def noise_json(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]") -> dic
 
 
 def warn_of_noise(
-    design: "Design", software: float, quiet: "Mapping[Method, float]", noisy: "Mapping[Method, NoisyAccuracy]"
+    design: "Design", software: float, quiet: "Mapping[Program, float]", noisy: "Mapping[Program, NoisyAccuracy]"
 ) -> None:
     """Warn of the best program where noise takes more than a hundredth of the images; shares are of all images."""
     if not noisy:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.noise_tables import noise_row, tell_noise, with_spread
+from resonet.cli.noise_tables import noise_row, tell_noise, warn_of_noise, with_spread
 from resonet.cli.options import only
 from resonet.cli.show import engineering, percent, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
@@ -117,7 +117,7 @@ def show_saturating_accuracy(
     as_json: bool,
 ) -> None:
     """`accuracy --resonators saturating`."""
-    from resonet.cosim.saturation.accuracy import saturating_accuracy
+    from resonet.cosim.saturation.accuracy import at_power, saturating_accuracy
     from resonet.cosim.saturation.tables import check_engine
     from resonet.cosim.weights.engines import find_engine
     from resonet.cosim.weights.inference import check_labels
@@ -140,6 +140,10 @@ def show_saturating_accuracy(
         made = (calibration, find_engine(engine), balance, None, done)
         found = saturating_accuracy(design, held, images, own, powers, *made, reads)
     share = float((own == images.labels).mean())
+    for power in dict.fromkeys(one.p_max for one in found):
+        here = {one.variant: one for one in found if one.p_max == power}
+        noisy_here = {name: one.noisy for name, one in here.items() if one.noisy}
+        warn_of_noise(at_power(design, power), share, {name: one.circuit for name, one in here.items()}, noisy_here)
     if as_json:
         law = design.parameters.saturation
         page: dict[str, Any] = {"images": len(images.images), "software": share, "program": method}
@@ -156,6 +160,8 @@ def show_saturating_accuracy(
         rows.append((one.variant, engineering(one.p_max, "W"), *shares))
     print_table(f"{images.file}: {len(images.images):,} images, saturating resonators", columns, rows)
     tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), linear=False)
+    if "linewidth" in design.parameters.noise.chosen:
+        say("line widths of the neurons' oscillators count in every column; [noise] sources has them", "dim")
     tell_engine(engine, checked)
     off = max(one.checked for one in found)
     if found[0].balance == "fast":

@@ -35,6 +35,7 @@ CODES = {
     "fitted-elsewhere": "a program fitted on data is used at another power or law than it was fitted for",
     "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",
     "inputs-clipped": "inputs of a layer lie beyond what its tones carry, and are cut off",
+    "below-target": "an operating point keeps less than its target on images that the search has not seen",
     "thermal-seed": "a network was trained with oscillators of another thermal power than those of the hardware",
     "soft-maximum": "diode maxima of a pool lie above ideal ones by a part of full scale",
     "unwitnessed": "weights come from the linear engine alone: no ngspice has checked them on a sample",

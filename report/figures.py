@@ -119,7 +119,7 @@ def draw_bias_effect(axes: Axes, unbiased: "Network", biased: "Network", resonan
 def draw_accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
     """Accuracy as bars: software, then the circuit by program, then what is read with noise."""
     colours = {"software": SOFTWARE} | {f"circuit, {method}": colour for method, colour in COLOURS.items()}
-    noisy = [name for name in shares if name.endswith("noise")]
+    noisy = [name for name in shares if "noise" in name]
     names = [name.replace(", ", ",\n") for name in shares]
     bars = axes.bar(names, [100 * s for s in shares.values()], color=[colours.get(n, MUTED) for n in shares])
     for name, bar in zip(shares, bars, strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from resonet.cosim.operate.records import Found
 from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, INK, MUTED, SHARED, SOFTWARE, STYLE, figure, finish
@@ -38,10 +39,12 @@ def _front(axes: Axes, found: Found, target: float) -> None:
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(LogLocator(subs=(2, 5)))
         axis.set_minor_formatter("{x:g}")
         axis.set_tick_params(which="minor", labelsize=7)
     axes.grid(visible=True)
-    axes.legend(fontsize=7.5, title="accuracy", title_fontsize=7.5)
+    told = "accuracy" if len(shown) == len(levels) else f"accuracy, {len(shown)} of {len(levels)}"
+    axes.legend(fontsize=7.5, title=told, title_fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     finish(axes, f"front (target {100 * target:g} %)", "latency of an image, µs", "energy of an image, µJ")
 
 
@@ -66,7 +69,7 @@ def _noise(axes: Axes, noise: Mapping[tuple[str, str], float]) -> None:
 def operate_figure(found: Found, target: float) -> Figure:
     """Front of latency, energy and accuracy, and the noise of the chosen point."""
     with rc_context(STYLE):
-        drawn = figure(9.2, 3.8)
+        drawn = figure(10.6, 3.8)
         left, right = drawn.subplots(1, 2)
         _front(left, found, target)
         _noise(right, found.surrogate.noise(found.setting))

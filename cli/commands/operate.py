@@ -10,6 +10,7 @@ from resonet.cli.options import Json, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say
 from resonet.core.errors import InputError
+from resonet.core.validity import warn
 
 if TYPE_CHECKING:
     from resonet.cosim.operate.axes import Axis
@@ -126,7 +127,7 @@ def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
     say(f"chosen: {told}", style="bold")
     say(
         f"accuracy {percent(found.confirmed.accuracy)} ± {percent(found.confirmed.error)} with saturation and all "
-        f"noise, on {found.confirmed.images:,} images that the search has not seen (on its own: "
+        f"noise, on {found.confirmed.images:,} images that the search has not seen (on those of the search: "
         f"{percent(found.searched.accuracy)}; target {percent(options.target)})"
     )
     operations = found.surrogate.drawn.operations
@@ -143,6 +144,19 @@ def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
         say(
             f"limit by {name} alone, averaged as long as it must be: {engineering(limit['time'], 's')} at "
             f"{engineering(limit['p_max'], 'W')}"
+        )
+
+
+def _warn_below(found: "Found", target: float) -> None:
+    """Warn (below-target) where unseen images say, by more than their error, that the point misses the target."""
+    confirmed = found.confirmed
+    if confirmed.accuracy + confirmed.error < target:
+        warn(
+            "below-target",
+            f"{percent(confirmed.accuracy)} on {confirmed.images:,} images that the search has not seen; possible: "
+            "more --search-images, or a target that much higher",
+            confirmed.accuracy,
+            target,
         )
 
 
@@ -192,6 +206,7 @@ def operate_command(
     place = folder or (source if source.is_dir() else Path())
     with progress("operate", structures + measured + 1) as done:
         found = operating_points(base, data, axes, options, done, place / "results" / "operate.jsonl")
+    _warn_below(found, options.target)
     path = _point_file(found, place)
     figures = save(operate_figure(found, options.target), place / "report", "operate")
     if as_json:

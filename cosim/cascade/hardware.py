@@ -53,9 +53,12 @@ class Hardware:
         return self.saturating or self.held
 
     def saturated(self, balance: Balance | None = None) -> "Hardware":
-        """The same with resonators that saturate as [saturation] of the design says. Raises InputError."""
+        """The same with resonators that saturate as [saturation] of the design says. Raises InputError.
+
+        Tones have their line width, as in `accuracy` and in what a program is fitted to.
+        """
         self.holder.require_bus("saturating resonators")
-        return replace(self, saturating=saturating_weights(self.holder, self.held, balance=balance))
+        return replace(self, saturating=saturating_weights(self.holder, self.held, balance=balance, wide=True))
 
     def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
         """The weights with noise, by layer name. Raises InputError."""

@@ -132,8 +132,10 @@ class ToneBank:
             blocks = self._blocks(len(powers))
             made = pool.map(lambda own: self._block(powers[own], wide[own], out[own], noise[own]), blocks)
             worst = max(made, default=0.0)
-        if not worst <= LOOSE:
-            raise EngineError(f"balance of saturating resonators does not settle: still {worst:.1g} of p a sweep")
+        lost = not (np.isfinite(out).all() and np.isfinite(noise).all())
+        if lost or not worst <= LOOSE:
+            still = "answers without bound" if lost else f"still {worst:.1g} of p a sweep"
+            raise EngineError(f"balance of saturating resonators does not settle: {still}; possible: less plan.p_max")
         return out[:, : self.chains], noise[:, : self.chains]
 
     def _blocks(self, count: int) -> Iterator[slice]:

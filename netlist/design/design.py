@@ -113,7 +113,7 @@ class Design:
         if found:
             raise InputError(
                 f"{what}: layer {found[0]} is on strip lines (feed.kind), and this is of chains on buses; possible: "
-                "accuracy, run, levels, crosstalk, sneak, layout or crossbar, or a design compiled with feed.kind=bus"
+                "accuracy, run, levels, crosstalk, sneak, layout or crossbar without it, or a design with feed.kind=bus"
             )
 
 

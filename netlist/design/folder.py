@@ -68,7 +68,7 @@ from resonet.netlist.programming.methods import COMPILED, Method, Program
 
 __all__ = ["load_design", "write_calibrated", "write_design", "write_fitted"]
 
-NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3}  # defaults of parameters that older designs do not know
+NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3, "reach": 1.0}  # defaults that older designs do not know
 OLD_IN_BUS = (  # parameters that they do know
     *("impedance", "combiner_loss", "block_capacitance", "choke_inductance", "choke_resistance", "bypass_capacitance"),
     *("node_capacitance", "readout_resistance"),
@@ -82,7 +82,7 @@ def _parameter_tables(parameters: Parameters) -> dict[str, Any]:
 
 def _fingerprint(cnn: Cnn, tables: dict[str, Any]) -> str:
     """Hash of what a program is made from: the model, which output of it, and every parameter."""
-    # Designs of versions without scales of neurons, or without RF options of a bus, stay what they were.
+    # Designs of versions without scales of neurons, reach, or RF options of a bus, stay what they were.
     plain = {name: value for name, value in tables["plan"].items() if NEW_IN_PLAN.get(name) != value}
     usual, bus = table_from_record(SECTIONS["bus"]()), tables["bus"]
     old = {name: value for name, value in bus.items() if name in OLD_IN_BUS or value != usual[name]}

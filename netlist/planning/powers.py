@@ -18,8 +18,8 @@ def check_tone_power(device: SpinDiode, p_max: float) -> None:
         warn(
             "tone-power",
             f"plan.p_max: one tone alone moves the weights by up to {100 * found.departure:.2g} % of the largest, and "
-            "all numbers here take the linear law, which up to the limit holds to 1 % (nonlinear damping 2); possible: "
-            "less plan.p_max",
+            "all numbers but those of --resonators saturating take the linear law, which up to the limit holds to 1 % "
+            "(nonlinear damping 2); possible: less plan.p_max",
             p_max,
             found.limit,
             "W",

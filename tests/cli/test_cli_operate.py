@@ -1,10 +1,15 @@
 """`resonet operate`: a point that compile takes, and what it refuses."""
 
 import json
+from dataclasses import make_dataclass
 from importlib.resources import as_file, files
 
 import pytest
 
+from resonet.cli.commands.operate import _warn_below
+from resonet.core.validity import collected
+from resonet.cosim.operate.measuring import Measured
+from resonet.cosim.operate.points import Setting
 from resonet.netlist.design.parameters import read_parameters
 
 
@@ -42,3 +47,11 @@ def test_what_cannot_be_searched_is_refused(tmp_path, resonet, extra, said):
         )
     assert told.code == 1
     assert said in told.err
+
+
+@pytest.mark.parametrize(("target", "codes"), [(0.9099, []), (0.9101, ["below-target"])])
+def test_a_point_that_misses_its_target_on_unseen_images_is_told(target, codes):
+    found = make_dataclass("Found", ["confirmed"])(Measured(Setting(1e-9, 1e6), 0.9, 900))  # error 0.01
+    with collected() as told:
+        _warn_below(found, target)
+    assert [one.code for one in told] == codes

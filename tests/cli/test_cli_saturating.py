@@ -14,7 +14,8 @@ from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.images import read_images
 
-SETTINGS = ["plan.p_max=100 nW", "plan.tile=24", "neuron.p1db=1 W"]
+SHARP = "noise.sources=johnson,precession"  # no line width, so that the limit of small powers is the linear network
+SETTINGS = ["plan.p_max=100 nW", "plan.tile=24", "neuron.p1db=1 W", SHARP]
 LAW = "saturation.nonlinear_damping"
 
 
@@ -53,6 +54,7 @@ def test_accuracy_by_power_and_fit(place, resonet):
     shown = resonet(*asked, "--engine", "linear", "--balance", "full")
     assert shown.code == 0
     assert "40 images, saturating resonators" in shown.out
+    assert "warning [noise]" in shown.err
 
 
 @pytest.mark.slow

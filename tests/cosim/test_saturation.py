@@ -7,7 +7,7 @@ import pytest
 from branches import RNG, graph_design, random_graph
 from networks import dense
 
-from resonet.core.errors import InputError
+from resonet.core.errors import EngineError, InputError
 from resonet.core.validity import collected
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.two_pass import cascade
@@ -202,6 +202,9 @@ def test_cascade_and_noise_take_them(small_model):
     wanted = forward(design, saturating, images)
     assert np.abs(run.logits - wanted).max() <= 5e-3 * np.abs(wanted).max()  # amplifiers, which `forward` has not
     assert np.abs(forward(design, held, images) - wanted).max() > 5e-2 * np.abs(wanted).max()
+    blurred = cascade(hardware.levels, hardware.saturated().answering, images).logits  # line widths, as in `accuracy`
+    wide = forward(design, saturating_weights(design, held, wide=True), images)
+    assert np.abs(blurred - wide).max() <= 5e-3 * np.abs(wide).max() < np.abs(wide - wanted).max()
     noisy = noisy_weights(design, held, 1, saturating)
     read = [forward(design, noisy, images) for _ in range(2)]
     assert np.abs(read[0] - read[1]).max() > 0
@@ -260,3 +263,5 @@ def test_what_cannot_be_is_refused(graph):
     with pytest.raises(InputError, match="no fitted program yet; possible: resonet calibrate --on-data first"):
         design.program("fitted")
     assert 0 < balance_error(design, weights, images[:3]) < 1e-2
+    with pytest.raises(EngineError, match=r"does not settle: .*; possible: less plan.p_max"):
+        forward(design, saturating_weights(at_power(design, 1.0), held), images)
