@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 import numpy as np
 from _show import info, show
 
+from resonet.core.errors import InputError
 from resonet.core.validity import collected
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.settle import predicted_settling
@@ -31,7 +32,7 @@ from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan
-from resonet.netlist.planning.tile_coupling import MOST, tile_coupling
+from resonet.netlist.planning.tile_coupling import tile_coupling
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE
 
@@ -149,7 +150,11 @@ def _by_itself(target: float, longest: float) -> None:
     design, data = _mnist(None)
     with collected():
         options = SearchOptions(target, structures=8, measured=2, images=2000)
-        found = operating_points(design, data, chosen_axes(SEARCH), options)
+        try:
+            found = operating_points(design, data, chosen_axes(SEARCH), options)
+        except InputError:
+            show(f"operate by itself, target {100 * target:g} %", "not reached", f"{100 * target:g} %", False)
+            return
     show(
         f"operate by itself, target {100 * target:g} %: on {found.confirmed.images:,} images it has not seen",
         f"{100 * found.confirmed.accuracy:.2f} %",
@@ -190,12 +195,7 @@ def _tiles() -> None:
     for name in POINTS:
         design, _ = _mnist(name)
         found = [own.largest for entry in design.plan.layers if (own := tile_coupling(design.plan, entry))]
-        show(
-            f"{name}: largest current of a tone in the tile beside its own",
-            f"{100 * max(found):.2f} %",
-            f"{100 * MOST:g} %",
-            max(found) <= MOST,
-        )
+        info(f"{name}: largest current of a tone in the tile beside its own", f"{100 * max(found):.2f} %")
         chosen = "tiles" in design.parameters.noise.chosen
         show(f"{name}: that is among its noise", str(chosen), "True", chosen)
         entry, worst = design.plan.layers[-1], 0.0

@@ -18,7 +18,7 @@ from resonet.netlist.network.forward import classes, propagate
 
 __all__ = ["claims"]
 
-POINT = "fastest_point.toml"  # 800 kHz
+POINT = "training_point.toml"  # 800 kHz
 BANDWIDTHS = ("2.4 MHz", "8 MHz")  # three and ten times that, where noise costs the plain network 1 % and 5 %
 NETWORKS = ("mnist.onnx", "mnist_noise_trained.onnx")
 IMAGES = {True: 300, False: 2000}

