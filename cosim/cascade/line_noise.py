@@ -137,14 +137,4 @@ def line_noise(
     design: Design, line: LineStage, held: StripWeights, place: Place, random: np.random.Generator
 ) -> NoisyLines:
     """The weights of a stage with noise as [noise] and [neuron] of a design say. Raises InputError."""
-    noise = _layer_noise(design, line, held, place)
-    return NoisyLines(
-        layer=held.layer,
-        values=held.values,
-        trained=held.trained,
-        wired=held.wired,
-        base=held,
-        noise=noise,
-        random=random,
-        lines=held,
-    )
+    return NoisyLines.around(held, _layer_noise(design, line, held, place), random, lines=held)

@@ -77,8 +77,9 @@ class LayerNoise:
         """
         for name, own in self.constant.items():
             yield name, np.asarray(own)
-        if self.precession is not None:
-            yield "precession", self.precession[:, None] @ carried.swapaxes(2, 3) if precession is None else precession
+        heard = self.linear_precession(carried) if precession is None else precession
+        if self.precession is not None and heard is not None:
+            yield "precession", heard
         squares = (values * self.unit[..., None]) ** 2
         for source, variance in self.tones.carried_variances(carried).items():
             yield source, squares[:, None] @ variance.swapaxes(2, 3)

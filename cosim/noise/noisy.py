@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,8 +25,8 @@ class NoisyWeights(HeldWeights):
     random: np.random.Generator  # every read moves it on
 
     @classmethod
-    def around(cls, base: HeldWeights, noise: LayerNoise, random: np.random.Generator) -> "NoisyWeights":
-        """Noise around weights of any kind."""
+    def around(cls, base: HeldWeights, noise: LayerNoise, random: np.random.Generator, **more: Any) -> Self:
+        """Noise around weights of any kind; `more` is what a kind of its own has besides."""
         return cls(
             layer=base.layer,
             values=base.values,
@@ -34,6 +35,7 @@ class NoisyWeights(HeldWeights):
             base=base,
             noise=noise,
             random=random,
+            **more,
         )
 
     def carried(self, synapses: Synapses, x: Array, scale: InputScale) -> Array:

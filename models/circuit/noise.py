@@ -27,11 +27,9 @@ from resonet.core.types import Array, Complex
 from resonet.models.circuit.bus import BusCircuit, resonator_impedance, seen_from_chains
 from resonet.models.circuit.groups import GroupedPath, nodal_chain
 from resonet.models.resonator.complete import FullResonator, at_temperature
+from resonet.models.resonator.thermal import BOLTZMANN
 
 __all__ = ["BOLTZMANN", "Noise", "chain_noise", "chain_resistance", "johnson", "output_impedance"]
-
-
-BOLTZMANN = 1.380649e-23  # J/K
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,6 +42,7 @@ from resonet.core.parameters import Interface, check, parameter
 from resonet.core.types import Array
 from resonet.models.neuron.limiter import FULL, ONE_DECIBEL, fundamental, fundamental_inverse
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.thermal import BOLTZMANN, CHARGE
 
 __all__ = [
     "POLES",
@@ -55,9 +56,8 @@ __all__ = [
 ]
 
 
-BOLTZMANN = 1.380649e-23  # J/K
 REFERENCE = 290.0  # K, temperature of the source in a noise figure
-THERMAL_VOLTAGE = BOLTZMANN * 300.15 / 1.602176634e-19  # V, at 27 °C
+THERMAL_VOLTAGE = BOLTZMANN * 300.15 / CHARGE  # V, at 27 °C
 POLES = 3  # of the transconductor
 LINEAR = SpinDiode()
 SMALL_SIGNAL = "typical of small-signal RF amplifiers"

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 from resonet.core.errors import InputError
 from resonet.core.parameters import Interface, check, parameter
 from resonet.core.types import Array
+from resonet.models.resonator.thermal import BOLTZMANN, CHARGE, GYROMAGNETIC, HBAR
 
 __all__ = [
     "BOLTZMANN",
@@ -43,8 +44,7 @@ __all__ = [
 ]
 
 MU0 = 1.25663706127e-6  # T m/A (CODATA 2022)
-GAMMA0 = 1.76085962784e11 * MU0  # m/(A s), μ0 |γ_e| of the free electron (CODATA 2022)
-HBAR, CHARGE, BOLTZMANN = 1.054571817e-34, 1.602176634e-19, 1.380649e-23
+GAMMA0 = GYROMAGNETIC * MU0  # m/(A s)
 
 IKEDA = "Ikeda et al., Nature Materials 9, 721 (2010), CoFeB/MgO junctions"
 DESIGN = "chosen: 60 nm disc that resonates at 5 GHz"

@@ -24,11 +24,20 @@ from numpy.typing import ArrayLike
 
 from resonet.core.types import Array
 
-__all__ = ["BOLTZMANN", "CHARGE", "HBAR", "POLARISATION", "TEMPERATURE", "free_layer_moment", "thermal_power"]
+__all__ = [
+    "BOLTZMANN",
+    "CHARGE",
+    "GYROMAGNETIC",
+    "HBAR",
+    "POLARISATION",
+    "TEMPERATURE",
+    "free_layer_moment",
+    "thermal_power",
+]
 
 BOLTZMANN = 1.380649e-23  # J/K
 CHARGE, HBAR = 1.602176634e-19, 1.054571817e-34  # C, J s
-GYROMAGNETIC = 1.76085963e11  # rad/(s T), of the electron
+GYROMAGNETIC = 1.76085962784e11  # rad/(s T), |γ_e| of the free electron (CODATA 2022)
 TEMPERATURE = 300.0  # K
 POLARISATION = 0.6  # typical of CoFeB/MgO; a spin-Hall line has its own effective value
 
