@@ -103,7 +103,7 @@ def _refine_compiled(
     part = chains.part(rows)
     units = -4 * chains.damping * chains.signs * (part if np.ndim(part) else np.ones_like(ratio))
     units = units if units.ndim == 3 else units[None]
-    return refine_chains(target, ratio, units, chains.damping, start, reach, tolerance, most, longest)
+    return refine_chains(target, ratio, units, chains.damping, start, (-reach, reach), tolerance, most, longest)
 
 
 def _refine(
