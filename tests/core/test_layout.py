@@ -19,6 +19,7 @@ ROOMS = {
         ["network", "spice"],
         ["planning", "strip", "crossbar"],
         ["programming"],
+        ["chips"],
         ["bus"],
         ["design"],
         ["cascade"],
@@ -26,7 +27,7 @@ ROOMS = {
     "cosim": [
         ["ngspice"],
         ["weights", "bench", "fixed_step"],
-        ["noise"],
+        ["noise", "chips"],
         ["calibration", "strip", "crossbar", "referee", "saturation"],
         ["feed"],
         ["cascade", "sweep", "operate"],
