@@ -22,7 +22,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Bools, Ints
 from resonet.cosim.weights.engines import Engine, layer_response
 from resonet.models.resonator.linear import real_susceptibility
 from resonet.netlist.chips.chip import Chip
@@ -85,11 +85,13 @@ class _Problem:
     factor: Array  # [chains, K] e
     low: Array  # [chains, K] of u
     high: Array
+    real: Array  # [chains, K] Hz, where fabrication and the program left the resonators
+    held: Bools  # [chains, K] tuning does not reach these: stuck, or without a signal
 
     def part(self, rows: Ints) -> "_Problem":
         """Some of the chains."""
         units = self.units if len(self.units) == 1 else self.units[rows]
-        own = (array[rows] for array in (self.losses, self.factor, self.low, self.high))
+        own = (array[rows] for array in (self.losses, self.factor, self.low, self.high, self.real, self.held))
         return _Problem(self.target[rows], self.ratio, units, self.damping, *own)
 
     def solve(self, start: Array) -> tuple[Array, Array, Array]:
@@ -108,13 +110,15 @@ def _problems(
 ) -> list[_Problem]:
     """The chains of a layer, bus by bus; `gain` [groups, outputs] is what its neurons make of their answers."""
     damping, own, found = plan.device.damping, chip.layer(entry.layer.name), []
-    unit = start.weight_scale / plan.device.sensitivity
-    responses = layer_response(plan, entry, chip.resonances(entry.layer.name, start.f_res), engine)
+    unit, real = start.weight_scale / plan.device.sensitivity, chip.resonances(entry.layer.name, start.f_res)
+    responses = layer_response(plan, entry, real, engine)
     values = layer_values(entry, chip)
     for n, (bus, response, value) in enumerate(zip(entry.buses, responses, values, strict=True)):
         factor = np.broadcast_to(own.of_bus("f_res", n), bus.size)
         profile = response.profile[:1] if response.profile.strides[0] == 0 else response.profile
         after = gain[bus.group, bus.outputs, None]
+        held, now = own.held(n), (bus.frequencies / real[n] - 1) / damping
+        held = np.zeros(bus.size, bool) if held is None else held
         found.append(
             _Problem(
                 bus_weights(entry, bus) * unit / np.where(after == 0, 1, after),
@@ -123,8 +127,10 @@ def _problems(
                 damping,
                 np.ascontiguousarray(value.damping),
                 factor,
-                ((1 - damping * reach) / factor - 1) / damping,
-                ((1 + damping * reach) / factor - 1) / damping,
+                np.where(held, now, ((1 - damping * reach) / factor - 1) / damping),
+                np.where(held, now, ((1 + damping * reach) / factor - 1) / damping),
+                real[n],
+                held,
             )
         )
     return found
@@ -170,6 +176,7 @@ def _to_levels(problem: _Problem, bus: Bus, f_res: Array, options: TuningOptions
 
     levels = dac_levels(bus.frequencies, problem.damping, options.bits, options.reach)[None] * problem.factor[..., None]
     step = levels[..., 1] - levels[..., 0]
+    levels[problem.held] = problem.real[problem.held, None]
     index = np.rint((f_res - levels[..., 0]) / step).astype(np.int64)
     index = np.ascontiguousarray(np.clip(index, 0, levels.shape[2] - 1))
     chosen = np.take_along_axis(levels, index[..., None], 2)[..., 0]
@@ -208,14 +215,12 @@ def tune_layer(
     options.check_damping(damping)
     gain = np.ones(entry.layer.matrix.shape[:2]) if gain is None else gain
     real, at_end, squares = [], 0, 0.0
-    for bus, f_res, problem in zip(
-        entry.buses, start.f_res, _problems(plan, entry, start, chip, engine, gain, options.reach), strict=True
-    ):
-        u = _tuned(problem, (bus.frequencies / (f_res * problem.factor) - 1) / damping)
+    for bus, problem in zip(entry.buses, _problems(plan, entry, start, chip, engine, gain, options.reach), strict=True):
+        u = _tuned(problem, (bus.frequencies / problem.real - 1) / damping)
         tuned = bus.frequencies / (1 + damping * u)
         tuned = _to_levels(problem, bus, tuned, options) if options.bits else tuned
         u = (bus.frequencies / tuned - 1) / damping
-        at_end += int(((u <= problem.low + NEAR) | (u >= problem.high - NEAR)).sum())
+        at_end += int((((u <= problem.low + NEAR) | (u >= problem.high - NEAR)) & ~problem.held).sum())
         squares = max(squares, float(np.abs(_answers(problem, u) - problem.target).max()))
         real.append(tuned)
     top = start.weight_scale / plan.device.sensitivity * (float(np.abs(entry.layer.matrix).max()) or 1.0)
