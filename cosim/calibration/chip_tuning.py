@@ -13,7 +13,7 @@ neighbours partly take over. A chain that does not get home from the nominal tun
 on whichever side of its tone (|u| below or above 1) it alone comes closer to its weight; the better of the two counts.
 
 A DAC has 2^b levels, even in f_res, over that range: each resonator goes to the nearest, then one after another to the
-level that lowers the squares most (`dac`). At the end one gain a layer is fitted, as the readout's is trimmed anyway.
+level that lowers the squares most (`dac`).
 """
 
 from dataclasses import dataclass
@@ -211,7 +211,7 @@ def tune_layer(
     for bus, f_res, problem in zip(
         entry.buses, start.f_res, _problems(plan, entry, start, chip, engine, gain, options.reach), strict=True
     ):
-        u = _tuned(problem, (bus.frequencies / (f_res * problem.factor) - 1) / damping)
+        u = _tuned(problem, (bus.frequencies / f_res - 1) / damping)
         tuned = bus.frequencies / (1 + damping * u)
         tuned = _to_levels(problem, bus, tuned, options) if options.bits else tuned
         u = (bus.frequencies / tuned - 1) / damping
