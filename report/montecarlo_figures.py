@@ -35,7 +35,7 @@ def _histogram(panel: Axes, of_levels: dict[str, Array]) -> None:
     every = np.concatenate(list(of_levels.values()))
     low, high = float(every.min()), float(every.max())
     room = max(high - low, 1e-9 * abs(high), 1e-300)
-    edges = np.linspace(low - 0.01 * room, high + 0.01 * room, BINS + 1)
+    edges = np.linspace(low - 0.01 * room, high + 0.01 * room, BINS + 1).tolist()
     for level, values in of_levels.items():
         panel.hist(values, edges, color=COLOURS[level], alpha=0.6, label=level or None)
 

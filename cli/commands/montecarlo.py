@@ -112,6 +112,9 @@ def montecarlo_command(
         typer.Option("--bits", min=0, max=12, help="Of each resonator's DAC over that range; 0: any value."),
         CALIBRATED,
     ] = 0,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Parallel hardware: a tuning line for all positions that hold a weight.")
+    ] = False,
     program: Chosen = "coupled",
     data: Data = None,
     noise: Annotated[
@@ -162,7 +165,7 @@ def montecarlo_command(
     tuning.check_damping(design.plan.device.damping)
     run = MonteCarlo(
         str(folder.absolute()), given, samples, seed, corner, _levels(level), program, tuning,
-        None if data is None else str(data.absolute()), noise, repeat, resonators,
+        shared, None if data is None else str(data.absolute()), noise, repeat, resonators,
     )  # fmt: skip
     limits = limits_of(design.parameters.specification, spec or [], measured(run))
     with progress("chips", samples) as done:

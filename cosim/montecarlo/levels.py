@@ -7,7 +7,7 @@ calibrated  every resonator tuned on the chip as far as its tuning reaches (cosi
             biases of the neurons trimmed, and the gain of each layer after that
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -17,8 +17,10 @@ from resonet.core.types import Array
 from resonet.cosim.calibration.chip_tuning import TuningOptions, tune_layer
 from resonet.cosim.chips.neurons import neuron_errors
 from resonet.cosim.chips.weights import chip_engine, chip_network, chip_weights
+from resonet.cosim.montecarlo.copies import Copies
 from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.engines import Engine
+from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method, Program
@@ -34,15 +36,14 @@ class ChipLevel:
     """A chip at one level."""
 
     design: Design  # its program is what the resonators of the chip really have
-    held: dict[str, EffectiveWeights]  # by layer
+    held: dict[str, HeldWeights]  # by layer
     gains: dict[str, float]  # by layer
     at_end: int = 0  # resonators that stand at an end of their tuning range
 
 
-def _gain(held: EffectiveWeights) -> float:
+def _gain(held: HeldWeights) -> float:
     """Gain with the least squared error of a layer's weights; 1 where no positive one helps."""
-    trained, values = held.pairs
-    product, square = float(trained @ values), float(values @ values)
+    product, square = float((held.trained * held.values).sum()), float((held.values**2).sum())
     return product / square if product > 0 and square > 0 else 1.0
 
 
@@ -68,8 +69,14 @@ def _neuron_gains(design: Design, held: EffectiveWeights, chip: Chip) -> Array:
 
 
 def _calibrated(
-    design: Design, first: ChipLevel, method: Method, chip: Chip, engine: Engine, tuning: TuningOptions
+    design: Design,
+    first: Mapping[str, EffectiveWeights],
+    method: Method,
+    chip: Chip,
+    engine: Engine,
+    tuning: TuningOptions,
 ) -> ChipLevel:
+    """Every resonator of the chip tuned; `first` is what the layers hold as programmed."""
     tuned = [
         tune_layer(
             design.plan,
@@ -78,31 +85,44 @@ def _calibrated(
             chip,
             engine,
             tuning,
-            _neuron_gains(design, first.held[entry.layer.name], chip),
+            _neuron_gains(design, first[entry.layer.name], chip),
         )
         for entry in design.plan.layers
     ]
     program = Program(method, tuple(one.program for one in tuned))
     held = chip_weights(design, program, chip, engine, tuned=True)
-    held = {name: replace(one, shift=None) for name, one in held.items()}
+    trimmed: dict[str, HeldWeights] = {name: replace(one, shift=None) for name, one in held.items()}
     network = chip_network(design, program, chip, tuned=True)
-    level = ChipLevel(network, held, dict.fromkeys(held, 1.0), sum(one.at_end for one in tuned))
-    return _with_gains(level, method)
+    return ChipLevel(network, trimmed, dict.fromkeys(held, 1.0), sum(one.at_end for one in tuned))
 
 
 def chip_levels(
-    design: Design, method: Method, chip: Chip, levels: tuple[Level, ...] = LEVELS, tuning: TuningOptions | None = None
+    design: Design,
+    method: Method,
+    chip: Chip,
+    levels: tuple[Level, ...] = LEVELS,
+    tuning: TuningOptions | None = None,
+    copies: Sequence[Copies] = (),
 ) -> Mapping[Level, ChipLevel]:
-    """A chip of a design, programmed by `method`, at each of those levels. Raises InputError, EngineError."""
-    engine = chip_engine(chip)
-    held = chip_weights(design, method, chip, engine)
-    first = ChipLevel(chip_network(design, method, chip), held, dict.fromkeys(held, 1.0))
+    """A chip of a design, programmed by `method`, at each of those levels.
+
+    Layers of which there are `copies` have a chain for every position and shared tuning lines. Raises InputError,
+    EngineError.
+    """
+    engine, tuning = chip_engine(chip), tuning or TuningOptions()
+    first = chip_weights(design, method, chip, engine)
+    drawn = [(one, one.chips(chip.number or 0)) for one in copies]
+    held: dict[str, HeldWeights] = dict(first)
+    held |= {one.entry.layer.name: one.weights(chips, one.detunings) for one, chips in drawn}
+    programmed = ChipLevel(chip_network(design, method, chip), held, dict.fromkeys(held, 1.0))
     found: dict[Level, ChipLevel] = {}
     for level in levels:
         if level == "programmed":
-            found[level] = first
+            found[level] = programmed
         elif level == "gain":
-            found[level] = _with_gains(first, method)
+            found[level] = _with_gains(programmed, method)
         else:
-            found[level] = _calibrated(design, first, method, chip, engine, tuning or TuningOptions())
+            made = _calibrated(design, first, method, chip, engine, tuning)
+            lines = {one.entry.layer.name: one.weights(chips, one.lines(chips, tuning)) for one, chips in drawn}
+            found[level] = _with_gains(replace(made, held=made.held | lines), method)
     return found

@@ -16,6 +16,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import collected
 from resonet.cosim.calibration.chip_tuning import TuningOptions
+from resonet.cosim.montecarlo.copies import Copies, check_shared, copies_of
 from resonet.cosim.montecarlo.levels import LEVELS, ChipLevel, Level, chip_levels
 from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.power import activities, drawn
@@ -23,7 +24,9 @@ from resonet.cosim.saturation.held import saturating_weights
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.study import Study, run_study, study_key
 from resonet.cosim.sweep.tested import Law, Tested
+from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.engines import linear
+from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.corners import NOMINAL
 from resonet.netlist.chips.spread import SpreadOptions
@@ -51,6 +54,7 @@ class MonteCarlo:
     levels: tuple[Level, ...] = LEVELS
     program: Method = "coupled"
     tuning: TuningOptions = field(default_factory=TuningOptions)
+    shared: bool = False  # parallel hardware, whose tuning lines run over the positions of a layer
     data: str | None = None  # labelled images
     noise: bool = False
     repeats: int = 1  # of the images, with noise
@@ -61,6 +65,12 @@ class MonteCarlo:
             raise InputError(f"--samples {self.samples}: possible: 1 ... {MOST_SAMPLES:,}")
         if self.data is None and (self.noise or self.resonators == "saturating"):
             raise InputError("noise and saturation change accuracies only; possible: --data IMAGES.npz")
+        if self.shared:
+            check_shared(self.spread)
+            if self.noise or self.resonators == "saturating":
+                raise InputError(
+                    "--shared: of linear resonators without noise; possible: without --noise, --resonators"
+                )
         wrong = [name for name in self.spread.active if name not in SATURATING]
         if self.resonators == "saturating" and wrong:
             raise InputError(
@@ -95,6 +105,7 @@ class _Ground:
     design: Design
     sampler: ChipSampler
     tested: Tested | None
+    copies: tuple[Copies, ...]  # layers of several positions, where tuning lines are shared
     carried: Mapping[str, Array]  # what images put on the tones of each layer, on the mean; without images nothing
 
 
@@ -114,12 +125,14 @@ def _make_ground(run: MonteCarlo, key: str) -> _Ground:
     with collected():
         design = load_design(Path(run.source))
     design.require_bus("montecarlo")
-    design.program(run.program)
     sampler = ChipSampler(design, run.spread, run.seed, run.corner)
+    programmed = design.program(run.program)
+    parallel = [entry for entry in design.plan.layers if run.shared and entry.layer.positions > 1]
+    copies = tuple(copies_of(design, e, programmed.layer(e.layer.name).weight_scale, sampler) for e in parallel)
     if run.data is None:
-        return _Ground(design, sampler, None, {})
+        return _Ground(design, sampler, None, copies, {})
     tested = Tested.read(design, Path(run.data))
-    return _Ground(design, sampler, tested, activities(design, tested.images.images[:FEW]))
+    return _Ground(design, sampler, tested, copies, activities(design, tested.images.images[:FEW]))
 
 
 def measure_chip(run: MonteCarlo, key: str, number: int) -> dict[str, Any]:
@@ -141,7 +154,7 @@ def measure_chip(run: MonteCarlo, key: str, number: int) -> dict[str, Any]:
     ground = _ground(run, key)
     with collected() as warnings:
         chip = ground.sampler.chip(number)
-        levels = chip_levels(ground.design, run.program, chip, run.levels, run.tuning)
+        levels = chip_levels(ground.design, run.program, chip, run.levels, run.tuning, ground.copies)
         found = _weights(levels) | _costs(ground, chip)
         if ground.tested is not None:
             found |= _accuracies(run, ground.tested, levels, number)
@@ -156,7 +169,7 @@ def _weights(levels: Mapping[Level, ChipLevel]) -> dict[str, Any]:
         found["rms_error"][level] = {name: held.rms_error for name, held in one.held.items()}
         found["rms"][level] = float(np.sqrt(np.mean(every**2)))
         found["worst"][level] = float(np.abs(every).max())
-        louder = [held.worst.level for held in one.held.values() if held.worst is not None]
+        louder = [held.worst.level for held in one.held.values() if isinstance(held, RfWeights) and held.worst]
         if louder:
             found["crosstalk"][level] = max(louder)
         found["gain"][level], found["at_end"][level] = one.gains, float(one.at_end)
@@ -177,10 +190,13 @@ def _accuracies(run: MonteCarlo, tested: Tested, levels: Mapping[Level, ChipLeve
     found: dict[str, Any] = {}
     seed = int(np.random.SeedSequence([run.seed, number]).generate_state(1)[0])
     for level, one in levels.items():
-        base = one.held if run.resonators == "linear" else saturating_weights(one.design, one.held, linear)
+        base: Mapping[str, HeldWeights] = one.held
+        rf = {name: held for name, held in one.held.items() if isinstance(held, EffectiveWeights)}
+        if run.resonators == "saturating":
+            base = saturating_weights(one.design, rf, linear)
         parts = [tested.shares(one.design, {level: base})]
         if run.noise:
-            parts.append(tested.noisy_shares(one.design, {level: one.held}, {level: base}, seed, run.repeats))
+            parts.append(tested.noisy_shares(one.design, {level: rf}, {level: base}, seed, run.repeats))
         for part in parts:
             for name, value in part.items():
                 found[name] = found.get(name, {}) | value if isinstance(value, dict) else value

@@ -23,8 +23,8 @@ from resonet.netlist.network.images import ImageSet
 
 __all__ = ["Law", "Tested", "answering"]
 
-HeldBy = Mapping[str, Mapping[str, EffectiveWeights]]
-AnsweringBy = Mapping[str, Mapping[str, HeldWeights]]
+HeldBy = Mapping[Any, Mapping[str, EffectiveWeights]]  # by program, or whatever else tells them apart
+AnsweringBy = Mapping[Any, Mapping[str, HeldWeights]]
 Law = Literal["linear", "saturating"]
 
 
