@@ -21,16 +21,18 @@ from functools import partial
 import numpy as np
 
 from resonet.core.errors import EngineError, InputError
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Done, Ints
 from resonet.cosim.chips.currents import bus_phasors, bus_powers, readout_dividers
 from resonet.cosim.chips.neurons import neuron_errors
+from resonet.cosim.ngspice.program import engine_identity
 from resonet.cosim.weights.bus_answers import Answers, loudest_of
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import Engine, Passes, Response
-from resonet.cosim.weights.passes import RfPass
+from resonet.cosim.weights.passes import RfPass, dc_gains, rf_pass
 from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.values import BusValues, layer_values
+from resonet.netlist.design.chips import real_hardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import Method, Program
@@ -45,7 +47,7 @@ class ChipLayer:
 
     def __init__(self, plan: FrequencyPlan, entry: LayerPlan, chip: Chip) -> None:
         self.plan, self.entry, self.chip = plan, entry, chip
-        self.values: list[BusValues] = layer_values(entry, chip)
+        self.values: list[BusValues] = layer_values(plan, entry, chip)
         self.dividers = readout_dividers(entry, chip, self.values)
         self._powers: dict[int, Array] = {}
         self._keep = entry.elements <= KEPT
@@ -135,6 +137,20 @@ def _passes(layers: _Layers, plan: FrequencyPlan, entry: LayerPlan, f_res: Seque
     return Passes(tuple(rf), tuple(gains))
 
 
+def _ngspice(
+    chip: Chip, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], jobs: int | None, done: Done
+) -> Passes:
+    """The decks of the chip; `done` is called once a bus."""
+    buses = real_hardware(plan, entry, f_res, chip)
+    rf, gains, found = rf_pass(buses, jobs, done), dc_gains(buses, jobs), []
+    for hardware, one in zip(buses, rf, strict=True):
+        assert hardware.values is not None
+        own = hardware.values.transduction / plan.device.transduction
+        found.append(RfPass(one.frequencies, one.current, one.precession * own))
+    held = (np.array([gains[bus.name, j] for j in range(len(bus.outputs))]) for bus in entry.buses)
+    return Passes(tuple(found), tuple(held))
+
+
 def chip_engine(chip: Chip) -> Engine:
     """The linear engine with a chip in it; `f_res` are the real ones. Powers are kept from one evaluation to the next.
 
@@ -183,7 +199,10 @@ def chip_weights(
 def _engine(chip: Chip, engine: str | Engine) -> Engine:
     if isinstance(engine, Engine):
         return engine
-    made: Mapping[str, Engine] = {"linear": chip_engine(chip)}
+    made: Mapping[str, Engine] = {
+        "linear": chip_engine(chip),
+        "ngspice": Engine("ngspice", partial(_ngspice, chip), decks=True, version=engine_identity),
+    }
     if engine not in made:
         raise InputError(f"engine {engine[:40]!r} with a chip; possible: {', '.join(made)}")
     return made[engine]

@@ -51,6 +51,11 @@ class Chip:
     common: Mapping[str, float]  # by quantity: what the whole chip has, factors (or what is added)
     layers: Mapping[str, LayerChip]
 
+    @property
+    def told(self) -> str:
+        """Which chip it is, for people."""
+        return f"corner {self.corner}" + ("" if self.number is None else f", seed {self.seed}, sample {self.number}")
+
     def layer(self, name: str) -> LayerChip:
         """Devices of a layer."""
         return self.layers.get(name) or LayerChip(name)

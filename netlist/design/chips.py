@@ -10,17 +10,27 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.core.validity import warn
+from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.chips.chip import Chip, LayerChip
 from resonet.netlist.chips.corners import NOMINAL, Corner, at_corner, find_corner
 from resonet.netlist.chips.draws import COMMON, MOST_NUMBER, normals, sobol_normals
 from resonet.netlist.chips.positions import LayerPositions, Places, chip_positions
 from resonet.netlist.chips.spread import QUANTITIES, Quantity, SpreadOptions
+from resonet.netlist.chips.values import layer_values
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import TABLES, Parameters
-from resonet.netlist.planning.frequency_plan import LayerPlan
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+from resonet.netlist.programming.methods import Method
 from resonet.netlist.strip.placement import place_layer
 
-__all__ = ["ChipSampler", "corner_chip", "corner_parameters", "sampled_chip"]
+__all__ = [
+    "ChipSampler",
+    "chip_hardware",
+    "corner_chip",
+    "corner_parameters",
+    "real_hardware",
+    "sampled_chip",
+]
 
 ON_LINES = ("f_res", "damping", "magnetoresistance", "threshold_current")  # what layers under strip lines take
 
@@ -241,6 +251,23 @@ def sampled_chip(
 def corner_chip(design: Design, corner: str, spread: SpreadOptions | None = None) -> Chip:
     """The chip at a corner: `tt`, `ss`, `ff`, or a name of [corner.NAME]. Raises InputError."""
     return ChipSampler(design, spread, 1, corner).chip()
+
+
+def chip_hardware(design: Design, layer: str, program: Method, chip: Chip) -> tuple[BusHardware, ...]:
+    """Buses of a layer of a chip, its resonators as fabrication left them: what its decks are written from.
+
+    Raises InputError.
+    """
+    f_res = chip.resonances(layer, design.program(program).layer(layer).f_res)
+    return real_hardware(design.plan, design.plan.layer(layer), f_res, chip)
+
+
+def real_hardware(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], chip: Chip) -> tuple[BusHardware, ...]:
+    """The same with resonance frequencies that the resonators really have, Hz bus by bus. Raises InputError."""
+    return tuple(
+        BusHardware(bus, f, chip.device, chip.circuit, plan.options.p_max, values)
+        for bus, f, values in zip(entry.buses, f_res, layer_values(plan, entry, chip), strict=True)
+    )
 
 
 def corner_parameters(parameters: Parameters, corner: Corner) -> Parameters:
