@@ -13,7 +13,7 @@ neighbours partly take over. A chain that does not get home from the nominal tun
 on whichever side of its tone (|u| below or above 1) it alone comes closer to its weight; the better of the two counts.
 
 A DAC has 2^b levels, even in f_res, over that range: each resonator goes to the nearest, then one after another to the
-level that lowers the squares most (`dac`). At the end one gain a layer is fitted, as the readout's is trimmed anyway.
+level that lowers the squares most (`dac`).
 """
 
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ def _problems(
     damping, own, found = plan.device.damping, chip.layer(entry.layer.name), []
     unit, real = start.weight_scale / plan.device.sensitivity, chip.resonances(entry.layer.name, start.f_res)
     responses = layer_response(plan, entry, real, engine)
-    values = layer_values(entry, chip)
+    values = layer_values(plan, entry, chip)
     for n, (bus, response, value) in enumerate(zip(entry.buses, responses, values, strict=True)):
         factor = np.broadcast_to(own.of_bus("f_res", n), bus.size)
         profile = response.profile[:1] if response.profile.strides[0] == 0 else response.profile
@@ -215,8 +215,9 @@ def tune_layer(
     options.check_damping(damping)
     gain = np.ones(entry.layer.matrix.shape[:2]) if gain is None else gain
     real, at_end, squares = [], 0, 0.0
-    for bus, problem in zip(entry.buses, _problems(plan, entry, start, chip, engine, gain, options.reach), strict=True):
-        u = _tuned(problem, (bus.frequencies / problem.real - 1) / damping)
+    problems = _problems(plan, entry, start, chip, engine, gain, options.reach)
+    for bus, f_res, problem in zip(entry.buses, start.f_res, problems, strict=True):
+        u = _tuned(problem, (bus.frequencies / f_res - 1) / damping)
         tuned = bus.frequencies / (1 + damping * u)
         tuned = _to_levels(problem, bus, tuned, options) if options.bits else tuned
         u = (bus.frequencies / tuned - 1) / damping

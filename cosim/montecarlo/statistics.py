@@ -60,7 +60,7 @@ def _finite(values: Array) -> Array:
     found = found[np.isfinite(found)]
     if not len(found):
         raise InputError("no chip of the sample has a value; possible: one chip or more that could be computed")
-    return found
+    return np.asarray(found)
 
 
 def summary(values: Array) -> Summary:

@@ -111,9 +111,10 @@ def descend_chains(
 ) -> Array:
     """Levels of chains, `index` [chains, K] in place, until no single move within the window lowers the squares.
 
-    frequencies [tones] Hz; damping of all resonators, or of each [1 or chains, K]; units [1 or chains, tones, K], what Re chi of a resonator counts for each tone; levels [1 or
-    chains, K, levels] Hz; offset [chains, K] Hz; a move counts if it lowers the squares by more than `gain` of them;
-    error [chains, tones] at the start. Returns the errors at the end.
+    frequencies [tones] Hz; damping of all resonators, or of each [1 or chains, K]; units [1 or chains, tones, K], what
+    Re chi of a resonator counts for each tone; levels [1 or chains, K, levels] Hz; offset [chains, K] Hz; a move counts
+    if it lowers the squares by more than `gain` of them; error [chains, tones] at the start. Returns the errors at the
+    end.
     """
     tones, window = len(frequencies), levels.shape[2] if levels.shape[2] <= 2 * window + 1 else window
     padded = tones + -tones % LANES

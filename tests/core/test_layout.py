@@ -31,6 +31,7 @@ ROOMS = {
         ["calibration", "strip", "crossbar", "referee", "saturation"],
         ["feed"],
         ["cascade", "sweep", "operate"],
+        ["montecarlo"],
     ],
 }
 HEAVY = (
