@@ -16,7 +16,7 @@ A DAC has 2^b levels, even in f_res, over that range: each resonator goes to the
 level that lowers the squares most (`dac`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,8 +91,8 @@ class _Problem:
     def part(self, rows: Ints) -> "_Problem":
         """Some of the chains."""
         units = self.units if len(self.units) == 1 else self.units[rows]
-        own = (array[rows] for array in (self.losses, self.factor, self.low, self.high, self.real, self.held))
-        return _Problem(self.target[rows], self.ratio, units, self.damping, *own)
+        own = {name: getattr(self, name)[rows] for name in ("losses", "factor", "low", "high", "real", "held")}
+        return replace(self, target=self.target[rows], units=units, **own)
 
     def solve(self, start: Array) -> tuple[Array, Array, Array]:
         """Detunings [chains, K] from a start, the largest residual and the squares of each chain."""

@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
+BROKEN = 1e12  # ohm, of a broken bus
 DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
 
 
@@ -112,10 +113,13 @@ def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect
     circuit, tee = hardware.circuit, tee_parameters(hardware.circuit)
     amplifier = numbers(12, rin=circuit.readout_resistance)
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
+    if any(hardware.feed(j) == "beyond" for j in range(len(hardware.f_res))):
+        yield dialect.format_comment("the bus is broken")
+        yield dialect.format_element("rbreak", ("bus", "beyond"), f"{BROKEN:g}")
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
         yield dialect.format_comment(f"chain {j}: {what}")
-        yield dialect.format_instance(f"xbt{j}", ("bus", f"dc{j}", f"h{j}_0"), "bias_tee", tee)
+        yield dialect.format_instance(f"xbt{j}", (hardware.feed(j), f"dc{j}", f"h{j}_0"), "bias_tee", tee)
         yield chain(j, f_res, tail)
         yield from extra
         yield dialect.format_instance(f"xro{j}", (f"dc{j}",), "readout", amplifier)

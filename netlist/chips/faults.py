@@ -36,7 +36,7 @@ class FaultOptions:
     """What broken devices are."""
 
     short_resistance: float = parameter(10.0, "Ohm", 1e-3, 1e6, "of a resonator whose barrier has broken down")
-    open_resistance: float = parameter(1e12, "Ohm", 1e6, 1e15, "of an open one: what leaks past it")
+    open_resistance: float = parameter(1e12, "Ohm", 1e3, 1e15, "of an open one: what leaks or is led past it")
     stuck_range: float = parameter(
         1.0, "", 0.0, 1e3, "stuck resonators that are drawn lie within so many half-widths of their tones, evenly"
     )

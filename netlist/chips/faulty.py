@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from resonet.core.types import Array
+from resonet.core.types import Array, Bools
 from resonet.netlist.chips.chip import Chip, LayerChip
 from resonet.netlist.chips.faults import FaultMap, LayerFaults
+from resonet.netlist.planning.frequency_plan import LayerPlan
 
-__all__ = ["faulty_chip"]
+__all__ = ["faulty_chip", "movable"]
 
 
 def _whole(own: LayerChip, name: str, faults: LayerFaults) -> list[Array]:
@@ -52,3 +53,16 @@ def faulty_chip(chip: Chip, faults: FaultMap) -> Chip:
         name: _layer(chip.layer(name), one, chip, faults) for name, one in faults.layers.items()
     }
     return replace(chip, layers={**chip.layers, **layers})
+
+
+def movable(entry: LayerPlan, chip: Chip) -> Bools:
+    """Weights that tuning reaches on a chip, [groups, outputs, taps]."""
+    own, free = chip.layer(entry.layer.name), np.array(entry.layer.wired)
+    for n, bus in enumerate(entry.buses):
+        held = own.held(n)
+        if held is not None:
+            free[bus.group][np.ix_(bus.outputs, bus.taps)] &= ~held
+        if own.breaks is not None:
+            free[bus.group][np.ix_(bus.outputs[own.breaks[n] :], bus.taps)] = False
+    levels = own.tones.get("tone_level")
+    return free if levels is None else free & (levels > 0)[:, None, :]

@@ -32,6 +32,7 @@ ROOMS = {
         ["feed"],
         ["cascade", "sweep", "operate"],
         ["montecarlo"],
+        ["robust"],
     ],
 }
 HEAVY = (

@@ -66,7 +66,7 @@ def test_a_file_gives_back_what_was_written(design, tmp_path):
 )
 def test_a_wrong_row_is_refused_with_its_number(design, tmp_path, row, told):
     (tmp_path / "map.csv").write_text(HEAD + row + "\n")
-    with pytest.raises(InputError, match="map.csv") as error:
+    with pytest.raises(InputError, match=r"map\.csv") as error:
         read_faults(tmp_path / "map.csv", design)
     assert told in str(error.value)
 
@@ -78,7 +78,7 @@ def test_other_columns_are_refused(design, tmp_path):
 
 
 def test_rates_beyond_what_is_possible_are_refused(design):
-    with pytest.raises(InputError, match="rate of short 0.5; possible: 0 ... 0.333"):
+    with pytest.raises(InputError, match=r"rate of short 0\.5; possible: 0 \.\.\. 0\.333"):
         draw_faults(design, {"short": 0.5})
     with pytest.raises(InputError, match="'melted'"):
         draw_faults(design, {"melted": 0.1})
