@@ -110,7 +110,7 @@ def _problems(
     damping, own, found = plan.device.damping, chip.layer(entry.layer.name), []
     unit = start.weight_scale / plan.device.sensitivity
     responses = layer_response(plan, entry, chip.resonances(entry.layer.name, start.f_res), engine)
-    values = layer_values(entry, chip)
+    values = layer_values(plan, entry, chip)
     for n, (bus, response, value) in enumerate(zip(entry.buses, responses, values, strict=True)):
         factor = np.broadcast_to(own.of_bus("f_res", n), bus.size)
         profile = response.profile[:1] if response.profile.strides[0] == 0 else response.profile
