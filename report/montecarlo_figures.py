@@ -25,64 +25,58 @@ def _shown(name: str, values: Array) -> tuple[Array, str]:
     return values, f"{known.text}, {known.unit}"
 
 
-def _limit(panel: Axes, limit: Limit | None, along: str = "x") -> None:
-    if limit is not None:
-        at = float(_shown(limit.quantity, np.array([limit.bound]))[0][0])
+def _limit(panel: Axes, limit: Limit | None, along: str, ends: tuple[float, float]) -> None:
+    """Line of a limit, where it is near what is drawn between those ends; else a word of it."""
+    if limit is None:
+        return
+    at = float(_shown(limit.quantity, np.array([limit.bound]))[0][0])
+    room = max(ends[1] - ends[0], 1e-3 * abs(ends[1]))
+    if ends[0] - room <= at <= ends[1] + room:
         (panel.axvline if along == "x" else panel.axhline)(at, color=AGGRESSOR, lw=1, ls="--", label=limit.text)
+    else:
+        panel.plot([], [], color=AGGRESSOR, lw=1, ls="--", label=f"{limit.text}, beyond")
 
 
-def _histogram(panel: Axes, of_levels: dict[str, Array]) -> None:
-    every = np.concatenate(list(of_levels.values()))
-    low, high = float(every.min()), float(every.max())
+def _histogram(panel: Axes, values: Array, colour: str) -> None:
+    low, high = float(values.min()), float(values.max())
     room = max(high - low, 1e-9 * abs(high), 1e-300)
-    edges = np.linspace(low - 0.01 * room, high + 0.01 * room, BINS + 1).tolist()
-    for level, values in of_levels.items():
-        panel.hist(values, edges, color=COLOURS[level], alpha=0.6, label=level or None)
+    panel.hist(values, np.linspace(low - 0.01 * room, high + 0.01 * room, BINS + 1).tolist(), color=colour, alpha=0.7)
 
 
-def _curves(panel: Axes, of_levels: dict[str, Array], confidence: float) -> None:
-    for level, values in of_levels.items():
-        found = distribution(values, confidence)
-        panel.step(found.values, 100 * found.share, where="post", color=COLOURS[level], label=level or None)
-        panel.fill_between(
-            found.values, 100 * found.low, 100 * found.high, step="post", color=COLOURS[level], alpha=0.15, lw=0
-        )
+def _curve(panel: Axes, values: Array, colour: str, confidence: float) -> None:
+    found = distribution(values, confidence)
+    panel.step(found.values, 100 * found.share, where="post", color=colour)
+    panel.fill_between(found.values, 100 * found.low, 100 * found.high, step="post", color=colour, alpha=0.2, lw=0)
     panel.set_ylim(0, 100)
 
 
-def _settling(panel: Axes, of_levels: dict[str, Array]) -> None:
-    for level, values in of_levels.items():
-        found = settling(values)
-        panel.plot(found.chips, found.mean, color=COLOURS[level], label=level or None)
-        panel.fill_between(
-            found.chips, found.mean - found.error, found.mean + found.error, color=COLOURS[level], alpha=0.2, lw=0
-        )
+def _settling(panel: Axes, values: Array, colour: str) -> None:
+    found = settling(values)
+    panel.plot(found.chips, found.mean, color=colour)
+    panel.fill_between(found.chips, found.mean - found.error, found.mean + found.error, color=colour, alpha=0.2, lw=0)
 
 
-def chips_figure(found: Findings, names: list[str], confidence: float) -> Figure:
-    """A row of panels for each of these quantities: histogram, distribution with its band, running mean."""
+def chips_figure(found: Findings, name: str, confidence: float) -> Figure:
+    """A row of panels for each level of a quantity: histogram, distribution with its band, running mean."""
+    own = {level: values[np.isfinite(values)] for (of, level), values in found.values.items() if of == name}
+    own = {level: values for level, values in own.items() if len(values)}
+    limit = next((one for one in found.limits if one.quantity == name), None)
     with rc_context(STYLE):
-        drawn = figure(13.5, 3.3 * len(names))
-        for row, name in zip(drawn.subplots(len(names), 3, squeeze=False), names, strict=True):
-            limit = next((one for one in found.limits if one.quantity == name), None)
-            own: dict[str, Array] = {}
-            for (of, level), values in found.values.items():
-                finite = values[np.isfinite(values)]
-                if of == name and len(finite):
-                    own[level], label = _shown(name, finite)
-            _histogram(row[0], own)
-            _limit(row[0], limit)
-            finish(row[0], f"{QUANTITIES[name].text}: {len(found.numbers):,} chips", label, "chips")
-            _curves(row[1], own, confidence)
-            _limit(row[1], limit)
+        drawn = figure(12.5, 0.3 + 2.7 * len(own))
+        for row, (level, given) in zip(drawn.subplots(len(own), 3, squeeze=False), own.items(), strict=True):
+            values, label = _shown(name, given)
+            colour, ends = COLOURS[level], (float(values.min()), float(values.max()))
+            _histogram(row[0], values, colour)
+            finish(row[0], f"{level or name}: {len(values):,} chips", label, "chips")
+            _curve(row[1], values, colour, confidence)
             finish(row[1], f"distribution, {100 * confidence:g} % band", label, "chips at or below, %")
-            if min(map(len, own.values())) > 1:
-                _settling(row[2], own)
-            _limit(row[2], limit, "y")
+            if len(values) > 1:
+                _settling(row[2], values, colour)
             finish(row[2], "running mean and its standard error", "chips", label)
-            for panel in row:
+            for panel, along in zip(row, "xxy", strict=True):
+                _limit(panel, limit, along, ends)
                 panel.grid(visible=True)
                 panel.set_axisbelow(True)
-                if panel.get_legend_handles_labels()[0]:
+                if limit is not None:
                     panel.legend(fontsize=8)
     return drawn

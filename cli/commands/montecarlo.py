@@ -24,7 +24,7 @@ CALIBRATED = when(
     lambda values: "calibrated" in values["level"] or "all" in values["level"],
     "with --level calibrated, or all of them",
 )
-DRAWN = ("noisy", "accuracy", "weight_error")  # the first of these that is measured stands in the figure, and the last
+DRAWN = ("noisy", "accuracy", "weight_error")  # the first of these that is measured stands in the figure
 
 
 def _levels(text: str) -> "tuple[Level, ...]":
@@ -72,14 +72,14 @@ def _cells(row: "Row") -> list[str]:
     numbers = (own.least, own.low, own.median, own.mean, own.spread, own.high, own.most)
     told = [_number(row.quantity, value) for value in numbers]
     limit = "-" if row.limit is None else row.limit.text.partition(" ")[2]
-    kept = "-" if row.passed is None else f"{row.passed} of {own.chips}: {row.verdict}"
+    kept = "-" if row.passed is None else f"{row.passed} of {own.chips}, {row.verdict}"
     return [row.quantity, row.level or "-", *told, limit, kept]
 
 
 def _tell(found: "Findings", given: "SpreadOptions", trained: float | None) -> None:
     told = ", ".join(f"{name} {100 * given.sigma(name):g} %" for name in given.active)
     names = ("min", "5 %", "median", "mean", "std", "95 %", "max")
-    columns = {"quantity": "left", "level": "left"} | dict.fromkeys(names, "right") | {"limit": "left", "chips": "left"}
+    columns = {"quantity": "left", "level": "left"} | dict.fromkeys((*names, "limit", "chips"), "right")
     print_table(f"{len(found.numbers):,} chips; spread: {told}", columns, map(_cells, found.rows))
     if trained is not None:
         say(f"trained network: {percent(trained)}")
@@ -174,8 +174,8 @@ def montecarlo_command(
     paths, figures, found = write_montecarlo(montecarlo_dataset(run, outcomes), journal), [], None
     if len(failed) < len(outcomes):
         found = findings(run, outcomes, limits, confidence)
-        names = [name for name in dict.fromkeys((*DRAWN[:2], DRAWN[-1])) if name in measured(run)]
-        figures = save(chips_figure(found, names, confidence), (place or folder) / "report", journal.stem)
+        name = next(name for name in DRAWN if name in measured(run))
+        figures = save(chips_figure(found, name, confidence), (place or folder) / "report", journal.stem)
     trained = next(
         (row.values["software"] for row in outcomes.values() if row.values and "software" in row.values), None
     )
