@@ -37,16 +37,26 @@ def _limit(panel: Axes, limit: Limit | None, along: str, ends: tuple[float, floa
         panel.plot([], [], color=AGGRESSOR, lw=1, ls="--", label=f"{limit.text}, beyond")
 
 
+def _room(values: Array) -> float:
+    """Width of what is drawn, also where all values are one."""
+    return max(float(values.max() - values.min()), 1e-3 * float(np.abs(values).max()), 1e-300)
+
+
 def _histogram(panel: Axes, values: Array, colour: str) -> None:
-    low, high = float(values.min()), float(values.max())
-    room = max(high - low, 1e-9 * abs(high), 1e-300)
+    low, high, room = float(values.min()), float(values.max()), _room(values)
     panel.hist(values, np.linspace(low - 0.01 * room, high + 0.01 * room, BINS + 1).tolist(), color=colour, alpha=0.7)
 
 
 def _curve(panel: Axes, values: Array, colour: str, confidence: float) -> None:
     found = distribution(values, confidence)
-    panel.step(found.values, 100 * found.share, where="post", color=colour)
-    panel.fill_between(found.values, 100 * found.low, 100 * found.high, step="post", color=colour, alpha=0.2, lw=0)
+    room, off = 0.02 * _room(values), float(found.high[0] - found.share[0])
+    x = np.concatenate([[found.values[0] - room], found.values, [found.values[-1] + room]])
+    share, low, high = (
+        100 * np.concatenate([[first], of, [of[-1]]])
+        for first, of in ((0.0, found.share), (0.0, found.low), (min(off, 1.0), found.high))
+    )
+    panel.step(x, share, where="post", color=colour)
+    panel.fill_between(x, low, high, step="post", color=colour, alpha=0.2, lw=0)
     panel.set_ylim(0, 100)
 
 
