@@ -1,20 +1,24 @@
 """What the chips of a Monte Carlo are like: histogram, distribution and how far it has settled, level by level."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from resonet.core.types import Array
 from resonet.cosim.montecarlo.findings import Findings
 from resonet.cosim.montecarlo.limits import QUANTITIES, Limit
 from resonet.cosim.montecarlo.statistics import distribution, settling
-from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, MUTED, STYLE, figure, finish
+from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, MUTED, STYLE, figure, finish
 
-__all__ = ["chips_figure"]
+__all__ = ["chips_figure", "fan_figure"]
 
 COLOURS = {"programmed": COUPLED, "gain": FORMULA, "calibrated": CALIBRATED, "": MUTED}
 BINS = 30
+DRAWN = 40  # chips of a fan that are drawn one by one
 
 
 def _shown(name: str, values: Array) -> tuple[Array, str]:
@@ -89,4 +93,29 @@ def chips_figure(found: Findings, name: str, confidence: float) -> Figure:
                 panel.set_axisbelow(True)
                 if limit is not None:
                     panel.legend(fontsize=8)
+    return drawn
+
+
+def fan_figure(f: Array, fans: Mapping[str, Array], percentiles: Mapping[str, Array], title: str) -> Figure:
+    """|S21| of a chain over chips, a panel for each level.
+
+    f [frequencies] Hz; fans [chips, frequencies] dB; percentiles [5, frequencies] dB: least, 5 %, median, 95 %, most.
+    """
+    with rc_context(STYLE):
+        drawn = figure(6.0 * len(fans), 3.4)
+        panels = drawn.subplots(1, len(fans), squeeze=False, sharey=True)[0]
+        for panel, (level, own) in zip(panels, fans.items(), strict=True):
+            colour, x, ends = COLOURS[level], f / 1e9, percentiles[level]
+            panel.plot(x, own[:DRAWN].T, color=colour, lw=0.4, alpha=0.25)
+            panel.fill_between(x, ends[1], ends[3], color=colour, alpha=0.3, lw=0, label="5 ... 95 %")
+            panel.plot(x, ends[2], color=INK, lw=0.9, label="median")
+            panel.plot(x, ends[0], color=MUTED, lw=0.5, ls="--", label="min, max")
+            panel.plot(x, ends[4], color=MUTED, lw=0.5, ls="--")
+            panel.set_xscale("log")
+            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
+            panel.set_xticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if x[0] <= tick <= x[-1]])
+            panel.grid(visible=True)
+            panel.legend(fontsize=8)
+            finish(panel, f"{title}, {level}: {len(own)} chips", "frequency, GHz", "|S21|, dB")
     return drawn
