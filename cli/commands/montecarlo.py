@@ -14,9 +14,14 @@ from resonet.cli.show import engineering, percent, print_files, print_json, prin
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from resonet.cosim.montecarlo.findings import Findings, Row
     from resonet.cosim.montecarlo.levels import Level
+    from resonet.cosim.montecarlo.run import MonteCarlo
     from resonet.netlist.chips.spread import SpreadOptions
+    from resonet.netlist.design.design import Design
+    from resonet.sparams.fan import Fan, FanOf
 
 __all__ = ["COMMAND"]
 
@@ -24,7 +29,8 @@ CALIBRATED = when(
     lambda values: "calibrated" in values["level"] or "all" in values["level"],
     "with --level calibrated, or all of them",
 )
-DRAWN = ("noisy", "accuracy", "weight_error")  # the first of these that is measured stands in the figure, and the last
+MOST_FANNED = 100  # chips whose S-parameters are computed
+DRAWN = ("noisy", "accuracy", "weight_error")  # the first of these that is measured stands in the figure
 
 
 def _levels(text: str) -> "tuple[Level, ...]":
@@ -72,14 +78,14 @@ def _cells(row: "Row") -> list[str]:
     numbers = (own.least, own.low, own.median, own.mean, own.spread, own.high, own.most)
     told = [_number(row.quantity, value) for value in numbers]
     limit = "-" if row.limit is None else row.limit.text.partition(" ")[2]
-    kept = "-" if row.passed is None else f"{row.passed} of {own.chips}: {row.verdict}"
+    kept = "-" if row.passed is None else f"{row.passed} of {own.chips}, {row.verdict}"
     return [row.quantity, row.level or "-", *told, limit, kept]
 
 
 def _tell(found: "Findings", given: "SpreadOptions", trained: float | None) -> None:
     told = ", ".join(f"{name} {100 * given.sigma(name):g} %" for name in given.active)
     names = ("min", "5 %", "median", "mean", "std", "95 %", "max")
-    columns = {"quantity": "left", "level": "left"} | dict.fromkeys(names, "right") | {"limit": "left", "chips": "left"}
+    columns = {"quantity": "left", "level": "left"} | dict.fromkeys((*names, "limit", "chips"), "right")
     print_table(f"{len(found.numbers):,} chips; spread: {told}", columns, map(_cells, found.rows))
     if trained is not None:
         say(f"trained network: {percent(trained)}")
@@ -130,6 +136,9 @@ def montecarlo_command(
         list[str] | None,
         typer.Option("--spec", help='What a chip must keep, such as "accuracy >= 98 %"; beside [specification].'),
     ] = None,
+    sparams: Annotated[
+        str | None, typer.Option("--sparams", help="Fan of |S21| of a chain: LAYER, LAYER:BUS or LAYER:BUS:CHAIN.")
+    ] = None,
     confidence: Annotated[float, typer.Option(help="Of the intervals of the yield.", min=0.5, max=0.9999)] = 0.95,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
@@ -158,6 +167,7 @@ def montecarlo_command(
     from resonet.netlist.design.folder import load_design
     from resonet.report.montecarlo_figures import chips_figure
     from resonet.report.style import save
+    from resonet.sparams.fan import fan_of
 
     design = load_design(folder)
     given = _spread(design.parameters.spread, spread or [])
@@ -168,27 +178,76 @@ def montecarlo_command(
         shared, None if data is None else str(data.absolute()), noise, repeat, resonators,
     )  # fmt: skip
     limits = limits_of(design.parameters.specification, spec or [], measured(run))
+    fan = None if sparams is None else fan_of(design, sparams)
     with progress("chips", samples) as done:
         journal, outcomes = run_montecarlo(run, place or folder, jobs, scheduler, done)
     failed = outcomes.failed()
     paths, figures, found = write_montecarlo(montecarlo_dataset(run, outcomes), journal), [], None
     if len(failed) < len(outcomes):
         found = findings(run, outcomes, limits, confidence)
-        names = [name for name in dict.fromkeys((*DRAWN[:2], DRAWN[-1])) if name in measured(run)]
-        figures = save(chips_figure(found, names, confidence), (place or folder) / "report", journal.stem)
+        name = next(name for name in DRAWN if name in measured(run))
+        figures = save(chips_figure(found, name, confidence), (place or folder) / "report", journal.stem)
+    fans = {} if fan is None else _fans(design, run, fan, min(samples, MOST_FANNED))
+    if fan is not None:
+        figures += _draw_fans(fans, fan, (place or folder) / "report", journal.stem)
     trained = next(
         (row.values["software"] for row in outcomes.values() if row.values and "software" in row.values), None
     )
     if as_json:
-        print_json(_page(run, found, trained) | {"results": paths, "journal": journal, "figures": figures})
+        print_json(
+            _page(run, found, trained) | _fan_page(fans) | {"results": paths, "journal": journal, "figures": figures}
+        )
     else:
         if found is not None:
             _tell(found, given, trained)
+        for name, own in fans.items():
+            loss, back = own.insertion_loss, own.return_loss
+            told = f"worst insertion loss {loss.min():.2f} ... {loss.max():.2f} dB"
+            told += f", worst return loss {back.min():.2f} ... {back.max():.2f} dB"
+            say(f"S-parameters of {sparams}, {name}, {len(loss)} chips: {told}")
         print_files("results", [*paths, *figures])
     if failed:
         told = f"{len(failed)} of {samples} chips could not be computed, the first (number {failed[0]})"
         complain(f"{told}: {outcomes[failed[0]].error}")
         raise typer.Exit(1)
+
+
+def _fans(design: "Design", run: "MonteCarlo", of: "FanOf", count: int) -> "Mapping[Level, Fan]":
+    from resonet.netlist.design.chips import ChipSampler
+    from resonet.sparams.fan import chip_fan
+
+    sampler = ChipSampler(design, run.spread, run.seed, run.corner)
+    with progress("S-parameters", count) as done:
+        return chip_fan(design, run.program, sampler, range(count), of, run.levels, run.tuning, done)
+
+
+def _draw_fans(fans: "Mapping[Level, Fan]", of: "FanOf", place: Path, stem: str) -> list[Path]:
+    import numpy as np
+
+    from resonet.report.montecarlo_figures import fan_figure
+    from resonet.report.style import save
+
+    f = next(iter(fans.values())).f
+    curves: dict[str, Any] = {level: 20 * np.log10(np.abs(one.s21)) for level, one in fans.items()}
+    ends: dict[str, Any] = {level: one.percentiles() for level, one in fans.items()}
+    name = f"{of.layer}_{of.bus}_chain{of.chain}"
+    return save(fan_figure(f, curves, ends, name.replace("_", " ")), place, f"{stem}_{name}")
+
+
+def _fan_page(fans: "Mapping[Level, Fan]") -> dict[str, Any]:
+    if not fans:
+        return {}
+    return {
+        "sparams": {
+            level: {
+                "frequency": one.f,
+                "s21_db_percentiles": one.percentiles(),
+                "insertion_loss_db": one.insertion_loss,
+                "return_loss_db": one.return_loss,
+            }
+            for level, one in fans.items()
+        }
+    }
 
 
 def _page(run: Any, found: "Findings | None", trained: float | None) -> dict[str, Any]:

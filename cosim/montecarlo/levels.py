@@ -62,7 +62,7 @@ def _with_gains(level: ChipLevel, method: Method, free: Mapping[str, Bools] | No
         for name, one in level.held.items()
     }
     program = level.design.program(method)
-    layers = tuple(replace(one, weight_scale=one.weight_scale / gains[one.layer]) for one in program.layers)
+    layers = tuple(replace(one, weight_scale=one.weight_scale / gains.get(one.layer, 1.0)) for one in program.layers)
     design = replace(level.design, programs={**level.design.programs, method: Program(method, layers)})
     return replace(level, design=design, held=held, gains=gains)
 

@@ -42,7 +42,7 @@ def dc_side(design: Design, layer: str, chip: Chip | None = None) -> DcStack:
     bandwidth, circuit, resistance = design.parameters.neuron.bandwidth, plan.circuit, plan.device.resistance
     if chip is not None:
         circuit = chip.circuit
-        resistance = max(float(own.stack.max()) for own in layer_values(plan, entry, chip)) / entry.layer.series
+        resistance = max(float(own.stack.max()) for own in layer_values(design.plan, entry, chip)) / entry.layer.series
     sizes = stacked_sizes(entry.tile_sizes, circuit.groups)
     return DcStack.of_tiles(sizes, resistance, circuit, bandwidth, POLES)
 
