@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.faults import complain
 from resonet.cli.options import Chosen, Folder, Json, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, shares, stop_at_failed, where
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,19 +29,6 @@ def _kinds(text: str) -> "tuple[FaultKind, ...]":
     return tuple(name for name in FAULTS if name in names)
 
 
-def _rates(text: str) -> tuple[float, ...]:
-    from resonet.core.numbers import read_number
-
-    found = []
-    for part in text.split(","):
-        try:
-            share = part.strip()
-            found.append(read_number(share[:-1]) / 100 if share.endswith("%") else read_number(share))
-        except ValueError as error:
-            raise InputError(f"--rates {part[:40]!r}: {error}; possible: parts such as 0.1 %, with commas") from None
-    return tuple(sorted(set(found)))
-
-
 def _show(curves: "list[FaultCurve]", software: float, samples: int) -> None:
     levels = list(dict.fromkeys(curve.level for curve in curves))
     columns = {"kind": "left", "rate": "right", "faults": "right"} | dict.fromkeys(levels, "right")
@@ -51,16 +38,16 @@ def _show(curves: "list[FaultCurve]", software: float, samples: int) -> None:
         own = [next(c for c in curves if c.kind == first.kind and c.level == level) for level in levels]
         for n, rate in enumerate(first.rates.tolist()):
             told = "-" if first.kind is None else small_percent(rate)
-            shares = [f"{percent(c.mean[n])} (>= {percent(c.low[n])})" for c in own]
+            told_shares = [f"{percent(c.mean[n])} (>= {percent(c.low[n])})" for c in own]
             errors = [small_percent(c.rms[n]) for c in own]
-            rows.append((first.kind or "map", told, f"{first.faults[n]:.4g}", *shares, *errors))
+            rows.append((first.kind or "map", told, f"{first.faults[n]:.4g}", *told_shares, *errors))
     print_table(f"accuracy, mean of {samples} chips (least); RMS of the weights' errors", columns, rows)
     say(f"trained network: {percent(software)}")
 
 
 def faults_command(
     folder: Folder,
-    data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
+    data: LabelledData,
     calibration: Annotated[
         Path | None, typer.Option(help="Images to calibrate around the faults on: level `refitted`.")
     ] = None,
@@ -77,25 +64,23 @@ def faults_command(
         typer.Option("--map", help="Faults by name: .csv with layer,bus,chain,resonator,kind,detuning."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Chips at each rate.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of faults and chips.")] = 1,
+    seed: Seed = 1,
     spread: Annotated[bool, typer.Option("--spread", help="With the spreads of [spread] of the design.")] = False,
     short_resistance: Annotated[float, typer.Option(help="Of a shorted resonator, ohm.")] = 10.0,
     open_resistance: Annotated[
         float, typer.Option(help="Past an open resonator, ohm; less where a bypass is across each.")
     ] = 1e12,
     stuck_range: Annotated[float, typer.Option(help="Half-widths within which resonators are stuck.")] = 1.0,
-    reach: Annotated[float, typer.Option("--range", help="Half-widths that a resonator is tuned either way.")] = 4.0,
-    bits: Annotated[int, typer.Option("--bits", min=0, max=12, help="Of each DAC over that range; 0: any value.")] = 0,
+    reach: Range = 4.0,
+    bits: Bits = 0,
     program: Chosen = "coupled",
     write: Annotated[
         Path | None,
         typer.Option("--write", help="Write the map of the first chip at the highest rates here."),
         unless("map_file"),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
-    ] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler, instead of --jobs.")] = None,
+    jobs: Processes = None,
+    scheduler: Scheduler = None,
     place: Annotated[Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -123,19 +108,19 @@ def faults_command(
         seed=seed,
         program=program,
         tuning=TuningOptions(reach, bits),
-        calibration=None if calibration is None else str(calibration.absolute()),
+        calibration=where(calibration),
         kinds=_kinds(kinds),
-        rates=_rates(rates),
-        map=None if map_file is None else str(map_file.absolute()),
+        rates=shares(rates, "--rates"),
+        map=where(map_file),
         options=FaultOptions(short_resistance, open_resistance, stuck_range),
     )
     if write is not None:
         write_faults(draw_faults(design, dict.fromkeys(run.kinds, max(run.rates)), seed, 0, run.options), write)
     with progress("faulty chips", len(run.points)) as done:
         journal, outcomes = run_faults(run, place or folder, jobs, scheduler, done)
-    failed, figures = outcomes.failed(), list[Path]()
+    figures = list[Path]()
     page: dict[str, Any] = {"run": asdict(run), "journal": journal, "figures": figures}
-    if len(failed) < len(outcomes):
+    if len(outcomes.failed()) < len(outcomes):
         curves = fault_curves(run, outcomes)
         software = next(o.values["software"] for o in outcomes.values() if o.values)
         if run.map is None:
@@ -145,10 +130,7 @@ def faults_command(
         else:
             _show(curves, software, samples)
             print_files("results", [journal, *figures, *([write] if write else [])])
-    if failed:
-        told = f"{len(failed)} of {len(run.points)} points could not be computed, the first (number {failed[0]})"
-        complain(f"{told}: {outcomes[failed[0]].error}")
-        raise typer.Exit(1)
+    stop_at_failed(outcomes, "points")
 
 
 COMMAND = Command("simulate", faults_command)

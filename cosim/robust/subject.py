@@ -5,7 +5,7 @@ is made once in a process.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["MOST_SAMPLES", "Ground", "Subject", "ground_of", "subject_key"]
+__all__ = ["MOST_SAMPLES", "Ground", "Subject", "ground_of", "rms", "scaled_spread", "subject_key"]
 
 MOST_SAMPLES = 100_000
 
@@ -66,6 +66,13 @@ def rms(held: Mapping[str, HeldWeights]) -> float:
     """RMS error of all weights, each as part of its layer's largest."""
     errors = [one.error if one.wired is None else one.error[one.wired] for one in held.values()]
     return float(np.sqrt(np.mean(np.concatenate([error.ravel() for error in errors]) ** 2)))
+
+
+def scaled_spread(spread: SpreadOptions, factor: float, only: str | None = None) -> SpreadOptions:
+    """Spreads times a factor, all of them or one. Raises InputError."""
+    names = spread.active if only is None else (only,)
+    values: dict[str, Any] = {name: factor * spread.sigma(name) for name in names}
+    return replace(spread, **values)
 
 
 def subject_key(subject: Subject, more: Sequence[str | None] = ()) -> str:
