@@ -111,7 +111,7 @@ def tolerances_command(
         tuning=TuningOptions(reach, bits),
         accuracy=accuracy,
         target=target,
-        level=levels[level],  # type: ignore[arg-type]
+        level=levels[level],
         sure=sure,
         confidence=confidence,
         quantities=() if of is None else tuple(part.strip() for part in of.split(",")),

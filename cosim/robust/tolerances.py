@@ -1,4 +1,4 @@
-"""The loosest spreads that keep a yield, the least tuning range and the fewest bits of the DACs: for a process engineer.
+"""The loosest spreads that keep a yield, the least tuning range and the fewest DAC bits: for a process engineer.
 
 A chip passes with at least `accuracy` at a level of calibration. Every row of the table moves one thing and leaves the
 rest as the run has it, on the same chips at every step (common random numbers: chip n has the same standard scores

@@ -24,7 +24,7 @@ def mixed(chip: Chip, other: Chip, quantity: str | None = None, layer: str | Non
         if quantity is None:
             layers[name] = theirs
             continue
-        parts = {of: _with(getattr(mine, of), getattr(theirs, of), quantity) for of in KINDS}
+        parts: dict[str, Any] = {of: _with(getattr(mine, of), getattr(theirs, of), quantity) for of in KINDS}
         layers[name] = replace(mine, **parts)
     common = chip.common
     if layer is None:
