@@ -26,8 +26,9 @@ def uneven_answers(
 ) -> None:
     """Answers of the chains of a bus to 1 W of each tone, V, into values [chains, tones].
 
-    f_res, damping and volts (½ k with its sign) [chains, resonators]; tones in Hz; powers |i|² [chains or 1,
-    resonators, tones]. Into most [resonators, tones] goes the largest |V| over the chains, and into chain which one that was.
+    f_res, damping and volts (½ k with its sign) [chains, resonators]; tones in Hz; powers: |i|²
+    [chains or 1, resonators, tones]. Into most [resonators, tones] goes the largest |V| over the chains, into chain
+    which one that was.
     """
     size, count = f_res.shape[1], len(tones)
     own = np.empty(count)
