@@ -116,10 +116,6 @@ def _refine_compiled(
     from resonet.models.resonator.chain_newton import refine_chains
 
     ratio, part = chains.ratio, chains.part(rows)
-    own = np.full((1, ratio.shape[1]), chains.damping) if chains.own is None else chains.own[rows]
-    units = -4 * chains.damping * chains.signs * (part if np.ndim(part) else np.ones_like(ratio))
-    units = units if units.ndim == 3 else units[None]
-    ratio, part = chains.ratio, chains.part(rows)
     own: Array | float = chains.damping if chains.own is None else chains.own[rows]
     units = -4 * chains.damping * chains.signs * (part if np.ndim(part) else np.ones_like(ratio))
     units = units if units.ndim == 3 else units[None]
