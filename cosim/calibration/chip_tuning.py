@@ -16,7 +16,8 @@ A DAC has 2^b levels, even in f_res, over that range: each resonator goes to the
 level that lowers the squares most (`dac`).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,12 +25,11 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Bools, Ints
 from resonet.cosim.weights.engines import Engine, layer_response
-from resonet.models.resonator.linear import real_susceptibility
+from resonet.models.resonator.chain import Chains, chain_answers
 from resonet.netlist.chips.chip import Chip
-from resonet.netlist.chips.values import layer_values
-from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
-from resonet.netlist.programming.dac import dac_levels
-from resonet.netlist.programming.methods import LayerProgram, bus_weights
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
+from resonet.netlist.programming.dac import Levels, dac_levels, descend, nearest
+from resonet.netlist.programming.methods import LayerProgram, bus_weights, solver_chains
 
 __all__ = ["TunedLayer", "TuningOptions", "tune_layer"]
 
@@ -38,7 +38,7 @@ STEPS = 40  # of a chain
 STEEP = 0.9  # of the largest weight: beyond it a first guess is flat
 ELSEWHERE = 1e-3  # residual from which on a chain is tried from the other side
 WINDOW = 3  # levels either way that a resonator is tried at
-GAIN = 1e-9  # a move of one level counts if it lowers the squares by more than this part of them
+HELD = 4_000_000  # entries of the levels that are held at once
 MOST_BITS = 12
 NEAR = 1e-9  # half-widths from an end that count as at the end
 
@@ -78,30 +78,22 @@ class _Problem:
     """Chains of one bus; detunings in half-widths by the nominal damping."""
 
     target: Array  # [chains, tones] units of K_SD
-    ratio: Array  # [tones, K] tone of the chip over nominal tone of the resonator
+    chains: Chains
     units: Array  # [1 or chains, tones, K] that Re chi counts
-    damping: float  # nominal
-    losses: Array  # [chains, K] own damping
+    own: Array  # [chains, K] dampings
     factor: Array  # [chains, K] e
     low: Array  # [chains, K] of u
     high: Array
     real: Array  # [chains, K] Hz, where fabrication and the program left the resonators
     held: Bools  # [chains, K] tuning does not reach these: stuck, or without a signal
 
-    def part(self, rows: Ints) -> "_Problem":
-        """Some of the chains."""
-        units = self.units if len(self.units) == 1 else self.units[rows]
-        own = {name: getattr(self, name)[rows] for name in ("losses", "factor", "low", "high", "real", "held")}
-        return replace(self, target=self.target[rows], units=units, **own)
-
-    def solve(self, start: Array) -> tuple[Array, Array, Array]:
-        """Detunings [chains, K] from a start, the largest residual and the squares of each chain."""
+    def solve(self, start: Array, rows: Ints) -> tuple[Array, Array, Array]:
+        """Detunings of some chains from a start [rows, K], the largest residual and the squares of each."""
         from resonet.models.resonator.chain_newton import refine_chains
 
-        ends = self.low, self.high
-        found = refine_chains(
-            self.target, self.ratio, self.units, self.damping, start, ends, TOLERANCE, STEPS, losses=self.losses
-        )
+        chains, units = self.chains, self.units if len(self.units) == 1 else self.units[rows]
+        dampings, ends = (chains.damping, self.own[rows]), (self.low[rows], self.high[rows])
+        found = refine_chains(self.target[rows], chains.ratio, units, dampings, start, ends, TOLERANCE, STEPS)
         return found.x, found.worst, found.squares
 
 
@@ -112,20 +104,19 @@ def _problems(
     damping, own, found = plan.device.damping, chip.layer(entry.layer.name), []
     unit, real = start.weight_scale / plan.device.sensitivity, chip.resonances(entry.layer.name, start.f_res)
     responses = layer_response(plan, entry, real, engine)
-    values = layer_values(plan, entry, chip)
-    for n, (bus, response, value) in enumerate(zip(entry.buses, responses, values, strict=True)):
+    for n, (bus, response) in enumerate(zip(entry.buses, responses, strict=True)):
         factor = np.broadcast_to(own.of_bus("f_res", n), bus.size)
-        profile = response.profile[:1] if response.profile.strides[0] == 0 else response.profile
+        chains = solver_chains(bus, plan.device, response.profile, True, response.own, response.tones)
+        units = -4 * damping * bus.signs * chains.part(np.arange(len(factor)))
         after = gain[bus.group, bus.outputs, None]
         held, now = own.held(n), (bus.frequencies / real[n] - 1) / damping
         held = np.zeros(bus.size, bool) if held is None else held
         found.append(
             _Problem(
                 bus_weights(entry, bus) * unit / np.where(after == 0, 1, after),
-                value.tones[:, None] / bus.frequencies[None, :],
-                np.ascontiguousarray(-4 * damping * bus.signs * profile),
-                damping,
-                np.ascontiguousarray(value.damping),
+                chains,
+                np.ascontiguousarray(units if units.ndim == 3 else units[None]),
+                np.broadcast_to(damping if chains.own is None else chains.own, bus.size),
                 factor,
                 np.where(held, now, ((1 - damping * reach) / factor - 1) / damping),
                 np.where(held, now, ((1 + damping * reach) / factor - 1) / damping),
@@ -144,7 +135,8 @@ def _own_answer(v: Array) -> Array:
 def _other_sides(problem: _Problem) -> Array:
     """Detunings [chains, K] at which each resonator alone comes closest to its weight, on either side of |v| = 1."""
     diagonal = np.arange(problem.target.shape[1])
-    ratio, loss, damping = problem.ratio[diagonal, diagonal], problem.losses, problem.damping
+    chains, loss, damping = problem.chains, problem.own, problem.chains.damping
+    ratio = chains.at / chains.frequencies
     most = problem.units[:, diagonal, diagonal] / (-4 * loss)  # Re chi = -v / (2 loss (1 + v²)) near resonance
     part = np.clip(problem.target / np.where(most == 0, 1, most), -STEEP, STEEP)
 
@@ -160,40 +152,53 @@ def _other_sides(problem: _Problem) -> Array:
 
 def _tuned(problem: _Problem, start: Array) -> Array:
     """Detunings [chains, K] of the least squares that was found."""
-    u, worst, squares = problem.solve(start)
-    open_chains = np.flatnonzero(worst > ELSEWHERE)
-    if len(open_chains):
-        part = problem.part(open_chains)
-        again, _, lower = part.solve(_other_sides(part))
-        better = lower < squares[open_chains]
-        u[open_chains[better]] = again[better]
+    u, worst, squares = problem.solve(start, np.arange(len(start)))
+    left = np.flatnonzero(worst > ELSEWHERE)
+    if len(left):
+        again, _, lower = problem.solve(_other_sides(problem)[left], left)
+        better = lower < squares[left]
+        u[left[better]] = again[better]
     return u
 
 
-def _to_levels(problem: _Problem, bus: Bus, f_res: Array, options: TuningOptions) -> Array:
-    """Levels of the DAC [chains, K] in Hz as the chip has them, from the f_res that hold the weights best."""
-    from resonet.netlist.programming.dac_descent import descend_chains
+@dataclass(frozen=True, slots=True, eq=False)
+class _ChipLevels:
+    """Levels of the DACs of a bus, as its resonators have them on the chip."""
 
-    levels = dac_levels(bus.frequencies, problem.damping, options.bits, options.reach)[None] * problem.factor[..., None]
-    step = levels[..., 1] - levels[..., 0]
-    levels[problem.held] = problem.real[problem.held, None]
-    index = np.rint((f_res - levels[..., 0]) / step).astype(np.int64)
-    index = np.ascontiguousarray(np.clip(index, 0, levels.shape[2] - 1))
-    chosen = np.take_along_axis(levels, index[..., None], 2)[..., 0]
-    tones = problem.ratio[:, 0] * bus.frequencies[0]
-    error = _answers(problem, (bus.frequencies / chosen - 1) / problem.damping) - problem.target
-    descend_chains(tones, problem.losses, problem.units, levels, None, WINDOW, GAIN, index, error)
-    return np.asarray(np.take_along_axis(levels, index[..., None], 2)[..., 0])
+    values: Array  # [K, levels] Hz, of a nominal chip
+    factor: Array  # [chains, K] e
+    held: Array  # [chains, K] Hz of resonators that no DAC moves, NaN elsewhere
+
+    @property
+    def count(self) -> int:
+        """How many levels a resonator has."""
+        return int(self.values.shape[1])
+
+    def f_res(self, index: Ints) -> Array:
+        """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
+        found = self.values[np.arange(index.shape[1]), index] * self.factor
+        return np.where(np.isnan(self.held), found, self.held)
+
+    def settings(self, chains: int) -> Iterator[tuple[slice, Array, Array | None]]:
+        """Some chains at a time, each with a table of its own."""
+        step = max(1, HELD // self.values.size)
+        for first in range(0, chains, step):
+            rows = slice(first, min(first + step, chains))
+            table, held = self.values[None] * self.factor[rows, :, None], self.held[rows, :, None]
+            yield rows, np.where(np.isnan(held), table, held), None
+
+    def starts(self, wanted: Array) -> tuple[Ints, ...]:
+        """The levels nearest to the wanted f_res [chains, K]."""
+        return (nearest(wanted / self.factor, Levels(self.values)),)
 
 
-def _answers(problem: _Problem, u: Array) -> Array:
-    """Answers of the chains at detunings [chains, K] to each tone, [chains, tones], units of K_SD."""
-    found = np.empty_like(problem.target)
-    for n, own in enumerate(u):
-        ratio = problem.ratio * (1 + problem.damping * own)
-        real, _ = real_susceptibility(ratio, problem.losses[n])
-        found[n] = (problem.units[n if len(problem.units) > 1 else 0] * real).sum(1)
-    return found
+def _to_levels(problem: _Problem, f_res: Array, options: TuningOptions) -> Array:
+    """Levels of the DACs [chains, K] in Hz as the chip has them, from the f_res that hold the weights best."""
+    chains = problem.chains
+    values = dac_levels(chains.frequencies, chains.damping, options.bits, options.reach)
+    levels = _ChipLevels(values, problem.factor, np.where(problem.held, problem.real, np.nan))
+    index, _ = descend(problem.target, chains, levels, levels.starts(f_res)[0], WINDOW)
+    return levels.f_res(index)
 
 
 def tune_layer(
@@ -215,14 +220,15 @@ def tune_layer(
     options.check_damping(damping)
     gain = np.ones(entry.layer.matrix.shape[:2]) if gain is None else gain
     real, at_end, squares = [], 0, 0.0
-    problems = _problems(plan, entry, start, chip, engine, gain, options.reach)
-    for bus, f_res, problem in zip(entry.buses, start.f_res, problems, strict=True):
+    for bus, f_res, problem in zip(
+        entry.buses, start.f_res, _problems(plan, entry, start, chip, engine, gain, options.reach), strict=True
+    ):
         u = _tuned(problem, (bus.frequencies / f_res - 1) / damping)
         tuned = bus.frequencies / (1 + damping * u)
-        tuned = _to_levels(problem, bus, tuned, options) if options.bits else tuned
+        tuned = _to_levels(problem, tuned, options) if options.bits else tuned
         u = (bus.frequencies / tuned - 1) / damping
         at_end += int((((u <= problem.low + NEAR) | (u >= problem.high - NEAR)) & ~problem.held).sum())
-        squares = max(squares, float(np.abs(_answers(problem, u) - problem.target).max()))
+        squares = max(squares, float(np.abs(chain_answers(u, problem.chains) - problem.target).max()))
         real.append(tuned)
     top = start.weight_scale / plan.device.sensitivity * (float(np.abs(entry.layer.matrix).max()) or 1.0)
     program = LayerProgram(entry.layer.name, start.weight_scale, tuple(real), squares / top)

@@ -121,7 +121,7 @@ def _responses(layers: _Layers, plan: FrequencyPlan, entry: LayerPlan, f_res: Se
         # G of `Chains`: w = Σ G s (-4 α Re chi), with the chip's own k and α where the model has the nominal ones.
         scale = own.transduction / device.transduction * (0.5 * device.resistance * layer.divider(n)[:, None])
         profile = (layer.powers(n) * scale[:, :, None]).transpose(0, 2, 1)
-        found.append(Response(layer.rectified(n, f)[0] / device.sensitivity, profile))
+        found.append(Response(layer.rectified(n, f)[0] / device.sensitivity, profile, own.damping, own.tones))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.numbers import quantity, read_number
+from resonet.core.numbers import engineering, read_number
 from resonet.core.parameters import shown
 from resonet.core.types import Array, Bools
 from resonet.netlist.design.specification import Specification
@@ -58,7 +58,7 @@ class Limit:
     def text(self) -> str:
         """As people write it."""
         unit = QUANTITIES[self.quantity].unit
-        value = f"{100 * self.bound:g} %" if not unit else quantity(self.bound, unit)
+        value = f"{100 * self.bound:g} %" if not unit else engineering(self.bound, unit, 6)
         return f"{self.quantity} {self.sense} {value}"
 
     def passes(self, values: Array) -> Bools:

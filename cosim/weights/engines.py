@@ -136,6 +136,8 @@ class Response:
 
     values: Array  # [chains, tones] units of K_SD
     profile: Array  # [chains, tones, resonators]; one for all chains where they are alike
+    own: Array | None = None  # `Chains.own` and `Chains.tones`, of a chip
+    tones: Array | None = None
 
 
 def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> RfPass:

@@ -178,26 +178,24 @@ def refine_chains(
     target: Array,
     ratio: Array,
     units: Array,
-    damping: float,
+    dampings: tuple[float, float | Array],
     start: Array,
     bounds: tuple[float | Array, float | Array],
     tolerance: float,
     most: int,
     longest: float = LONGEST,
-    losses: Array | None = None,
 ) -> Minimum:
     """Least squares of the answers of chains from the detunings `start` [chains, K], within `bounds` [1 or chains, K].
 
     target [chains, tones] in units of K_SD, ratio [tones, K] of tone to channel, units [1 or chains, tones, K] of the
-    answers: -4 α s_k G_tk. Detunings are counted in half-widths by `damping`, which is also that of the resonators
-    unless they have `losses` [1 or chains, K] of their own. A chain is done once its largest residual is at most
-    `tolerance`, or after `most` steps, or once it no longer moves; no resonator moves further than `longest` in one.
+    answers: -4 α s_k G_tk; dampings: that which detunings count in, and those of the resonators, [1 or chains, K]. A
+    chain is done once its largest residual is at most `tolerance`, or after `most` steps, or once it no longer moves;
+    no resonator moves further than `longest` in one.
     """
     goal, ratios, held, first = (np.ascontiguousarray(a, float) for a in (target, ratio, units, start))
-    size = first.shape[1]
-    low, high, own = (_rows(given, size) for given in (*bounds, damping if losses is None else losses))
+    low, high, own = (_rows(given, first.shape[1]) for given in (*bounds, dampings[1]))
     ends = low, high, float(longest)
-    return Minimum(*_refine(goal, ratios, held, float(damping), own, first, ends, float(tolerance), most))
+    return Minimum(*_refine(goal, ratios, held, float(dampings[0]), own, first, ends, float(tolerance), most))
 
 
 def _rows(given: float | Array, size: int) -> Array:
