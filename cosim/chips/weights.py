@@ -32,7 +32,7 @@ from resonet.cosim.weights.passes import RfPass, dc_gains, rf_pass
 from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.values import BusValues, layer_values
-from resonet.netlist.design.chips import real_hardware
+from resonet.netlist.design.chips import chip_parameters, real_hardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import Method, Program
@@ -169,7 +169,8 @@ def chip_network(design: Design, program: Method | Program, chip: Chip, tuned: b
     """The design with a program as the chip has it, under the program's own name; `tuned`: it is so already."""
     given = design.program(program) if isinstance(program, str) else program
     real = given if tuned else chip.fabricated(given)
-    return replace(design, programs={**design.programs, given.method: real})
+    built = chip_parameters(design.parameters, chip)
+    return replace(design, parameters=built, programs={**design.programs, given.method: real})
 
 
 def chip_weights(
