@@ -37,7 +37,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import Method, Program
 
-__all__ = ["ChipLayer", "chip_engine", "chip_network", "chip_weights"]
+__all__ = ["ChipLayer", "chip_engine", "chip_network", "chip_weights", "deck_engine"]
 
 KEPT = 60_000_000  # powers of a layer that are kept for the next evaluation, 8 bytes each
 
@@ -165,6 +165,11 @@ def chip_engine(chip: Chip) -> Engine:
     )
 
 
+def deck_engine(chip: Chip, jobs: int | None = None) -> Engine:
+    """Decks of a chip in ngspice, with at most so many processes at once; `f_res` are the real ones."""
+    return Engine("ngspice", partial(_ngspice, chip), decks=True, version=engine_identity, jobs=jobs)
+
+
 def chip_network(design: Design, program: Method | Program, chip: Chip, tuned: bool = False) -> Design:
     """The design with a program as the chip has it, under the program's own name; `tuned`: it is so already."""
     given = design.program(program) if isinstance(program, str) else program
@@ -202,7 +207,7 @@ def _engine(chip: Chip, engine: str | Engine) -> Engine:
         return engine
     made: Mapping[str, Engine] = {
         "linear": chip_engine(chip),
-        "ngspice": Engine("ngspice", partial(_ngspice, chip), decks=True, version=engine_identity),
+        "ngspice": deck_engine(chip),
     }
     if engine not in made:
         raise InputError(f"engine {engine[:40]!r} with a chip; possible: {', '.join(made)}")
