@@ -32,12 +32,12 @@ from resonet.cosim.weights.passes import RfPass, dc_gains, rf_pass
 from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.values import BusValues, layer_values
-from resonet.netlist.design.chips import real_hardware
+from resonet.netlist.design.chips import chip_parameters, real_hardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import Method, Program
 
-__all__ = ["ChipLayer", "chip_engine", "chip_network", "chip_weights"]
+__all__ = ["ChipLayer", "chip_engine", "chip_network", "chip_weights", "deck_engine"]
 
 KEPT = 60_000_000  # powers of a layer that are kept for the next evaluation, 8 bytes each
 
@@ -165,11 +165,17 @@ def chip_engine(chip: Chip) -> Engine:
     )
 
 
+def deck_engine(chip: Chip, jobs: int | None = None) -> Engine:
+    """Decks of a chip in ngspice, with at most so many processes at once; `f_res` are the real ones."""
+    return Engine("ngspice", partial(_ngspice, chip), decks=True, version=engine_identity, jobs=jobs)
+
+
 def chip_network(design: Design, program: Method | Program, chip: Chip, tuned: bool = False) -> Design:
     """The design with a program as the chip has it, under the program's own name; `tuned`: it is so already."""
     given = design.program(program) if isinstance(program, str) else program
     real = given if tuned else chip.fabricated(given)
-    return replace(design, programs={**design.programs, given.method: real})
+    built = chip_parameters(design.parameters, chip)
+    return replace(design, parameters=built, programs={**design.programs, given.method: real})
 
 
 def chip_weights(
@@ -201,7 +207,7 @@ def _engine(chip: Chip, engine: str | Engine) -> Engine:
         return engine
     made: Mapping[str, Engine] = {
         "linear": chip_engine(chip),
-        "ngspice": Engine("ngspice", partial(_ngspice, chip), decks=True, version=engine_identity),
+        "ngspice": deck_engine(chip),
     }
     if engine not in made:
         raise InputError(f"engine {engine[:40]!r} with a chip; possible: {', '.join(made)}")

@@ -67,6 +67,11 @@ class Chip:
         """Which chip it is, for people."""
         return f"corner {self.corner}" + ("" if self.number is None else f", seed {self.seed}, sample {self.number}")
 
+    @property
+    def label(self) -> str:
+        """The same as part of the name of a folder."""
+        return self.corner + ("" if self.number is None else f"_seed{self.seed}_sample{self.number}")
+
     def layer(self, name: str) -> LayerChip:
         """Devices of a layer."""
         return self.layers.get(name) or LayerChip(name)

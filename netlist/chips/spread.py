@@ -123,6 +123,7 @@ class SpreadOptions:
     def __post_init__(self) -> None:
         check(self, "spread")
         check_choices(self, "spread")
+        self._own()
         for name in self.active:
             share = self.share(name)
             if QUANTITIES[name].added and share.law == "lognormal":
