@@ -122,10 +122,10 @@ def _ground(run: MonteCarlo, key: str) -> _Ground:
 def _make_ground(run: MonteCarlo, key: str) -> _Ground:
     if montecarlo_key(run) != key:
         raise InputError(f"{run.source}: files or code differ here from those where the run was started")
-    with collected():
+    with collected():  # said once, by whoever began the run (`_begin`)
         design = load_design(Path(run.source))
-    design.require_bus("montecarlo")
-    sampler = ChipSampler(design, run.spread, run.seed, run.corner)
+        design.require_bus("montecarlo")
+        sampler = ChipSampler(design, run.spread, run.seed, run.corner)
     programmed = design.program(run.program)
     parallel = [entry for entry in design.plan.layers if run.shared and entry.layer.positions > 1]
     copies = tuple(copies_of(design, e, programmed.layer(e.layer.name).weight_scale, sampler) for e in parallel)
@@ -133,6 +133,11 @@ def _make_ground(run: MonteCarlo, key: str) -> _Ground:
         return _Ground(design, sampler, None, copies, {})
     tested = Tested.read(design, Path(run.data))
     return _Ground(design, sampler, tested, copies, activities(design, tested.images.images[:FEW]))
+
+
+def _begin(run: MonteCarlo, key: str) -> None:
+    """Say what is wrong for all chips, or changes nothing in them. Raises InputError."""
+    ChipSampler(_ground(run, key).design, run.spread, run.seed, run.corner)
 
 
 def measure_chip(run: MonteCarlo, key: str, number: int) -> dict[str, Any]:
@@ -212,7 +217,7 @@ def run_montecarlo(
 ) -> tuple[Path, Outcomes]:
     """Compute the chips that are missing; the path of their journal and the outcome of every chip: see `run_study`."""
     key = montecarlo_key(run)
-    work, first = functools.partial(measure_chip, run, key), functools.partial(_ground, run, key)
+    work, first = functools.partial(measure_chip, run, key), functools.partial(_begin, run, key)
     study = Study("montecarlo", key, asdict(run), run.samples, work, first)
     path, outcomes = run_study(study, folder, jobs, scheduler, done)
     for number in [number for number in outcomes if number >= run.samples]:  # of a longer run

@@ -24,6 +24,7 @@ from resonet.cosim.montecarlo.run import MonteCarlo, measure_chip, montecarlo_fr
 from resonet.cosim.montecarlo.statistics import distribution, settling, summary
 from resonet.cosim.montecarlo.table import montecarlo_dataset, write_montecarlo
 from resonet.cosim.montecarlo.yields import clopper_pearson, wilson, yield_of
+from resonet.cosim.noise.noisy import noisy_weights
 from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.power import drawn
 from resonet.cosim.sweep.journal import read_journal
@@ -349,6 +350,13 @@ def test_noise_and_saturation(built, labelled):
     run = MonteCarlo(str(built), SpreadOptions(f_res=0.002), 1, data=labelled, noise=True, resonators="saturating")
     found = measure_chip(run, montecarlo_key(run), 0)
     assert set(found["noisy"]) == set(found["accuracy"]) == set(LEVELS)
+
+
+def test_noise_leaves_what_neurons_add(small_design):
+    chip = sampled_chip(small_design, SpreadOptions(offset=1e-6), 1, 0)
+    held = chip_weights(small_design, "coupled", chip)
+    noisy = noisy_weights(small_design, held)
+    assert all(np.array_equal(noisy[name].shift, one.shift) for name, one in held.items())
 
 
 # S-parameters
