@@ -69,7 +69,7 @@ class ChipSampler:
                 raise InputError(f"spread.{name}: no layer of this design is on strip lines; possible: 0")
             if quantity.of == "resonator" and not quantity.saturating and name not in ON_LINES and not buses:
                 raise InputError(f"spread.{name}: of resonators on buses, and this design has none; possible: 0")
-            if lines and quantity.of in ("resonator", "tone") and not quantity.saturating and name not in ON_LINES:
+            if lines and quantity.of != "line" and not quantity.saturating and name not in ON_LINES:
                 raise InputError(
                     f"spread.{name}: layer {lines[0]} is on strip lines, where the engine takes spreads of "
                     f"{', '.join(ON_LINES)}; possible: 0, or feed.kind = bus"
@@ -218,7 +218,7 @@ class ChipSampler:
             of[quantity.of][name] = tuple(values)
         tones, neurons = ({name: value[0] for name, value in of[kind].items()} for kind in ("tone", "neuron"))
         lines = {name: float(value[0]) for name, value in of["line"].items()}
-        return LayerChip(entry.layer.name, of["resonator"], tones, neurons, lines)
+        return LayerChip(entry.layer.name, of["resonator"], tones, neurons, lines, on_lines)
 
     def _values(
         self, name: str, common: _Common, place: Places | None, shape: tuple[int, ...], own: Array | None

@@ -5,13 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import bare_run
-from networks import SETTINGS
+from networks import SETTINGS, tiny_model
 
 from resonet.cosim.calibration.newton import Status, calibrate_layer
 from resonet.cosim.chips import chip_engine, chip_weights
+from resonet.cosim.feed.feeds import layer_weights
+from resonet.cosim.strip.laid_out import solved_layer
+from resonet.cosim.strip.layer import layer_answers
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.inference import circuit_logits, forward
+from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.chips import SpreadOptions
 from resonet.netlist.design.chips import ChipSampler, corner_chip, sampled_chip
 from resonet.netlist.design.design import compile_cnn
@@ -180,3 +184,47 @@ def test_decks_of_a_sample_run_bare_and_are_the_engine(small_model, resonet, tmp
     told = resonet("decks", build, "--seed", "3")
     assert told.code == 2
     assert "--sample" in told.err
+
+
+@pytest.fixture(scope="module")
+def lined(tmp_path_factory):
+    """A network whose convolution is under strip lines."""
+    settings = ["feed.kind=stripline", "plan.f_min=2 GHz", "plan.f_max=5 GHz"]
+    return compile_cnn(tiny_model(tmp_path_factory.mktemp("lined")), read_parameters(settings=settings))
+
+
+def test_strip_lines_of_the_nominal_chip(lined):
+    known, held = layer_weights(lined, "coupled", linear), chip_weights(lined, "coupled", corner_chip(lined, "tt"))
+    for name, one in held.items():
+        assert one.values == pytest.approx(known[name].values, rel=1e-12, abs=1e-12)
+
+
+def test_a_chip_whose_devices_are_all_alike_is_that_device_under_strip_lines(lined):
+    spread = SpreadOptions(damping=0.1, magnetoresistance=0.1, own="damping normal 0 1, magnetoresistance normal 0 1")
+    chip = sampled_chip(lined, spread, 1, 1)
+    held, common = chip_weights(lined, "coupled", chip)["conv1"], chip.common
+    device = lined.plan.device
+    other = replace(
+        device,
+        damping=device.damping * common["damping"],
+        magnetoresistance=device.magnetoresistance * common["magnetoresistance"],
+    )
+    strip = replace(solved_layer(lined, "conv1"), device=other)
+    assert held.values == pytest.approx(layer_answers(strip, held.f_res) / held.scale * held.gain, rel=1e-12)
+    assert held.rms_error > 0.02
+
+
+def test_every_resonance_and_line_under_strip_lines_is_off_by_its_own(lined):
+    """What only a chip has: by hand, ½ k |i|² Re chi at its own resonances; another width of the lines."""
+    chip = sampled_chip(lined, SpreadOptions(f_res=1e-3), 1, 1)
+    held, strip = chip_weights(lined, "coupled", chip)["conv1"], solved_layer(lined, "conv1")
+    window, own = strip.windows[0], chip.layers["conv1"].resonators["f_res"][0]
+    built = strip.frequencies[window.circuit.tone]
+    real = (built + (held.f_res[window.circuit.resonators] - built) * window.share) * own[window.circuit.resonators]
+    chi = susceptibility(strip.frequencies[window.tones][:, None], real[None], strip.device.damping)
+    volts = 0.5 * strip.device.transduction * np.abs(window.current) ** 2 * chi.real
+    wanted = window.gains @ volts.T / held.scale * held.gain
+    found = held.values[np.ix_(window.chains, window.lines)]
+    assert np.abs(found - wanted).max() < 1e-9 * np.abs(wanted).max()
+    wide = chip_weights(lined, "coupled", sampled_chip(lined, SpreadOptions(line_width=0.1), 1, 1))["conv1"]
+    assert 1e-4 < wide.rms_error - layer_weights(lined, "coupled", linear)["conv1"].rms_error < 0.2
