@@ -1,4 +1,4 @@
-"""Show what a wafer of real chips does (topic: yield): spreads, corners, faults, drift, tolerances, each part against its bar.
+"""Show what a wafer of real chips does (topic: yield): spreads, faults, drift, tolerances, each part against its bar.
 
     python benchmarks/show_yield.py            # all of it
     python benchmarks/show_yield.py --quick    # what ends within a minute

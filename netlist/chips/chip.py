@@ -28,9 +28,9 @@ class LayerChip:
     tones: Mapping[str, Array] = field(default_factory=dict)  # [groups, taps]
     neurons: Mapping[str, Array] = field(default_factory=dict)  # [groups, outputs]
     lines: Mapping[str, float] = field(default_factory=dict)  # of strip lines
+    on_lines: bool = False
     frozen: tuple[Array, ...] = ()  # bus by bus [chains, resonators] Hz where the resonance is stuck, NaN elsewhere
     breaks: Ints | None = None  # [buses] first chain beyond a break of the bus; None: no bus is broken
-    on_lines: bool = False
 
     def of_bus(self, name: str, number: int) -> Array | float:
         """Factors of the resonators of a bus, by its number in the layer: [chains, resonators], or 1."""
