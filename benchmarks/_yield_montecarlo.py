@@ -43,7 +43,7 @@ CHIPS = (10, 50, 200, 1000)
 DRAWS = 4000
 RANGES = (2.0, 4.0, 10.0)  # half-widths
 SPREADS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 3e-2)  # of f_res
-EACH = 4  # chips a point of the figure
+EACH = 3  # chips a point of the figure
 OTHERS = (
     *("damping", "resistance", "magnetoresistance", "threshold_current", "node_capacitance", "tone_level"),
     *("gain", "oscillator_threshold", "oscillator_power"),
@@ -164,7 +164,7 @@ def _workers(folder: Path, scratch: Path, quick: bool) -> None:
 
 
 def _accuracies(run: MonteCarlo, scratch: Path, level: str = "calibrated") -> Array:
-    _, outcomes = run_montecarlo(run, scratch)
+    _, outcomes = run_montecarlo(run, scratch, 1)
     return np.array(outcomes.numbers("accuracy", level))
 
 
@@ -242,13 +242,13 @@ def _draw(spreads: Array, found: dict[str, list[Array]], software: float) -> Non
 
 def _needed(folder: Path, scratch: Path, quick: bool) -> None:
     """Yield at 1 % of f_res and 5 % of everything else over the tuning range, and with shared tuning lines."""
-    chips, reaches = (6, REACHES[2:4]) if quick else (60, REACHES)
+    chips, reaches = (6, REACHES[2:4]) if quick else (40, REACHES)
     spread, best = SpreadOptions(f_res=0.01, **dict.fromkeys(OTHERS, 0.05)), 0.0
     run = MonteCarlo(str(folder), spread, chips, data=DATA, levels=("calibrated",))
     info(f"yield of accuracy >= 98 %, f_res 1 %, others 5 %, {chips} chips", "")
     for reach in reaches:
         one = replace(run, tuning=TuningOptions(reach))
-        _, outcomes = run_montecarlo(one, scratch)
+        _, outcomes = run_montecarlo(one, scratch, 1)
         found = findings(one, outcomes, [PASS]).yields["calibrated"]
         mean = 100 * float(np.mean(outcomes.numbers("accuracy", "calibrated")))
         told = f"{100 * found.share:.1f} % ({100 * found.exact.low:.1f} ... {100 * found.exact.high:.1f} %)"
