@@ -73,12 +73,17 @@ def _neuron_gains(design: Design, held: EffectiveWeights, chip: Chip) -> Array:
     return np.asarray(neuron_errors(design, unit, chip).values[..., 0])
 
 
-def _dark_shift(design: Design, layer: str, chip: Chip) -> Array | None:
-    """What takes the sums of neurons with dead oscillators to no output at all, which no trimming helps; or None."""
-    power = chip.layer(layer).neurons.get("oscillator_power")
-    if power is None or power.all():
-        return None
-    return np.where(power == 0, -design.plan.layer(layer).layer.bias.reshape(power.shape), 0.0)
+def _dark(level: ChipLevel, design: Design, chip: Chip) -> ChipLevel:
+    """The same with neurons dark whose oscillators are dead, which no gain and no trimming changes."""
+    held = dict(level.held)
+    for entry in design.plan.layers:
+        name, power = entry.layer.name, chip.layer(entry.layer.name).neurons.get("oscillator_power")
+        if power is None or power.all():
+            continue
+        own = held[name].shift
+        kept = np.zeros(power.shape) if own is None else own
+        held[name] = replace(held[name], shift=np.where(power == 0, -entry.layer.bias.reshape(power.shape), kept))
+    return replace(level, held=held)
 
 
 def _calibrated(
@@ -104,9 +109,7 @@ def _calibrated(
     ]
     program = Program(method, tuple(one.program for one in tuned))
     held = chip_weights(design, program, chip, engine, tuned=True)
-    trimmed: dict[str, HeldWeights] = {
-        name: replace(one, shift=_dark_shift(design, name, chip)) for name, one in held.items()
-    }
+    trimmed: dict[str, HeldWeights] = {name: replace(one, shift=None) for name, one in held.items()}
     network = chip_network(design, program, chip, tuned=True)
     return ChipLevel(network, trimmed, dict.fromkeys(held, 1.0), sum(one.at_end for one in tuned))
 
@@ -135,11 +138,11 @@ def chip_levels(
         if level == "programmed":
             found[level] = programmed
         elif level == "gain":
-            found[level] = _with_gains(programmed, method)
+            found[level] = _dark(_with_gains(programmed, method), design, chip)
         else:
             made = _calibrated(design, first, method, chip, engine, tuning)
             lines = {one.entry.layer.name: one.weights(chips, one.lines(chips, tuning)) for one, chips in drawn}
             free = {entry.layer.name: movable(entry, chip) for entry in design.plan.layers}
             free = {name: own for name, own in free.items() if name not in lines}
-            found[level] = _with_gains(replace(made, held=made.held | lines), method, free)
+            found[level] = _dark(_with_gains(replace(made, held=made.held | lines), method, free), design, chip)
     return found
