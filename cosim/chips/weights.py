@@ -17,6 +17,7 @@ and tuned.f_res less real's is how far each resonator was tuned.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -24,20 +25,22 @@ from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Done, Ints
 from resonet.cosim.chips.currents import bus_phasors, bus_powers, readout_dividers
 from resonet.cosim.chips.neurons import neuron_errors
+from resonet.cosim.chips.strips import chip_strip_weights
 from resonet.cosim.ngspice.program import engine_identity
 from resonet.cosim.weights.bus_answers import Answers, loudest_of
-from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
+from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.engines import Engine, Passes, Response
+from resonet.cosim.weights.held import RfWeights
 from resonet.cosim.weights.passes import RfPass, dc_gains, rf_pass
 from resonet.models.resonator.linear import susceptibility
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.values import BusValues, layer_values
-from resonet.netlist.design.chips import real_hardware
+from resonet.netlist.design.chips import chip_parameters, real_hardware
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import Method, Program
 
-__all__ = ["ChipLayer", "chip_engine", "chip_network", "chip_weights"]
+__all__ = ["ChipLayer", "chip_engine", "chip_network", "chip_weights", "deck_engine"]
 
 KEPT = 60_000_000  # powers of a layer that are kept for the next evaluation, 8 bytes each
 
@@ -165,11 +168,17 @@ def chip_engine(chip: Chip) -> Engine:
     )
 
 
+def deck_engine(chip: Chip, jobs: int | None = None) -> Engine:
+    """Decks of a chip in ngspice, with at most so many processes at once; `f_res` are the real ones."""
+    return Engine("ngspice", partial(_ngspice, chip), decks=True, version=engine_identity, jobs=jobs)
+
+
 def chip_network(design: Design, program: Method | Program, chip: Chip, tuned: bool = False) -> Design:
     """The design with a program as the chip has it, under the program's own name; `tuned`: it is so already."""
     given = design.program(program) if isinstance(program, str) else program
     real = given if tuned else chip.fabricated(given)
-    return replace(design, programs={**design.programs, given.method: real})
+    built = chip_parameters(design.parameters, chip)
+    return replace(design, parameters=built, programs={**design.programs, given.method: real})
 
 
 def chip_weights(
@@ -178,22 +187,33 @@ def chip_weights(
     chip: Chip,
     engine: str | Engine = "linear",
     tuned: bool = False,
-) -> dict[str, EffectiveWeights]:
+) -> dict[str, RfWeights]:
     """What every layer of a chip holds, by name, for `accuracy` and whatever else takes effective weights.
 
     `program` is what the resonators were set to, by name or by itself, and the chip moves them; with `tuned` its f_res
     are what they really have. `engine`: linear, ngspice (decks of the chip), or `chip_engine(chip)` again, which keeps
     what no program changes. Gain and offset of the neurons are in. Raises InputError, EngineError.
     """
-    design.require_bus("chips of it")
-    given = design.program(program) if isinstance(program, str) else program
-    made = _engine(chip, engine)
+    lines = design.fed_by("stripline")
+    if lines and (not isinstance(program, str) or engine == "ngspice"):
+        raise InputError(
+            f"layer {lines[0]} of a chip is on strip lines; possible: a program by its name, and the linear engine"
+        )
+    given = program if isinstance(program, Program) else design.program(_on_buses(program))
+    made, found = _engine(chip, engine), dict[str, RfWeights]()
     network = chip_network(design, given, chip, tuned)
-    found: dict[str, EffectiveWeights] = {}
     for entry in design.plan.layers:
+        if entry.layer.name in lines:
+            found[entry.layer.name] = chip_strip_weights(design, entry.layer.name, cast(Method, program), chip)
+            continue
         held = effective_weights(network, entry.layer.name, given.method, engine=made)
         found[entry.layer.name] = neuron_errors(network, held, chip)
     return found
+
+
+def _on_buses(program: Method) -> Method:
+    """Program of layers on buses in a network of that program: these have no shared tuning currents."""
+    return "calibrated" if program == "shared" else program
 
 
 def _engine(chip: Chip, engine: str | Engine) -> Engine:
@@ -201,7 +221,7 @@ def _engine(chip: Chip, engine: str | Engine) -> Engine:
         return engine
     made: Mapping[str, Engine] = {
         "linear": chip_engine(chip),
-        "ngspice": Engine("ngspice", partial(_ngspice, chip), decks=True, version=engine_identity),
+        "ngspice": deck_engine(chip),
     }
     if engine not in made:
         raise InputError(f"engine {engine[:40]!r} with a chip; possible: {', '.join(made)}")

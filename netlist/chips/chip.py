@@ -23,10 +23,12 @@ class LayerChip:
     """The devices of one layer, by the name of the quantity (`QUANTITIES`); what is missing is nominal."""
 
     layer: str
-    resonators: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)  # bus by bus [chains, resonators]
+    # Bus by bus [chains, resonators]; under strip lines one array [resonators of the placement].
+    resonators: Mapping[str, tuple[Array, ...]] = field(default_factory=dict)
     tones: Mapping[str, Array] = field(default_factory=dict)  # [groups, taps]
     neurons: Mapping[str, Array] = field(default_factory=dict)  # [groups, outputs]
     lines: Mapping[str, float] = field(default_factory=dict)  # of strip lines
+    on_lines: bool = False
 
     def of_bus(self, name: str, number: int) -> Array | float:
         """Factors of the resonators of a bus, by its number in the layer: [chains, resonators], or 1."""
@@ -56,13 +58,23 @@ class Chip:
         """Which chip it is, for people."""
         return f"corner {self.corner}" + ("" if self.number is None else f", seed {self.seed}, sample {self.number}")
 
+    @property
+    def label(self) -> str:
+        """The same as part of the name of a folder."""
+        return self.corner + ("" if self.number is None else f"_seed{self.seed}_sample{self.number}")
+
     def layer(self, name: str) -> LayerChip:
         """Devices of a layer."""
         return self.layers.get(name) or LayerChip(name)
 
     def resonances(self, layer: str, f_res: Sequence[Array]) -> tuple[Array, ...]:
-        """Resonance frequencies that a layer really has, where it was programmed to f_res, Hz bus by bus."""
+        """Resonance frequencies that a layer on buses really has, programmed to f_res, Hz bus by bus.
+
+        Of a layer under strip lines they stay: what a tuning current sets is moved where it is rectified.
+        """
         own = self.layer(layer)
+        if own.on_lines:
+            return tuple(f_res)
         return tuple(np.asarray(f * own.of_bus("f_res", n)) for n, f in enumerate(f_res))
 
     def fabricated(self, program: Program) -> Program:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from resonet.core.errors import InputError
-from resonet.core.parameters import known_parameter, parameters_of, parse, shown
+from resonet.core.parameters import check_value, known_parameter, parameters_of, parse, shown
 from resonet.netlist.chips.spread import QUANTITIES, SpreadOptions
 
 __all__ = ["NOMINAL", "PROCESS", "Corner", "at_corner", "find_corner", "read_corners"]
@@ -98,7 +98,9 @@ def _corner(name: str, table: object, records: Mapping[str, type]) -> Corner:
                 known = [n for n, s in parameters_of(records[key]).items() if "low" in s.metadata]
                 free = ", ".join(n for n in known if n not in DECIDED.get(key, ()))
                 raise InputError(f"{place}.{key}.{one}: what a designer decides is no corner; possible: {free}")
-            parameters[f"{key}.{one}"] = float(parse(given, spec, f"{place}.{key}"))
+            found = parse(given, spec, f"{place}.{key}")
+            check_value(found, spec, f"{place}.{key}.{one}")
+            parameters[f"{key}.{one}"] = float(found)
     return Corner(name, shifts, parameters)
 
 

@@ -52,6 +52,7 @@ def sobol_normals(dimensions: int, seed: int, number: int) -> Array:
         )
     sequence = _sequence(dimensions, seed)
     sequence.reset()
-    sequence.fast_forward(number)
+    if number:
+        sequence.fast_forward(number)
     unit = sequence.random(1)[0]
     return np.asarray(ndtri(np.clip(unit, 2.0**-33, 1 - 2.0**-33)))

@@ -123,6 +123,7 @@ class SpreadOptions:
     def __post_init__(self) -> None:
         check(self, "spread")
         check_choices(self, "spread")
+        self._own()
         for name in self.active:
             share = self.share(name)
             if QUANTITIES[name].added and share.law == "lognormal":
@@ -143,8 +144,13 @@ class SpreadOptions:
         return float(getattr(self, name))
 
     def share(self, name: str) -> Share:
-        """How the spread of a quantity is made up. Raises InputError."""
-        found = self._own().get(name) or Share(cast(Law, self.law), self.gradient, self.chip)
+        """How the spread of a quantity is made up; lines have one value a chip. Raises InputError."""
+        own = self._own().get(name)
+        if QUANTITIES[name].of == "line":
+            if own is not None and (own.gradient, own.chip) != (0.0, 1.0):
+                raise InputError(f"spread.own: {name} has one value a chip; possible: {name} {own.law} 0 1")
+            return Share(cast(Law, self.law) if own is None else own.law, 0.0, 1.0)
+        found = own or Share(cast(Law, self.law), self.gradient, self.chip)
         if found.gradient + found.chip > 1 + 1e-12:
             raise InputError(
                 f"spread of {name}: gradient {found.gradient:g} and chip {found.chip:g} of the variance; possible: "

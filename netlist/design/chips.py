@@ -12,13 +12,13 @@ from resonet.core.types import Array
 from resonet.core.validity import warn
 from resonet.netlist.bus.hardware import BusHardware
 from resonet.netlist.chips.chip import Chip, LayerChip
-from resonet.netlist.chips.corners import NOMINAL, Corner, at_corner, find_corner
+from resonet.netlist.chips.corners import NOMINAL, at_corner, find_corner
 from resonet.netlist.chips.draws import COMMON, MOST_NUMBER, normals, sobol_normals
 from resonet.netlist.chips.positions import LayerPositions, Places, chip_positions
 from resonet.netlist.chips.spread import QUANTITIES, Quantity, SpreadOptions
 from resonet.netlist.chips.values import layer_values
 from resonet.netlist.design.design import Design
-from resonet.netlist.design.parameters import TABLES, Parameters
+from resonet.netlist.design.parameters import Parameters
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 from resonet.netlist.programming.methods import Method
 from resonet.netlist.strip.placement import place_layer
@@ -26,12 +26,13 @@ from resonet.netlist.strip.placement import place_layer
 __all__ = [
     "ChipSampler",
     "chip_hardware",
+    "chip_parameters",
     "corner_chip",
-    "corner_parameters",
     "real_hardware",
     "sampled_chip",
 ]
 
+AROUND = ("neuron", "noise", "saturation")  # sections of what is no part of the linear circuit
 ON_LINES = ("f_res", "damping", "magnetoresistance", "threshold_current")  # what layers under strip lines take
 
 
@@ -68,7 +69,7 @@ class ChipSampler:
                 raise InputError(f"spread.{name}: no layer of this design is on strip lines; possible: 0")
             if quantity.of == "resonator" and not quantity.saturating and name not in ON_LINES and not buses:
                 raise InputError(f"spread.{name}: of resonators on buses, and this design has none; possible: 0")
-            if lines and quantity.of in ("resonator", "tone") and not quantity.saturating and name not in ON_LINES:
+            if lines and quantity.of != "line" and not quantity.saturating and name not in ON_LINES:
                 raise InputError(
                     f"spread.{name}: layer {lines[0]} is on strip lines, where the engine takes spreads of "
                     f"{', '.join(ON_LINES)}; possible: 0, or feed.kind = bus"
@@ -82,6 +83,16 @@ class ChipSampler:
                     0,
                 )
         self._check_neurons()
+        self._check_corner()
+
+    def _check_corner(self) -> None:
+        """InputError for geometry at a corner without strip lines."""
+        moved = [name for name in self.corner.parameters if name.startswith("geometry.")]
+        if moved and not self.design.fed_by("stripline"):
+            raise InputError(
+                f"corner.{self.corner.name}.{moved[0]}: no layer of this design is on strip lines; possible: "
+                "parameters of device, bus, neuron, noise, saturation"
+            )
 
     def _check_neurons(self) -> None:
         """InputError where oscillators behind a curve spread: what that does is not a gain and an offset of sums."""
@@ -207,7 +218,7 @@ class ChipSampler:
             of[quantity.of][name] = tuple(values)
         tones, neurons = ({name: value[0] for name, value in of[kind].items()} for kind in ("tone", "neuron"))
         lines = {name: float(value[0]) for name, value in of["line"].items()}
-        return LayerChip(entry.layer.name, of["resonator"], tones, neurons, lines)
+        return LayerChip(entry.layer.name, of["resonator"], tones, neurons, lines, on_lines)
 
     def _values(
         self, name: str, common: _Common, place: Places | None, shape: tuple[int, ...], own: Array | None
@@ -270,6 +281,9 @@ def real_hardware(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array],
     )
 
 
-def corner_parameters(parameters: Parameters, corner: Corner) -> Parameters:
-    """Parameters of what is built at a corner. Raises InputError."""
-    return replace(parameters, **{name: at_corner(getattr(parameters, name), name, corner) for name in TABLES})
+def chip_parameters(parameters: Parameters, chip: Chip) -> Parameters:
+    """Parameters of a design with what a chip's corner says of neurons and noise; the rest of it is in the chip."""
+    corner = parameters.corners.get(chip.corner)
+    if corner is None:
+        return parameters
+    return replace(parameters, **{name: at_corner(getattr(parameters, name), name, corner) for name in AROUND})

@@ -27,9 +27,9 @@ ROOMS = {
     "cosim": [
         ["ngspice"],
         ["weights", "bench", "fixed_step"],
-        ["noise", "chips"],
+        ["noise"],
         ["calibration", "strip", "crossbar", "referee", "saturation"],
-        ["feed"],
+        ["feed", "chips"],
         ["cascade", "sweep", "operate"],
         ["montecarlo"],
     ],
