@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -24,10 +25,14 @@ RNG = np.random.default_rng
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as fast what is not marked as slow."""
+    """Mark as fast what is not marked as slow; files with many slow tests come first, so that workers end together."""
+    slow = Counter[Path]()
     for item in items:
         if item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.fast)
+        else:
+            slow[item.path] += 1
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def save_model(path: Path, nodes, weights: dict[str, np.ndarray], shape, out: str, opset: int = 17) -> Path:

@@ -209,6 +209,16 @@ def _raised(
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _strongest(d: Array, s: Array) -> int:
+    """The tone with the largest p without the others. Of a function of its own: to numba a 0 would be a constant."""
+    o = 0
+    for i in range(len(s)):
+        if s[i] * (1 + d[o] ** 2) > s[o] * (1 + d[i] ** 2):
+            o = i
+    return o
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def balances(
     d: Array,
     drive: Array,
@@ -234,13 +244,12 @@ def balances(
     for n in range(count):
         work[BLUR] = widths[n]
         for r in range(resonators):
-            own, total, o = p[n, r], 0.0, 0
+            own, total = p[n, r], 0.0
             for i in range(tones):
                 s[i] = drive[r, i] * powers[n, i]
                 mirror[i] = 2 * mirrored[r, i] * powers[n, i]
                 total += mirror[i]
-                if s[i] * (1 + d[r, o] ** 2) > s[o] * (1 + d[r, i] ** 2):
-                    o = i
+            o = _strongest(d[r], s)
             for i in range(tones):
                 mirror[i] = total - mirror[i]
                 work[MIRROR, i] = mirror[i]
