@@ -41,6 +41,7 @@ from resonet.netlist.strip.ends import Ends, cut_ends, ends_of
 __all__ = ["EXACT", "STREAMED", "Accuracy", "swept_batches", "swept_currents"]
 
 STEPS = 80
+BLOCK = 16  # resonators at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,23 @@ def _currents(
 
     head, foot [resonators] are places, -1 ground; field is [resonators, places] in compressed rows, stub its transpose.
     """
-    for n in range(len(head)):
+    room = np.empty((BLOCK, 2 * COLUMNS))
+    for first in range(0, len(head), BLOCK):  # a column of `out` at a time would go through memory for each resonator
+        last = min(first + BLOCK, len(head))
+        for n in range(first, last):
+            row, h, t, k = room[n - first], through[n], foot[n], head[n]
+            for c in range(2 * COLUMNS):
+                row[c] = h * x[k, c]
+            if t >= 0:
+                for c in range(2 * COLUMNS):
+                    row[c] -= h * x[t, c]
+            for m in range(field[0][n], field[0][n + 1]):
+                k, a = field[1][m], field[2][m]
+                for c in range(2 * COLUMNS):
+                    row[c] += a * x[k, c]
         for c in range(len(out)):
-            out[c, n] = through[n] * complex(x[head[n], c], x[head[n], COLUMNS + c])
-            if foot[n] >= 0:
-                out[c, n] -= through[n] * complex(x[foot[n], c], x[foot[n], COLUMNS + c])
-        for m in range(field[0][n], field[0][n + 1]):
-            k, a = field[1][m], field[2][m]
-            for c in range(len(out)):
-                out[c, n] += a * complex(x[k, c], x[k, COLUMNS + c])
+            for n in range(first, last):
+                out[c, n] = complex(room[n - first, c], room[n - first, COLUMNS + c])
     for m in range(len(exact[0])):
         k, c = exact[0][m], exact[1][m]
         more = exact[2][m] - complex(x[k, c], x[k, COLUMNS + c])
