@@ -28,6 +28,7 @@ from resonet.cosim.strip.forest import (
     COLUMNS,
     Forest,
     Inverse,
+    clear_trees,
     driven_trees,
     sweep_forest,
 )
@@ -120,9 +121,10 @@ def _left_open(
 
 
 def _swept(
-    circuit: StripCircuit, trees: Trees, lines: Ints, f: Array, resistance: float, accuracy: Accuracy, ends: Ends
-) -> Complex | None:
-    """Junction currents of at most COLUMNS lines at f (Hz) [lines], [lines, resonators].
+    circuit: StripCircuit, trees: Trees, lines: Ints, f: Array, resistance: float, accuracy: Accuracy, ends: Ends,
+    x: Inverse,
+) -> Complex | None:  # fmt: skip
+    """Junction currents of at most COLUMNS lines at f (Hz) [lines], [lines, resonators]; x is 0 before and after.
 
     None without convergence, or where what has converged breaks the laws of circuits.
     """
@@ -133,20 +135,22 @@ def _swept(
     padded = np.concatenate([tone, np.full(COLUMNS - len(tone), tone[-1])])
     inverse = np.ascontiguousarray(factors.T, np.result_type(kind, np.complex64))
     drive = _drive(circuit, trees, lines, tone, emf / before * drive_emf(circuit, resistance))
-    parts = forest.parent, trees.edge.astype(kind), forest.start
-    s, g = ((*rows[:2], rows[2].astype(kind)) for rows in (trees.s, trees.g))
+    parts = forest.parent, trees.edge.astype(kind, copy=False), forest.start
+    s, g = ((*rows[:2], rows[2].astype(kind, copy=False)) for rows in (trees.s, trees.g))
     w = (frequencies[padded] / REFERENCE).astype(kind)
     tolerance = accuracy.tolerance / max(1.0, float(w.max()))
-    x, sweeps = sweep_forest(*parts, trees.near, inverse, padded, w, s, g, drive, tolerance, STEPS)
-    if not sweeps:
+    solved = np.zeros(len(forest.start) - 1, bool)
+    if not sweep_forest(*parts, trees.near, inverse, padded, w, s, g, drive, tolerance, STEPS, x, solved):
+        clear_trees(forest.start, solved, x)
         return None
     exact = driven_trees(*parts, forest.tree, factors, padded, w, s, g, drive, x)
     first = frequencies[tone[0]], before[tone[0]], after[tone[0]]
-    if not _left_open(circuit, forest, first, resistance, drive, x, exact).within(accuracy.most):
-        return None
-    out = np.empty((len(lines), len(circuit.head)), complex)
-    through = circuit.turn / (resistance + circuit.wire)
-    _currents(x, *trees.junctions, through, trees.field, trees.stub, exact, out)
+    out = None
+    if _left_open(circuit, forest, first, resistance, drive, x, exact).within(accuracy.most):
+        out = np.empty((len(lines), len(circuit.head)), complex)
+        through = circuit.turn / (resistance + circuit.wire)
+        _currents(x, *trees.junctions, through, trees.field, trees.stub, exact, out)
+    clear_trees(forest.start, solved, x)
     return out
 
 
@@ -157,12 +161,22 @@ def swept_batches(
     """For some of the lines at a time: their places in `lines`, and a call that gives [those, resonators], A/√W."""
     f, resistance = np.asarray(frequencies, float)[tones], device.resistance
     trees = grow_trees(circuit, resistance)
+    unused: dict[str, list[Inverse]] = {accuracy.kind: [], EXACT.kind: []}  # by arithmetic; all 0
+
+    def swept(which: Ints, trees: Trees, accuracy: Accuracy) -> Complex | None:
+        try:
+            x = unused[accuracy.kind].pop()
+        except IndexError:
+            x = np.zeros((len(trees.forest.order), 2 * COLUMNS), accuracy.kind)
+        currents = _swept(circuit, trees, lines[which], f[which], resistance, accuracy, ends, x)
+        unused[accuracy.kind].append(x)
+        return currents
 
     def solve(which: Ints) -> Complex:
         currents = None
         for better in dict.fromkeys((accuracy, replace(accuracy, kind=EXACT.kind))):  # rounding may keep steps large
             if trees is not None and currents is None:
-                currents = _swept(circuit, trees, lines[which], f[which], resistance, better, ends)
+                currents = swept(which, trees, better)
         if currents is not None:
             return currents
         out = np.empty((len(which), len(circuit.head)), complex)

@@ -204,9 +204,13 @@ def ends_of(circuit: StripCircuit, frequencies: Array, at: Ints | None = None) -
     ends, of = _distinct_ends(circuit.placement, circuit.parasitics, frequencies, circuit.delay, at)
     tone = {float(f): n for n, f in enumerate(frequencies)}
 
+    @lru_cache(maxsize=4)  # as many windows as are solved at a time
+    def places(window: StripCircuit) -> tuple[Ints, Ints]:
+        begin, end = (window.resonators[n] for n in (window.pieces.begin, window.pieces.end))
+        return of[np.searchsorted(at, begin)], of[np.searchsorted(at, end)]
+
     def cut(window: StripCircuit, f: float) -> tuple[Complex, Complex, Complex]:
-        begin, end = (of[np.searchsorted(at, window.resonators[n])] for n in (window.pieces.begin, window.pieces.end))
-        row = tone[f]
+        (begin, end), row = places(window), tone[f]
         return ends.emf[row, begin], ends.before[row, begin], ends.after[row, end]
 
     return cut

@@ -8,7 +8,15 @@ import pytest
 from resonet.cosim.strip import tree_solver as strip_sweep
 from resonet.cosim.strip import trees as strip_trees
 from resonet.cosim.strip.direct import linear_phasors
-from resonet.cosim.strip.forest import COLUMNS, driven_trees, factor_forest, grow_forest, near_together, sweep_forest
+from resonet.cosim.strip.forest import (
+    COLUMNS,
+    clear_trees,
+    driven_trees,
+    factor_forest,
+    grow_forest,
+    near_together,
+    sweep_forest,
+)
 from resonet.cosim.strip.passes import layer_resonances, rectified, strip_answers, strip_pass
 from resonet.cosim.strip.stream import stream_windows, streamed_weights
 from resonet.cosim.strip.tree_solver import EXACT, STREAMED
@@ -71,7 +79,8 @@ def test_forest_solves_a_coupled_system(kind, tolerance, off, turned):
     trees = forest.parent, edge.astype(kind), forest.start
     rows, more = ((*m[:2], m[2].astype(kind)) for m in (s, none))
     each = w[tone].astype(kind)
-    x, sweeps = sweep_forest(*trees, near, inverse, tone, each, rows, more, drive, tolerance, 80)
+    x, solved = np.zeros((7, 2 * COLUMNS), kind), np.zeros(len(forest.start) - 1, bool)
+    sweeps = sweep_forest(*trees, near, inverse, tone, each, rows, more, drive, tolerance, 80, x, solved)
     exact = driven_trees(*trees, forest.tree, factors, tone, each, rows, more, drive, x)
     assert sweeps > 1
     for column in range(COLUMNS):
@@ -86,6 +95,8 @@ def test_forest_solves_a_coupled_system(kind, tolerance, off, turned):
         np.testing.assert_allclose(x[:, column] + 1j * x[:, COLUMNS + column], wanted, atol=off * np.abs(wanted).max())
         np.testing.assert_allclose(exact[2][own], wanted[exact[0][own]], atol=off / 10 * np.abs(wanted).max())
         assert own.any() == (column in (0, COLUMNS - 1))
+    clear_trees(forest.start, solved, x)
+    assert not x.any()
 
 
 @pytest.mark.parametrize("arrangement", ["planar", "stacked"])
