@@ -100,22 +100,25 @@ def _tail(j: int, hardware: BusHardware, dialect: Dialect) -> tuple[str, list[st
     ]
 
 
-def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
+def _readout(j: int | str, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
     return dialect.format_instance(f"xro{j}", (node,), "readout", numbers(12, rin=circuit.readout_resistance))
 
 
 def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect: Dialect) -> Iterator[str]:
-    """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end."""
-    circuit, tee = hardware.circuit, tee_parameters(hardware.circuit)
-    amplifier = numbers(12, rin=circuit.readout_resistance)
+    """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end.
+
+    "@" stands for the number of a chain until then.
+    """
+    tee = dialect.format_instance("xbt@", ("bus", "dc@", "h@_0"), "bias_tee", tee_parameters(hardware.circuit))
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
+    before = f"{dialect.format_comment(f'chain @: {what}')}\n{tee}"
+    after = _readout("@", "dc@", hardware.circuit, dialect)
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
-        yield dialect.format_comment(f"chain {j}: {what}")
-        yield dialect.format_instance(f"xbt{j}", ("bus", f"dc{j}", f"h{j}_0"), "bias_tee", tee)
+        yield before.replace("@", str(j))
         yield chain(j, f_res, tail)
         yield from extra
-        yield dialect.format_instance(f"xro{j}", (f"dc{j}",), "readout", amplifier)
+        yield after.replace("@", str(j))
 
 
 def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPICE) -> Iterator[str]:
