@@ -15,7 +15,6 @@ from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
-from resonet.core.validity import warn
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel
@@ -145,7 +144,7 @@ def levels_command(
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import prepare
     from resonet.cosim.cascade.level_diagrams import level_diagram
-    from resonet.cosim.cascade.level_faults import MUCH_NOISE, faults, noisy
+    from resonet.cosim.cascade.level_faults import faults, warn_noisy
     from resonet.cosim.cascade.stage_maxima import warn_maxima
     from resonet.cosim.feed.store import stored_effective_weights
     from resonet.cosim.weights.engines import find_engine
@@ -166,8 +165,7 @@ def levels_command(
     figures = save(level_figure(diagram), folder / "report", "levels")
     wrong = faults(diagram)
     warn_maxima(hardware.levels, [layer.full_scale for layer in diagram.layers])
-    for line, part in noisy(diagram):
-        warn("noise", line, part, MUCH_NOISE)
+    warn_noisy(diagram)
     if as_json:
         print_json(
             {
