@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -182,6 +183,11 @@ def complaint(result: Result) -> str:
     assert re.fullmatch(r"resonet: [^\n]+\n", result.err)
     assert "Traceback" not in result.err
     return result.err
+
+
+def heed_interrupts() -> None:
+    """For `preexec_fn`: a child's SIGINT as it is by default, ignored though it may be here (a shell's background)."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def entries(folder: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from resonet.cli.saturating import (
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
+
+if TYPE_CHECKING:
+    from resonet.netlist.design.design import Design
 
 __all__ = ["COMMAND"]
 
@@ -45,6 +48,21 @@ def _show_clipped(shares: Mapping[str, float]) -> None:
     if rows:
         columns = {"layer": "left", "inputs": "right"}
         print_table("inputs beyond what the tones carry, cut off", columns, rows)
+
+
+def warn_clipped(design: "Design", clipped: Mapping[str, float]) -> None:
+    """Warn (inputs-clipped) of layers of whose inputs more than `MUCH_CLIPPED` are cut off."""
+    for name, share in clipped.items():
+        if share > MUCH_CLIPPED:
+            scale = design.scales[name]
+            warn(
+                "inputs-clipped",
+                f"layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
+                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
+                "--calibration, or with --input-range of these images",
+                share,
+                MUCH_CLIPPED,
+            )
 
 
 def accuracy_command(
@@ -118,17 +136,7 @@ def accuracy_command(
     warn_of_noise(design, first.software, {m: found[m].circuit for m in methods}, noisy)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     shares |= {f"{m}, with noise": made.mean for m, made in noisy.items()}
-    for name, share in first.clipped.items():
-        if share > MUCH_CLIPPED:
-            scale = design.scales[name]
-            warn(
-                "inputs-clipped",
-                f"layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
-                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
-                "--calibration, or with --input-range of these images",
-                share,
-                MUCH_CLIPPED,
-            )
+    warn_clipped(design, first.clipped)
     for made in list(pooled.values())[-1:]:
         for pool in made.pools:
             more = (

@@ -26,6 +26,7 @@ from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.strip.drive import line_emf
+from resonet.report.neuron_figures import level_figure
 
 IMAGES = RNG(2).uniform(0, 1, (6, 1, 3, 4))
 LINES = ["feed.kind=stripline", "feed.layers=all"]
@@ -116,7 +117,10 @@ def test_the_level_diagram_follows_lines(real) -> None:
     diagram = level_diagram(real, IMAGES)
     tone, p_max = next(t for t in diagram.tones if t.layer == "conv1"), real.levels.plan.options.p_max
     assert (tone.ways, tone.inputs) == (1, 1)
-    assert tone.source == tone.splitter == tone.bus
+    assert (tone.source, tone.feed) == (tone.splitter, "stripline")
+    assert tone.source == tone.bus
+    drawn = [[label.get_text() for label in axes.get_xticklabels()] for axes in level_figure(diagram).axes]
+    assert drawn[0] == ["source", "strip line", "resonator"]
     assert 0 < tone.weakest <= tone.resonator < p_max * tone.part
     assert [layer.p_max > 0 for layer in diagram.layers] == [True, True]
 
