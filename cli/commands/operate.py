@@ -176,7 +176,9 @@ def operate_command(
     ] = None,
     search: Annotated[str | None, typer.Option(help="What may change: names, each perhaps with =LOW:HIGH.")] = None,
     structures: Annotated[int, typer.Option(min=1, help="Structures that are looked at.")] = 12,
-    measured: Annotated[int, typer.Option(min=1, help="Of these that are measured on images.")] = 2,
+    measured: Annotated[
+        int, typer.Option(min=0, help="Of these that are measured on images; 0: the best by its surrogate.")
+    ] = 2,
     searched: Annotated[int, typer.Option("--search-images", min=50, help="Images that the search may see.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of search and noise.")] = 1,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go.")] = None,

@@ -23,7 +23,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 
-__all__ = ["Measured", "measure", "part_of", "widened"]
+__all__ = ["FIRST", "Measured", "measure", "part_of", "widened"]
 
 STEP, STEPS = 1.6, 4  # factor by which the bandwidth is first moved, and how often it is moved
 FIRST = 250  # images of the first measurement; later ones have more

@@ -24,7 +24,7 @@ class SearchOptions:
         UNBOUNDED, "s", 1e-12, UNBOUNDED, "longest time of an image: among those the least energy"
     )
     structures: int = parameter(12, "", 1, 10_000, "structures that are looked at")
-    measured: int = parameter(2, "", 1, 100, "of these that are measured on images")
+    measured: int = parameter(2, "", 0, 100, "of these that are measured on images; 0: by the surrogate alone")
     images: int = parameter(2000, "", 50, 10_000_000, "that the search may see; the others confirm")
     margin: float = parameter(0.002, "", 0.0, 0.5, "by which the search aims above the target")
     seed: int = parameter(1, "", 0, 2**31, "of the search, of the choice of images, of the noise")

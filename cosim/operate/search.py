@@ -25,7 +25,7 @@ from resonet.core.types import Array, Done, nothing
 from resonet.cosim.operate.axes import FAST, Axis, for_device
 from resonet.cosim.operate.front import front_points
 from resonet.cosim.operate.latency import latency
-from resonet.cosim.operate.measuring import Measured, measure, widened
+from resonet.cosim.operate.measuring import FIRST, Measured, measure, part_of, widened
 from resonet.cosim.operate.memory import Memory
 from resonet.cosim.operate.points import Setting, at_setting, restructured
 from resonet.cosim.operate.records import UNBOUNDED, Found, SearchOptions
@@ -48,6 +48,8 @@ FAR = (  # parts of the range of structures that closed forms say are quick, and
     {"tile": 0.2, "reach": 1.0, "fill": 0.95, "block": 0.0, "bypass": 0.65, "choke": 0.8},
     {"tile": 0.3, "reach": 1.0, "fill": 0.95, "block": 0.1, "bypass": 0.4, "choke": 0.75},
 )
+
+Chosen = tuple[Design, dict[str, float], Surrogate, Measured]  # at its point, structure, and on the images searched
 
 
 @dataclass(slots=True, eq=False)
@@ -232,11 +234,13 @@ def operating_points(
     )
 
 
-def _chosen(search: _Search) -> tuple[Design, dict[str, float], Surrogate, Measured]:
+def _chosen(search: _Search) -> Chosen:
     """The best of the structures that were measured, at its point. InputError where none keeps the target."""
     options, correction, nearest = search.options, 1.0, 0.0
     left = {key: found for key, found in search.known.items() if found is not None}
-    chosen: tuple[float, tuple[Design, dict[str, float], Surrogate, Measured]] | None = None
+    if left and not options.measured:
+        return _by_surrogate(search, left)
+    chosen: tuple[float, Chosen] | None = None
     for _ in range(min(options.measured, len(left))):
         ranked = {key: search.best(found, correction) for key, found in left.items()}
         key = min(ranked, key=lambda one: ranked[one][0])
@@ -260,6 +264,21 @@ def _chosen(search: _Search) -> tuple[Design, dict[str, float], Surrogate, Measu
             "--structures, wider ranges of --search"
         )
     return chosen[1]
+
+
+def _by_surrogate(search: _Search, known: dict[tuple[float, ...], Surrogate]) -> Chosen:
+    """The best structure where its surrogate has the target. InputError where none does."""
+    ranked = {key: search.best(found) for key, found in known.items()}
+    key = min(ranked, key=lambda one: ranked[one][0])
+    worth, setting = ranked[key]
+    if worth >= SLOWER:
+        nearest = max(known[one].accuracy(best[1]) for one, best in ranked.items())
+        raise InputError(
+            f"target {search.options.target:g}: not reached by the surrogates of {len(search.known)} structures, at "
+            f"most {nearest:.4f} of the {search.options.aim:.4f} aimed at; possible: --measured 1, a lower --target, more --structures, wider ranges of --search"
+        )
+    at = at_setting(known[key].design, setting)
+    return at, search.named(key), known[key], measure(at, part_of(search.images, FIRST), search.options.seed)
 
 
 def _corrected(search: _Search, found: Surrogate, measured: Measured) -> float:

@@ -174,7 +174,10 @@ def test_the_search_finds_a_point_and_goes_on_where_it_was(digits: tuple[Design,
         first = operating_points(design, data, axes, options, lambda: looked.append(1), kept)
         lines = kept.read_text().splitlines()
         again = operating_points(design, data, axes, options, kept=kept)
+        plain = operating_points(design, data, axes, replace(options, measured=0), kept=kept)
     assert kept.read_text().splitlines() == lines
+    assert plain.surrogate.accuracy(plain.setting) >= options.aim - 1e-6
+    assert plain.confirmed.images == first.confirmed.images
     assert (again.setting, again.confirmed) == (first.setting, first.confirmed)
     assert first.searched.accuracy >= 0.9
     assert first.confirmed.images == len(data.images) - 150
