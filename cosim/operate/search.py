@@ -275,7 +275,8 @@ def _by_surrogate(search: _Search, known: dict[tuple[float, ...], Surrogate]) ->
         nearest = max(known[one].accuracy(best[1]) for one, best in ranked.items())
         raise InputError(
             f"target {search.options.target:g}: not reached by the surrogates of {len(search.known)} structures, at "
-            f"most {nearest:.4f} of the {search.options.aim:.4f} aimed at; possible: --measured 1, a lower --target, more --structures, wider ranges of --search"
+            f"most {nearest:.4f} of the {search.options.aim:.4f} aimed at; possible: --measured 1, a lower --target, "
+            "more --structures, wider ranges of --search"
         )
     at = at_setting(known[key].design, setting)
     return at, search.named(key), known[key], measure(at, part_of(search.images, FIRST), search.options.seed)
