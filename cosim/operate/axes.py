@@ -103,7 +103,7 @@ def chosen_axes(text: str) -> tuple[Axis, ...]:
 
 def for_device(axes: tuple[Axis, ...], device: SpinDiode) -> tuple[Axis, ...]:
     """The axes, with powers that suit a device where no range was given: precession goes with P / (½ I_th² R0)."""
-    most = float(TABLES["plan"].__dataclass_fields__["p_max"].metadata["high"])
+    most = float(known_parameter(TABLES["plan"], "p_max", "plan").metadata["high"])
     low, high = (min(part * device.threshold_power, most) for part in WORKING)
     return tuple(replace(axis, low=low, high=high) if axis is AXES["p_max"] else axis for axis in axes)
 
