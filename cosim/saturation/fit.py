@@ -11,8 +11,8 @@ ridge that pulls the detunings to those of the program,
 as a neuron may have more detunings than there are images. The ridge is chosen on images that take no part in the fit. A
 gain for the whole layer comes first: saturation makes all answers smaller, and a transconductor makes that good.
 
-A frequency shift of some half-widths leaves nothing of the program to begin with. It is raised in stages, from none,
-and resonators follow: that is predetuning them to where the images of the batch put them.
+A frequency shift of some half-widths leaves nothing of the program to begin with. Resonators are first predetuned in closed
+form to where the images of the batch put them (cosim/saturation/predetune.py); the fit goes on from there.
 
 Layers are fitted one after another on what the layers before them give as fitted (`inputs="circuit"`), so that each
 also makes good what those leave; or each on what the trained network gives it (`inputs="trained"`).
@@ -29,6 +29,7 @@ from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.saturation.held import SaturatingWeights
 from resonet.cosim.saturation.normal import MOST_UNKNOWNS, blocks, normal_equations
+from resonet.cosim.saturation.predetune import predetuned
 from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.planning.scales import InputScale
 
@@ -39,7 +40,6 @@ RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean square of a slope
 ROWS = 3_000  # equations of a neuron, at least, where there are as many
 PER_UNKNOWN = 20  # likewise, for each of its detunings
 FARTHEST = 1.0  # half-widths that a detuning moves in a step
-STAGES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a frequency shift: each begins where the one before ended
 ENOUGH = 0.01  # gain of a step, as part of the squares, below which no further one is taken
 
 
@@ -47,7 +47,7 @@ ENOUGH = 0.01  # gain of a step, as part of the squares, below which no further 
 class FitOptions:
     """How detunings are fitted on data."""
 
-    steps: int = parameter(4, "", 0, 50, "steps of Gauss-Newton's method; 0: one gain a layer alone")
+    steps: int = parameter(4, "", 0, 50, "steps of Gauss-Newton's method; 0: gains, and predetuning, alone")
     held_out: float = parameter(0.2, "", 0.01, 0.9, "part of the images that takes no part in the fit")
     seed: int = parameter(0, "", 0, 2**31 - 1, "of the choice of images and positions")
     inputs: Inputs = "circuit"
@@ -85,13 +85,13 @@ class LayerFit:
     layer: str
     weights: SaturatingWeights  # as fitted
     gain: float  # of the transconductors, against those of the program
-    ridge: float  # 0: only a gain
+    ridge: float  # 0: only what is in closed form
     unknowns: int  # detunings of a neuron
     equations: int  # sums that each of its neurons was fitted to
     steps: int
     moved: float  # RMS change of the detunings, half-widths
     programmed: tuple[float, float]  # errors on the images of the fit and on those held out: as programmed
-    gained: tuple[float, float]  # with one gain
+    gained: tuple[float, float]  # with one gain, and predetuned where the frequency shifts
     fitted: tuple[float, float]  # with fitted detunings
 
 
@@ -244,16 +244,13 @@ def fit_layer(
     def errors(held: SaturatingWeights) -> tuple[float, float]:
         return tuple(float(np.sqrt(np.mean(part.off(held) ** 2))) / full for part in (data, held_out))  # type: ignore[return-value]
 
-    law = weights.table.law
-    found, gain = _Descent(weights, 1.0, 0.0, 0), 1.0
-    for part in STAGES if law.frequency_shift and options.steps else (1.0,):
-        shifted = replace(law, frequency_shift=part * law.frequency_shift)
-        stage = replace(found.weights, table=replace(found.weights.table, law=shifted))
-        found = _descend(stage, data, held_out, options.steps, done if part == 1 else nothing)
-        gain *= found.gain
+    start = weights
+    if weights.table.law.frequency_shift:
+        start = replace(weights, table=predetuned(weights.table, data.carried))
+    found = _descend(start, data, held_out, options.steps, done)
     for _ in range(found.steps, options.steps):
         done()
-    gained = errors(_gained(weights, data)[0])
+    gained = errors(_gained(start, data)[0])
     moved, ends = _moved(found.weights, weights), (errors(weights), gained, errors(found.weights))
     size = data.carried.shape[1]
-    return LayerFit(weights.layer, found.weights, gain, found.ridge, unknowns, size, found.steps, moved, *ends)
+    return LayerFit(weights.layer, found.weights, found.gain, found.ridge, unknowns, size, found.steps, moved, *ends)
