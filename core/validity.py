@@ -76,7 +76,7 @@ _collected: ContextVar[list[Warned] | None] = ContextVar("collected", default=No
 
 @contextmanager
 def collected() -> Iterator[list[Warned]]:
-    """The warnings given from here on, in order, each once: of those that say the same, the one farthest from its limit."""
+    """The warnings given from here on, in order; of those that say the same, the one farthest from its limit."""
     found: list[Warned] = []
     token = _collected.set(found)
     try:

@@ -10,8 +10,9 @@ g_t - n x_t). Newton's step is solved for p first, and costs one division a tone
 
     Δp (1 + Σ 2 p_t D'_t / A_t) = Σ (p_t - F_t/A_t) - p,   Δp_t = -(F_t + 2 p_t D'_t Δp) / A_t,   F_t = p_t D_t - s_t
 
-It begins at the powers without saturation, which are above the solution; with more shift, the strongest tone's own equation
-is solved first, and where that does not lead there, the powers are raised from zero in steps. Tones that carry nothing are left out. The rectified voltage is
+It begins at the powers without saturation, which are above the solution; with more shift, the strongest tone's own
+equation is solved first, and where that does not lead there, the powers are raised from zero in steps. Tones that carry
+nothing are left out. The rectified voltage is
 
     V_t = v_t [z/(z² + g²) - x/(x² + g²)],   z = e + n y,   e_t = (f_t + f_d) / half-width,                        (2)
 

@@ -1,20 +1,19 @@
 """Resonators predetuned in closed form to where the images of a batch shift them: what calibration on data begins with.
 
 A resonator k is to answer its own tone, of the power P, as the program says: V ~ P w(u0), at the detuning u0. With a
-frequency shift n (half-widths per unit of p) it is at u = d - n y(P), y = p + 2 p_o, p its own tone's and p_o the others'
-precession power. Tuned by d - u0 = m, the voltage is off by P w'(u0) (m - n y), whose mean square over a batch is least for
+frequency shift n (half-widths per unit of p) it is at u = d - n y(P), y = p + 2 p_o, p its own tone's and p_o the
+others' precession power. Tuned by d - u0 = m, the voltage is off by P w'(u0) (m - n y), whose mean square over a batch
+is least for
 
-    m = n <P² y> / <P²>.                                                                                           (1)
+    m = n <P² y> / <P²>.                                                                                         (1)
 
 To the first order y goes with the powers, p = s P with s the drive over u0² + 1, and (1) is the shift at the powers
 
-    P_k = <P³> / <P²>,    P_t = <P² P_t> / <P²> of the other tones t,                                                (2)
+    P_k = <P³> / <P²>,    P_t = <P² P_t> / <P²> of the other tones t,                                            (2)
 
-which are moments of the batch. There the balance (eq. 5 of models/resonator/tone_balance.py) is solved: p (u0² + g²) = s,
-g = 1 + Q y, a cubic, and p_o = Σ s_t / (d_t² + g²).
+which are moments of the batch. There the balance (eq. 5 of models/resonator/tone_balance.py) is solved: p (u0² + g²) =
+s, g = 1 + Q y, a cubic, and p_o = Σ s_t / (d_t² + g²).
 """
-
-from dataclasses import replace
 
 import numpy as np
 

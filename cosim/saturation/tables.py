@@ -105,9 +105,7 @@ class LayerTable:
             answers[beyond], noise[beyond] = self._full(bus, carried[beyond], wide)
         return answers, noise
 
-    def _full(
-        self, bus: BusTable, carried: Array, widths: Array | None, noisy: bool = True
-    ) -> tuple[Array, Array]:
+    def _full(self, bus: BusTable, carried: Array, widths: Array | None, noisy: bool = True) -> tuple[Array, Array]:
         """The same by the full balance; noise, which takes time, only if `noisy`."""
         (chains, count), lost = bus.f_res.shape, np.zeros(len(carried), np.int64)
         currents, (answers, noise) = np.tile(bus.currents, (chains, 1)), np.zeros((2, len(carried), chains))

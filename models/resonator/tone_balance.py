@@ -46,6 +46,7 @@ leads to from its end. `jumped` says where.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -112,8 +113,12 @@ class Tones:
 
     def paired(self) -> "Tones":
         """The same as [resonators, 1, tones]: every resonator with tones of its own."""
-        shaped = {one: getattr(self, one)[:, None] for one in ("detuning", "mirror", "drive", "mirrored", "volts")}
-        return replace(self, **shaped)
+        return self.rows((slice(None), None))
+
+    def rows(self, chosen: Any) -> "Tones":
+        """Some of the resonators, as an index of numpy has them."""
+        names = ("detuning", "mirror", "drive", "mirrored", "volts")
+        return replace(self, **{one: getattr(self, one)[chosen] for one in names})
 
     def voltages(self, powers: Array, loss: Array, detuning: Array) -> Array:
         """Rectified voltage of every tone, V, for powers [n, tones], g + x (8) and u, [n, resonators, tones]."""

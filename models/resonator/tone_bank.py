@@ -8,9 +8,9 @@ linear law, is one. Coefficients of these polynomials are linear in the powers o
 images. The precession noise of a tone not told apart is in proportion to what it adds to p (precession_noise.py, eq. 3
 with B = 0), and a line width (eq. 8) counts for the three tones that are told apart: of a tail, some 1/d² of it.
 
-With a frequency shift tails follow u = d - 2np as well, and are polynomials in p, of a range that ends where the shift brings
-a tail too near its resonance. Resonators beyond it, and those that may have two answers, get the full balance one by one
-(tone_bank_shift.py).
+With a frequency shift tails follow u = d - 2np as well, and are polynomials in p, of a range that ends where the shift
+brings a tail too near its resonance. Their own p_i then counts, to the first order: terms of the squares of the powers.
+Resonators beyond that range, and those that may have two answers, get the full balance one by one (tone_bank_shift.py).
 
 The number of points is the least that keeps every resonator's voltage within a tolerance at full powers.
 """
@@ -57,7 +57,7 @@ class ToneBank:
     most: float  # W, largest power of a tone
     near: Ints  # [resonators, 3]
     at: tuple[Array, Array, Array, Array]  # detuning, mirror, drive, volts [resonators, 3, padded chains]
-    far: Array  # [tones, resonators * 2 points * padded chains], per watt; with a shift twice as many, the others per W²
+    far: Array  # [tones, resonators * 2 points * padded chains], per watt; with a shift as many again, per W²
     hiss: Array  # [resonators, padded chains] V²/Hz: precession noise for p_T = 1 of a tone with p = 1
     points: int
     span: float  # of g²; of p with a frequency shift
@@ -97,7 +97,7 @@ class ToneBank:
         shifted = law.frequency_shift != 0
         span = _largest(at, law, most) if shifted else _largest_loss(device, law, f_res, tones, squares, most) - 1
         bound = tolerance * device.sensitivity * np.abs(gain).max()
-        far, span = _polynomials(at, law, volts, np.repeat(others[:, :-1], lanes, 0), span, bound, most)
+        far, span = _polynomials(at, law, volts, np.repeat(others[:, :-1], lanes, 0), span, bound, most, lanes)
         far[0, 0] += at.mirrored * np.repeat(~np.eye(count, dtype=bool), lanes, 0)
 
         def told_apart(values: Array, missing: float) -> Array:
@@ -111,10 +111,10 @@ class ToneBank:
             told_apart(volts, 0.0),
         )
         points = far.shape[1]
-        table = far.reshape(-1, 2 * points, count, lanes, count).transpose(0, 4, 2, 1, 3).reshape(-1, count * 2 * points * lanes)
+        table = far.reshape(-1, 2 * points, count, lanes, count).transpose(0, 4, 2, 1, 3)
         hiss = np.ascontiguousarray(noise_per_precession(device, f_res).reshape(count, lanes))
         made = (device, law, tones, f_res.reshape(count, lanes), currents, gain, most, near, own)
-        return cls(*made, np.ascontiguousarray(table), hiss, points, span or 1.0, chains)
+        return cls(*made, table.reshape(-1, count * 2 * points * lanes), hiss, points, span or 1.0, chains)
 
     def voltages(self, powers: Array, threads: int | None = None, widths: Array | None = None) -> Array:
         """Sums of gains times voltages over the resonators of every chain, V, [n, chains], for powers [n, tones], W.
@@ -202,7 +202,7 @@ def _largest_loss(device: SpinDiode, law: Saturation, f_res: Array, tones: Array
 
 
 def _largest(at: Tones, law: Saturation, most: float) -> float:
-    """p of a resonator that its tone drives at resonance, with room for the others: where the polynomials end."""
+    """Power p of a resonator that its tone drives at resonance, with room for the others: where the polynomials end."""
     roots = np.roots([law.nonlinear_damping**2, 2 * law.nonlinear_damping, 1.0, -at.drive.max() * most])
     own = float(roots[np.abs(roots.imag) < 1e-9 * np.abs(roots)].real.max())
     return ROOM * (own + 2 * most * float(np.sort(at.drive / (at.detuning**2 + 1), 1)[:, :-1].sum(1).max(initial=0.0)))
@@ -211,7 +211,7 @@ def _largest(at: Tones, law: Saturation, most: float) -> float:
 def _tails(at: Tones, law: Saturation, volts: Array, chosen: Bools, p: Array) -> Array:
     """What chosen tones add to p and to the voltage in the states p [points], [2 or 4, points, resonators, tones].
 
-    Of 1 W, without their own p_i in y = 2p - p_i. With a shift p_i counts: -p_i d/dy, of the square of the power, per W².
+    Of 1 W, without their own p_i in y = 2p - p_i. With a shift p_i counts: -p_i d/dy, per W².
     """
     qnl, shift, p = law.nonlinear_damping, at.shift, p[:, None, None]
     g, u, b = 1 + 2 * qnl * p, at.detuning - 2 * shift * p, at.mirror + 2 * shift * p
@@ -225,32 +225,41 @@ def _tails(at: Tones, law: Saturation, volts: Array, chosen: Bools, p: Array) ->
 
 
 def _polynomials(
-    at: Tones, law: Saturation, volts: Array, chosen: Bools, span: float, bound: float, most: float
+    at: Tones, law: Saturation, volts: Array, chosen: Bools, span: float, bound: float, most: float, lanes: int
 ) -> tuple[Array, float]:
     """Coefficients of `_tails` [2 or 4, points, resonators, tones], and the range that they are good for.
 
     They are in t = (g² - 1)/span, with a frequency shift in t = p/span. `bound`, V/W, is of the error of a resonator's
-    voltage over all tones of `most`, W.
+    voltage over all tones of `most`, W. One in `lanes` is asked first how many points it takes, as all are much alike.
     """
-    qnl, weights = law.nonlinear_damping, np.array([0.0, 1.0, 0.0, most])[: 4 if at.shift else 2]
-    between = np.linspace(0, 1, 2 * MOST + 1)
+    thin = at.rows(slice(None, None, lanes)), law, volts[::lanes], chosen[::lanes]
+    points = 2 if span else 1
     while True:
+        if span == 0:
+            return _through(at, law, volts, chosen, points, span, most)[0], span
+        while points < MOST and _through(*thin, points, span, most)[1] > bound:
+            points += 1
+        found, worst = _through(at, law, volts, chosen, points, span, most)
+        if worst <= bound or (points == MOST and not at.shift):
+            return found, span
+        if points < MOST:
+            points += 1
+        else:
+            span *= SHRINK
 
-        def values(t: Array, span: float = span) -> Array:
-            p = span * t if at.shift else (np.sqrt(1 + span * t) - 1) / (2 * qnl or 1.0)
-            return _tails(at, law, volts, chosen, p)
 
-        exact = values(between)
-        for points in range(2 if span else 1, MOST + 1):
-            nodes = 0.5 * (1 - np.cos(np.pi * np.arange(points) / max(points - 1, 1)))
-            turned = np.linalg.inv(np.vander(nodes, points, increasing=True))
-            found = np.einsum("mn,knrt->kmrt", turned, values(nodes))
-            if span == 0:
-                break
-            off = np.einsum("xm,kmrt->kxrt", np.vander(between, points, increasing=True), found) - exact
-            worst = np.einsum("k,kxr->xr", weights, np.abs(off).sum(-1)).max()
-            if worst <= bound:
-                break
-        if not at.shift or worst <= bound:
-            return np.asarray(found), span
-        span *= SHRINK
+def _through(
+    at: Tones, law: Saturation, volts: Array, chosen: Bools, points: int, span: float, most: float
+) -> tuple[Array, float]:
+    """Polynomials through Chebyshev's points, and the largest error of a resonator's voltage halfway between these."""
+    angles = np.pi * np.arange(2 * points - 1) / max(2 * points - 2, 1)
+    t = 0.5 * (1 - np.cos(angles))
+    p = span * t if at.shift else (np.sqrt(1 + span * t) - 1) / (2 * law.nonlinear_damping or 1.0)
+    exact = _tails(at, law, volts, chosen, p)
+    flat = exact.reshape(*exact.shape[:2], -1)
+    found = np.linalg.inv(np.vander(t[::2], points, increasing=True)) @ flat[:, ::2]
+    off = np.vander(t[1::2], points, increasing=True) @ found[1::2] - flat[1::2, 1::2]
+    sums = np.abs(off).reshape(len(off), points - 1, *at.detuning.shape).sum(-1)
+    weights = np.array([1.0, most])[: len(off)]
+    worst = float(np.tensordot(weights, sums, 1).max(initial=0.0))
+    return found.reshape(len(flat), points, *at.detuning.shape), worst

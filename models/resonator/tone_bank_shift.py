@@ -3,8 +3,8 @@
 As there, three tones of a resonator are told apart, rows of [3, chains]. What the tails of all others add follows the
 common state y = 2p of the resonator: g = 1 + 2Qp and u = d - 2np, polynomials in p.
 
-Not answered here, but flagged for the full balance: resonators that may have two answers (fold_over.py), whose tones beside
-their own come near resonance, whose p is beyond the range of the polynomials, or that do not settle.
+Not answered here, but flagged for the full balance: resonators that may have two answers (fold_over.py), whose tones
+beside their own come near resonance, whose p is beyond the range of the polynomials, or that do not settle.
 """
 
 import numba
@@ -159,7 +159,7 @@ def _add_volts(
 def _add_noise(
     s: Array, d: Array, p: Array, back: Array, hiss: Array, qnl: float, shift: float, flags: Array, out: Array
 ) -> None:
-    """Add the precession noise, hiss [chains] s L_s (precession_noise.py, eq. 3), of chains that are not flagged to out."""
+    """Add the precession noise, hiss [chains] s L_s (precession_noise.py, eq. 3), of chains not flagged to out."""
     for j in range(len(back)):
         total = p[0, j] + back[j]
         found = back[j] - p[1, j] - p[2, j]
@@ -219,7 +219,8 @@ def shifted_voltages(
                     break
             _flag(s, d[k], p, turn, back, moved, qnl, shift, scale, fold, flags[n, k])
             own = flags[n, k]
-            _add_volts(power, mirror[k], volts[k], d[k], p, loss, turn, far[n, k], back, wide, scale, nodes, own, out[n])
+            lanes = (power, mirror[k], volts[k], d[k], p, loss, turn)
+            _add_volts(*lanes, far[n, k], back, wide, scale, nodes, own, out[n])
             if len(noise):
                 _add_noise(s, d[k], p, back, hiss[k], qnl, shift, own, noise[n])
             for j in range(chains):

@@ -223,7 +223,7 @@ def _one(
     detuning: Array,
     work: Array,
 ) -> tuple[bool, bool]:
-    """Solve one resonator; whether that failed, and whether its branch had ended. Two rows of `work` beyond the others."""
+    """Solve one resonator; whether that failed, and whether its branch had ended. `work` has two more rows."""
     s, mirror = work[10], work[11]
     total, o = 0.0, 0
     for i in range(len(p)):

@@ -170,10 +170,15 @@ def test_calibration_on_data_brings_back_sums_that_were_not_seen(graph):
 def test_a_frequency_shift_is_followed_by_the_resonators(graph):
     design, images, held = graph
     shifted = lawful(at_power(design, 50e-9), frequency_shift=0.05)
-    fit = fit_on_data(shifted, saturating_weights(shifted, held), images[:24], FitOptions(steps=2))
-    for one in fit.layers:
-        assert one.fitted[1] < 0.6 * one.gained[1]
+    weights = saturating_weights(shifted, held)
+    plain, closed, fit = (
+        fit_on_data(shifted, weights, images[:24], FitOptions(steps=steps, predetune=predetune)).layers
+        for steps, predetune in ((0, False), (0, True), (2, True))
+    )
+    for n, one in enumerate(fit):
+        assert one.fitted[1] < 0.6 * plain[n].fitted[1]
         assert one.moved > 0.1
+        assert closed[n].fitted[1] < 0.85 * plain[n].fitted[1]  # what the closed form mends by itself
 
 
 def test_a_gain_alone_minimises_the_squares(graph):
