@@ -200,13 +200,15 @@ def _full(held: Mapping[str, SaturatingWeights]) -> dict[str, SaturatingWeights]
 
 
 def _dulled(images: int, steps: int) -> None:
-    """What line widths take off linear and saturating layers, and what calibration on data gives back."""
+    """What line widths take off linear and saturating layers, and what calibration on data, in steps, gives back."""
     design, held = _mnist("plan.p_max=50 nW", "neuron.bandwidth=10 kHz")
     some = design.images(MNIST / "mnist_calibration.npz").images[:images]
     saturating = saturating_weights(design, held)
     for name, base in (("linear", None), ("saturating", saturating)):
         lost = ", ".join(f"{one.layer} {one.dulled:.1%}" for one in noise_budget(design, held, some, base))
         info(f"voltages that line widths take at 50 nW, {name} resonators", lost)
+    if not steps:
+        return
     for name, weights in (("sharp", saturating), ("of a line width", saturating_weights(design, held, wide=True))):
         fit = fit_on_data(design, weights, some, FitOptions(steps=steps))
         shown = [(one.layer, one.programmed[1], one.gained[1], one.fitted[1]) for one in fit.layers]
@@ -247,7 +249,7 @@ def claims(quick: bool) -> None:
         for method in METHODS:
             _precession(power, 100, method)
     for power in ("50 nW", "1 uW"):
-        _saturated(power, 20 if quick else 100)
+        _saturated(power, 10 if quick else 100)
     _dulled(40 if quick else 100, 0 if quick else 1)
     _both_ways(400 if quick else 1500)
     count = 1000 if quick else 10_000
