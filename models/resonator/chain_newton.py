@@ -19,17 +19,20 @@ FAST = {"contract", "reassoc", "arcp"}  # sums in any order; NaN and infinity st
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _answer(
-    x: Array, ratio: Array, unit: Array, target: Array, damping: float, residual: Array, jacobian: Array
+    x: Array, ratio: Array, unit: Array, target: Array, damping: float, own: Array, residual: Array, jacobian: Array
 ) -> float:
-    """Residual [tones] and Jacobian [tones, K] of one chain at the detunings x [K]; the sum of its squares."""
+    """Residual [tones] and Jacobian [tones, K] of one chain at the detunings x [K]; the sum of its squares.
+
+    x counts in `damping`, own [K] is that of each resonator.
+    """
     squares = 0.0
     for t in range(len(target)):
         total = 0.0
         for k in range(len(x)):
             r = ratio[t, k] * (1 + damping * x[k])
-            a, b = 1 - r * r, 2 * damping * r
+            a, b = 1 - r * r, 2 * own[k] * r
             over = 1 / (a * a + b * b)
-            slope = (-2 * r * (b * b - a * a) - 4 * damping * a * b) * over * over
+            slope = (-2 * r * (b * b - a * a) - 4 * own[k] * a * b) * over * over
             total += unit[t, k] * a * over
             jacobian[t, k] = unit[t, k] * damping * ratio[t, k] * slope
         residual[t] = total - target[t]
@@ -131,6 +134,7 @@ def _refine(
     ratio: Array,
     units: Array,
     damping: float,
+    owns: Array,
     start: Array,
     bounds: tuple[float, float],
     tolerance: float,
@@ -145,16 +149,16 @@ def _refine(
     residual, found = np.empty(tones), np.empty(tones)
     upper, fixed, step = np.empty((size, size)), np.empty(size, np.bool_), np.empty(size)
     for n in range(chains):
-        unit = units[n if len(units) > 1 else 0]
+        unit, own = units[n if len(units) > 1 else 0], owns[n if len(owns) > 1 else 0]
         for k in range(size):
             x[n, k] = min(max(start[n, k], -bounds[0]), bounds[0])
-        now = _answer(x[n], ratio, unit, target[n], damping, residual, here)
+        now = _answer(x[n], ratio, unit, target[n], damping, own, residual, here)
         strength, idle, taken = FIRST_DAMPING, 0, 0
         while taken < most and np.abs(residual).max() > tolerance and idle < PATIENCE and strength < MOST_DAMPING:
             taken += 1
             then = np.inf
             if _trial(x[n], residual, here, strength, bounds, upper, step, fixed):
-                then = _answer(step, ratio, unit, target[n], damping, found, there)
+                then = _answer(step, ratio, unit, target[n], damping, own, found, there)
             if then < now:
                 idle = 0 if then < (1 - STALL) * now else idle + 1
                 strength = max(0.1 * strength, LEAST_DAMPING)
@@ -171,7 +175,7 @@ def refine_chains(
     target: Array,
     ratio: Array,
     units: Array,
-    damping: float,
+    dampings: tuple[float, Array],
     start: Array,
     reach: float,
     tolerance: float,
@@ -181,9 +185,11 @@ def refine_chains(
     """Least squares of the answers of chains from the detunings `start` [chains, K], |u| <= reach.
 
     target [chains, tones] in units of K_SD, ratio [tones, K] of tone to channel, units [1 or chains, tones, K] of the
-    answers: -4 α s_k G_tk. A chain is done once its largest residual is at most `tolerance`, or after `most` steps, or
-    once it no longer moves; no resonator moves further than `longest` in one.
+    answers: -4 α s_k G_tk; dampings: that which detunings count in, and those of the resonators, [1 or chains, K]. A
+    chain is done once its largest residual is at most `tolerance`, or after `most` steps, or once it no longer moves;
+    no resonator moves further than `longest` in one.
     """
     bounds = (float(reach), float(longest))
-    goal, ratios, held, first = (np.ascontiguousarray(a, float) for a in (target, ratio, units, start))
-    return Minimum(*_refine(goal, ratios, held, float(damping), first, bounds, float(tolerance), most))
+    given = (target, ratio, units, start, dampings[1])
+    goal, ratios, held, first, owns = (np.ascontiguousarray(a, float) for a in given)
+    return Minimum(*_refine(goal, ratios, held, float(dampings[0]), owns, first, bounds, float(tolerance), most))

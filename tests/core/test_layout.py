@@ -20,6 +20,7 @@ ROOMS = {
         ["network", "spice"],
         ["planning", "strip", "crossbar"],
         ["programming"],
+        ["chips"],
         ["bus"],
         ["design"],
         ["cascade"],
@@ -29,7 +30,7 @@ ROOMS = {
         ["weights", "bench", "fixed_step"],
         ["noise"],
         ["calibration", "strip", "crossbar", "referee", "saturation"],
-        ["feed"],
+        ["feed", "chips"],
         ["cascade", "sweep", "operate"],
     ],
 }
