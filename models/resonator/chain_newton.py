@@ -19,20 +19,21 @@ FAST = {"contract", "reassoc", "arcp"}  # sums in any order; NaN and infinity st
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _answer(
-    x: Array, ratio: Array, unit: Array, target: Array, damping: float, own: Array, residual: Array, jacobian: Array
+    x: Array, ratio: Array, unit: Array, target: Array, dampings: tuple[float, Array], residual: Array, jacobian: Array
 ) -> float:
     """Residual [tones] and Jacobian [tones, K] of one chain at the detunings x [K]; the sum of its squares.
 
-    x counts in `damping`, own [K] is that of each resonator.
+    `dampings`: that whose half-widths x counts in, and that of each resonator [K].
     """
+    damping, losses = dampings
     squares = 0.0
     for t in range(len(target)):
         total = 0.0
         for k in range(len(x)):
             r = ratio[t, k] * (1 + damping * x[k])
-            a, b = 1 - r * r, 2 * own[k] * r
+            a, b = 1 - r * r, 2 * losses[k] * r
             over = 1 / (a * a + b * b)
-            slope = (-2 * r * (b * b - a * a) - 4 * own[k] * a * b) * over * over
+            slope = (-2 * r * (b * b - a * a) - 4 * losses[k] * a * b) * over * over
             total += unit[t, k] * a * over
             jacobian[t, k] = unit[t, k] * damping * ratio[t, k] * slope
         residual[t] = total - target[t]
@@ -91,23 +92,23 @@ def _trial(
     residual: Array,
     jacobian: Array,
     damping: float,
-    bounds: tuple[float, float],
+    bounds: tuple[Array, Array, float],
     upper: Array,
     step: Array,
     fixed: Bools,
 ) -> bool:
     """A damped step from x, x + step in `step`; False where the equations have no answer.
 
-    `bounds`: |x| <= the first, and no unknown moves further than the second.
+    `bounds`: least and largest x [K], and how far no unknown moves at once.
     """
-    size, reach = len(x), bounds[0]
+    size, (low, high, longest) = len(x), bounds
     step[:] = 0.0
     for t in range(len(residual)):
         for k in range(size):
             step[k] -= jacobian[t, k] * residual[t]
     _normal(jacobian, upper)
     for k in range(size):
-        fixed[k] = (x[k] >= reach and step[k] > 0) or (x[k] <= -reach and step[k] < 0)
+        fixed[k] = (x[k] >= high[k] and step[k] > 0) or (x[k] <= low[k] and step[k] < 0)
         if fixed[k]:
             step[k] = 0.0
             upper[k, k:] = 0.0
@@ -122,9 +123,9 @@ def _trial(
     largest = 1e-300
     for k in range(size):
         largest = max(largest, abs(step[k]))
-    share = min(1.0, bounds[1] / largest)
+    share = min(1.0, longest / largest)
     for k in range(size):
-        step[k] = min(max(x[k] + share * step[k], -reach), reach)
+        step[k] = min(max(x[k] + share * step[k], low[k]), high[k])
     return True
 
 
@@ -134,13 +135,13 @@ def _refine(
     ratio: Array,
     units: Array,
     damping: float,
-    owns: Array,
+    losses: Array,
     start: Array,
-    bounds: tuple[float, float],
+    bounds: tuple[Array, Array, float],
     tolerance: float,
     most: int,
 ) -> tuple[Array, Array, Array, int]:
-    """`refine_chains` with ratio [tones, K] and units, [1 or chains, tones, K]: -4 α s_k G_tk."""
+    """`refine_chains` with losses, and the bounds from ... to, [1 or chains, K]."""
     chains, size = start.shape
     tones = target.shape[1]
     x = np.empty((chains, size))
@@ -149,16 +150,18 @@ def _refine(
     residual, found = np.empty(tones), np.empty(tones)
     upper, fixed, step = np.empty((size, size)), np.empty(size, np.bool_), np.empty(size)
     for n in range(chains):
-        unit, own = units[n if len(units) > 1 else 0], owns[n if len(owns) > 1 else 0]
+        unit = units[n if len(units) > 1 else 0]
+        low, high = bounds[0][n if len(bounds[0]) > 1 else 0], bounds[1][n if len(bounds[1]) > 1 else 0]
+        own, dampings = (low, high, bounds[2]), (damping, losses[n if len(losses) > 1 else 0])
         for k in range(size):
-            x[n, k] = min(max(start[n, k], -bounds[0]), bounds[0])
-        now = _answer(x[n], ratio, unit, target[n], damping, own, residual, here)
+            x[n, k] = min(max(start[n, k], low[k]), high[k])
+        now = _answer(x[n], ratio, unit, target[n], dampings, residual, here)
         strength, idle, taken = FIRST_DAMPING, 0, 0
         while taken < most and np.abs(residual).max() > tolerance and idle < PATIENCE and strength < MOST_DAMPING:
             taken += 1
             then = np.inf
-            if _trial(x[n], residual, here, strength, bounds, upper, step, fixed):
-                then = _answer(step, ratio, unit, target[n], damping, own, found, there)
+            if _trial(x[n], residual, here, strength, own, upper, step, fixed):
+                then = _answer(step, ratio, unit, target[n], dampings, found, there)
             if then < now:
                 idle = 0 if then < (1 - STALL) * now else idle + 1
                 strength = max(0.1 * strength, LEAST_DAMPING)
@@ -175,21 +178,27 @@ def refine_chains(
     target: Array,
     ratio: Array,
     units: Array,
-    dampings: tuple[float, Array],
+    dampings: tuple[float, float | Array],
     start: Array,
-    reach: float,
+    bounds: tuple[float | Array, float | Array],
     tolerance: float,
     most: int,
     longest: float = LONGEST,
 ) -> Minimum:
-    """Least squares of the answers of chains from the detunings `start` [chains, K], |u| <= reach.
+    """Least squares of the answers of chains from the detunings `start` [chains, K], within `bounds` [1 or chains, K].
 
     target [chains, tones] in units of K_SD, ratio [tones, K] of tone to channel, units [1 or chains, tones, K] of the
     answers: -4 α s_k G_tk; dampings: that which detunings count in, and those of the resonators, [1 or chains, K]. A
     chain is done once its largest residual is at most `tolerance`, or after `most` steps, or once it no longer moves;
     no resonator moves further than `longest` in one.
     """
-    bounds = (float(reach), float(longest))
-    given = (target, ratio, units, start, dampings[1])
-    goal, ratios, held, first, owns = (np.ascontiguousarray(a, float) for a in given)
-    return Minimum(*_refine(goal, ratios, held, float(dampings[0]), owns, first, bounds, float(tolerance), most))
+    goal, ratios, held, first = (np.ascontiguousarray(a, float) for a in (target, ratio, units, start))
+    low, high, own = (_rows(given, first.shape[1]) for given in (*bounds, dampings[1]))
+    ends = low, high, float(longest)
+    return Minimum(*_refine(goal, ratios, held, float(dampings[0]), own, first, ends, float(tolerance), most))
+
+
+def _rows(given: float | Array, size: int) -> Array:
+    """[1 or chains, K], in one piece."""
+    array = np.asarray(given, float)
+    return np.ascontiguousarray(array if array.ndim == 2 else np.broadcast_to(array, (1, size)))

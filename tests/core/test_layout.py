@@ -32,6 +32,7 @@ ROOMS = {
         ["calibration", "strip", "crossbar", "referee", "saturation"],
         ["feed", "chips"],
         ["cascade", "sweep", "operate"],
+        ["montecarlo"],
     ],
 }
 HEAVY = (
