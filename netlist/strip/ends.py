@@ -226,8 +226,7 @@ def ends_at(
     w = 2 * np.pi * np.asarray(frequencies, float)
     out = np.empty((3, int(of.max()) + 1, 2, len(w)))
     start, ends = runs.start.astype(np.int64), (par.source, par.termination)
-    tail = np.repeat(run.tail[:, None], 2, 1)[:, 0]  # with gaps, as columns of the others: numba compiles for one kind
-    _walk(start, run.link, run.stub, tail, w, *ends, of[runs.order], *_repeats(placement, run), out)
+    _walk(start, run.link, run.stub, run.tail, w, *ends, of[runs.order], *_repeats(placement, run), out)
     return LineEnds(*(part[:, 0].T + 1j * part[:, 1].T for part in out))
 
 
