@@ -31,7 +31,7 @@ from resonet.netlist.design.folder import write_calibrated, write_design
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet, read_images
-from resonet.netlist.programming.methods import METHODS
+from resonet.netlist.programming.methods import METHODS, Method
 from resonet.netlist.spice.deck import Deck
 
 __all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
@@ -94,8 +94,8 @@ def _begun(design: Design, images: Array, folder: Path) -> Iterator[Callable[[Do
 
 
 def _accuracies(
-    design: Design, effective: Mapping[str, Mapping[str, RfWeights]], data: ImageSet, progress: Progress
-) -> tuple[dict[str, Accuracy], NoisyAccuracy, NoisyAccuracy]:
+    design: Design, effective: Mapping[Method, Mapping[str, RfWeights]], data: ImageSet, progress: Progress
+) -> tuple[dict[Method, Accuracy], NoisyAccuracy, NoisyAccuracy]:
     """By program; of the calibrated one with noise, and with noise and saturation at POWER and BANDWIDTH."""
     batches = -(-len(data.images) // BATCH)
     with progress("images through the circuit", (1 + len(METHODS)) * batches) as done:

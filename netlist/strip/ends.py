@@ -168,8 +168,7 @@ def _distinct_ends(
     slot[np.searchsorted(kept, wanted)] = np.arange(len(wanted))
     run, w = _sections(placement, par, delay, kept), 2 * np.pi * np.asarray(frequencies, float)
     out = np.empty((3, len(wanted), 2, len(w)))
-    tail = np.repeat(run.tail[:, None], 2, 1)[:, 0]  # with gaps, as columns of the others: numba compiles for one kind
-    _walk(start.astype(np.int64), run.link, run.stub, tail, w, par.source, par.termination, slot, out)
+    _walk(start.astype(np.int64), run.link, run.stub, run.tail, w, par.source, par.termination, slot, out)
     return LineEnds(*(part[:, 0].T + 1j * part[:, 1].T for part in out)), of
 
 
