@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {  # the network, the layer that it 
     "sparams": ("dense", "dense2", "sparams {out} --layer dense2"),
     "crossbar": ("dense", "dense2", "crossbar {out} --layer dense2 --no-sweep"),
 }
-QUICK = ("compile", "calibrate", "sneak, bus")  # all take a minute and a half on the two smallest networks
+QUICK = ("compile", "calibrate", "sneak, bus")  # all of them take longer than a minute
 COLOURS = (COUPLED, FORMULA, CALIBRATED, AGGRESSOR, SHARED, SOFTWARE)
 MARKS = ("o", "s", "^")
 
