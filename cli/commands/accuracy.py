@@ -23,7 +23,10 @@ from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
 
 if TYPE_CHECKING:
+    from resonet.cosim.noise.noisy import NoisyWeights
+    from resonet.cosim.weights.held import RfWeights
     from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
 
 __all__ = ["COMMAND"]
 
@@ -48,6 +51,15 @@ def _show_clipped(shares: Mapping[str, float]) -> None:
     if rows:
         columns = {"layer": "left", "inputs": "right"}
         print_table("inputs beyond what the tones carry, cut off", columns, rows)
+
+
+def _noisy_lines(
+    design: "Design", method: "Method", held: "Mapping[str, RfWeights]", seed: int
+) -> "dict[str, NoisyWeights] | None":
+    """Weights with noise of a design with layers on strip lines, as `run` has them; None where all are on buses."""
+    from resonet.cosim.cascade.hardware import parallel_hardware
+
+    return parallel_hardware(design, method, held=held).noisy(seed) if design.fed_by("stripline") else None
 
 
 def warn_clipped(design: "Design", clipped: Mapping[str, float]) -> None:
@@ -126,8 +138,8 @@ def accuracy_command(
         diodes = {m: diode_accuracy(design, effective[m], images, software.values, done) for m in methods}
         own = classes(software.values, design.cnn.ranked)
         noisy = {
-            m: noisy_accuracy(design, effective[m], few, own, seed, repeat, done=done)
-            for m in methods
+            m: noisy_accuracy(design, held, few, own, seed, repeat, None, done, _noisy_lines(design, m, held, seed))
+            for m, held in effective.items()
             if few is not None
         }
     pooled = {m: made for m, made in diodes.items() if made}
