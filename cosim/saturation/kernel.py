@@ -66,15 +66,17 @@ def _alone(count: int, d: Array, s: Array, p: Array, total: float, q: float, shi
     for t in range(count):
         if p[t] > p[o]:
             o = t
-    rest, low, high = total - p[o], 0.0, s[o]
+    low, high = 0.0, s[o]
+    total -= p[o]
     for _ in range(HALVINGS):
         p[o] = 0.5 * (low + high)
-        y = p[o] + 2 * rest
+        y = p[o] + 2 * total
         if p[o] * ((d[o] - shift * y) ** 2 + (1 + q * y) ** 2) > s[o]:
             high = p[o]
         else:
             low = p[o]
-    return rest + p[o]
+    total += p[o]
+    return total
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)

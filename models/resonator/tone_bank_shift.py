@@ -7,6 +7,8 @@ Not answered here, but flagged for the full balance: resonators that may have tw
 beside their own come near resonance, whose p is beyond the range of the polynomials, or that do not settle.
 """
 
+import math
+
 import numba
 import numpy as np
 
@@ -225,4 +227,4 @@ def shifted_voltages(
                 _add_noise(s, d[k], p, back, hiss[k], qnl, shift, own, noise[n])
             for j in range(chains):
                 worst = max(worst, 0.0 if own[j] else mixing[j])
-    return np.sqrt(worst)
+    return math.sqrt(worst)
