@@ -22,7 +22,7 @@ from resonet.netlist.network.images import read_images
 __all__ = ["claims"]
 
 MNIST = Path(__file__).parents[1] / "examples" / "mnist"
-CHIPS, QUICK = 40, 10
+CHIPS, QUICK = 24, 10
 CASES = (  # what, and what an earlier prototype of somebody else had on one chip
     ({"f_res": 3e-4}, 0.88),
     ({"f_res": 1e-3}, 0.16),

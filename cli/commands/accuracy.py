@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resonet.cli.chips import (
+    ChipSeed,
+    CornerOption,
+    SampleOption,
+    chip_held,
+    chosen_chip,
+    refuse_beside_chip,
+)
 from resonet.cli.noise_tables import noise_json, tell_noise, warn_of_noise, with_spread
 from resonet.cli.options import Folder, Jobs, Json, ProgramsToo, WeightEngine, with_decks
 from resonet.cli.registry import Command
@@ -94,9 +102,14 @@ def accuracy_command(
     repeat: Annotated[
         int, typer.Option("--repeat", min=1, max=1000, help="How often every image is read, for the spread.")
     ] = 1,
+    corner: CornerOption = None,
+    sample: SampleOption = None,
+    chip_seed: ChipSeed = 1,
     as_json: Json = False,
 ) -> None:
     """Software against circuit accuracy on the same images, without noise and with that of [noise] and [neuron].
+
+    Of one chip (--corner, --sample) as programmed, without noise.
 
     Example: resonet accuracy build --data test.npz --noise --repeat 3
 
@@ -118,6 +131,9 @@ def accuracy_command(
 
     refuse_linear_fitted(program, resonators)
     design = load_design(folder)
+    chip = chosen_chip(design, corner, sample, chip_seed)
+    if chip is not None:
+        refuse_beside_chip(resonators, noise, repeat)
     images = design.images(data)
     reads = Reads(seed, repeat, None if noise else FEW)
     if resonators == "saturating":
@@ -127,9 +143,12 @@ def accuracy_command(
     layers = [entry.layer.name for entry in design.plan.layers]
     chosen = find_engine(engine)
     with progress("weights", len(methods) * count_steps(design, layers)) as done:
-        effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
+        if chip is None:
+            effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
+        else:
+            effective = {m: chip_held(design, m, chip, engine) for m in methods}
     checked = witness_of(one for held in effective.values() for one in held.values())
-    few = None if design.fed_by("stripline") and not noise else reads.of(design, images)
+    few = None if chip is not None or (design.fed_by("stripline") and not noise) else reads.of(design, images)
     through = (1 + (2 if has_maxima(design.built) else 1) * len(methods)) * -(-len(images.images) // 500)
     through += len(methods) * repeat * -(-len(few.images) // 500) if few else 0
     with progress("images through the circuit", through) as done:
@@ -155,7 +174,7 @@ def accuracy_command(
                 f"here {percent(pool.rms)} rms and {percent(pool.largest)} at most, counted where it says diode maxima"
             )
             warn_maximum(pool.layer, pool.inputs, pool.bound, pool.full_scale, more)
-    figures = accuracy_page(folder, shares, first.images)
+    figures = accuracy_page(folder, shares, first.images) if chip is None else []  # those are of the design
     if as_json:
         shown: dict[str, float] = {"images": first.images, "software": first.software}
         shown |= {f"circuit_{m}": found[m].circuit for m in methods}
@@ -168,7 +187,8 @@ def accuracy_command(
         page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
         page["noise"] = noise_json(design, noisy)
         page["arithmetic"] = {m: found[m].arithmetic for m in methods}
-        print_json(page | witness_json(engine, checked) | {"figures": figures})
+        about = {} if chip is None else {"chip": chip.told}
+        print_json(page | about | witness_json(engine, checked) | {"figures": figures})
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
     for m in methods:
@@ -182,14 +202,18 @@ def accuracy_command(
     for m, noise_of in noisy.items():
         rows.append((f"{m}, with noise", with_spread(noise_of), percent(noise_of.same_class), "-", "-"))
     print_table(f"{images.file}: {first.images:,} images", columns, rows)
-    tell_noise(design, list(noisy.values()), first.images)
-    tell_engine(engine, checked)
+    if chip is None:
+        tell_noise(design, list(noisy.values()), first.images)
+        tell_engine(engine, checked)
+    else:
+        say(f"one chip, {chip.told}: as programmed, without noise", "dim")
     for how in dict.fromkeys(found[m].arithmetic for m in methods):
         say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
     _show_heads({m: found[m].heads for m in methods})
     _show_clipped(first.clipped)
     show_fitted(design)
-    print_files("figures", figures)
+    if chip is None:
+        print_files("figures", figures)
 
 
 COMMAND = Command("simulate", accuracy_command)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resonet.cli.chips import ChipSeed, CornerOption, SampleOption, chosen_chip
 from resonet.cli.options import FittedToo, Folder, Json, Layers, only, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import print_json, print_table, progress, say
@@ -20,21 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 MOST_NAMED = 20  # files that are named one by one
-
-
-def _chip(design: "Design", corner: str | None, sample: int | None, seed: int) -> "Chip | None":
-    """The chip that was asked for; None: the nominal one, whose decks know of no chip."""
-    from resonet.netlist.design.chips import ChipSampler
-
-    if corner is None and sample is None:
-        return None
-    sampler = ChipSampler(design, None, seed, corner or "tt")
-    if sample is not None and not sampler.spread.active:
-        raise InputError(
-            f"--sample {sample}: nothing spreads in this design; possible: standard deviations, in [spread] of "
-            "design.toml"
-        )
-    return sampler.chip(sample)
 
 
 def _hardware(design: "Design", layer: str, program: "Method", chip: "Chip | None") -> "tuple[BusHardware, ...]":
@@ -89,13 +75,9 @@ def decks_command(
         typer.Option("--neuron", help="Only decks with chains of this neuron, and S-parameters of each of them."),
         only("layer"),
     ] = None,
-    corner: Annotated[
-        str | None, typer.Option("--corner", help="At a corner: tt, ss, ff, or of [corner.NAME] in design.toml.")
-    ] = None,
-    sample: Annotated[
-        int | None, typer.Option("--sample", min=0, help="Of this sampled chip, by [spread] in design.toml.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the samples."), only("sample")] = 1,
+    corner: CornerOption = None,
+    sample: SampleOption = None,
+    chip_seed: ChipSeed = 1,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for them and for lib/ (default: the design's decks/).")
     ] = None,
@@ -117,7 +99,7 @@ def decks_command(
 
     Example: resonet decks build --layer conv1 --neuron 5 --program calibrated
 
-    Example: resonet decks build --layer conv1 --sample 7 --seed 3
+    Example: resonet decks build --layer conv1 --sample 7 --chip-seed 3
     """
     from resonet.netlist.bus.graph import write_graphml
     from resonet.netlist.design.decks import write_missing
@@ -128,7 +110,7 @@ def decks_command(
     design = load_design(folder)
     layers = layer or design.fed_by("bus")
     design.require_bus("decks", layers)
-    chip = _chip(design, corner, sample, seed)
+    chip = chosen_chip(design, corner, sample, chip_seed)
     chosen = _planned(design, layers, program, bus, neuron, chip)
     place = (out or folder / "decks") / (program if chip is None else f"{program}_{chip.label}")
     paths = [place / f"{deck.name}.cir" for deck in chosen]

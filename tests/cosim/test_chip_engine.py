@@ -172,7 +172,7 @@ def test_decks_of_a_sample_run_bare_and_are_the_engine(small_model, resonet, tmp
         resonet("compile", small_model, "-o", build, *settings, *(x for s in SETTINGS[:2] for x in ("--set", s))).code
         == 0
     )
-    assert resonet("decks", build, "--layer", "conv1", "--sample", "7", "--seed", "3").code == 0
+    assert resonet("decks", build, "--layer", "conv1", "--sample", "7", "--chip-seed", "3").code == 0
     folder = build / "decks" / "coupled_tt_seed3_sample7"
     for name in ("conv1_t0_rf", "conv1_dc0", "conv1_t0_n0_sp"):
         bare_run(folder / f"{name}.cir", tmp_path)
@@ -181,7 +181,7 @@ def test_decks_of_a_sample_run_bare_and_are_the_engine(small_model, resonet, tmp
     assert ".param resistance=1000\n" in text
     assert resonet("decks", build, "--corner", "ss").code == 0
     assert "resistance=1150" in (build / "decks" / "coupled_ss" / "conv1_t0_rf.cir").read_text()
-    told = resonet("decks", build, "--seed", "3")
+    told = resonet("decks", build, "--chip-seed", "3")
     assert told.code == 2
     assert "--sample" in told.err
 
@@ -193,12 +193,14 @@ def lined(tmp_path_factory):
     return compile_cnn(tiny_model(tmp_path_factory.mktemp("lined")), read_parameters(settings=settings))
 
 
+@pytest.mark.slow
 def test_strip_lines_of_the_nominal_chip(lined):
     known, held = layer_weights(lined, "coupled", linear), chip_weights(lined, "coupled", corner_chip(lined, "tt"))
     for name, one in held.items():
         assert one.values == pytest.approx(known[name].values, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_chip_whose_devices_are_all_alike_is_that_device_under_strip_lines(lined):
     spread = SpreadOptions(damping=0.1, magnetoresistance=0.1, own="damping normal 0 1, magnetoresistance normal 0 1")
     chip = sampled_chip(lined, spread, 1, 1)
@@ -214,6 +216,7 @@ def test_a_chip_whose_devices_are_all_alike_is_that_device_under_strip_lines(lin
     assert held.rms_error > 0.02
 
 
+@pytest.mark.slow
 def test_every_resonance_and_line_under_strip_lines_is_off_by_its_own(lined):
     """What only a chip has: by hand, ½ k |i|² Re chi at its own resonances; another width of the lines."""
     chip = sampled_chip(lined, SpreadOptions(f_res=1e-3), 1, 1)
