@@ -10,7 +10,7 @@ short. Nothing is stored between runs.
 
 from _show import run_parts
 
-PARTS = ("known", "spread")
+PARTS = ("known", "spread", "montecarlo")
 
 if __name__ == "__main__":
-    run_parts(str(__doc__), "_yield_", PARTS, "numpy", "numba", "scipy")
+    run_parts(str(__doc__), "_yield_", PARTS, "numpy", "numba", "scipy", "onnxruntime", "distributed")

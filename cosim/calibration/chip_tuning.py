@@ -34,7 +34,8 @@ from resonet.netlist.programming.methods import LayerProgram, bus_weights, solve
 __all__ = ["TunedLayer", "TuningOptions", "tune_layer"]
 
 TOLERANCE = 1e-6  # largest residual, units of K_SD, at which a chain holds its weights
-STEPS = 40  # of a chain
+STEPS = 60  # of a chain
+ROUNDS = 10  # of one step, with resonators that would pass their bounds held there
 STEEP = 0.9  # of the largest weight: beyond it a first guess is flat
 ELSEWHERE = 1e-3  # residual from which on a chain is tried from the other side
 WINDOW = 3  # levels either way that a resonator is tried at
@@ -91,7 +92,8 @@ class _Problem:
 
         chains, units = self.chains, self.units if len(self.units) == 1 else self.units[rows]
         dampings, ends = (chains.damping, self.own[rows]), (self.low[rows], self.high[rows])
-        found = refine_chains(self.target[rows], chains.ratio, units, dampings, start, ends, TOLERANCE, STEPS)
+        goal = self.target[rows]
+        found = refine_chains(goal, chains.ratio, units, dampings, start, ends, TOLERANCE, STEPS, rounds=ROUNDS)
         return found.x, found.worst, found.squares
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.sources import file_hash
 from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import collected
 from resonet.cosim.calibration.chip_tuning import TuningOptions
@@ -86,16 +87,20 @@ def montecarlo_from_table(table: dict[str, Any]) -> MonteCarlo:
     return MonteCarlo(**known | made | {"levels": tuple(table["levels"])})
 
 
+def _files(run: MonteCarlo) -> list[Path]:
+    """Every file that a chip's results depend on."""
+    folder = Path(run.source)
+    files = [folder / "design.toml", folder / "model.onnx", folder / "program.npz"]
+    return files if run.data is None else [*files, Path(run.data)]
+
+
 def montecarlo_key(run: MonteCarlo) -> str:
     """Hash of everything that a chip's results depend on. Raises InputError, EngineError.
 
     How many chips there are is not among it: a longer run goes on where a shorter one ended.
     """
-    folder = Path(run.source)
-    files = [folder / "design.toml", folder / "model.onnx", folder / "program.npz"]
-    files += [] if run.data is None else [Path(run.data)]
     what = {name: value for name, value in asdict(run).items() if name not in ("source", "data", "samples")}
-    return study_key(what, files, "linear")
+    return study_key(what, _files(run), "linear")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,20 +124,28 @@ def _ground(run: MonteCarlo, key: str) -> _Ground:
     return _grounds[key]
 
 
+@functools.lru_cache(maxsize=1)
+def _network(source: str, data: str | None, hashes: tuple[str, ...]) -> tuple[Design, Tested | None, dict[str, Array]]:
+    """Design, images and what they put on the tones; kept for the next run of the same files, by their `hashes`."""
+    del hashes
+    design = load_design(Path(source))
+    design.require_bus("montecarlo")
+    if data is None:
+        return design, None, {}
+    tested = Tested.read(design, Path(data))
+    return design, tested, activities(design, tested.images.images[:FEW])
+
+
 def _make_ground(run: MonteCarlo, key: str) -> _Ground:
     if montecarlo_key(run) != key:
         raise InputError(f"{run.source}: files or code differ here from those where the run was started")
     with collected():  # said once, by whoever began the run (`_begin`)
-        design = load_design(Path(run.source))
-        design.require_bus("montecarlo")
+        design, tested, carried = _network(run.source, run.data, tuple(map(file_hash, _files(run))))
         sampler = ChipSampler(design, run.spread, run.seed, run.corner)
     programmed = design.program(run.program)
     parallel = [entry for entry in design.plan.layers if run.shared and entry.layer.positions > 1]
     copies = tuple(copies_of(design, e, programmed.layer(e.layer.name).weight_scale, sampler) for e in parallel)
-    if run.data is None:
-        return _Ground(design, sampler, None, copies, {})
-    tested = Tested.read(design, Path(run.data))
-    return _Ground(design, sampler, tested, copies, activities(design, tested.images.images[:FEW]))
+    return _Ground(design, sampler, tested, copies, carried)
 
 
 def _begin(run: MonteCarlo, key: str) -> None:

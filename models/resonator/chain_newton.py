@@ -87,39 +87,65 @@ def _cholesky(upper: Array, right: Array) -> bool:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _step(damping: float, normal: Array, right: Array, fixed: Bools, moved: Array, upper: Array, step: Array) -> bool:
+    """The damped step of those that are not fixed, where the others move by `moved`; False where there is none."""
+    size, scale = len(right), 1e-300
+    for i in range(size):
+        step[i] = 0.0 if fixed[i] else right[i]
+        for j in range(i, size):
+            upper[i, j] = 0.0 if fixed[i] or fixed[j] else normal[i, j]
+        scale = max(scale, upper[i, i])
+    for i in range(size):
+        upper[i, i] += damping * scale + (scale if fixed[i] else 0.0)
+        if fixed[i] and moved[i] != 0:
+            for j in range(size):
+                if not fixed[j]:
+                    step[j] -= (normal[i, j] if i < j else normal[j, i]) * moved[i]
+    if not _cholesky(upper, step):
+        return False
+    for i in range(size):
+        if fixed[i]:
+            step[i] = moved[i]
+    return True
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _trial(
     x: Array,
     residual: Array,
     jacobian: Array,
     damping: float,
-    bounds: tuple[Array, Array, float],
-    upper: Array,
+    bounds: tuple[Array, Array, float, int],
+    work: tuple[Array, Array, Array, Array, Bools],
     step: Array,
-    fixed: Bools,
 ) -> bool:
     """A damped step from x, x + step in `step`; False where the equations have no answer.
 
-    `bounds`: least and largest x [K], and how far no unknown moves at once.
+    `bounds`: least and largest x [K], how far no unknown moves at once, and how often the step is made anew with those
+    that would pass a bound held there. `work`: two matrices [K, K], two vectors and flags [K].
     """
-    size, (low, high, longest) = len(x), bounds
-    step[:] = 0.0
+    size, (low, high, longest, rounds), (normal, upper, right, moved, fixed) = len(x), bounds, work
+    right[:] = 0.0
     for t in range(len(residual)):
         for k in range(size):
-            step[k] -= jacobian[t, k] * residual[t]
-    _normal(jacobian, upper)
+            right[k] -= jacobian[t, k] * residual[t]
+    _normal(jacobian, normal)
     for k in range(size):
-        fixed[k] = (x[k] >= high[k] and step[k] > 0) or (x[k] <= low[k] and step[k] < 0)
-        if fixed[k]:
-            step[k] = 0.0
-            upper[k, k:] = 0.0
-            upper[: k + 1, k] = 0.0
-    scale = 1e-300
-    for k in range(size):
-        scale = max(scale, upper[k, k])
-    for k in range(size):
-        upper[k, k] += damping * scale + (scale if fixed[k] else 0.0)
-    if not _cholesky(upper, step):
-        return False
+        fixed[k] = (x[k] >= high[k] and right[k] > 0) or (x[k] <= low[k] and right[k] < 0)
+        moved[k] = 0.0
+    for again in range(rounds):
+        if not _step(damping, normal, right, fixed, moved, upper, step):
+            return False
+        if again + 1 == rounds:
+            break
+        beyond = False
+        for k in range(size):
+            there = x[k] + step[k]
+            if not fixed[k] and (there > high[k] or there < low[k]):
+                fixed[k], beyond = True, True
+                moved[k] = (high[k] if there > high[k] else low[k]) - x[k]
+        if not beyond:
+            break
     largest = 1e-300
     for k in range(size):
         largest = max(largest, abs(step[k]))
@@ -137,7 +163,7 @@ def _refine(
     damping: float,
     losses: Array,
     start: Array,
-    bounds: tuple[Array, Array, float],
+    bounds: tuple[Array, Array, float, int],
     tolerance: float,
     most: int,
 ) -> tuple[Array, Array, Array, int]:
@@ -148,11 +174,12 @@ def _refine(
     worst, squares, longest = np.empty(chains), np.empty(chains), 0
     here, there = np.empty((tones, size)), np.empty((tones, size))
     residual, found = np.empty(tones), np.empty(tones)
-    upper, fixed, step = np.empty((size, size)), np.empty(size, np.bool_), np.empty(size)
+    normal, upper, step = np.empty((size, size)), np.empty((size, size)), np.empty(size)
+    work = normal, upper, np.empty(size), np.empty(size), np.empty(size, np.bool_)
     for n in range(chains):
         unit = units[n if len(units) > 1 else 0]
         low, high = bounds[0][n if len(bounds[0]) > 1 else 0], bounds[1][n if len(bounds[1]) > 1 else 0]
-        own, dampings = (low, high, bounds[2]), (damping, losses[n if len(losses) > 1 else 0])
+        own, dampings = (low, high, bounds[2], bounds[3]), (damping, losses[n if len(losses) > 1 else 0])
         for k in range(size):
             x[n, k] = min(max(start[n, k], low[k]), high[k])
         now = _answer(x[n], ratio, unit, target[n], dampings, residual, here)
@@ -160,7 +187,7 @@ def _refine(
         while taken < most and np.abs(residual).max() > tolerance and idle < PATIENCE and strength < MOST_DAMPING:
             taken += 1
             then = np.inf
-            if _trial(x[n], residual, here, strength, own, upper, step, fixed):
+            if _trial(x[n], residual, here, strength, own, work, step):
                 then = _answer(step, ratio, unit, target[n], dampings, found, there)
             if then < now:
                 idle = 0 if then < (1 - STALL) * now else idle + 1
@@ -184,17 +211,19 @@ def refine_chains(
     tolerance: float,
     most: int,
     longest: float = LONGEST,
+    rounds: int = 1,
 ) -> Minimum:
     """Least squares of the answers of chains from the detunings `start` [chains, K], within `bounds` [1 or chains, K].
 
     target [chains, tones] in units of K_SD, ratio [tones, K] of tone to channel, units [1 or chains, tones, K] of the
     answers: -4 α s_k G_tk; dampings: that which detunings count in, and those of the resonators, [1 or chains, K]. A
     chain is done once its largest residual is at most `tolerance`, or after `most` steps, or once it no longer moves;
-    no resonator moves further than `longest` in one.
+    no resonator moves further than `longest` in one. With several `rounds` a step is made anew with those that would
+    pass their bounds held there, so often at most: for bounds that many resonators meet.
     """
     goal, ratios, held, first = (np.ascontiguousarray(a, float) for a in (target, ratio, units, start))
     low, high, own = (_rows(given, first.shape[1]) for given in (*bounds, dampings[1]))
-    ends = low, high, float(longest)
+    ends = low, high, float(longest), int(rounds)
     return Minimum(*_refine(goal, ratios, held, float(dampings[0]), own, first, ends, float(tolerance), most))
 
 
