@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
+BROKEN = 1e12  # ohm, of a broken bus
 DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
 
 
@@ -112,13 +113,19 @@ def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect
 
     "@" stands for the number of a chain until then.
     """
-    tee = dialect.format_instance("xbt@", ("bus", "dc@", "h@_0"), "bias_tee", tee_parameters(hardware.circuit))
+    tee, feeds = tee_parameters(hardware.circuit), [hardware.feed(j) for j in range(len(hardware.f_res))]
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
-    before = f"{dialect.format_comment(f'chain @: {what}')}\n{tee}"
+    comment = dialect.format_comment(f"chain @: {what}")
+    before = {
+        feed: f"{comment}\n{dialect.format_instance('xbt@', (feed, 'dc@', 'h@_0'), 'bias_tee', tee)}" for feed in set(feeds)
+    }
     after = _readout("@", "dc@", hardware.circuit, dialect)
+    if "beyond" in before:
+        yield dialect.format_comment("the bus is broken")
+        yield dialect.format_element("rbreak", ("bus", "beyond"), f"{BROKEN:g}")
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
-        yield before.replace("@", str(j))
+        yield before[feeds[j]].replace("@", str(j))
         yield chain(j, f_res, tail)
         yield from extra
         yield after.replace("@", str(j))

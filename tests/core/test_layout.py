@@ -33,6 +33,7 @@ ROOMS = {
         ["feed", "chips"],
         ["cascade", "sweep", "operate"],
         ["montecarlo"],
+        ["robust"],
     ],
 }
 HEAVY = (
