@@ -117,7 +117,8 @@ def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
     comment = dialect.format_comment(f"chain @: {what}")
     before = {
-        feed: f"{comment}\n{dialect.format_instance('xbt@', (feed, 'dc@', 'h@_0'), 'bias_tee', tee)}" for feed in set(feeds)
+        feed: f"{comment}\n{dialect.format_instance('xbt@', (feed, 'dc@', 'h@_0'), 'bias_tee', tee)}"
+        for feed in set(feeds)
     }
     after = _readout("@", "dc@", hardware.circuit, dialect)
     if "beyond" in before:
