@@ -13,4 +13,4 @@ from _show import run_parts
 PARTS = ("known", "spread", "montecarlo", "faults", "sensitivity")
 
 if __name__ == "__main__":
-    run_parts(str(__doc__), "_yield_", PARTS, "numpy", "numba", "scipy", "SALib", "onnxruntime", "distributed")
+    run_parts(str(__doc__), "_yield_", PARTS, "numpy", "numba", "scipy", "onnxruntime", "distributed", "SALib")
