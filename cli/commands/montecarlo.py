@@ -1,6 +1,6 @@
 """`resonet montecarlo`: chips of a design with the spread of their fabrication, before and after calibration."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ from resonet.cli.options import Chosen, Data, Folder, Json, only, unless, when
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.studies import spread_of
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,26 +42,6 @@ def _levels(text: str) -> "tuple[Level, ...]":
     if wrong is not None:
         raise InputError(f"--level {wrong[:40]!r}: possible: all, {', '.join(LEVELS)}, several with commas")
     return tuple(name for name in LEVELS if name in names)
-
-
-def _spread(given: "SpreadOptions", settings: list[str]) -> "SpreadOptions":
-    """Spreads of the design with those of --spread in their place."""
-    from resonet.core.parameters import known_parameter, parse
-    from resonet.netlist.chips.spread import SpreadOptions
-
-    for setting in settings:
-        name, equals, text = (part.strip() for part in setting.partition("="))
-        if not equals:
-            raise InputError(f'--spread {setting[:60]!r}: possible: NAME=VALUE, such as --spread f_res="0.5 %"')
-        spec = known_parameter(SpreadOptions, name, "spread")
-        share = text.endswith("%") and "low" in spec.metadata and not spec.metadata["unit"]
-        value = parse(text.rstrip("% ") if share else text, spec, "spread")
-        given = replace(given, **{name: value / 100 if share else value})
-    if not given.active:
-        raise InputError(
-            'nothing spreads, so that all chips are alike; possible: --spread f_res="0.5 %", or [spread] in design.toml'
-        )
-    return given
 
 
 def _number(name: str, value: float) -> str:
@@ -170,7 +151,7 @@ def montecarlo_command(
     from resonet.sparams.fan import fan_of
 
     design = load_design(folder)
-    given = _spread(design.parameters.spread, spread or [])
+    given = spread_of(design.parameters.spread, spread or [])
     tuning = TuningOptions(reach, bits)
     tuning.check_damping(design.plan.device.damping)
     run = MonteCarlo(

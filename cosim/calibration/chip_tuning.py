@@ -23,7 +23,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Bools, Ints
 from resonet.cosim.weights.engines import Engine, layer_response
 from resonet.models.resonator.chain import Chains, chain_answers
 from resonet.netlist.chips.chip import Chip
@@ -85,6 +85,8 @@ class _Problem:
     factor: Array  # [chains, K] e
     low: Array  # [chains, K] of u
     high: Array
+    real: Array  # [chains, K] Hz, where fabrication and the program left the resonators
+    held: Bools  # [chains, K] tuning does not reach these: stuck, or without a signal
 
     def solve(self, start: Array, rows: Ints) -> tuple[Array, Array, Array]:
         """Detunings of some chains from a start [rows, K], the largest residual and the squares of each."""
@@ -102,13 +104,15 @@ def _problems(
 ) -> list[_Problem]:
     """The chains of a layer, bus by bus; `gain` [groups, outputs] is what its neurons make of their answers."""
     damping, own, found = plan.device.damping, chip.layer(entry.layer.name), []
-    unit = start.weight_scale / plan.device.sensitivity
-    responses = layer_response(plan, entry, chip.resonances(entry.layer.name, start.f_res), engine)
+    unit, real = start.weight_scale / plan.device.sensitivity, chip.resonances(entry.layer.name, start.f_res)
+    responses = layer_response(plan, entry, real, engine)
     for n, (bus, response) in enumerate(zip(entry.buses, responses, strict=True)):
         factor = np.broadcast_to(own.of_bus("f_res", n), bus.size)
         chains = solver_chains(bus, plan.device, response.profile, True, response.own, response.tones)
         units = -4 * damping * bus.signs * chains.part(np.arange(len(factor)))
         after = gain[bus.group, bus.outputs, None]
+        held, now = own.held(n), (bus.frequencies / real[n] - 1) / damping
+        held = np.zeros(bus.size, bool) if held is None else held
         found.append(
             _Problem(
                 bus_weights(entry, bus) * unit / np.where(after == 0, 1, after),
@@ -116,8 +120,10 @@ def _problems(
                 np.ascontiguousarray(units if units.ndim == 3 else units[None]),
                 np.broadcast_to(damping if chains.own is None else chains.own, bus.size),
                 factor,
-                ((1 - damping * reach) / factor - 1) / damping,
-                ((1 + damping * reach) / factor - 1) / damping,
+                np.where(held, now, ((1 - damping * reach) / factor - 1) / damping),
+                np.where(held, now, ((1 + damping * reach) / factor - 1) / damping),
+                real[n],
+                held,
             )
         )
     return found
@@ -163,6 +169,7 @@ class _ChipLevels:
 
     values: Array  # [K, levels] Hz, of a nominal chip
     factor: Array  # [chains, K] e
+    held: Array  # [chains, K] Hz of resonators that no DAC moves, NaN elsewhere
 
     @property
     def count(self) -> int:
@@ -171,14 +178,16 @@ class _ChipLevels:
 
     def f_res(self, index: Ints) -> Array:
         """Resonance frequencies [chains, K] at the levels `index` [chains, K], Hz."""
-        return np.asarray(self.values[np.arange(index.shape[1]), index] * self.factor)
+        found = self.values[np.arange(index.shape[1]), index] * self.factor
+        return np.where(np.isnan(self.held), found, self.held)
 
     def settings(self, chains: int) -> Iterator[tuple[slice, Array, Array | None]]:
         """Some chains at a time, each with a table of its own."""
         step = max(1, HELD // self.values.size)
         for first in range(0, chains, step):
             rows = slice(first, min(first + step, chains))
-            yield rows, self.values[None] * self.factor[rows, :, None], None
+            table, held = self.values[None] * self.factor[rows, :, None], self.held[rows, :, None]
+            yield rows, np.where(np.isnan(held), table, held), None
 
     def starts(self, wanted: Array) -> tuple[Ints, ...]:
         """The levels nearest to the wanted f_res [chains, K]."""
@@ -189,7 +198,7 @@ def _to_levels(problem: _Problem, f_res: Array, options: TuningOptions) -> Array
     """Levels of the DACs [chains, K] in Hz as the chip has them, from the f_res that hold the weights best."""
     chains = problem.chains
     values = dac_levels(chains.frequencies, chains.damping, options.bits, options.reach)
-    levels = _ChipLevels(values, problem.factor)
+    levels = _ChipLevels(values, problem.factor, np.where(problem.held, problem.real, np.nan))
     index, _ = descend(problem.target, chains, levels, levels.starts(f_res)[0], WINDOW)
     return levels.f_res(index)
 
@@ -220,7 +229,7 @@ def tune_layer(
         tuned = bus.frequencies / (1 + damping * u)
         tuned = _to_levels(problem, tuned, options) if options.bits else tuned
         u = (bus.frequencies / tuned - 1) / damping
-        at_end += int(((u <= problem.low + NEAR) | (u >= problem.high - NEAR)).sum())
+        at_end += int((((u <= problem.low + NEAR) | (u >= problem.high - NEAR)) & ~problem.held).sum())
         squares = max(squares, float(np.abs(chain_answers(u, problem.chains) - problem.target).max()))
         real.append(tuned)
     top = start.weight_scale / plan.device.sensitivity * (float(np.abs(entry.layer.matrix).max()) or 1.0)

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from resonet.core.types import Array
+from resonet.core.types import Array, Bools
 from resonet.cosim.calibration.chip_tuning import TuningOptions, tune_layer
 from resonet.cosim.chips.neurons import neuron_errors
 from resonet.cosim.chips.weights import chip_engine, chip_network, chip_weights
@@ -22,6 +22,7 @@ from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.engines import Engine
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.chips.chip import Chip
+from resonet.netlist.chips.faulty import movable
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method, Program
 
@@ -41,15 +42,19 @@ class ChipLevel:
     at_end: int = 0  # resonators that stand at an end of their tuning range
 
 
-def _gain(held: HeldWeights) -> float:
-    """Gain with the least squared error of a layer's weights; 1 where no positive one helps."""
-    product, square = float((held.trained * held.values).sum()), float((held.values**2).sum())
+def _gain(held: HeldWeights, free: Bools | None) -> float:
+    """Gain with the least squared error of a layer's weights, those that are free; 1 where no positive one helps."""
+    values = held.values if free is None else np.where(free, held.values, 0)
+    product, square = float((held.trained * values).sum()), float((values**2).sum())
     return product / square if product > 0 and square > 0 else 1.0
 
 
-def _with_gains(level: ChipLevel, method: Method) -> ChipLevel:
-    """The same with one gain a layer, which takes the weights' scale with it: volts stay what they are."""
-    gains = {name: _gain(one) for name, one in level.held.items()}
+def _with_gains(level: ChipLevel, method: Method, free: Mapping[str, Bools] | None = None) -> ChipLevel:
+    """The same with one gain a layer, which takes the weights' scale with it: volts stay what they are.
+
+    `free`: weights by layer that count, where some are known to be wrong.
+    """
+    gains = {name: _gain(one, (free or {}).get(name)) for name, one in level.held.items()}
     held = {
         name: replace(
             one, values=gains[name] * one.values, shift=None if one.shift is None else gains[name] * one.shift
@@ -66,6 +71,19 @@ def _neuron_gains(design: Design, held: EffectiveWeights, chip: Chip) -> Array:
     """What the neurons of a layer make of its chains' answers, [groups, outputs]."""
     unit = replace(held, values=np.ones_like(held.values), shift=None)
     return np.asarray(neuron_errors(design, unit, chip).values[..., 0])
+
+
+def _dark(level: ChipLevel, design: Design, chip: Chip) -> ChipLevel:
+    """The same with neurons dark whose oscillators are dead, which no gain and no trimming changes."""
+    held = dict(level.held)
+    for entry in design.plan.layers:
+        name, power = entry.layer.name, chip.layer(entry.layer.name).neurons.get("oscillator_power")
+        if power is None or power.all():
+            continue
+        own = held[name].shift
+        kept = np.zeros(power.shape) if own is None else own
+        held[name] = replace(held[name], shift=np.where(power == 0, -entry.layer.bias.reshape(power.shape), kept))
+    return replace(level, held=held)
 
 
 def _calibrated(
@@ -121,9 +139,11 @@ def chip_levels(
         if level == "programmed":
             found[level] = programmed
         elif level == "gain":
-            found[level] = _with_gains(programmed, method)
+            found[level] = _dark(_with_gains(programmed, method), design, chip)
         else:
             made = _calibrated(design, first, method, chip, engine, tuning)
             lines = {one.entry.layer.name: one.weights(chips, one.lines(chips, tuning)) for one, chips in drawn}
-            found[level] = _with_gains(replace(made, held=made.held | lines), method)
+            free = {entry.layer.name: movable(entry, chip) for entry in design.plan.layers}
+            free = {name: own for name, own in free.items() if name not in lines}
+            found[level] = _dark(_with_gains(replace(made, held=made.held | lines), method, free), design, chip)
     return found

@@ -33,7 +33,8 @@ LOOK = 1.0  # s between two looks at whether anybody still computes
 SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # what multiprocessing puts behind the temporary folder
 TASK = 0.1  # s that a task of short points should take: what a cluster spends on a task is a few milliseconds
 MOST_IN_TASK = 100  # points: no more are lost with a worker
-PRELOADED = ["resonet.cosim.sweep.sweep", "resonet.cosim.montecarlo.run"]  # what processes take, imported once for all
+# What processes take, imported once for all.
+PRELOADED = ["resonet.cosim.sweep.sweep", "resonet.cosim.montecarlo.run", "resonet.cosim.robust.fault_study"]
 LONGEST_SOCKET = 103  # bytes of a socket's path: 103 on macOS, 107 on Linux
 
 

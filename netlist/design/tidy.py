@@ -23,7 +23,8 @@ class Bound:
 
 
 RUNS, RESULTS = Bound(500, 64 << 20), Bound(2000, 4 << 30)
-STUDIES = ("sweep", "montecarlo")  # how the names of their files begin: each has its own key, and may have taken hours
+STUDIES = ("sweep", "montecarlo", "faults", "drift", "sensitivity", "tolerances")
+# How the names of their files begin: each has its own key, and may have taken hours.
 RESULT_FILES = (*(f"{name}_*.{kind}" for name in STUDIES for kind in ("nc", "jsonl", "csv")), "effective_*.nc")
 KINDS = {"runs": (("*.json",), RUNS), "results": (RESULT_FILES, RESULTS)}
 
