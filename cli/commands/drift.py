@@ -52,7 +52,7 @@ def drift_command(
     ageing_spread: Annotated[float, typer.Option(help="Its standard deviation over the resonators.")] = 1e-4,
     start: Annotated[str, typer.Option(help="Time from which on decades count.")] = "1 ks",
     times: Annotated[str, typer.Option(help="Since the calibration, with commas.")] = "0 s,1 ks,100 ks,10 Ms,1 Gs",
-    kelvin: Annotated[float, typer.Option(help="Temperature off that of the calibration, K.")] = 0.0,
+    offset: Annotated[float, typer.Option(help="Temperature off that of the calibration, K.")] = 0.0,
     target: Annotated[float | None, typer.Option(help="Accuracy that has to stay: gives the interval.")] = None,
     begin: Annotated[str, typer.Option("--from", help="calibrated, or programmed.")] = "calibrated",
     samples: Annotated[int, typer.Option(min=1, help="Chips.")] = 5,
@@ -89,7 +89,7 @@ def drift_command(
         tuning=TuningOptions(reach, bits),
         drift=DriftOptions(temperature, temperature_spread, ageing, ageing_spread, since),
         times=numbers(times, "--times", "s"),
-        offset=kelvin,
+        offset=offset,
         target=target,
         begin=starts[begin],
     )

@@ -77,7 +77,7 @@ class DriftRun(Subject):
         if not self.times or not all(0 <= t <= 1e15 and math.isfinite(t) for t in self.times):
             raise InputError("--times: possible: 0 s and more, such as 1 s,1 ks,1 Ms")
         if not -500 <= self.offset <= 500:
-            raise InputError(f"--kelvin {self.offset:g}: possible: -500 ... 500 K")
+            raise InputError(f"--offset {self.offset:g} K: possible: -500 ... 500 K")
         if self.target is not None and not 0 < self.target <= 1:
             raise InputError(f"--target {self.target:g}: possible: above 0 and up to 1")
 
