@@ -101,8 +101,13 @@ def open_part(circuit: Circuit, injected: Values, volts: Values, currents: Value
     """
     injected, volts, currents = (np.ascontiguousarray(v, complex) for v in (injected, volts, currents))
     flow, fall, lost = -injected, np.zeros_like(currents), np.zeros(volts.shape[1])
-    parts = (circuit.a, circuit.b, circuit.y), (circuit.from_, circuit.to, circuit.z), circuit.mutual
-    _put_back(*((i, j, np.asarray(v, complex)) for i, j, v in parts), volts, currents, flow, fall, lost)
+    i, j, m = circuit.mutual
+    _put_back(
+        (circuit.a, circuit.b, np.asarray(circuit.y, complex)),
+        (circuit.from_, circuit.to, np.asarray(circuit.z, complex)),
+        (i, j, np.asarray(m, complex)),
+        volts, currents, flow, fall, lost,
+    )  # fmt: skip
     node, branch = np.abs(flow[1:]).max(0), np.abs(fall).max(0, initial=0.0)
     kirchhoff = np.maximum(node / np.abs(injected).max(0), branch / np.abs(volts).max(0))
     sources = (volts * injected.conj()).sum(0).real
