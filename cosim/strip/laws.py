@@ -99,66 +99,16 @@ def open_part(circuit: Circuit, injected: Values, volts: Values, currents: Value
     largest; the second source power less what is dissipated, of the apparent power. injected and volts [nodes + 1,
     columns] with ground first, currents [branches, columns].
     """
-    put_in: Complex = np.ascontiguousarray(injected, complex)
-    v: Complex = np.ascontiguousarray(volts, complex)
+    over: Complex = np.ascontiguousarray(volts, complex)
     along: Complex = np.ascontiguousarray(currents, complex)
-    flow, fall, lost = np.negative(put_in), np.zeros_like(along), np.zeros(v.shape[1])
-    i, j, m = circuit.mutual
-    return Circuit(
-        circuit.nodes,
-        np.concatenate([circuit.head, c.a, leak.a, ends[0]]),
-        np.concatenate([circuit.foot, c.b, leak.b, np.zeros(len(ends[0]), np.int64)]),
-        np.concatenate([across, 1 / (c.r + 1 / (w * c.x)), leak.x, ends[1]]),
-        branches.a,
-        branches.b,
-        branches.r + w * branches.x,
-        (i, j, np.asarray(w * m, complex)),
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def _put_back(
-    admittances: tuple[Ints, Ints, Complex], branches: tuple[Ints, Ints, Complex], mutual: tuple[Ints, Ints, Complex],
-    volts: Complex, currents: Complex, flow: Complex, fall: Complex, lost: Array,
-) -> None:  # fmt: skip
-    """Add to currents that leave nodes `flow`, to voltages left along branches `fall`, and to power `lost`."""
-    for e in range(len(admittances[0])):
-        a, b, y = admittances[0][e], admittances[1][e], admittances[2][e]
-        for c in range(len(lost)):
-            over = volts[a, c] - volts[b, c]
-            flow[a, c] += y * over
-            flow[b, c] -= y * over
-            lost[c] += y.real * (over.real * over.real + over.imag * over.imag)
-    for e in range(len(branches[0])):
-        a, b, z = branches[0][e], branches[1][e], branches[2][e]
-        for c in range(len(lost)):
-            i = currents[e, c]
-            flow[a, c] += i
-            flow[b, c] -= i
-            fall[e, c] += volts[a, c] - volts[b, c] - z * i
-            lost[c] += z.real * (i.real * i.real + i.imag * i.imag)
-    for e in range(len(mutual[0])):
-        i, j, m = mutual[0][e], mutual[1][e], mutual[2][e]
-        for c in range(len(lost)):
-            fall[i, c] -= m * currents[j, c]
-            fall[j, c] -= m * currents[i, c]
-
-
-def open_part(circuit: Circuit, injected: Values, volts: Values, currents: Values) -> Left:
-    """What a solution leaves open of Kirchhoff's laws, and of the power balance.
-
-    The first is the larger of currents into a node, of the largest injected, and voltage along a branch, of the
-    largest; the second source power less what is dissipated, of the apparent power. injected and volts [nodes + 1,
-    columns] with ground first, currents [branches, columns].
-    """
-    injected, volts, currents = (np.ascontiguousarray(v, complex) for v in (injected, volts, currents))
-    flow, fall, lost = -injected, np.zeros_like(currents), np.zeros(volts.shape[1])
+    flow: Complex = np.negative(np.ascontiguousarray(injected, complex))
+    fall, lost = np.zeros_like(along), np.zeros(over.shape[1])
     i, j, m = circuit.mutual
     _put_back(
         (circuit.a, circuit.b, np.asarray(circuit.y, complex)),
         (circuit.from_, circuit.to, np.asarray(circuit.z, complex)),
         (i, j, np.asarray(m, complex)),
-        v, along, flow, fall, lost,
+        over, along, flow, fall, lost,
     )  # fmt: skip
     node, branch = np.abs(flow[1:]).max(0), np.abs(fall).max(0, initial=0.0)
     kirchhoff = np.maximum(node / np.abs(injected).max(0), branch / np.abs(volts).max(0))
