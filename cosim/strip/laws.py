@@ -99,21 +99,15 @@ def open_part(circuit: Circuit, injected: Values, volts: Values, currents: Value
     largest; the second source power less what is dissipated, of the apparent power. injected and volts [nodes + 1,
     columns] with ground first, currents [branches, columns].
     """
-    over: Complex = np.ascontiguousarray(volts, complex)
-    along: Complex = np.ascontiguousarray(currents, complex)
-    flow: Complex = np.negative(np.ascontiguousarray(injected, complex))
-    fall, lost = np.zeros_like(along), np.zeros(over.shape[1])
-    i, j, m = circuit.mutual
-    _put_back(
-        (circuit.a, circuit.b, np.asarray(circuit.y, complex)),
-        (circuit.from_, circuit.to, np.asarray(circuit.z, complex)),
-        (i, j, np.asarray(m, complex)),
-        over, along, flow, fall, lost,
-    )  # fmt: skip
+    into, volt, amp = (np.ascontiguousarray(v, complex) for v in (injected, volts, currents))
+    flow, fall, lost = -into, np.zeros_like(amp), np.zeros(volt.shape[1])
+    parts = (circuit.a, circuit.b, circuit.y), (circuit.from_, circuit.to, circuit.z), circuit.mutual
+    admittances, branches, mutual = ((i, j, np.asarray(v, complex)) for i, j, v in parts)
+    _put_back(admittances, branches, mutual, volt, amp, flow, fall, lost)
     node, branch = np.abs(flow[1:]).max(0), np.abs(fall).max(0, initial=0.0)
-    kirchhoff = np.maximum(node / np.abs(injected).max(0), branch / np.abs(volts).max(0))
-    sources = (volts * injected.conj()).sum(0).real
-    power = np.abs(sources - lost) / np.abs(volts * injected).sum(0)
+    kirchhoff = np.maximum(node / np.abs(into).max(0), branch / np.abs(volt).max(0))
+    sources = (volt * into.conj()).sum(0).real
+    power = np.abs(sources - lost) / np.abs(volt * into).sum(0)
     return Left(float(kirchhoff.max()), float(power.max()))
 
 
