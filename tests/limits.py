@@ -38,6 +38,7 @@ from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.maxima import MUCH_POOLED, warn_maximum
 from resonet.models.fit.measured import read_curve
 from resonet.models.fit.residuals import Second, warn_of_structure
+from resonet.models.resonator.fold_over import fold_over_power, warn_fold_over
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.linear_range import linear_range
 from resonet.models.resonator.tone_balance import MIXING, Saturation, balance_tones
@@ -175,6 +176,12 @@ def _(world):
             most = balance_tones(device, law, f0, tones, per_watt, middle * powers).mixing.max()
         low, high = (low, middle) if most > MIXING else (middle, high)
     balance_tones(device, law, f0, tones, per_watt, (high if world.beyond else low) * powers)
+
+
+@case("models/resonator/fold_over.py:warn_fold_over", "fold-over")
+def _(world):
+    device, law = SpinDiode(), Saturation(frequency_shift=-0.1)
+    warn_fold_over(device, law, near(world, fold_over_power(device, law)))
 
 
 @case("models/fit/residuals.py:warn_of_structure", "fit-residual")
