@@ -10,6 +10,7 @@ import numpy as np
 from _show import info, show
 
 from resonet.core.types import Array
+from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.image_run import prepare
 from resonet.cosim.cascade.two_pass import cascade
 from resonet.cosim.ngspice.run import run_deck
@@ -34,6 +35,7 @@ from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.network.forward import classes, propagate
+from resonet.netlist.programming.methods import Method
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, numbers
 
@@ -41,6 +43,7 @@ __all__ = ["claims"]
 
 MNIST = Path(__file__).parents[1] / "examples" / "mnist"
 KELVIN, ROOM = 273.15, 300.0
+METHODS: tuple[Method, ...] = ("calibrated", "coupled")
 AUDIT = {"2 nW": (0.27, 0.10, 0.07), "50 nW": (6.7, 2.6, 1.8)}  # precession over Johnson noise, power, by layer
 
 
@@ -100,9 +103,15 @@ def _neuron(layer: str, bandwidth: float) -> None:
     show(f"{what} ngspice", f"{off:.1e}", "<= 1e-3", bool(off <= 1e-3))
 
 
-def _precession(power: str, images: int) -> None:
-    """Power of the precession noise over Johnson noise, layer by layer, against own tones alone in closed form."""
+def _precession(power: str, images: int, method: Method) -> None:
+    """Power of the precession noise over Johnson noise, layer by layer, against own tones alone in closed form.
+
+    It is a mean over images, so of the tones that the layers before make: those of a program that is off count.
+    """
     design, held = _mnist(f"plan.p_max={power}", "neuron.bandwidth=1 kHz")
+    if method == "calibrated":
+        design = calibrate(design).design
+        held = network_weights(design, method, linear)
     device, data = design.plan.device, design.images(MNIST / "mnist_test.npz")
     budgets = noise_budget(design, held, data.images[:images])
     found = {one.layer: (one.sources["precession"] / one.sources["johnson"]) ** 2 for one in budgets}
@@ -121,7 +130,8 @@ def _precession(power: str, images: int) -> None:
     forward(design, held, data.images[:images], watch=watch)
     for (layer, ratio), theirs in zip(found.items(), AUDIT[power], strict=True):
         off = ratio / closed[layer] - 1
-        what = f"{layer} at {power}: precession noise over Johnson's, {ratio:.3g} (audit {theirs:g}), off own tones"
+        told = f"precession over Johnson noise, {ratio:.3g} (audit {theirs:g}), off own tones"
+        what = f"{layer}, {method}, {power}: {told}"
         show(what, f"{100 * off:+.1f} %", "0 ... 10 % (tails)", 0 <= off <= 0.1)
 
 
@@ -236,7 +246,8 @@ def claims(quick: bool) -> None:
     for layer, bandwidth in (("conv1", 20e6), ("dense1", 20e6), ("dense1", 10e3)):
         _neuron(layer, bandwidth)
     for power in AUDIT:
-        _precession(power, 100)
+        for method in METHODS:
+            _precession(power, 100, method)
     for power in ("50 nW", "1 uW"):
         _saturated(power, 10 if quick else 100)
     _dulled(40 if quick else 100, 0 if quick else 1)

@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resonet.cli.chips import (
+    ChipSeed,
+    CornerOption,
+    SampleOption,
+    chip_held,
+    chosen_chip,
+    refuse_beside_chip,
+)
 from resonet.cli.noise_tables import noise_json, tell_noise, warn_of_noise, with_spread
 from resonet.cli.options import Folder, Jobs, Json, ProgramsToo, WeightEngine, with_decks
 from resonet.cli.registry import Command
@@ -21,6 +29,12 @@ from resonet.cli.saturating import (
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
+
+if TYPE_CHECKING:
+    from resonet.cosim.noise.noisy import NoisyWeights
+    from resonet.cosim.weights.held import RfWeights
+    from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
 
 __all__ = ["COMMAND"]
 
@@ -47,6 +61,30 @@ def _show_clipped(shares: Mapping[str, float]) -> None:
         print_table("inputs beyond what the tones carry, cut off", columns, rows)
 
 
+def _noisy_lines(
+    design: "Design", method: "Method", held: "Mapping[str, RfWeights]", seed: int
+) -> "dict[str, NoisyWeights] | None":
+    """Weights with noise of a design with layers on strip lines, as `run` has them; None where all are on buses."""
+    from resonet.cosim.cascade.hardware import parallel_hardware
+
+    return parallel_hardware(design, method, held=held).noisy(seed) if design.fed_by("stripline") else None
+
+
+def warn_clipped(design: "Design", clipped: Mapping[str, float]) -> None:
+    """Warn (inputs-clipped) of layers of whose inputs more than `MUCH_CLIPPED` are cut off."""
+    for name, share in clipped.items():
+        if share > MUCH_CLIPPED:
+            scale = design.scales[name]
+            warn(
+                "inputs-clipped",
+                f"layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
+                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
+                "--calibration, or with --input-range of these images",
+                share,
+                MUCH_CLIPPED,
+            )
+
+
 def accuracy_command(
     folder: Folder,
     data: Annotated[Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")],
@@ -64,9 +102,14 @@ def accuracy_command(
     repeat: Annotated[
         int, typer.Option("--repeat", min=1, max=1000, help="How often every image is read, for the spread.")
     ] = 1,
+    corner: CornerOption = None,
+    sample: SampleOption = None,
+    chip_seed: ChipSeed = 1,
     as_json: Json = False,
 ) -> None:
     """Software against circuit accuracy on the same images, without noise and with that of [noise] and [neuron].
+
+    Of one chip (--corner, --sample) as programmed, without noise.
 
     Example: resonet accuracy build --data test.npz --noise --repeat 3
 
@@ -88,6 +131,9 @@ def accuracy_command(
 
     refuse_linear_fitted(program, resonators)
     design = load_design(folder)
+    chip = chosen_chip(design, corner, sample, chip_seed)
+    if chip is not None:
+        refuse_beside_chip(resonators, noise, repeat)
     images = design.images(data)
     reads = Reads(seed, repeat, None if noise else FEW)
     if resonators == "saturating":
@@ -97,9 +143,12 @@ def accuracy_command(
     layers = [entry.layer.name for entry in design.plan.layers]
     chosen = find_engine(engine)
     with progress("weights", len(methods) * count_steps(design, layers)) as done:
-        effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
+        if chip is None:
+            effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
+        else:
+            effective = {m: chip_held(design, m, chip, engine) for m in methods}
     checked = witness_of(one for held in effective.values() for one in held.values())
-    few = None if design.fed_by("stripline") and not noise else reads.of(design, images)
+    few = None if chip is not None or (design.fed_by("stripline") and not noise) else reads.of(design, images)
     through = (1 + (2 if has_maxima(design.built) else 1) * len(methods)) * -(-len(images.images) // 500)
     through += len(methods) * repeat * -(-len(few.images) // 500) if few else 0
     with progress("images through the circuit", through) as done:
@@ -108,8 +157,8 @@ def accuracy_command(
         diodes = {m: diode_accuracy(design, effective[m], images, software.values, done) for m in methods}
         own = classes(software.values, design.cnn.ranked)
         noisy = {
-            m: noisy_accuracy(design, effective[m], few, own, seed, repeat, done=done)
-            for m in methods
+            m: noisy_accuracy(design, held, few, own, seed, repeat, None, done, _noisy_lines(design, m, held, seed))
+            for m, held in effective.items()
             if few is not None
         }
     pooled = {m: made for m, made in diodes.items() if made}
@@ -118,24 +167,14 @@ def accuracy_command(
     warn_of_noise(design, first.software, {m: found[m].circuit for m in methods}, noisy)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     shares |= {f"{m}, with noise": made.mean for m, made in noisy.items()}
-    for name, share in first.clipped.items():
-        if share > MUCH_CLIPPED:
-            scale = design.scales[name]
-            warn(
-                "inputs-clipped",
-                f"layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
-                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
-                "--calibration, or with --input-range of these images",
-                share,
-                MUCH_CLIPPED,
-            )
+    warn_clipped(design, first.clipped)
     for made in list(pooled.values())[-1:]:
         for pool in made.pools:
             more = (
                 f"here {percent(pool.rms)} rms and {percent(pool.largest)} at most, counted where it says diode maxima"
             )
             warn_maximum(pool.layer, pool.inputs, pool.bound, pool.full_scale, more)
-    figures = accuracy_page(folder, shares, first.images)
+    figures = accuracy_page(folder, shares, first.images) if chip is None else []  # those are of the design
     if as_json:
         shown: dict[str, float] = {"images": first.images, "software": first.software}
         shown |= {f"circuit_{m}": found[m].circuit for m in methods}
@@ -148,7 +187,8 @@ def accuracy_command(
         page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
         page["noise"] = noise_json(design, noisy)
         page["arithmetic"] = {m: found[m].arithmetic for m in methods}
-        print_json(page | witness_json(engine, checked) | {"figures": figures})
+        about = {} if chip is None else {"chip": chip.told}
+        print_json(page | about | witness_json(engine, checked) | {"figures": figures})
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
     for m in methods:
@@ -162,14 +202,18 @@ def accuracy_command(
     for m, noise_of in noisy.items():
         rows.append((f"{m}, with noise", with_spread(noise_of), percent(noise_of.same_class), "-", "-"))
     print_table(f"{images.file}: {first.images:,} images", columns, rows)
-    tell_noise(design, list(noisy.values()), first.images)
-    tell_engine(engine, checked)
+    if chip is None:
+        tell_noise(design, list(noisy.values()), first.images)
+        tell_engine(engine, checked)
+    else:
+        say(f"one chip, {chip.told}: as programmed, without noise", "dim")
     for how in dict.fromkeys(found[m].arithmetic for m in methods):
         say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
     _show_heads({m: found[m].heads for m in methods})
     _show_clipped(first.clipped)
     show_fitted(design)
-    print_files("figures", figures)
+    if chip is None:
+        print_files("figures", figures)
 
 
 COMMAND = Command("simulate", accuracy_command)

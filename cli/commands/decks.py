@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resonet.cli.chips import ChipSeed, CornerOption, SampleOption, chosen_chip
 from resonet.cli.options import FittedToo, Folder, Json, Layers, only, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import print_json, print_table, progress, say
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from resonet.netlist.bus.hardware import BusHardware
+    from resonet.netlist.chips.chip import Chip
     from resonet.netlist.design.decks import PlannedDeck
     from resonet.netlist.design.design import Design
     from resonet.netlist.programming.methods import Method
@@ -20,15 +23,21 @@ __all__ = ["COMMAND"]
 MOST_NAMED = 20  # files that are named one by one
 
 
+def _hardware(design: "Design", layer: str, program: "Method", chip: "Chip | None") -> "tuple[BusHardware, ...]":
+    from resonet.netlist.design.chips import chip_hardware
+
+    return design.hardware(layer, program) if chip is None else chip_hardware(design, layer, program, chip)
+
+
 def _planned(
-    design: "Design", layers: list[str], program: "Method", bus: str | None, neuron: int | None
+    design: "Design", layers: list[str], program: "Method", bus: str | None, neuron: int | None, chip: "Chip | None"
 ) -> "list[PlannedDeck]":
     """The decks that were asked for."""
     from resonet.netlist.design.decks import layer_decks, neuron_decks
 
     found = []
     for layer in layers:
-        buses, synapses = design.hardware(layer, program), design.plan.layer(layer).layer
+        buses, synapses = _hardware(design, layer, program, chip), design.plan.layer(layer).layer
         if neuron is not None:
             most = synapses.groups * synapses.outputs
             if not 0 <= neuron < most:
@@ -66,6 +75,9 @@ def decks_command(
         typer.Option("--neuron", help="Only decks with chains of this neuron, and S-parameters of each of them."),
         only("layer"),
     ] = None,
+    corner: CornerOption = None,
+    sample: SampleOption = None,
+    chip_seed: ChipSeed = 1,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for them and for lib/ (default: the design's decks/).")
     ] = None,
@@ -86,6 +98,8 @@ def decks_command(
     Of small designs compile writes all of them, of large ones a few. They always have the same bytes.
 
     Example: resonet decks build --layer conv1 --neuron 5 --program calibrated
+
+    Example: resonet decks build --layer conv1 --sample 7 --chip-seed 3
     """
     from resonet.netlist.bus.graph import write_graphml
     from resonet.netlist.design.decks import write_missing
@@ -96,8 +110,9 @@ def decks_command(
     design = load_design(folder)
     layers = layer or design.fed_by("bus")
     design.require_bus("decks", layers)
-    chosen = _planned(design, layers, program, bus, neuron)
-    place = (out or folder / "decks") / program
+    chip = chosen_chip(design, corner, sample, chip_seed)
+    chosen = _planned(design, layers, program, bus, neuron, chip)
+    place = (out or folder / "decks") / (program if chip is None else f"{program}_{chip.label}")
     paths = [place / f"{deck.name}.cir" for deck in chosen]
     if only_list:
         there = [path.is_file() for path in paths]
@@ -114,7 +129,7 @@ def decks_command(
         )
         return
     with progress("write decks", len(chosen)) as done:
-        new = write_missing(chosen, place, spelled, force, done)
+        new = write_missing(chosen, place, spelled, force or chip is not None, done)  # [spread] may have changed
     if graph:
         write_graphml(design.graph(program), folder / "graph.graphml")
     if as_json:

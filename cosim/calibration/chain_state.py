@@ -1,7 +1,7 @@
 """A bus on the way to its weights: what was reached so far, and how far off each of its chains may be."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,9 +73,10 @@ def merged(old: BusState, new: BusState) -> BusState:
     better = new.squares < old.squares
     before, after = old.response.profile, new.response.profile
     alike = before.strides[0] == after.strides[0] == 0 and np.array_equal(before[0], after[0])
-    response = Response(
-        np.where(better[:, None], new.response.values, old.response.values),
-        after if alike else np.where(better[:, None, None], after, before),
+    response = replace(
+        new.response,
+        values=np.where(better[:, None], new.response.values, old.response.values),
+        profile=after if alike else np.where(better[:, None, None], after, before),
     )
     detuning = np.where(better[:, None], new.detuning, old.detuning)
     fraction = np.where(better, np.minimum(1, 2 * old.fraction), 0.5 * old.fraction)

@@ -143,8 +143,11 @@ def _proposal(
     """
     asked = limits.of(state)
     tolerance = limits.tolerance * limits.top if first else float(asked.min())
-    chains = solver_chains(bus, device, state.response.profile, compiled)
-    goal = state.target - (state.response.values - chain_answers(state.detuning, chains))
+    response = state.response
+    chains = solver_chains(
+        bus, device, response.profile, compiled or response.own is not None, response.own, response.tones
+    )
+    goal = state.target - (response.values - chain_answers(state.detuning, chains))
     solved, worst = solve_chains(goal, chains, state.detuning, branches, 0.01 * tolerance)
     moved = state.detuning + state.fraction[:, None] * (solved - state.detuning)
     return replace(state, detuning=moved, reachable=worst <= np.maximum(asked, 0.01 * tolerance))

@@ -149,7 +149,7 @@ def _parts(
     parts = []
     for bus, f_res, response in zip(entry.buses, start.f_res, responses, strict=True):
         owner = bus.group * outputs + bus.outputs if options.gain == "chain" else np.zeros_like(bus.outputs)
-        chains = solver_chains(bus, plan.device, response.profile)
+        chains = solver_chains(bus, plan.device, response.profile, False, response.own, response.tones)
         levels = _level_set(plan, entry, bus, unit, chains, f_res, options, rng)
         parts.append(Part(bus_weights(entry, bus) * unit, f_res, chains, levels, owner))
     return parts

@@ -32,7 +32,14 @@ from resonet.cosim.strip.held import (
     StripWeights,
 )
 from resonet.cosim.strip.loudest import crosstalk, loudest
-from resonet.cosim.strip.passes import ALL_CAUSES, layer_resonances, rectified, strip_pass
+from resonet.cosim.strip.passes import (
+    ALL_CAUSES,
+    NOMINAL,
+    StripDevices,
+    layer_resonances,
+    rectified,
+    strip_pass,
+)
 from resonet.models.resonator.chain import Chains, chain_response, solve_chains
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
 from resonet.netlist.network.cnn import Synapses
@@ -42,6 +49,7 @@ from resonet.netlist.strip.placement import Placement
 from resonet.netlist.strip.usage import Usage
 
 __all__ = [
+    "layer_answers",
     "layer_weights",
     "layer_windows",
     "solve_layer_windows",
@@ -91,12 +99,12 @@ def solve_layer_windows(
     return StripLayer(placement, synapses, np.asarray(frequencies, float), device, tuple(passes))
 
 
-def _answers(strip_layer: StripLayer, f_res: Array) -> Array:
-    """Weights of all chains to all lines, V/W, [chains, lines]."""
+def layer_answers(strip_layer: StripLayer, f_res: Array, own: StripDevices = NOMINAL) -> Array:
+    """Weights of all chains to all lines, V/W, [chains, lines]; `own` as in `rectified`."""
     usage = strip_layer.placement.usage
     out = np.zeros((usage.chains, len(usage.inputs)))
     for window in strip_layer.windows:
-        out[np.ix_(window.chains, window.lines)] = window.gains @ rectified(window, f_res, strip_layer.device).T
+        out[np.ix_(window.chains, window.lines)] = window.gains @ rectified(window, f_res, strip_layer.device, own).T
     return out
 
 
@@ -197,7 +205,7 @@ def _calibrated(strip_layer: StripLayer, by_tone: _ByTone, target: Array) -> tup
     for _ in range(PASSES):
         u, _ = solve_chains(goal, chains, u)
         answers = (
-            _gather(by_tone, _answers(strip_layer, _resonances(strip_layer, by_tone, u)))
+            _gather(by_tone, layer_answers(strip_layer, _resonances(strip_layer, by_tone, u)))
             / strip_layer.device.sensitivity
         )
         worst = np.abs(answers - target).max(1)
@@ -252,7 +260,7 @@ def strip_weights(
         else:
             f_res, _ = layer_resonances(layer.placement, layer.layer, layer.frequencies, layer.device, fill, program)
         scale = reached * layer.device.sensitivity / largest
-        values = _answers(layer, f_res) / scale
+        values = layer_answers(layer, f_res) / scale
         factor = 1.0
         if gain and program != "calibrated":
             factor = float((values * trained)[uses].sum() / (values[uses] ** 2).sum())

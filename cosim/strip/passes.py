@@ -32,7 +32,9 @@ from resonet.netlist.strip.wiring import neighbour_chains
 
 __all__ = [
     "ALL_CAUSES",
+    "NOMINAL",
     "REACH",
+    "StripDevices",
     "StripMethod",
     "StripPass",
     "layer_resonances",
@@ -239,25 +241,53 @@ def squared(current: Complex) -> Array:
     return np.asarray(current.real**2 + current.imag**2)
 
 
-def rectified(passes: StripPass, f_res: Array, device: SpinDiode) -> Array:
+@dataclass(frozen=True, slots=True, eq=False)
+class StripDevices:
+    """Resonators of a layer on one chip, parts of nominal, [resonators of the placement] or one for all."""
+
+    f_res: Array | float = 1.0  # of what the tuning currents set
+    damping: Array | float = 1.0
+    sensitivity: Array | float = 1.0  # K_SD
+
+    def part(self, resonators: Ints) -> "StripDevices":
+        """Of some of the resonators."""
+        each = (self.f_res, self.damping, self.sensitivity)
+        return StripDevices(*(x if isinstance(x, float) else x[resonators] for x in each))
+
+
+NOMINAL = StripDevices()
+
+
+def rectified(passes: StripPass, f_res: Array, device: SpinDiode, own: StripDevices = NOMINAL) -> Array:
     """Rectified voltage of every resonator per watt of each line, V/W, p against n; [lines, resonators].
 
-    f_res [resonators of the placement], Hz, as the tuning currents are meant to set them.
+    f_res [resonators of the placement], Hz, as the tuning currents are meant to set them; `own`: what a chip makes of
+    them and of the rest.
     """
     if passes.precession is not None:
+        assert own is NOMINAL
         return np.asarray(0.5 * device.transduction * (passes.current * passes.precession.conj()).real)
-    response = rectification(passes.circuit, passes.frequencies, passes.share, f_res, device)
+    response = rectification(passes.circuit, passes.frequencies, passes.share, f_res, device, own)
     volts = np.empty(passes.current.shape)
     for line, tone in enumerate(passes.tones):  # no array of all beside the one that is asked for
         volts[line] = squared(passes.current[line]) * response[tone]
     return volts
 
 
-def rectification(circuit: StripCircuit, frequencies: Array, share: Array, f_res: Array, device: SpinDiode) -> Array:
+def rectification(
+    circuit: StripCircuit,
+    frequencies: Array,
+    share: Array,
+    f_res: Array,
+    device: SpinDiode,
+    own: StripDevices = NOMINAL,
+) -> Array:
     """½ k Re chi of every resonator at every tone, V/A², [tones, resonators of the circuit]; f_res as `rectified`."""
     built = frequencies[circuit.tone]
-    tuned = built + (f_res[circuit.resonators] - built) * share
+    own = own.part(circuit.resonators)
+    tuned = (built + (f_res[circuit.resonators] - built) * share) * own.f_res
+    damping, gain = device.damping * own.damping, 0.5 * device.transduction * own.damping * own.sensitivity
     out = np.empty((len(frequencies), len(tuned)))
     for row, f in zip(out, frequencies, strict=True):  # large arrays in between would go to and from the system
-        row[:] = 0.5 * device.transduction * real_susceptibility(f / tuned, device.damping)[0]
+        row[:] = gain * real_susceptibility(f / tuned, damping)[0]
     return out

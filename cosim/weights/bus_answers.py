@@ -261,7 +261,7 @@ def _loudest_found(
     return Loudest(float(size[bus]), bus, int(chain), victim, aggressor)
 
 
-def loudest_of(most: Sequence[Array], chain: Sequence[Array]) -> Loudest | None:
+def loudest_of(most: Sequence[Array], chain: Sequence[Array | Ints]) -> Loudest | None:
     """The loudest entry off the diagonal of the maps of all buses; `chain` holds where each was, same shapes."""
     loudest: Loudest | None = None
     for bus, (matrix, of) in enumerate(zip(most, chain, strict=True)):

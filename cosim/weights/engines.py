@@ -73,6 +73,8 @@ class Engine:
     name: str
     passes: Callable[..., Passes]
     powers: Callable[[FrequencyPlan, LayerPlan], Powers] | None = None  # where these are all that there is to know
+    answers: Callable[..., Answers] | None = None  # in its own way: answers(plan, entry, f_res, unit)
+    responses: Callable[..., "list[Response]"] | None = None  # likewise: responses(plan, entry, f_res)
     ideal: bool = False  # knows nothing of the circuit around the resonators
     decks: bool = False  # runs the layer's decks in processes of their own
     version: Callable[[], str] = field(default=_nothing_else)  # what its answers depend on beside our code
@@ -112,6 +114,8 @@ class Engine:
         self, plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], unit: Array, done: Done = nothing
     ) -> Answers:
         """Answers of all chains, in units of `unit` [groups, outputs] V/W; `done` as above. Raises EngineError."""
+        if self.answers is not None:
+            return self.answers(plan, entry, f_res, unit)
         if self.powers is not None:
             return bus_answers(plan, entry, f_res, *self.powers(plan, entry), unit)
         passes, sensitivity = self(plan, entry, f_res, done), plan.device.sensitivity
@@ -132,6 +136,8 @@ class Response:
 
     values: Array  # [chains, tones] units of K_SD
     profile: Array  # [chains, tones, resonators]; one for all chains where they are alike
+    own: Array | None = None  # `Chains.own` and `Chains.tones`, of a chip
+    tones: Array | None = None
 
 
 def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> RfPass:
@@ -231,6 +237,8 @@ def find_engine(name: str) -> Engine:
 
 def layer_response(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], engine: Engine) -> list[Response]:
     """What every chain of a layer answers to each of its tones, by one run of an engine."""
+    if engine.responses is not None:
+        return engine.responses(plan, entry, f_res)
     device, responses = plan.device, list[Response]()
     if engine.powers is not None:
         powers, divider = engine.powers(plan, entry)

@@ -68,12 +68,17 @@ def _is_dense(layer: Synapses | Addend, groups: int, out: Shape) -> bool:
     return whole and groups == 1 and not any(layer.padding) and tuple(out[1:]) == (1, 1)
 
 
-def _convolved(graph: Float32Graph, layer: Synapses, parts: Sequence[str], values: Array) -> str:
+def _bias(layer: Synapses, held: HeldWeights) -> Array:
+    """What stands on the sums of every output, [outputs of all groups]."""
+    return layer.bias if held.shift is None else layer.bias + held.shift.ravel()
+
+
+def _convolved(graph: Float32Graph, layer: Synapses, parts: Sequence[str], held: HeldWeights) -> str:
     """Sums plus bias [n, *out_shape] of inputs [n, *in_shape] each."""
     total = ""
     kernels: list[Synapses | Addend] = [layer, *layer.addends]
-    for part, of, (kernel, groups) in zip(parts, kernels, _kernels(layer, values), strict=True):
-        bias = [] if total else [graph.hold(layer.bias)]
+    for part, of, (kernel, groups) in zip(parts, kernels, _kernels(layer, held.values), strict=True):
+        bias = [] if total else [graph.hold(_bias(layer, held))]
         if _is_dense(of, groups, layer.out_shape):
             weight = graph.hold(kernel.reshape(len(kernel), -1))
             found = graph.reshape(graph.put("Gemm", [graph.flat([part]), weight, *bias], transB=1), layer.out_shape)
@@ -84,7 +89,7 @@ def _convolved(graph: Float32Graph, layer: Synapses, parts: Sequence[str], value
     return total
 
 
-def _by_position(graph: Float32Graph, layer: Synapses, parts: Sequence[str], values: Array) -> str:
+def _by_position(graph: Float32Graph, layer: Synapses, parts: Sequence[str], held: HeldWeights) -> str:
     """The same with weights [groups, positions, outputs, taps] of every position's own."""
     if layer.addends or layer.groups > 1:
         raise Inexpressible(f"layer {layer.name} has weights of every position's own for several inputs")
@@ -93,9 +98,9 @@ def _by_position(graph: Float32Graph, layer: Synapses, parts: Sequence[str], val
     seen = graph.put("Conv", [parts[0], graph.hold(pick)], **_window(layer))
     seen = _cut(graph, seen, layer, layer.weight.shape[2:], layer.out_shape)
     seen = graph.put("Transpose", [graph.reshape(seen, (taps, layer.positions))], perm=[2, 0, 1])
-    sums = graph.put("MatMul", [seen, graph.hold(values[0].swapaxes(1, 2))])  # [positions, n, outputs]
+    sums = graph.put("MatMul", [seen, graph.hold(held.values[0].swapaxes(1, 2))])  # [positions, n, outputs]
     sums = graph.reshape(graph.put("Transpose", [sums], perm=[1, 2, 0]), layer.out_shape)
-    return graph.put("Add", [sums, graph.hold(layer.bias[:, None, None])])
+    return graph.put("Add", [sums, graph.hold(_bias(layer, held)[:, None, None])])
 
 
 def _pooled(graph: Float32Graph, layer: MaxPool, source: str) -> str:
@@ -180,9 +185,9 @@ class _Writer:
         if (kind.answers, kind.carried) != (HeldWeights.answers, HeldWeights.carried):
             raise Inexpressible(f"layer {layer.name} is of {kind.__name__}")
         if kind.products is HeldWeights.products:
-            return _convolved(self.graph, layer, parts, held.values)
+            return _convolved(self.graph, layer, parts, held)
         if kind.products is PositionWeights.products:
-            return _by_position(self.graph, layer, parts, held.values)
+            return _by_position(self.graph, layer, parts, held)
         raise Inexpressible(f"layer {layer.name} is of {kind.__name__}")
 
     def _carried(

@@ -41,6 +41,7 @@ class HeldWeights:
     layer: str
     values: Array  # [groups, outputs per group, taps]
     trained: Array  # same shape
+    shift: Array | None = None  # [groups, outputs] that the neurons add to the sums; None: nothing
     wired: Bools | None = None  # same shape: which of them hardware holds; None for all (`Synapses.wired`)
 
     @property
@@ -112,7 +113,8 @@ class HeldWeights:
             answers = self.answers(self.carried(synapses, part, scale))
             if scale.offset:
                 answers = answers - self.products(self.carried(synapses, synapses.no_input, scale))
-            found.append(scale.full_scale * answers)
+            sums = scale.full_scale * answers
+            found.append(sums if self.shift is None else sums + self.shift[:, None, :, None])
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 

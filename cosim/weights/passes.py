@@ -33,7 +33,7 @@ class RfPass:
 
 def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
     """Channels out of the sweeps, scaled from 1 V of source EMF to each tone's level."""
-    layer, bus, channels = hardware.bus.layer, hardware.bus.name, hardware.bus.frequencies
+    layer, bus, channels = hardware.bus.layer, hardware.bus.name, hardware.tones
     chains, size = hardware.bus.size
     sweeps = rf_sweeps(hardware)
     index = [(j, k) for j in range(chains) for k in range(size)]
@@ -50,8 +50,7 @@ def _read_rf(hardware: BusHardware, plots: Sequence[Plot]) -> RfPass:
             f"which are not the {size} channels of the plan; this version steps decades differently"
         )
     table: Complex = np.concatenate([plot.columns(names)[part] for plot, part in zip(plots, taken, strict=True)])[::-1]
-    emf = hardware.bus.levels / hardware.gains
-    phasors: Complex = table.reshape(size, 2, chains, size) * emf[:, None, None, None]
+    phasors: Complex = table.reshape(size, 2, chains, size) * hardware.emf[:, None, None, None]
     return RfPass(channels, phasors[:, 0], phasors[:, 1])
 
 

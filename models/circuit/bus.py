@@ -33,6 +33,7 @@ __all__ = [
     "seen_from_chains",
     "tail_admittance",
     "tone_levels",
+    "transformed_load",
 ]
 
 COMBINING = ("resistive", "multiplexer")  # 10 log10(N) for N tones, or filters (models/circuit/multiplexer.py)
@@ -163,7 +164,8 @@ def _grouped(
     """`grouped_currents` of a chain of the bus."""
     own, half = resonator_impedance(s, resistance, bus), s * bus.node_capacitance / 2
     tail = 1 / (half + tail_admittance(s, bus, np.where(below == 0, 1, below) * own))
-    return grouped_currents(s, own, resonators, bus, np.where(below == 0, 0, tail))
+    each = np.broadcast_to(np.reshape(own, (-1, 1)), (len(s), resonators))
+    return grouped_currents(s, each, np.asarray(bus.node_capacitance), bus, np.where(below == 0, 0, tail))
 
 
 def _inward(
@@ -192,7 +194,12 @@ def bus_load(f: ArrayLike, resistance: float, resonators: int, chains: int, bus:
     else:
         _, head = _inward(s, resistance, resonators, bus, np.asarray(below))
         each = np.asarray(1 / (1 / (s * bus.block_capacitance) + 1 / head))
-    load = chains * each + s * bus.capacitance
+    return transformed_load(s, chains * each, bus)
+
+
+def transformed_load(s: Complex, chains: Complex, bus: BusCircuit) -> Complex:
+    """What the combiner's output sees of the admittance of all chains, S: bus capacitance, through the transformer."""
+    load = np.asarray(chains + s * bus.capacitance)
     if bus.transformer == 1:
         return load
     own, mutual, far = _transformer(s, bus)

@@ -43,7 +43,7 @@ class GroupedBus(Protocol):
     def choke_resistance(self) -> float: ...
 
     @property
-    def node_capacitance(self) -> float: ...
+    def node_capacitance(self) -> float: ...  # of `nodal_chain`
 
     @property
     def readout_resistance(self) -> float: ...
@@ -67,38 +67,46 @@ def group_starts(resonators: int, groups: int) -> list[int]:
 
 
 def grouped_currents(
-    s: Complex, own: float | Complex, resonators: int, bus: GroupedBus, tail: Complex
+    s: Complex, own: Array | Complex, node: Array | Complex, bus: GroupedBus, tail: Complex
 ) -> tuple[Complex, Complex]:
-    """Current into every resonator per volt of the bus, A/V [f, n]; admittance of the chain at the bus, S [f].
+    """Current into every resonator per volt of the bus, A/V [..., n]; admittance of the chain at the bus, S [...].
 
-    own: impedance of a resonator, ohm; tail: impedance from the far end to ground, ohm [f], 0 where it is ground.
+    s: 2πjf, of a shape that broadcasts against what stands before n in the others. own: impedances of the resonators,
+    ohm [..., n]; node: capacitances that they bring along, half at either end, F, broadcasts against own; tail:
+    impedance from the far end to ground, ohm [...], 0 where it is ground.
     """
-    block, half = s * bus.block_capacitance, s * bus.node_capacitance / 2
+    shape = np.broadcast_shapes(np.shape(own), (*np.shape(s), 1))
+    own, half = (
+        np.broadcast_to(np.asarray(own, complex), shape),
+        np.broadcast_to(np.asarray(s)[..., None] * node / 2, shape),
+    )
+    block, resonators = s * bus.block_capacitance, shape[-1]
     choke = bus.choke_resistance + s * bus.choke_inductance
     pin = s * bus.bypass_capacitance
     starts = set(group_starts(resonators, bus.groups))
     # Looking away from the feed: impedance and open-circuit voltage, per volt of the bus, at each resonator's far node.
-    z, v = np.empty((len(s), resonators), complex), np.empty((len(s), resonators), complex)
+    z, v = np.empty(shape, complex), np.empty(shape, complex)
     heads: dict[int, tuple[Complex, Complex]] = {}
-    impedance, voltage = np.asarray(tail, complex), np.zeros(len(s), complex)
+    impedance, voltage = np.broadcast_to(np.asarray(tail, complex), shape[:-1]), np.zeros(shape[:-1], complex)
     for k in reversed(range(resonators)):
-        z[:, k], v[:, k] = impedance, voltage
-        admittance, current = 1 / (own + impedance), voltage / (own + impedance)
+        z[..., k], v[..., k] = impedance, voltage
+        admittance = 1 / (own[..., k] + impedance)
+        current = voltage * admittance
         if k not in starts:
-            admittance = admittance + 2 * half
+            admittance = admittance + half[..., k] + half[..., k - 1]
         else:
-            admittance, current = admittance + half + block, current + block
+            admittance, current = admittance + half[..., k] + block, current + block
             if k:
                 heads[k] = 1 / admittance, current / admittance
                 through = choke + 1 / admittance
-                admittance, current = 1 / through + pin + half, heads[k][1] / through
+                admittance, current = 1 / through + pin + half[..., k - 1], heads[k][1] / through
         impedance, voltage = 1 / admittance, current / admittance
     return _forward(s, own, bus, (z, v), (impedance, voltage), heads)
 
 
 def _forward(
     s: Complex,
-    own: float | Complex,
+    own: Array | Complex,
     bus: GroupedBus,
     far: tuple[Complex, Complex],
     first: tuple[Complex, Complex],
@@ -111,13 +119,13 @@ def _forward(
     shunt = 1 / (choke + 1 / (s * bus.bypass_capacitance + 1 / bus.readout_resistance))
     node = first[1] / (1 + first[0] * shunt)
     drawn, currents = block * (1 - node), np.empty_like(z)
-    for k in range(z.shape[1]):
+    for k in range(z.shape[-1]):
         if k in heads:
             impedance, open_voltage = heads[k]
             node = node - choke * (node - open_voltage) / (choke + impedance)
             drawn = drawn + block * (1 - node)
-        currents[:, k] = (node - v[:, k]) / (own + z[:, k])
-        node = node - own * currents[:, k]
+        currents[..., k] = (node - v[..., k]) / (own[..., k] + z[..., k])
+        node = node - own[..., k] * currents[..., k]
     return currents, np.asarray(drawn)
 
 

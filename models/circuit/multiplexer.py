@@ -86,18 +86,19 @@ def _branches(f: ArrayLike, channels: ArrayLike, circuit: BusCircuit) -> Complex
     return np.asarray(1 / (z0 * (1 + q / circuit.filter_unloaded + 1j * q * (ratio - 1 / ratio))))
 
 
-def multiplexer_gains(channels: Array, load: Complex, circuit: BusCircuit) -> Complex:
+def multiplexer_gains(channels: Array, load: Complex, circuit: BusCircuit, tones: Array | None = None) -> Complex:
     """EMF of the bus, seen behind Z0, per EMF of each tone's source (eq. 3), complex, [channels].
 
-    `load` is the admittance of all chains at the channels, S (`bus_load`).
+    `load` is the admittance of all chains at the tones, S (`bus_load`); `tones` in Hz, by default on their channels.
     """
-    return np.diagonal(multiplexer_transfers(channels, load, circuit))
+    return np.diagonal(multiplexer_transfers(channels, load, circuit, tones))
 
 
-def multiplexer_transfers(channels: Array, load: Complex, circuit: BusCircuit) -> Complex:
+def multiplexer_transfers(channels: Array, load: Complex, circuit: BusCircuit, tones: Array | None = None) -> Complex:
     """Like `multiplexer_gains`, of every source at every channel, [source, channel]: how its noise gets there."""
-    y = _branches(channels, channels, circuit)
-    node = y / (y.sum(1) + load + node_admittance(channels, len(channels), circuit))[:, None]
+    f = channels if tones is None else tones
+    y = _branches(f, channels, circuit)
+    node = y / (y.sum(1) + load + node_admittance(f, len(channels), circuit))[:, None]
     return np.asarray((node * (1 + circuit.impedance * load)[:, None]).T)
 
 

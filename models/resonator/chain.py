@@ -47,6 +47,8 @@ class Chains:
     damping: float
     profile: Array | None = None  # G, [tones, K] or [chains, tones, K]; None: 1
     compiled: bool = False  # solved by compiled code, which takes half a second to load
+    own: Array | None = None  # [chains, K] dampings of the resonators themselves; None: `damping`, which u counts in
+    tones: Array | None = None  # [K] Hz, where tones stand beside their channels `frequencies`
     reach: float = 1.0  # largest |u|; above 1 resonators stand as far away as they can (`far_chain`)
 
     def part(self, rows: Ints) -> Array | float:
@@ -55,6 +57,20 @@ class Chains:
             return 1.0
         return self.profile[rows] if self.profile.ndim == 3 else self.profile
 
+    @property
+    def at(self) -> Array:
+        """Where the tones are, Hz [K]."""
+        return self.frequencies if self.tones is None else self.tones
+
+    @property
+    def ratio(self) -> Array:
+        """Tone by channel, [tones, K]."""
+        return np.asarray(self.at[:, None] / self.frequencies[None, :])
+
+    def dampings(self, rows: Ints) -> Array | float:
+        """Of the resonators of some of the chains, [rows, 1, K], or one for all."""
+        return self.damping if self.own is None else self.own[rows, None, :]
+
 
 def chain_response(detuning: Array, chains: Chains, rows: Ints | None = None) -> tuple[Array, Array]:
     """Answer of every chain to each tone in units of K_SD, and its derivative by each detuning.
@@ -62,8 +78,8 @@ def chain_response(detuning: Array, chains: Chains, rows: Ints | None = None) ->
     detuning [n, K], `rows` [n] the chains that these are (default: the first n) -> [n, K tones], [n, K tones, K].
     """
     rows = np.arange(len(detuning)) if rows is None else rows
-    ratio = chains.frequencies[:, None] / chains.frequencies[None, :]
-    real, slope = real_susceptibility(ratio * (1 + chains.damping * detuning[:, None, :]), chains.damping)
+    ratio = chains.ratio
+    real, slope = real_susceptibility(ratio * (1 + chains.damping * detuning[:, None, :]), chains.dampings(rows))
     unit = -4 * chains.damping * chains.signs * chains.part(rows)
     return (unit * real).sum(2), unit * (chains.damping * ratio) * slope
 
@@ -71,13 +87,13 @@ def chain_response(detuning: Array, chains: Chains, rows: Ints | None = None) ->
 def chain_answers(detuning: Array, chains: Chains) -> Array:
     """Answer of every chain to each tone in units of K_SD, [chains, tones], a few chains at a time."""
     size = max(1, HELD // detuning.shape[1] ** 2)
-    ratio = chains.frequencies[:, None] / chains.frequencies[None, :]
+    ratio = chains.ratio
     answers = np.empty((len(detuning), len(ratio)))
     for first in range(0, len(detuning), size):
         rows = np.arange(first, min(first + size, len(detuning)))
         part = ratio * (1 + chains.damping * detuning[rows, None, :])
         square, unit = 1 - part**2, -4 * chains.damping * chains.signs * chains.part(rows)
-        answers[rows] = (unit * (square / (square**2 + (2 * chains.damping * part) ** 2))).sum(2)
+        answers[rows] = (unit * (square / (square**2 + (2 * chains.dampings(rows) * part) ** 2))).sum(2)
     return answers
 
 
@@ -99,11 +115,11 @@ def _refine_compiled(
 ) -> Minimum:
     from resonet.models.resonator.chain_newton import refine_chains
 
-    ratio = chains.frequencies[:, None] / chains.frequencies[None, :]
-    part = chains.part(rows)
+    ratio, part = chains.ratio, chains.part(rows)
+    own: Array | float = chains.damping if chains.own is None else chains.own[rows]
     units = -4 * chains.damping * chains.signs * (part if np.ndim(part) else np.ones_like(ratio))
     units = units if units.ndim == 3 else units[None]
-    return refine_chains(target, ratio, units, chains.damping, start, reach, tolerance, most, longest)
+    return refine_chains(target, ratio, units, (chains.damping, own), start, (-reach, reach), tolerance, most, longest)
 
 
 def _refine(

@@ -209,6 +209,16 @@ def _raised(
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _strongest(d: Array, s: Array) -> int:
+    """The tone with the largest p without the others. Of a function of its own: to numba a 0 would be a constant."""
+    o = 0
+    for i in range(len(s)):
+        if s[i] * (1 + d[o] ** 2) > s[o] * (1 + d[i] ** 2):
+            o = i
+    return o
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _one(
     d: Array,
     drive: Array,
@@ -225,14 +235,13 @@ def _one(
 ) -> tuple[bool, bool]:
     """Solve one resonator; whether that failed, and whether its branch had ended. `work` has two more rows."""
     s, mirror = work[10], work[11]
-    total, o = 0.0, 0
+    total = 0.0
     for i in range(len(p)):
         work[BLUR, i] = widths[i]
         s[i] = drive[i] * powers[i]
         mirror[i] = 2 * mirrored[i] * powers[i]
         total += mirror[i]
-        if s[i] * (1 + d[o] ** 2) > s[o] * (1 + d[i] ** 2):
-            o = i
+    o = _strongest(d, s)
     for i in range(len(p)):
         mirror[i] = total - mirror[i]
         work[MIRROR, i] = mirror[i]

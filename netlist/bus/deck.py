@@ -16,6 +16,7 @@ import numpy as np
 from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.bus.chip_chain import common_lines, resistances, uneven_chain_lines, uneven_instances
 from resonet.netlist.bus.combining import run_one_by_one, source_lines
 from resonet.netlist.bus.hardware import BusHardware, Stack, dc_stacks
 from resonet.netlist.bus.linear_chain import (
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
+BROKEN = 1e12  # ohm, of a broken bus
 DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
 
 
@@ -95,45 +97,60 @@ def _tail(j: int, hardware: BusHardware, dialect: Dialect) -> tuple[str, list[st
     junction = hardware.circuit.junction_capacitance
     return f"t{j}", [
         dialect.format_instance(f"xlow{j}", ("0", f"t{j}", f"l{j}"), "bias_tee", tee_parameters(hardware.circuit)),
-        dialect.format_element(f"rlow{j}", (f"l{j}", "0"), f"{below * hardware.device.resistance:.12g}"),
+        dialect.format_element(
+            f"rlow{j}", (f"l{j}", "0"), f"{hardware.under(j):{'.12g' if hardware.values is None else '.17g'}}"
+        ),
         *([dialect.format_element(f"clow{j}", (f"l{j}", "0"), f"{junction / below:.17g}")] if junction else ()),
     ]
 
 
-def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
+def _readout(j: int | str, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
     return dialect.format_instance(f"xro{j}", (node,), "readout", numbers(12, rin=circuit.readout_resistance))
 
 
 def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect: Dialect) -> Iterator[str]:
-    """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end."""
-    circuit, tee = hardware.circuit, tee_parameters(hardware.circuit)
-    amplifier = numbers(12, rin=circuit.readout_resistance)
+    """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end.
+
+    "@" stands for the number of a chain until then.
+    """
+    tee, feeds = tee_parameters(hardware.circuit), [hardware.feed(j) for j in range(len(hardware.f_res))]
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
+    comment = dialect.format_comment(f"chain @: {what}")
+    before = {
+        feed: f"{comment}\n{dialect.format_instance('xbt@', (feed, 'dc@', 'h@_0'), 'bias_tee', tee)}"
+        for feed in set(feeds)
+    }
+    after = _readout("@", "dc@", hardware.circuit, dialect)
+    if "beyond" in before:
+        yield dialect.format_comment("the bus is broken")
+        yield dialect.format_element("rbreak", ("bus", "beyond"), f"{BROKEN:g}")
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
-        yield dialect.format_comment(f"chain {j}: {what}")
-        yield dialect.format_instance(f"xbt{j}", ("bus", f"dc{j}", f"h{j}_0"), "bias_tee", tee)
+        yield before[feeds[j]].replace("@", str(j))
         yield chain(j, f_res, tail)
         yield from extra
-        yield dialect.format_instance(f"xro{j}", (f"dc{j}",), "readout", amplifier)
+        yield after.replace("@", str(j))
 
 
 def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPICE) -> Iterator[str]:
     """Text of `rf_deck` in blocks of lines, without the line end between two blocks: for decks of any size."""
-    bus, name = hardware.bus, _rf_name(hardware)
+    name = _rf_name(hardware)
     devices = [device for device in BUS_DEVICES if device != "resonator"]
     yield from dialect.write_head(name, "RF pass, .ac over the channels, source 0 swept", lib, devices)
     yield from map(dialect.format_comment, LINEAR_FORM)
-    emf = bus.levels * math.sqrt(hardware.p_max) / np.abs(hardware.gains)  # for a transient of the user's own
+    yield from common_lines(hardware, dialect)
+    emf = np.abs(hardware.emf) * math.sqrt(hardware.p_max)  # for a transient of the user's own
     one_by_one = hardware.circuit.combining != "resistive"
     tones = [
         {"mag": str(int(k == 0 and not one_by_one)), "emf": f"{volts:.9g}", "f": f"{f:.15g}"}
-        for k, (volts, f) in enumerate(zip(emf.tolist(), bus.frequencies.tolist(), strict=True))
+        for k, (volts, f) in enumerate(zip(emf.tolist(), hardware.tones.tolist(), strict=True))
     ]
     yield from source_lines(hardware, tones, dialect)
     values = linear_chains(hardware.f_res, hardware.device)
 
     def write_chain(j: int, _: Array, tail: str) -> str:
+        if hardware.values is not None:
+            return uneven_chain_lines(j, hardware, tail, dialect)
         return linear_chain_lines(j, next(values), tail, hardware.device, hardware.circuit, dialect)
 
     yield from _bus(hardware, write_chain, dialect)
@@ -148,7 +165,7 @@ def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect 
 
 def rf_sweeps(hardware: BusHardware) -> list[Sweep]:
     """Analyses of the RF pass, the lowest channel first: of source 0 for all, or one of each source at its channel."""
-    frequencies = hardware.bus.frequencies
+    frequencies = hardware.tones
     if hardware.circuit.combining == "resistive":
         return channel_sweeps(frequencies)
     return [sweep for f in frequencies[::-1] for sweep in channel_sweeps(np.array([f]))]
@@ -169,10 +186,10 @@ def rf_deck(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPI
 
 
 @functools.lru_cache(maxsize=64)
-def _stack_template(sizes: tuple[int, ...], resistance: str, circuit: BusCircuit, dialect: Dialect) -> str:
+def _stack_template(sizes: tuple[int, ...], circuit: BusCircuit, dialect: Dialect) -> str:
     """Chains and bias tees of one neuron, tiles of those sizes from ground up; "@" stands for its number."""
     lines, tail, first = [], "0", 0
-    parameters, tee = {"r0": resistance, "vdc": "%.15g"}, tee_parameters(circuit)
+    parameters, tee = {"r0": "%s", "vdc": "%.15g"}, tee_parameters(circuit)
     for t, size in enumerate(sizes):
         top = "out@" if t == len(sizes) - 1 else f"m@_{t}"
         for k, pair in enumerate(chain_ends(size, tail, circuit, f"@_{t}")):
@@ -199,12 +216,17 @@ def dc_deck(
     """
     what = "DC pass" if rectified is not None else "DC gain of every resonator: its current with 1 A into the output"
     lines = dialect.write_head(name, what, lib, ("resonator_dc", "bias_tee", "readout"))
+    lines += common_lines(stacks[0].tiles[0].hardware, dialect)
     for n, stack in enumerate(stacks):
-        device, circuit = stack.tiles[0].hardware.device, stack.tiles[0].hardware.circuit
+        circuit = stack.tiles[0].hardware.circuit
         values = np.zeros(stack.resonators) if rectified is None else rectified[n]
         sizes = tuple(len(tile.f_res) for tile in stack.tiles)
-        text = _stack_template(sizes, f"{device.resistance:.12g}", circuit, dialect).replace("@", str(n))
-        lines += [text % tuple(values.tolist()), _readout(n, f"out{n}", circuit, dialect)]
+        text = _stack_template(sizes, circuit, dialect).replace("@", str(n))
+        ohms = [ohm for tile in stack.tiles for ohm in resistances(tile, dialect)]
+        lines += [
+            text % tuple(x for pair in zip(ohms, values.tolist(), strict=True) for x in pair),
+            _readout(n, f"out{n}", circuit, dialect),
+        ]
         if rectified is None:
             lines.append(dialect.format_source(f"itest{n}", "0", f"out{n}", dc="1"))
             lines.append(dialect.format_save(dialect.current_of("vdc", f"xr{n}_{k}") for k in range(stack.resonators)))
@@ -279,7 +301,10 @@ def sparam_deck(
     lines = dialect.write_head(name, what, lib, ("resonator", "bias_tee"))
     lines += [dialect.format_port(f"vport{port}", f"p{port}", port, f"{circuit.impedance:.12g}") for port in (1, 2)]
     lines.append(dialect.format_instance("xbt0", ("p1", "dc0", "h0_0"), "bias_tee", tee))
-    lines.append(chain_lines(0, hardware.f_res[chain], "far", hardware.device, circuit, dialect=dialect, bus="p1"))
+    if hardware.values is None:
+        lines.append(chain_lines(0, hardware.f_res[chain], "far", hardware.device, circuit, dialect=dialect, bus="p1"))
+    else:
+        lines += [*common_lines(hardware, dialect), uneven_instances(0, chain, hardware, ("p1", "far"), dialect)]
     lines.append(dialect.format_instance("xbt1", ("p2", "0", "far"), "bias_tee", tee))
     lines.append(dialect.format_source("ibias", "0", "dc0", dc=f"{bias:.12g}"))
     lines.append(dialect.format_element("rbias", ("dc0", "0"), f"{circuit.readout_resistance:.12g}"))

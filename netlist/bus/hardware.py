@@ -12,6 +12,7 @@ from resonet.core.types import Array, Complex
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.circuit.combiner import combiner_gain
 from resonet.models.resonator.linear import SpinDiode
+from resonet.netlist.chips.values import BusValues
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, bus_gains
 
 __all__ = ["BusHardware", "Stack", "Tile", "bus_hardware", "dc_stacks", "layer_hardware"]
@@ -26,6 +27,7 @@ class BusHardware:
     device: SpinDiode
     circuit: BusCircuit
     p_max: float  # W, tone power in one resonator at the largest activation
+    values: BusValues | None = None  # of a chip, where every resonator has its own; None: all alike
 
     @property
     def gain(self) -> float:
@@ -36,6 +38,27 @@ class BusHardware:
     def gains(self) -> Complex:
         """EMF of the bus per EMF of each tone's source, whatever combines them, [tones]."""
         return bus_gains(self.bus, self.device, self.circuit)
+
+    @property
+    def tones(self) -> Array:
+        """Frequency of each tone, Hz [tones]; by plan its channel."""
+        return self.bus.frequencies if self.values is None else self.values.tones
+
+    @property
+    def emf(self) -> Complex:
+        """Of each tone's source, V/√W [tones]."""
+        return np.asarray(self.bus.levels / self.gains if self.values is None else self.values.emf)
+
+    def feed(self, chain: int) -> str:
+        """Node of decks that a chain hangs on: the bus, or what is left of it beyond a break."""
+        lost = None if self.values is None else self.values.chains.lost
+        return "bus" if lost is None or not lost[chain] else "beyond"
+
+    def under(self, chain: int) -> float:
+        """Resistance of the tiles below a chain, at DC, ohm."""
+        if self.values is None:
+            return self.bus.below * self.device.resistance
+        return float(self.values.chains.below[chain])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,7 +54,7 @@ from resonet.netlist.design.model_table import (
     used_plugins,
     weight_table,
 )
-from resonet.netlist.design.parameters import SECTIONS, UNPROGRAMMED, Parameters, read_parameters
+from resonet.netlist.design.parameters import CORNER, SECTIONS, UNPROGRAMMED, Parameters, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import warn_of_edits
 from resonet.netlist.network.cnn import Cnn, fitted_layers, inner_layers
@@ -148,7 +148,9 @@ def _tables(design: Design, network: bytes) -> dict[str, Any]:
         **({"output": design.cnn.head} if design.cnn.head else {}),
         **({"plugins": plugins} if (plugins := used_plugins(design.cnn, network)) else {}),
     }
-    unprogrammed = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
+    unprogrammed: dict[str, Any] = {name: table_from_record(getattr(design.parameters, name)) for name in UNPROGRAMMED}
+    if design.parameters.corners:
+        unprogrammed[CORNER] = {name: corner.table() for name, corner in design.parameters.corners.items()}
     tables = {"model": model, **_parameter_tables(design.parameters), **unprogrammed, "layers": layers}
     return tables | {"derived": {"hash": derived_hash(tables)}}
 

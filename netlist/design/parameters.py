@@ -1,8 +1,8 @@
 """Everything that a designer may set: the tables of design.toml, presets and settings."""
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,16 @@ from resonet.models.line.strip_geometry import Geometry
 from resonet.models.presets.preset import OTHER_RECORDS, OTHER_TABLES, preset_tables
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.tone_balance import Saturation
+from resonet.netlist.chips.corners import Corner, read_corners
+from resonet.netlist.chips.spread import SpreadOptions
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.design.noise_options import NoiseOptions
+from resonet.netlist.design.specification import Specification
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
-__all__ = ["SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
+__all__ = ["CORNER", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
 
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
 
@@ -35,10 +38,13 @@ UNPROGRAMMED = {
     "feed": FeedOptions,
     "noise": NoiseOptions,
     "saturation": Saturation,
+    "spread": SpreadOptions,
+    "specification": Specification,
 }
 
 
 TABLES = SECTIONS | UNPROGRAMMED
+CORNER = "corner"  # table of tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,9 @@ class Parameters:
     feed: FeedOptions = field(default_factory=FeedOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     saturation: Saturation = field(default_factory=Saturation)
+    spread: SpreadOptions = field(default_factory=SpreadOptions)
+    specification: Specification = field(default_factory=Specification)
+    corners: Mapping[str, Corner] = field(default_factory=dict, hash=False)  # of [corner.NAME], by name
 
     def __post_init__(self) -> None:
         if self.feed.kind == "stripline" and self.bus.junction_capacitance:
@@ -163,16 +172,16 @@ def _differs(value: object, same: float | None, section: str, name: str, what: s
 def read_parameters(path: Path | None = None, settings: Iterable[str] = (), preset: str | None = None) -> Parameters:
     """Parameters of a preset, then of the tables of a TOML file, then "section.name=value" settings.
 
-    Tables: those of TABLES.
+    Tables: those of TABLES, and [corner.NAME].
 
     What is not given has its default. A design.toml that compile wrote can be read back, and so can a preset's file;
     what their other tables hold and a design does not use is named in a warning. Raises InputError that names file and
     line, or the setting, and the parameter, its value and its range.
     """
     tables = read_toml(path) if path else {}
-    unknown = set(tables) - set(TABLES) - {"model", "layers", "derived", *OTHER_TABLES}
+    unknown = set(tables) - set(TABLES) - {"model", "layers", "derived", CORNER, *OTHER_TABLES}
     if unknown:
-        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join(TABLES)}")
+        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join((*TABLES, CORNER))}")
     sources = []
     if preset:
         base = preset_tables(preset)
@@ -187,4 +196,11 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = (), pres
     given = _settings(settings)
     plain = {section: {name: value for name, (value, _) in table.items()} for section, table in given.items()}
     sources.append(_read_tables(plain, 2, lambda section, name: f"--set {shown(given[section][name][1])}: "))
-    return _records(sources)
+    return replace(_records(sources), corners=_corners(tables.get(CORNER, {}), path))
+
+
+def _corners(tables: object, path: Path | None) -> dict[str, Corner]:
+    try:
+        return read_corners(tables, TABLES)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

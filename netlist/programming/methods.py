@@ -100,11 +100,18 @@ def many_chains(entry: LayerPlan) -> bool:
     return entry.elements >= MANY
 
 
-def solver_chains(bus: Bus, device: SpinDiode, profile: Array | None = None, compiled: bool = False) -> Chains:
-    """Chains of a bus for the solver; `profile` and `compiled` as in `Chains`."""
+def solver_chains(
+    bus: Bus,
+    device: SpinDiode,
+    profile: Array | None = None,
+    compiled: bool = False,
+    own: Array | None = None,
+    tones: Array | None = None,
+) -> Chains:
+    """Chains of a bus for the solver; `profile` and what follows as in `Chains`."""
     if profile is not None and profile.ndim == 3 and profile.strides[0] == 0:
         profile = profile[0]  # the same for all chains
-    return Chains(bus.frequencies, bus.signs, device.damping, profile, compiled, bus.reach)
+    return Chains(bus.frequencies, bus.signs, device.damping, profile, compiled, own, tones, bus.reach)
 
 
 def layer_unit(entry: LayerPlan, fill: float) -> float:

@@ -56,6 +56,14 @@ class Dialect:
         """A line for people; the first line of a deck is one."""
         return f"* {text}"
 
+    def format_parameter(self, name: str, value: str) -> str:
+        """A parameter of the whole deck, for `format_product`."""
+        return f".param {name}={value}"
+
+    def format_product(self, value: str, times: Sequence[str] = (), over: Sequence[str] = ()) -> str:
+        """A number times some parameters of the deck, divided by others."""
+        return "{" + "*".join([value, *times]) + "".join(f"/{name}" for name in over) + "}"
+
     def format_include(self, path: str) -> str:
         """Another file, in place of this line."""
         return f'.include "{path}"'

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +20,7 @@ ROOMS = {
         ["network", "spice"],
         ["planning", "strip", "crossbar"],
         ["programming"],
+        ["chips"],
         ["bus"],
         ["design"],
         ["cascade"],
@@ -28,8 +30,10 @@ ROOMS = {
         ["weights", "bench", "fixed_step"],
         ["noise"],
         ["calibration", "strip", "crossbar", "referee", "saturation"],
-        ["feed"],
+        ["feed", "chips"],
         ["cascade", "sweep", "operate"],
+        ["montecarlo"],
+        ["robust"],
     ],
 }
 HEAVY = (
@@ -61,8 +65,10 @@ def module(path: Path) -> str:
 MODULES = {module(path) for path in SOURCES}
 
 
-def imported(path: Path):
+@cache
+def imported(path: Path) -> list[str]:
     """Modules of ours that a file imports, wherever in the file."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom):
@@ -71,7 +77,8 @@ def imported(path: Path):
             names = [name if name in MODULES else node.module for name in names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        yield from (name for name in names if name.startswith("resonet."))
+        found += [name for name in names if name.startswith("resonet.")]
+    return found
 
 
 def rooms(name: str) -> tuple[str, str]:

@@ -1,0 +1,5 @@
+"""What fabrication makes of a design: spreads, corners, and one chip of many."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
