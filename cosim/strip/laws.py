@@ -99,15 +99,15 @@ def open_part(circuit: Circuit, injected: Values, volts: Values, currents: Value
     largest; the second source power less what is dissipated, of the apparent power. injected and volts [nodes + 1,
     columns] with ground first, currents [branches, columns].
     """
-    injected, volts, currents = (np.ascontiguousarray(v, complex) for v in (injected, volts, currents))
-    flow, fall, lost = -injected, np.zeros_like(currents), np.zeros(volts.shape[1])
+    into, volt, amp = (np.ascontiguousarray(v, complex) for v in (injected, volts, currents))
+    flow, fall, lost = -into, np.zeros_like(amp), np.zeros(volt.shape[1])
     parts = (circuit.a, circuit.b, circuit.y), (circuit.from_, circuit.to, circuit.z), circuit.mutual
     admittances, branches, mutual = ((i, j, np.asarray(v, complex)) for i, j, v in parts)
-    _put_back(admittances, branches, mutual, volts, currents, flow, fall, lost)
+    _put_back(admittances, branches, mutual, volt, amp, flow, fall, lost)
     node, branch = np.abs(flow[1:]).max(0), np.abs(fall).max(0, initial=0.0)
-    kirchhoff = np.maximum(node / np.abs(injected).max(0), branch / np.abs(volts).max(0))
-    sources = (volts * injected.conj()).sum(0).real
-    power = np.abs(sources - lost) / np.abs(volts * injected).sum(0)
+    kirchhoff = np.maximum(node / np.abs(into).max(0), branch / np.abs(volt).max(0))
+    sources = (volt * into.conj()).sum(0).real
+    power = np.abs(sources - lost) / np.abs(volt * into).sum(0)
     return Left(float(kirchhoff.max()), float(power.max()))
 
 
