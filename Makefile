@@ -23,7 +23,8 @@ check: lint ## check style and types, and run the fast tests: within a minute
 
 test: ## run the tests (where CI is set, those of the Verilog-A files too: a large download)
 	@sh bootstrap.sh test $(if $(CI),va) ngspice
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
+		$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 nightly: test fuzz bench ## run the tests, fuzz every reader, then every benchmarks/show_*.py
 

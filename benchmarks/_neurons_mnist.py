@@ -62,8 +62,10 @@ def _noise(name: str, hardware: Hardware, images: Array, labels: NDArray[np.int6
     for budget in noise_budget(hardware.holder, hardware.held, images[:200]):
         parts = {source: f"{sigma / budget.full_scale:.2%}" for source, sigma in budget.sources.items()}
         told = ", ".join(f"{part} {source}" for source, part in parts.items() if source in SHOWN)
+        over = (budget.sources["precession"] / budget.sources["johnson"]) ** 2
         info(f"{name}, {budget.layer}: noise, of the range of the sums", f"{budget.noise / budget.full_scale:.2%}")
         info(f"{name}, {budget.layer}: of it", told)
+        info(f"{name}, {budget.layer}: precession over Johnson noise, power", f"{over:.2g}")
     classes = cascade(hardware.levels, hardware.noisy(), images).logits.argmax(1)
     info(f"{name}: accuracy with noise", f"{np.mean(classes == labels):.2%}")
 

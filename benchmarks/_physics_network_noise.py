@@ -10,6 +10,7 @@ import numpy as np
 from _show import info, show
 
 from resonet.core.types import Array
+from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.cascade.image_run import prepare
 from resonet.cosim.cascade.two_pass import cascade
 from resonet.cosim.ngspice.run import run_deck
@@ -34,6 +35,7 @@ from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.cnn import Synapses
 from resonet.netlist.network.forward import classes, propagate
+from resonet.netlist.programming.methods import Method
 from resonet.netlist.spice.deck import Deck
 from resonet.netlist.spice.dialect import NGSPICE, numbers
 
@@ -41,6 +43,7 @@ __all__ = ["claims"]
 
 MNIST = Path(__file__).parents[1] / "examples" / "mnist"
 KELVIN, ROOM = 273.15, 300.0
+METHODS: tuple[Method, ...] = ("calibrated", "coupled")
 AUDIT = {"2 nW": (0.27, 0.10, 0.07), "50 nW": (6.7, 2.6, 1.8)}  # precession over Johnson noise, power, by layer
 
 
@@ -100,9 +103,15 @@ def _neuron(layer: str, bandwidth: float) -> None:
     show(f"{what} ngspice", f"{off:.1e}", "<= 1e-3", bool(off <= 1e-3))
 
 
-def _precession(power: str, images: int) -> None:
-    """Power of the precession noise over Johnson noise, layer by layer, against own tones alone in closed form."""
+def _precession(power: str, images: int, method: Method) -> None:
+    """Power of the precession noise over Johnson noise, layer by layer, against own tones alone in closed form.
+
+    It is a mean over images, so of the tones that the layers before make: those of a program that is off count.
+    """
     design, held = _mnist(f"plan.p_max={power}", "neuron.bandwidth=1 kHz")
+    if method == "calibrated":
+        design = calibrate(design).design
+        held = network_weights(design, method, linear)
     device, data = design.plan.device, design.images(MNIST / "mnist_test.npz")
     budgets = noise_budget(design, held, data.images[:images])
     found = {one.layer: (one.sources["precession"] / one.sources["johnson"]) ** 2 for one in budgets}
@@ -121,7 +130,8 @@ def _precession(power: str, images: int) -> None:
     forward(design, held, data.images[:images], watch=watch)
     for (layer, ratio), theirs in zip(found.items(), AUDIT[power], strict=True):
         off = ratio / closed[layer] - 1
-        what = f"{layer} at {power}: precession noise over Johnson's, {ratio:.3g} (audit {theirs:g}), off own tones"
+        told = f"precession over Johnson noise, {ratio:.3g} (audit {theirs:g}), off own tones"
+        what = f"{layer}, {method}, {power}: {told}"
         show(what, f"{100 * off:+.1f} %", "0 ... 10 % (tails)", 0 <= off <= 0.1)
 
 
@@ -190,13 +200,15 @@ def _full(held: Mapping[str, SaturatingWeights]) -> dict[str, SaturatingWeights]
 
 
 def _dulled(images: int, steps: int) -> None:
-    """What line widths take off linear and saturating layers, and what calibration on data gives back."""
+    """What line widths take off linear and saturating layers, and what calibration on data, in steps, gives back."""
     design, held = _mnist("plan.p_max=50 nW", "neuron.bandwidth=10 kHz")
     some = design.images(MNIST / "mnist_calibration.npz").images[:images]
     saturating = saturating_weights(design, held)
     for name, base in (("linear", None), ("saturating", saturating)):
         lost = ", ".join(f"{one.layer} {one.dulled:.1%}" for one in noise_budget(design, held, some, base))
         info(f"voltages that line widths take at 50 nW, {name} resonators", lost)
+    if not steps:
+        return
     for name, weights in (("sharp", saturating), ("of a line width", saturating_weights(design, held, wide=True))):
         fit = fit_on_data(design, weights, some, FitOptions(steps=steps))
         shown = [(one.layer, one.programmed[1], one.gained[1], one.fitted[1]) for one in fit.layers]
@@ -234,9 +246,10 @@ def claims(quick: bool) -> None:
     for layer, bandwidth in (("conv1", 20e6), ("dense1", 20e6), ("dense1", 10e3)):
         _neuron(layer, bandwidth)
     for power in AUDIT:
-        _precession(power, 100)
+        for method in METHODS:
+            _precession(power, 100, method)
     for power in ("50 nW", "1 uW"):
-        _saturated(power, 20 if quick else 100)
+        _saturated(power, 10 if quick else 100)
     _dulled(40 if quick else 100, 0 if quick else 1)
     _both_ways(400 if quick else 1500)
     count = 1000 if quick else 10_000

@@ -1,5 +1,6 @@
 """Operating points of the MNIST network that `resonet operate` found, and the closed forms behind the search."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
@@ -9,18 +10,19 @@ from _show import info, show
 
 from resonet.core.errors import InputError
 from resonet.core.validity import collected
+from resonet.cosim.cascade.energy_budget import LITERATURE, energy
+from resonet.cosim.cascade.envelopes import envelope
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.settle import predicted_settling
 from resonet.cosim.ngspice.run import run_deck
-from resonet.cosim.operate.axes import chosen_axes
+from resonet.cosim.operate.axes import DEFAULT, chosen_axes
 from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.limits import shortest_time
 from resonet.cosim.operate.measuring import measure
 from resonet.cosim.operate.points import METHOD, restructured
-from resonet.cosim.operate.records import SearchOptions
+from resonet.cosim.operate.power import drawn
+from resonet.cosim.operate.records import Found, SearchOptions
 from resonet.cosim.operate.search import operating_points
-from resonet.cosim.operate.surrogate import surrogate
-from resonet.cosim.operate.tolerances import tolerance
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import linear
 from resonet.models.circuit.tile_coupling import tone_coupling
@@ -30,7 +32,8 @@ from resonet.models.resonator.far_chain import effective_reach
 from resonet.netlist.bus.linear_chain import tee_parameters
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
-from resonet.netlist.network.images import ImageSet
+from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.network.onnx.read import read_cnn
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan
 from resonet.netlist.planning.tile_coupling import tile_coupling
 from resonet.netlist.spice.deck import Deck
@@ -39,24 +42,22 @@ from resonet.netlist.spice.dialect import NGSPICE
 __all__ = ["claims"]
 
 POINTS = {"operating_point.toml": (0.985, 250e-6), "fastest_point.toml": (0.98, 10e-6)}  # accuracy, s
-SEARCH = (  # as in docs/guide/operate.md
-    "p_max=150nW:500nW,bandwidth=100kHz:3MHz,tile=6:8,reach=45:50,fill=0.85:0.95,block=10fF:12fF,bypass=10fF:25fF,"
-    "choke=15uH:20uH,f_min=1.5GHz:2.5GHz"
-)
-IMAGES = {True: 300, False: 10_000}
+LOOKED = {"structures": 4, "measured": 0}  # as in docs/guide/operate.md
+IMAGES = {True: 150, False: 10_000}
 
 
 @cache
-def _mnist(point: str | None, preset: str | None = None) -> tuple[Design, ImageSet]:
+def mnist(point: str | None, preset: str | None = None) -> tuple[Design, ImageSet]:
     """The shipped network at one of its points."""
     with as_file(files("resonet.examples.mnist")) as folder, collected():
         given = read_parameters(folder / point if point else None, (), preset)
-        cnn = compile_cnn(folder / "mnist.onnx", given)
-        design = compile_cnn(folder / "mnist.onnx", given, cnn.images(folder / "mnist_calibration.npz"))
+        cnn = read_cnn(folder / "mnist.onnx")
+        images = read_images(folder / "mnist_calibration.npz", cnn.input_shape, cnn.pixels)
+        design = compile_cnn(folder / "mnist.onnx", given, images)
         return design, design.images(folder / "mnist_test.npz")
 
 
-def _part(data: ImageSet, count: int) -> ImageSet:
+def sample(data: ImageSet, count: int) -> ImageSet:
     of = np.random.default_rng(3).permutation(len(data.images))[:count]
     return replace(data, images=data.images[of], labels=data.labels[of])
 
@@ -88,7 +89,7 @@ def _far() -> None:
 
 def _settling() -> None:
     """Closed form of the latency against the step response of the blocks."""
-    design, _ = _mnist("fastest_point.toml")
+    design, _ = mnist("fastest_point.toml")
     hardware = parallel_hardware(design, METHOD, held=network_weights(design, METHOD, linear))
     step = float(predicted_settling(hardware.levels, 0.01, 4e-9)[-1])
     off = latency(design).parallel / step - 1
@@ -102,10 +103,10 @@ def _settling() -> None:
 
 def _found(quick: bool) -> None:
     """Accuracy with all noise and saturation at the shipped points."""
-    for name, (target, longest) in POINTS.items():
-        design, data = _mnist(name)
-        part = _part(data, IMAGES[quick])
-        found, time = measure(design, part, 11), latency(design)
+    for name, (target, longest) in tuple(POINTS.items())[quick:]:
+        design, data = mnist(name)
+        some = sample(data, IMAGES[quick])
+        found, time = measure(design, some, 11), latency(design)
         bar = f"{100 * target:g} %" + (f" - {200 * found.error:.1f}" if quick else "")
         least = target - (2 * found.error if quick else 0)
         show(
@@ -123,47 +124,79 @@ def _found(quick: bool) -> None:
         info(f"{name}: with one copy of every kernel", f"{1e6 * time.sequential:.0f} us")
 
 
-def _limits() -> None:
-    """The physical limit of every device at the structure of the fastest point, at 98 %."""
-    structure, data = _mnist("fastest_point.toml")
-    few = _part(data, 500)
-    allowed = tolerance(structure.cnn, few.images, few.labels)
-    for preset in (None, *list_presets()):
-        design = structure
-        if preset:
-            with collected():
-                device = read_parameters(preset=preset).device
-            design = restructured(replace(structure, parameters=replace(structure.parameters, device=device)), {}, ())
-        unit = design.plan.device.threshold_power
-        powers = np.geomspace(0.2 * unit, min(20 * unit, 1.0), 9).tolist()  # what a design may ask for at most
+def _energy(quick: bool) -> None:
+    """Energy of an image in closed form against that of envelopes over the same time, and per operation."""
+    design, data = mnist("fastest_point.toml")
+    image, p_max, time = data.images[:1].astype(float), design.plan.options.p_max, latency(design).parallel
+    closed = drawn(design, image)
+    if not quick:
+        levels = parallel_hardware(restructured(design, {}, ()), METHOD).levels
+        spent = energy(levels, envelope(levels, image[0], time, time / 60), image[0])
+        for what, one, other, bar in (
+            ("energy of an image", closed.power(p_max) * time, spent.total, 0.01),
+            ("RF in the resonators", closed.resonators * p_max * time, sum(s.resonators for s in spent.stages), 0.1),
+        ):
+            off = one / other - 1
+            what = f"{what}, closed form against currents in time, {1e6 * time:.2f} us"
+            show(what, f"{100 * off:+.2f} %", f"within {100 * bar:g} %", abs(off) <= bar)
+    info("fastest_point.toml: drawn for an image", f"{1e6 * closed.power(p_max) * time:.1f} uJ")
+    for what, power in (("all that is drawn", closed.power(p_max)), ("RF in the resonator", closed.resonators * p_max)):
+        info(f"{what}, per synaptic operation", f"{1e15 * power * time / closed.operations:.4g} fJ")
+    for what, joule in LITERATURE.items():
+        info(f"literature, junctions of 20 nm, per {what} operation", f"{1e15 * joule:g} fJ")
+
+
+def _told(name: str, found: Found, target: float, images: int) -> None:
+    """A point that a search found, beside the time that noise leaves its structure."""
+    error = found.confirmed.error
+    show(
+        f"{name}: operate by itself, {100 * target:g} %, on {images:,} images it has not seen",
+        f"{100 * found.confirmed.accuracy:.2f} %",
+        f"{100 * target:g} % - 2 errors, {200 * error:.2f}",
+        found.confirmed.accuracy >= target - 2 * error,
+    )
+    power, band, made = 1e9 * found.setting.p_max, 1e-3 * found.setting.bandwidth, found.surrogate
+    limit, best = shortest_time(made, found.powers, made.tolerance.variance(target))
+    info(f"{name}: tone power and bandwidth", f"{power:.4g} nW, {band:.4g} kHz")
+    info(f"{name}: latency", f"{1e6 * found.latency.parallel:.3g} us")
+    info(f"{name}: shortest time that noise leaves, at {1e9 * best:.3g} nW", f"{1e6 * limit:.3g} us")
+    info(f"{name}: energy of an image", f"{1e6 * found.energy:.4g} uJ")
+
+
+def presets(names: Sequence[str]) -> None:
+    """Every device of the literature in its own band: the point of a small search at 98 %, and the limit beside."""
+    for preset in names:
+        design, data = mnist(None, preset)
+        if design.parameters == mnist(None)[0].parameters:
+            info(f"{preset}: the default device", "")
+            continue
+        options = SearchOptions(0.98, structures=4, measured=1, images=500)
         with collected():
-            made = surrogate(design, allowed, few.images[:40], powers, (1e4, 1e8))
-        time, power = shortest_time(made, powers, allowed.variance(0.98))
-        info(
-            f"{preset or 'default device'}: shortest time that noise leaves at 98 %, at {power:.2g} W",
-            f"{1e6 * time:.3g} us",
-        )
+            try:
+                found = operating_points(design, sample(data, 2500), chosen_axes(",".join(DEFAULT)), options)
+            except InputError as error:
+                show(f"{preset}: operate by itself, 98 %", "not reached", "98 %", False)
+                info(f"  {error}"[:240], "")
+                continue
+        _told(preset, found, 0.98, found.confirmed.images)
 
 
-def _by_itself(target: float, longest: float) -> None:
-    """The search, from the default parameters."""
-    design, data = _mnist(None)
+def _by_itself(name: str, target: float, longest: float) -> None:
+    """The search from the default parameters, as `resonet operate` has it."""
+    design, data = mnist(None)
     with collected():
-        options = SearchOptions(target, structures=8, measured=2, images=2000)
         try:
-            found = operating_points(design, data, chosen_axes(SEARCH), options)
+            found = operating_points(design, data, chosen_axes(",".join(DEFAULT)), SearchOptions(target, **LOOKED))
         except InputError:
             show(f"operate by itself, target {100 * target:g} %", "not reached", f"{100 * target:g} %", False)
             return
-    show(
-        f"operate by itself, target {100 * target:g} %: on {found.confirmed.images:,} images it has not seen",
-        f"{100 * found.confirmed.accuracy:.2f} %",
-        f"{100 * target:g} % - 2 errors",
-        found.confirmed.accuracy >= target - 2 * found.confirmed.error,
-    )
+    _told("default device", found, target, found.confirmed.images)
     time = found.latency.parallel
-    show("its latency", f"{1e6 * time:.1f} us", f"{1e6 * longest:g} us", time <= longest)
-    info("its power and bandwidth", f"{1e9 * found.setting.p_max:.0f} nW, {1e-6 * found.setting.bandwidth:.2f} MHz")
+    show("its latency", f"{1e6 * time:.2f} us", f"{1e6 * longest:g} us", time <= longest)
+    shipped = mnist(name)[0].parameters
+    off = found.setting.p_max / shipped.plan.p_max - 1, found.setting.bandwidth / shipped.neuron.bandwidth - 1
+    worst = max(map(abs, off))
+    info(f"its power and bandwidth, off {name}", f"{100 * worst:.1f} %")
 
 
 def _spice_coupling(plan: FrequencyPlan, stack: tuple[Bus, Bus], driven: int, tone: int) -> float:
@@ -193,7 +226,7 @@ def _spice_coupling(plan: FrequencyPlan, stack: tuple[Bus, Bus], driven: int, to
 def _tiles() -> None:
     """What tiles do to each other at the points, and its closed form against ngspice."""
     for name in POINTS:
-        design, _ = _mnist(name)
+        design, _ = mnist(name)
         found = [own.largest for entry in design.plan.layers if (own := tile_coupling(design.plan, entry))]
         info(f"{name}: largest current of a tone in the tile beside its own", f"{100 * max(found):.2f} %")
         chosen = "tiles" in design.parameters.noise.chosen
@@ -216,7 +249,8 @@ def claims(quick: bool) -> None:
     _settling()
     _tiles()
     _found(quick)
+    _energy(quick)
     if not quick:
-        _limits()
-        for target, longest in POINTS.values():
-            _by_itself(target, longest)
+        for name, (target, longest) in POINTS.items():
+            _by_itself(name, target, longest)
+        presets(list_presets())

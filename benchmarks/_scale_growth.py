@@ -1,22 +1,25 @@
 """Cost of every command over the number of resonators: processor time of whole processes, and their peak memory.
 
-    python benchmarks/_scale_growth.py FOLDER    # all sizes; writes scale_growth.png there
+    python benchmarks/_scale_growth.py FOLDER               # all sizes; writes scale_growth.png there
+    python benchmarks/_scale_growth.py FOLDER NAME ...      # these commands; costs are kept there, for one at a time
 
 Networks are random, with 13,000 to a million weights: three dense layers, and convolutions as in VGG for what only
-convolutions have. A command ends where it takes more than `LIMIT`.
+convolutions have. Costs are held against the resonators that a command works on: of the whole network, of the dense
+layer, or of the convolution laid out with all positions at once. A command ends where it takes more than `LIMIT`.
 """
 
+import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from _scale_nets import dense_network, images, vgg
+from _scale_nets import dense_network, images, resonators, vgg
 from _show import info, show
 from matplotlib import rc_context
 
@@ -30,24 +33,25 @@ LIMIT = 1200  # s of processor time
 BAR = 1.1
 LEAST = 0.3  # s beyond that of the small network, below which growth is not to be seen
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "compile": ("dense", "compile {net} -o {out}"),
-    "status": ("dense", "status {out}"),
-    "calibrate": ("dense", "calibrate {out} --engine linear"),
-    "plan": ("dense", "plan {out}"),
-    "quantise": ("dense", "quantise {out} --bits 4"),
-    "crosstalk": ("dense", "crosstalk {out} --engine linear"),
-    "accuracy": ("dense", "accuracy {out} --data {data} --engine linear"),
-    "levels": ("dense", "levels {out} --data {data}"),
-    "run": ("dense", "run {out} --data {data} --engine two-pass"),
-    "layout": ("dense", "layout {out}"),
-    "sneak, bus": ("dense", "sneak {out} --layer dense2 --feed bus"),
-    "sneak, strip": ("vgg", "sneak {out} --layer conv4 --feed stripline"),
-    "share": ("vgg", "share {out} --layer conv1"),
-    "transient": ("dense", "transient {out} --layer dense2 --resonators 9"),
-    "sparams": ("dense", "sparams {out} --layer dense2"),
-    "crossbar": ("dense", "crossbar {out} --layer dense2 --no-sweep"),
+COMMANDS: dict[str, tuple[str, str, str]] = {  # the network, the layer that it is about, what is run
+    "compile": ("dense", "", "compile {net} -o {out}"),
+    "status": ("dense", "", "status {out}"),
+    "calibrate": ("dense", "", "calibrate {out} --engine linear"),
+    "plan": ("dense", "", "plan {out}"),
+    "quantise": ("dense", "", "quantise {out} --bits 4"),
+    "crosstalk": ("dense", "", "crosstalk {out} --engine linear"),
+    "accuracy": ("dense", "", "accuracy {out} --data {data} --engine linear"),
+    "levels": ("dense", "", "levels {out} --data {data}"),
+    "run": ("dense", "", "run {out} --data {data} --engine two-pass"),
+    "layout": ("dense", "", "layout {out}"),
+    "sneak, bus": ("dense", "dense2", "sneak {out} --layer dense2 --feed bus"),
+    "sneak, strip": ("vgg", "conv4", "sneak {out} --layer conv4 --feed stripline"),
+    "share": ("vgg", "conv1", "share {out} --layer conv1"),
+    "transient": ("dense", "dense2", "transient {out} --layer dense2 --resonators 9"),
+    "sparams": ("dense", "dense2", "sparams {out} --layer dense2"),
+    "crossbar": ("dense", "dense2", "crossbar {out} --layer dense2 --no-sweep"),
 }
+QUICK = ("compile", "calibrate", "sneak, bus")  # all of them take longer than a minute
 COLOURS = (COUPLED, FORMULA, CALIBRATED, AGGRESSOR, SHARED, SOFTWARE)
 MARKS = ("o", "s", "^")
 
@@ -77,34 +81,49 @@ def cost(arguments: Sequence[str], folder: Path) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20, child.returncode == 0)
 
 
-def measured(sizes: Sequence[int], folder: Path, names: Sequence[str] = tuple(COMMANDS)) -> dict[str, dict[int, Cost]]:
-    """Cost of each command at each size, the small one first; nothing beyond the first size that did not end."""
+def measured(
+    sizes: Sequence[int], folder: Path, names: Sequence[str] = tuple(COMMANDS), kept: Path | None = None
+) -> dict[str, dict[int, Cost]]:
+    """Cost of each command at each size, the small one first; nothing beyond the first size that did not end.
+
+    What the file `kept` holds is not measured again, and what is measured goes there.
+    """
     makers, found = {"dense": dense_network, "vgg": vgg}, dict[str, dict[int, Cost]]()
+    for name, costs in (json.loads(kept.read_text()) if kept and kept.exists() else {}).items():
+        found[name] = {int(size): Cost(**one) for size, one in costs.items()}
     for kind in {COMMANDS[name][0] for name in names}:
         images(folder / f"{kind}.npz", kind, 100)
     for size in (SMALL, *sizes):
         for name in names:
-            kind, text = COMMANDS[name]
+            kind, _, text = COMMANDS[name]
             places = {"net": f"{kind}_{size}.onnx", "out": f"{kind}_{size}", "data": f"{kind}.npz"}
             if not (folder / places["net"]).exists():
                 makers[kind](folder / places["net"], size)
             if name != "compile" and not (folder / places["out"]).exists():
-                cost(COMMANDS["compile"][1].format(**places).split(), folder)
+                cost(COMMANDS["compile"][2].format(**places).split(), folder)
             before = found.setdefault(name, {})
-            if all(one.ended for one in before.values()):
+            if size not in before and all(one.ended for one in before.values()):
                 before[size] = cost(text.format(**places).split(), folder)
+                if kept:
+                    kept.write_text(json.dumps({n: {k: asdict(v) for k, v in c.items()} for n, c in found.items()}))
     return found
 
 
-def exponent(costs: Mapping[int, Cost]) -> float | None:
+def exponent(costs: Mapping[int, Cost], counts: Mapping[int, int]) -> float | None:
     """Slope of processor time over resonators, both logarithmic; None where it never takes longer than a small one."""
     base = costs[SMALL].seconds
-    points = [(n, one.seconds - base) for n, one in costs.items() if n != SMALL and one.ended]
+    points = [(counts[size], one.seconds - base) for size, one in costs.items() if size != SMALL and one.ended]
     taken = np.array([point for point in points if point[1] > LEAST])
     if len(taken) < 2:
         return None
     n, seconds = np.log(taken).T
     return float(np.polyfit(n, seconds, 1)[0])
+
+
+def _counts(name: str, costs: Mapping[int, Cost]) -> dict[int, int]:
+    """Resonators that a command works on, by the weights of the network."""
+    kind, layer, _ = COMMANDS[name]
+    return {size: resonators(kind, size, layer) for size in costs}
 
 
 def growth_figure(found: Mapping[str, Mapping[int, Cost]], folder: Path) -> list[Path]:
@@ -115,14 +134,16 @@ def growth_figure(found: Mapping[str, Mapping[int, Cost]], folder: Path) -> list
         for axes, key, label in zip(
             panels, ("seconds", "memory"), ("Processor time (s)", "Peak memory (GiB)"), strict=True
         ):
-            for n, (name, costs) in enumerate(found.items()):
+            for n, name in enumerate(COMMANDS):
+                costs = found.get(name, {})
+                counts = _counts(name, costs)
                 points = np.array(
-                    [(size, getattr(one, key)) for size, one in costs.items() if size != SMALL and one.ended]
+                    [(counts[size], getattr(one, key)) for size, one in costs.items() if size != SMALL and one.ended]
                 )
                 if len(points):
                     style = {"color": COLOURS[n % 6], "marker": MARKS[n // 6], "ms": 3.5, "lw": 1.1}
                     axes.plot(*points.T, label=name, **style)
-            axes.set(xscale="log", xlabel="Resonators", ylabel=label)
+            axes.set(xscale="log", xlabel="Resonators that the command works on", ylabel=label)
             if key == "seconds":
                 axes.set_yscale("log")
             else:
@@ -139,20 +160,25 @@ def growth_figure(found: Mapping[str, Mapping[int, Cost]], folder: Path) -> list
 
 def _print(found: Mapping[str, Mapping[int, Cost]]) -> None:
     for name, costs in found.items():
-        last, slope = max(costs), exponent(costs)
+        counts = _counts(name, costs)
+        last, slope = max(costs), exponent(costs, counts)
         ended = costs[last].ended
         told = "not ended" if not ended else "flat" if slope is None else f"{slope:.2f}"
         if len([size for size, one in costs.items() if size != SMALL and one.ended]) < 2:
             told, ended = "one size ended", False
-        show(f"{name}: exponent of cost, {min(SIZES):,} ... {last:,}", told, f"<= {BAR}", ended and (slope or 0) <= BAR)
+        first = min(size for size in costs if size != SMALL)
+        what = f"{name}: exponent of cost, {counts[first]:,} ... {counts[last]:,} resonators"
+        show(what, told, f"<= {BAR}", ended and (slope or 0) <= BAR)
         seconds = ", ".join(f"{one.seconds:.1f}" for one in costs.values())
-        info(f"  processor time, {SMALL:,} ... {last:,}; peak memory", f"{seconds} s; {costs[last].memory:.2f} GiB")
+        sizes = f"weights {SMALL:,} ... {last:,}"
+        info(f"  processor time, {sizes}; peak memory", f"{seconds} s; {costs[last].memory:.2f} GiB")
+        if COMMANDS[name][0] == "vgg" and slope is not None:
+            info("  exponent over the weights of the network", f"{exponent(costs, {n: n for n in costs}):.2f}")
 
 
 def claims(quick: bool) -> None:
-    """Exponents of all commands; `quick` takes the two smallest networks, and the commands that are fast there."""
-    slow = ("plan", "sneak, strip", "crossbar", "share")
-    names = [name for name in COMMANDS if not (quick and name in slow)]
+    """Exponents of all commands; `quick` takes the two smallest networks, and a few commands."""
+    names = QUICK if quick else tuple(COMMANDS)
     with tempfile.TemporaryDirectory() as scratch:
         found = measured(SIZES[:2] if quick else SIZES, Path(scratch), names)
         _print(found)
@@ -164,6 +190,6 @@ def claims(quick: bool) -> None:
 if __name__ == "__main__":
     place = Path(sys.argv[1])
     place.mkdir(exist_ok=True)
-    everything = measured(SIZES, place)
+    everything = measured(SIZES, place, sys.argv[2:] or tuple(COMMANDS), place / "costs.json")
     _print(everything)
     growth_figure(everything, place)

@@ -13,7 +13,6 @@ from _show import run_parts
 PARTS = (
     "network_noise",
     "precession",
-    "saturating_networks",
     "saturation",
     "saturating_networks",
     "operate",

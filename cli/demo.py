@@ -1,8 +1,9 @@
 """`resonet demo`: the main job, end to end, on the shipped MNIST network."""
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -19,7 +20,8 @@ from resonet.cosim.noise.repeats import NoisyAccuracy, Reads, noisy_accuracy
 from resonet.cosim.referee.chain import TransientResult, patch_powers, transient
 from resonet.cosim.saturation.accuracy import at_power
 from resonet.cosim.saturation.held import saturating_weights
-from resonet.cosim.weights.inference import accuracy
+from resonet.cosim.weights.held import RfWeights
+from resonet.cosim.weights.inference import Accuracy, accuracy
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.cosim.weights.summary import LayerSummary, summarise
 from resonet.cosim.weights.witness import Witness
@@ -28,8 +30,9 @@ from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import write_calibrated, write_design
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import classes
-from resonet.netlist.network.images import read_images
-from resonet.netlist.programming.methods import METHODS
+from resonet.netlist.network.images import ImageSet, read_images
+from resonet.netlist.programming.methods import METHODS, Method
+from resonet.netlist.spice.deck import Deck
 
 __all__ = ["DemoResult", "demo_json", "run_demo", "show_demo"]
 
@@ -67,17 +70,51 @@ def _shipped() -> Iterator[Path]:
         yield folder
 
 
-def _transients(design: Design, images: Array, folder: Path, done: Done) -> list[TransientResult]:
-    """The referee on chains of conv1, side by side; the decks go into the design folder."""
+@contextmanager
+def _begun(design: Design, images: Array, folder: Path) -> Iterator[Callable[[Done], list[TransientResult]]]:
+    """The referee on chains of conv1, in processes of ngspice beside what this one does meanwhile.
 
-    def one(size: int) -> TransientResult:
-        result, deck = transient(design, LAYER, "coupled", patch_powers(design, LAYER, images, size))
-        write_deck(deck, folder / "decks" / "coupled")
-        done()
-        return result
+    Yields what waits for the results, and then puts the decks into the design folder.
+    """
+
+    def one(size: int) -> tuple[TransientResult, Deck]:
+        return transient(design, LAYER, "coupled", patch_powers(design, LAYER, images, size))
 
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(one, TRANSIENT_SIZES))
+        running = [pool.submit(copy_context().run, one, size) for size in TRANSIENT_SIZES]
+
+        def results(done: Done) -> list[TransientResult]:
+            for _ in as_completed(running):
+                done()
+            for future in running:
+                write_deck(future.result()[1], folder / "decks" / "coupled")
+            return [future.result()[0] for future in running]
+
+        yield results
+
+
+def _accuracies(
+    design: Design, effective: Mapping[Method, Mapping[str, RfWeights]], data: ImageSet, progress: Progress
+) -> tuple[dict[Method, Accuracy], NoisyAccuracy, NoisyAccuracy]:
+    """By program; of the calibrated one with noise, and with noise and saturation at POWER and BANDWIDTH."""
+    batches = -(-len(data.images) // BATCH)
+    with progress("images through the circuit", (1 + len(METHODS)) * batches) as done:
+        software = SoftwareLogits(design.cnn, data.images, done)
+        found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
+        trained, held = classes(software.values, design.cnn.ranked), effective["calibrated"]
+    at = _operated(design)
+    few = Reads().of(at, data) or data
+
+    def saturating() -> NoisyAccuracy:
+        return noisy_accuracy(at, held, few, trained, base=saturating_weights(at, held, wide=True), done=done)
+
+    with (
+        progress("noise, and saturation", batches + -(-len(few.images) // BATCH)) as done,
+        ThreadPoolExecutor() as pool,
+    ):
+        slow = pool.submit(copy_context().run, saturating)
+        noisy = noisy_accuracy(design, held, data, trained, done=done)
+        return found, noisy, slow.result()
 
 
 def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = False) -> DemoResult:
@@ -98,22 +135,15 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
         design = compile_cnn(model, read_parameters(), batch)
         write_design(design, model, folder, done, force)
     layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("calibrate", 2 * len(layers)) as done:
-        design = calibrate(design, done=done).design
-        write_calibrated(design, folder, layers, done)
-    with progress("weights, checked by ngspice", len(METHODS) * count_steps(design, layers)) as done:
-        effective = stored_programs(folder, design, METHODS, layers, jobs, done)
-    with progress("images through the circuit", (2 + len(METHODS)) * -(-len(data.images) // BATCH)) as done:
-        software = SoftwareLogits(design.cnn, data.images, done)
-        found = {m: accuracy(design, effective[m], data, done, software) for m in METHODS}
-        trained, held = classes(software.values, design.cnn.ranked), effective["calibrated"]
-        noisy = noisy_accuracy(design, held, data, trained, done=done)
-    with progress("saturation and noise", 2) as done:
-        at = _operated(design)
-        few = Reads().of(at, data) or data
-        slow = noisy_accuracy(at, held, few, trained, base=saturating_weights(at, held, wide=True), done=done)
-    with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
-        transients = _transients(design, batch.images[:16], folder, done)
+    with _begun(design, batch.images[:16], folder) as referee:
+        with progress("calibrate", 2 * len(layers)) as done:
+            design = calibrate(design, done=done).design
+            write_calibrated(design, folder, layers, done)
+        with progress("weights, checked by ngspice", len(METHODS) * count_steps(design, layers)) as done:
+            effective = stored_programs(folder, design, METHODS, layers, jobs, done)
+        found, noisy, slow = _accuracies(design, effective, data, progress)
+        with progress("ngspice, transient of whole chains", len(TRANSIENT_SIZES)) as done:
+            transients = referee(done)
     with progress("S-parameters and figures", 2) as done:
         bias = design.plan.device.threshold_current
         chain = chain_page(design, folder, LAYER, "coupled", bias=bias)
@@ -129,7 +159,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
         noisy,
         operating_point(design),
         slow,
-        operating_point(at),
+        operating_point(_operated(design)),
         witness_of(one for held in effective.values() for one in held.values()),
         transients,
         folder,

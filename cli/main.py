@@ -22,7 +22,7 @@ def _built(name: str) -> Any:
     """A command as Typer has it, with texts that are no markup; None where there is none of that name."""
     from rich.markup import escape
 
-    from resonet.cli.numbers import read_numbers_strictly
+    from resonet.cli.numbers import read_strictly
     from resonet.cli.registry import find_command
     from resonet.cli.runner import runnable
 
@@ -31,7 +31,7 @@ def _built(name: str) -> Any:
         return None
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
     alone.command(name, rich_help_panel=command.panel.capitalize())(runnable(name, command))
-    read_numbers_strictly(alone)
+    read_strictly(alone)
     built = typer.main.get_command(alone)
     built.help = escape(built.help or "")
     for parameter in built.params:

@@ -1,16 +1,19 @@
-"""Options that are numbers: read by the same strict grammar as every other number."""
+"""Options that are numbers, read by the same strict grammar as every other number, and options that are choices."""
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
 
+from resonet.core.errors import InputError
 from resonet.core.numbers import read_list, read_number, read_whole
 from resonet.core.parameters import shown
 
-__all__ = ["numbers", "read_numbers_strictly"]
+__all__ = ["engine_of", "numbers", "read_strictly"]
+
+_Name = TypeVar("_Name", bound=str)
 
 
 def numbers(
@@ -50,8 +53,28 @@ def _parser(kind: type, low: float | None, high: float | None) -> Callable[[Any]
     return parse
 
 
-def read_numbers_strictly(app: typer.Typer) -> None:
-    """Let every option of every command that is an int or a float be read by our grammar."""
+def _chooser(choices: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What takes one of some words."""
+
+    def parse(text: Any) -> Any:
+        if isinstance(text, str) and text not in choices:
+            raise typer.BadParameter(f"{shown(text)}; possible: {', '.join(choices)}")
+        return text
+
+    parse.__name__ = "|".join(choices)  # as the help has it
+    return parse
+
+
+def engine_of(name: str, engines: Sequence[_Name]) -> _Name:
+    """The engine of that name, of those a command has. Raises InputError, in the words of all commands."""
+    for engine in engines:
+        if name == engine:
+            return engine
+    raise InputError(f"engine {shown(name)}; possible: {', '.join(engines)}")
+
+
+def read_strictly(app: typer.Typer) -> None:
+    """Let every option of every command that is an int, a float or a choice be read, and refused, by our grammar."""
     for command in app.registered_commands:
         assert command.callback is not None
         for parameter in inspect.signature(command.callback).parameters.values():
@@ -61,3 +84,6 @@ def read_numbers_strictly(app: typer.Typer) -> None:
             kinds = [one for one in (kind, *get_args(kind)) if one in (int, float)]
             if kinds and info.parser is None:
                 info.parser = _parser(kinds[0], info.min, info.max)
+            for one in (kind, *get_args(kind)):
+                if get_origin(one) is Literal and info.parser is None:
+                    info.parser = _chooser(get_args(one))

@@ -51,9 +51,7 @@ FitImages = Annotated[
 ]
 BalanceOption = Annotated[
     Literal["fast", "full"] | None,
-    typer.Option(
-        "--balance", help="Tails of the tones expanded, or all solved (default: fast where there is no shift)."
-    ),
+    typer.Option("--balance", help="Tails of the tones expanded, or all solved (default: fast)."),
     only("resonators", "saturating"),
 ]
 
@@ -184,8 +182,9 @@ def _fit_rows(fit: "DataFit") -> list[dict[str, Any]]:
 
 
 def _show_fit(fit: "DataFit", title: str) -> None:
-    headings = ("gain", "moved\nhalf-widths", "unknowns", "equations", "as\nprogrammed", "one\ngain", "fitted")
-    columns = {"layer": "left"} | dict.fromkeys((*headings, "held out:\none gain", "fitted "), "right")
+    closed = "predetuned" if any(one.weights.table.law.frequency_shift for one in fit.layers) else "one gain"
+    headings = ("gain", "moved\nhalf-widths", "unknowns", "equations", "as\nprogrammed", closed, "fitted")
+    columns = {"layer": "left"} | dict.fromkeys((*headings, f"held out:\n{closed}", "fitted "), "right")
     rows = [
         (
             one.layer,

@@ -16,7 +16,9 @@ __all__ = ["images_for"]
 SHIPPED = ("digits", "fashion", "mnist", "signals")
 
 
-def images_for(design: "Design", data: Path | None, what: Literal["test", "calibration"]) -> "ImageSet":
+def images_for(
+    design: "Design", data: Path | None, what: Literal["test", "calibration"], option: str = "--data"
+) -> "ImageSet":
     """Images of `data`; without, those that belong to a network of the package. Raises InputError for any other."""
     if data:
         return design.images(data)
@@ -24,4 +26,6 @@ def images_for(design: "Design", data: Path | None, what: Literal["test", "calib
         with as_file(files(f"resonet.examples.{name}")) as folder:
             if any(file_hash(model) == design.cnn.sha256 for model in sorted(folder.glob("*.onnx"))):
                 return design.images(folder / f"{name}_{what}.npz")
-    raise InputError(f"{design.cnn.file}: no network of this package, so none of its images; possible: --data FILE.npz")
+    raise InputError(
+        f"{design.cnn.file}: no network of this package, so none of its images; possible: {option} FILE.npz"
+    )

@@ -31,6 +31,7 @@ CODES = {
     "source-power": "a tone source must deliver more than sources of its kind do",
     "tile-coupling": "tiles of a neuron talk to each other through their bias tees",
     "chance-accuracy": "the trained network itself guesses on these images",
+    "fold-over": "a frequency shift folds resonances over: a resonator has two answers",
     "fast-balance": "the fast balance of saturating resonators differs from the full one",
     "fitted-elsewhere": "a program fitted on data is used at another power or law than it was fitted for",
     "weights-held": "a chain cannot hold its weights, whatever its resonators are tuned to",
@@ -75,7 +76,7 @@ _collected: ContextVar[list[Warned] | None] = ContextVar("collected", default=No
 
 @contextmanager
 def collected() -> Iterator[list[Warned]]:
-    """The warnings given from here on, in order, each once."""
+    """The warnings given from here on, in order; of those that say the same, the one farthest from its limit."""
     found: list[Warned] = []
     token = _collected.set(found)
     try:
@@ -96,5 +97,9 @@ def warn(code: str, text: str, value: float, limit: float, unit: str = "") -> No
     found = _collected.get()
     if found is None:
         warnings.warn(f"{code}: {text}", ValidityWarning, stacklevel=2)
-    elif warned not in found:
-        found.append(warned)
+        return
+    for n, one in enumerate(found):
+        if (one.code, one.text, one.limit, one.unit) == (code, text, warned.limit, unit):
+            found[n] = max(one, warned, key=lambda each: abs(each.value - each.limit))
+            return
+    found.append(warned)

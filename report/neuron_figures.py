@@ -23,8 +23,9 @@ LOOKS = {"largest": (COUPLED, "o-"), "median": (CALIBRATED, "s-"), "smallest": (
 
 def _points(tone: ToneLevel, made: bool) -> tuple[list[str], list[float]]:
     """Names and powers, dBm, of what a tone passes; of a pixel among tones `made` by neurons from its source on."""
-    names = ["source", "splitter", "bus", "resonator"]
-    powers = [tone.source, tone.splitter, tone.bus, tone.resonator]
+    names, powers = ["source", "splitter", "bus", "resonator"], [tone.source, tone.splitter, tone.bus, tone.resonator]
+    if tone.feed == "stripline":
+        names, powers = ["source", "strip line", "resonator"], [tone.source, tone.bus, tone.resonator]
     if made:
         names = ["oscillator", "amplifier", *names[1:]]
         powers = [tone.neuron.oscillator, tone.neuron.amplifier, *powers[1:]] if tone.neuron else [np.nan, *powers]

@@ -32,6 +32,7 @@ from resonet.sparams.block import (
 from resonet.sparams.combining import lumped, matching_elements, multiplexer_block
 
 __all__ = [
+    "OwnValues",
     "RowOfLines",
     "Stand",
     "bus_block",
@@ -99,49 +100,65 @@ def combining_block(channels: Array, circuit: BusCircuit) -> Block:
     return multiplexer_block(channels, circuit)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnValues:
+    """Values of the resonators of one chain of a chip, [n], in the place of those that all have in common."""
+
+    damping: Array
+    resistance: Array  # ohm
+    transduction: Array  # ohm/A
+    node: Array  # F, half of it at either end of the resonator
+
+    @classmethod
+    def nominal(cls, count: int, stand: "Stand") -> "OwnValues":
+        """Of a chain of a design."""
+        full, device = np.ones(count), stand.device
+        own = (device.damping, device.resistance, device.transduction, stand.circuit.node_capacitance)
+        return cls(*(value * full for value in own))
+
+
 def _junctions(a: Ints, b: Ints, stand: Stand) -> tuple[Element, ...]:
     """Capacitances of resonators' junctions, between the nodes a and b [n]."""
     farad = stand.circuit.junction_capacitance
     return (Lumped("c", a, b, np.full(len(a), farad)),) if farad else ()
 
 
-def resonator_ladder(nodes: Ints, f_res: Array, stand: Stand, bias: float, rf: int, free: int) -> tuple[Element, ...]:
+def resonator_ladder(
+    nodes: Ints, f_res: Array, stand: Stand, bias: float, rf: int, free: int, own: OwnValues | None = None
+) -> tuple[Element, ...]:
     """Resonators in series along nodes [n + 1], every other one turned round, with their node capacitances.
 
     bias: A from the first node to the last. rf: node of the bus, for the tees of groups; their pins are from `free` on.
     """
-    device, n = stand.device, len(f_res)
+    n, own = len(f_res), own or OwnValues.nominal(len(f_res), stand)
     heads, feet, starts = nodes[:-1], nodes[1:].copy(), group_starts(n, stand.circuit.groups)[1:]
     pins = np.arange(free, free + len(starts))
     feet[np.array(starts, np.int64) - 1] = pins
     even = np.arange(n) % 2 == 0
     a, b = np.where(even, heads, feet), np.where(even, feet, heads)
-    full = np.ones(n)
-    chain = Resonators(
-        a,
-        b,
-        f_res,
-        device.quality * full,
-        device.resistance * full,
-        device.transduction * full,
-        np.where(even, bias, -bias),
-    )
+    quality = 1 / (2 * own.damping)
+    chain = Resonators(a, b, f_res, quality, own.resistance, own.transduction, np.where(even, bias, -bias))
     tees = (Part(stand.bias_tee, np.array([rf, pin, nodes[k]])) for k, pin in zip(starts, pins.tolist(), strict=True))
     elements: list[Element] = [chain, *_junctions(a, b, stand), *tees]
-    if farad := stand.circuit.node_capacitance:
+    if own.node.any():
         every = np.append(nodes, pins)
-        share = np.full(len(every), farad)
-        share[[0, n, *starts]] /= 2
-        share[n + 1 :] /= 2
+        share = np.zeros(len(every))
+        share[:n] += own.node / 2
+        share[1 : n + 1] += own.node / 2
+        for pin, k in enumerate(starts):  # the end of the group before stands at the pin
+            share[k] -= own.node[k - 1] / 2
+            share[n + 1 + pin] = own.node[k - 1] / 2
         held = every != 0
         elements.append(Lumped("c", every[held], np.zeros(int(held.sum()), np.int64), share[held]))
     return tuple(elements)
 
 
-def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chain") -> Block:
+def chain_block(
+    f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chain", own: OwnValues | None = None
+) -> Block:
     """One chain between its bias tees: ports rf (at the bus) and far. The far tee's DC pin is grounded.
 
-    f_res [n] in Hz, from the feed on; bias in A, through the chain from the feed.
+    f_res [n] in Hz, from the feed on; bias in A, through the chain from the feed; `own`: values of a chip's resonators.
     """
     circuit, n, tee = stand.circuit, len(f_res), stand.bias_tee
     chain = np.arange(3, n + 4)
@@ -149,7 +166,7 @@ def chain_block(f_res: Array, stand: Stand, bias: float = 0.0, name: str = "chai
     elements: list[Element] = [
         Part(tee, np.array([rf, n + 4, 3])),
         Part(tee, np.array([far, 0, n + 3])),
-        *resonator_ladder(chain, f_res, stand, bias, rf, n + 7),
+        *resonator_ladder(chain, f_res, stand, bias, rf, n + 7, own),
         lumped("r", (n + 4, 0, circuit.readout_resistance)),
     ]
     if stand.package is not None:

@@ -2,8 +2,10 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -24,10 +26,14 @@ RNG = np.random.default_rng
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as fast what is not marked as slow."""
+    """Mark as fast what is not marked as slow; files with many slow tests come first, so that workers end together."""
+    slow = Counter[Path]()
     for item in items:
         if item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.fast)
+        else:
+            slow[item.path] += 1
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def save_model(path: Path, nodes, weights: dict[str, np.ndarray], shape, out: str, opset: int = 17) -> Path:
@@ -177,6 +183,11 @@ def complaint(result: Result) -> str:
     assert re.fullmatch(r"resonet: [^\n]+\n", result.err)
     assert "Traceback" not in result.err
     return result.err
+
+
+def heed_interrupts() -> None:
+    """For `preexec_fn`: a child's SIGINT as it is by default, ignored though it may be here (a shell's background)."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def entries(folder: Path) -> list[str]:

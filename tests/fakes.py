@@ -1,4 +1,6 @@
-"""An engine that lies, in the place of ngspice: fixture `lying`."""
+"""An engine that lies, in the place of ngspice: fixture `lying`; and work for processes that are to start quickly."""
+
+from resonet.core.errors import InputError
 
 # Runs the true engine, reads the raw file that it left, and writes what LIE makes of it: header, [points, vectors].
 FAKE = """#!{python} -I
@@ -21,3 +23,11 @@ with open(path, "wb") as file:
         file.write(head + b"Binary:\\n" + b"".join(array.array("d", row).tobytes() for row in rows))
 """
 EVERY = "for _, rows, p in plots:\n    for row in rows:\n        row[p:] = [{value} for n, x in enumerate(row[p:])]"
+
+
+def double(point: int) -> dict:
+    if point == 3:
+        raise InputError("three is not possible")
+    if point == 4:
+        raise ZeroDivisionError("of ours")
+    return {"value": 2 * point}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +30,12 @@ from resonet.cli.show import percent, print_files, print_json, print_table, prog
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
 
+if TYPE_CHECKING:
+    from resonet.cosim.noise.noisy import NoisyWeights
+    from resonet.cosim.weights.held import RfWeights
+    from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
+
 __all__ = ["COMMAND"]
 
 MUCH_CLIPPED = 0.01  # share of a layer's inputs from which on a warning is due
@@ -53,6 +59,30 @@ def _show_clipped(shares: Mapping[str, float]) -> None:
     if rows:
         columns = {"layer": "left", "inputs": "right"}
         print_table("inputs beyond what the tones carry, cut off", columns, rows)
+
+
+def _noisy_lines(
+    design: "Design", method: "Method", held: "Mapping[str, RfWeights]", seed: int
+) -> "dict[str, NoisyWeights] | None":
+    """Weights with noise of a design with layers on strip lines, as `run` has them; None where all are on buses."""
+    from resonet.cosim.cascade.hardware import parallel_hardware
+
+    return parallel_hardware(design, method, held=held).noisy(seed) if design.fed_by("stripline") else None
+
+
+def warn_clipped(design: "Design", clipped: Mapping[str, float]) -> None:
+    """Warn (inputs-clipped) of layers of whose inputs more than `MUCH_CLIPPED` are cut off."""
+    for name, share in clipped.items():
+        if share > MUCH_CLIPPED:
+            scale = design.scales[name]
+            warn(
+                "inputs-clipped",
+                f"layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
+                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
+                "--calibration, or with --input-range of these images",
+                share,
+                MUCH_CLIPPED,
+            )
 
 
 def accuracy_command(
@@ -127,8 +157,8 @@ def accuracy_command(
         diodes = {m: diode_accuracy(design, effective[m], images, software.values, done) for m in methods}
         own = classes(software.values, design.cnn.ranked)
         noisy = {
-            m: noisy_accuracy(design, effective[m], few, own, seed, repeat, done=done)
-            for m in methods
+            m: noisy_accuracy(design, held, few, own, seed, repeat, None, done, _noisy_lines(design, m, held, seed))
+            for m, held in effective.items()
             if few is not None
         }
     pooled = {m: made for m, made in diodes.items() if made}
@@ -137,17 +167,7 @@ def accuracy_command(
     warn_of_noise(design, first.software, {m: found[m].circuit for m in methods}, noisy)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     shares |= {f"{m}, with noise": made.mean for m, made in noisy.items()}
-    for name, share in first.clipped.items():
-        if share > MUCH_CLIPPED:
-            scale = design.scales[name]
-            warn(
-                "inputs-clipped",
-                f"layer {name}: {percent(share)} of its inputs lie beyond {0 - scale.offset:g} ... "
-                f"{scale.full_scale - scale.offset:g}, which its tones carry, and are cut off; possible: compile with "
-                "--calibration, or with --input-range of these images",
-                share,
-                MUCH_CLIPPED,
-            )
+    warn_clipped(design, first.clipped)
     for made in list(pooled.values())[-1:]:
         for pool in made.pools:
             more = (

@@ -15,8 +15,9 @@ __all__ = ["COMMAND"]
 
 
 def _stale_result(folder: Path, design: Any, path: Path) -> str:
-    """Why effective weights are of no use any more; empty where they are, and for sweeps."""
+    """Why effective weights are of no use any more; empty where they are, and for sweeps and chips."""
     from resonet.cosim.feed.store import changed_parts, effective_path, result_parts, stored_parts
+    from resonet.netlist.design.tidy import STUDIES
 
     for method in design.programs:
         for entry in design.plan.layers:
@@ -26,7 +27,7 @@ def _stale_result(folder: Path, design: Any, path: Path) -> str:
                     [] if stored is None else changed_parts(stored, result_parts(design, entry.layer.name, method))
                 )
                 return "damaged" if stored is None else f"stale: {', '.join(changed)} changed" if changed else ""
-    if path.name.startswith("sweep_"):  # each has its own key, and may have taken hours: only a bound or --all ends it
+    if path.name.partition("_")[0] in STUDIES:  # only a bound or --all ends these
         return ""
     return "of no layer or program of this design"
 
@@ -47,7 +48,7 @@ def clean_command(
 ) -> None:
     """Remove stale results and records, what is over their bounds, and what killed commands left.
 
-    The design, its programs, decks, report and sweeps stay. Example: resonet clean build --dry-run
+    The design, its programs, decks, report, sweeps and Monte Carlo runs stay. Example: resonet clean build --dry-run
     """
     from resonet.netlist.design.folder import load_design
     from resonet.netlist.design.tidy import clean_design

@@ -1,5 +1,6 @@
 """`resonet compile`: a trained CNN into a design folder."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,19 @@ from resonet.core.validity import warn
 __all__ = ["COMMAND"]
 
 HELD = 1e-6  # of the largest weight: what the coupled program may leave
+
+
+def warn_held(residuals: Mapping[str, float]) -> None:
+    """Warn (weights-held) of layers whose coupled programs leave more than `HELD` of the largest weight."""
+    for layer, residual in residuals.items():
+        if residual > HELD:
+            warn(
+                "weights-held",
+                f"layer {layer}: some chains cannot hold their weights (off by up to {percent(residual)} of the "
+                "largest even without parasitics); possible: smaller plan.tile or plan.fill, wider band, lower damping",
+                residual,
+                HELD,
+            )
 
 
 def compile_command(
@@ -73,15 +87,7 @@ def compile_command(
         decks = write_design(made, model, folder, done, force)
     rows = summarise(made)
     residuals = {p.layer: p.residual for p in made.programs["coupled"].layers}
-    for layer, residual in residuals.items():
-        if residual > HELD:
-            warn(
-                "weights-held",
-                f"layer {layer}: some chains cannot hold their weights (off by up to {percent(residual)} of the "
-                "largest even without parasitics); possible: smaller plan.tile or plan.fill, wider band, lower damping",
-                residual,
-                HELD,
-            )
+    warn_held(residuals)
     fills = {row.name: made.fill(row.name) for row in rows}
     scales, helps = scaled_neurons(made)
     kept = read_earlier(folder, made)

@@ -15,7 +15,6 @@ from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
-from resonet.core.validity import warn
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel
@@ -28,13 +27,20 @@ def _plain(value: float, unit: str) -> str:
     return "-" if math.isnan(value) else f"{value:.1f} {unit}"
 
 
-def _tone(weakest: bool, tone: "ToneLevel") -> tuple[str, ...]:
-    """A tone's way from its source to its resonator."""
+def _tone(buses: bool, lines: bool, tone: "ToneLevel") -> tuple[str, ...]:
+    """A tone's way from its source to its resonator, beside tones on buses or on strip lines."""
     from resonet.cosim.cascade.level_diagrams import dbm
 
-    ways = (tone.source, tone.splitter, tone.bus, tone.resonator, tone.weakest)
-    powers = [f"{dbm(watts):.1f}" for watts in (ways if weakest else ways[:-1])]
-    return (tone.layer, tone.which, f"{tone.frequency / 1e9:.3f}", f"{tone.part:.3g}", str(tone.ways), *powers)
+    def power(watts: float) -> str:
+        return f"{dbm(watts):.1f}"
+
+    on_bus = tone.feed == "bus"
+    split = (str(tone.ways), power(tone.source), power(tone.splitter)) if on_bus else ("-", power(tone.source), "-")
+    way = [*(split if buses else split[1:2]), power(tone.bus), power(tone.resonator)]
+    return (
+        *(tone.layer, tone.which, f"{tone.frequency / 1e9:.3f}", f"{tone.part:.3g}"),
+        *(way if not lines else [*way, power(tone.weakest)]),
+    )
 
 
 def _neuron(tone: "ToneLevel") -> tuple[str, ...]:
@@ -87,19 +93,15 @@ def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
 
 def _show(diagram: "LevelDiagram", title: str) -> None:
     """The tables."""
-    headings: tuple[str, ...] = (
-        "channel\nGHz",
-        "part of\np_max",
-        "split",
-        "source",
-        "behind\nsplitter",
-        "at bus",
+    buses, lines = ({tone.feed for tone in diagram.tones} >= {feed} for feed in ("bus", "stripline"))
+    headings = ("channel\nGHz", "part of\np_max", *(("split", "source", "behind\nsplitter") if buses else ("source",)))
+    headings += (
+        "at bus\nor line" if buses and lines else "at bus" if buses else "on the\nstrip line",
         "in reso-\nnator",
     )
-    fall = any(tone.weakest < tone.resonator for tone in diagram.tones)  # along strip lines
-    headings += ("in the\nweakest",) if fall else ()
+    headings += ("in the\nweakest",) if lines else ()
     columns = {"into": "left", "tone": "left"} | dict.fromkeys(headings, "right")
-    print_table(f"{title}: tones, dBm", columns, map(partial(_tone, fall), diagram.tones))
+    print_table(f"{title}: tones, dBm", columns, map(partial(_tone, buses, lines), diagram.tones))
     made = [tone for tone in diagram.tones if tone.neuron]
     if made:
         names = ("chains\nuV", "drive\nuA", "drive\nI/I_th", "oscillator\ndBm", "amplifier\ndBm", "to P1dB\ndB")
@@ -145,7 +147,7 @@ def levels_command(
     from resonet.cli.shipped import images_for
     from resonet.cosim.cascade.image_run import prepare
     from resonet.cosim.cascade.level_diagrams import level_diagram
-    from resonet.cosim.cascade.level_faults import MUCH_NOISE, faults, noisy
+    from resonet.cosim.cascade.level_faults import faults, warn_noisy
     from resonet.cosim.cascade.stage_maxima import warn_maxima
     from resonet.cosim.feed.store import stored_effective_weights
     from resonet.cosim.weights.engines import find_engine
@@ -166,8 +168,7 @@ def levels_command(
     figures = save(level_figure(diagram), folder / "report", "levels")
     wrong = faults(diagram)
     warn_maxima(hardware.levels, [layer.full_scale for layer in diagram.layers])
-    for line, part in noisy(diagram):
-        warn("noise", line, part, MUCH_NOISE)
+    warn_noisy(diagram)
     if as_json:
         print_json(
             {

@@ -80,6 +80,7 @@ def _limits(found: "Found", options: "SearchOptions") -> dict[str, dict[str, flo
 
 
 def _json(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") -> dict[str, Any]:
+    from resonet.cosim.cascade.energy_budget import LITERATURE
     from resonet.cosim.operate.axes import settings_of
 
     values = found.structure | {"p_max": found.setting.p_max, "bandwidth": found.setting.bandwidth}
@@ -89,6 +90,8 @@ def _json(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
         "power": found.power,
         "energy": found.energy,
         "energy_per_operation": found.energy / found.surrogate.drawn.operations,
+        "resonators_per_operation": found.in_resonators / found.surrogate.drawn.operations,
+        "literature": LITERATURE,
         "searched": asdict(found.searched),
         "confirmed": asdict(found.confirmed),
         "target": options.target,
@@ -135,8 +138,9 @@ def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
         f"at that accuracy: latency {engineering(found.latency.parallel, 's')} an image in parallel hardware (all sums "
         f"within 1 %), {engineering(found.latency.sequential, 's')} with one copy of every kernel; "
         f"{engineering(found.energy, 'J')} an image, {engineering(found.energy / operations, 'J')} per synaptic "
-        f"operation, sources and amplifiers included (literature: {engineering(LITERATURE['synapse'], 'J')}, an "
-        "estimate for junctions of 20 nm)"
+        f"operation with sources, neurons and amplifiers, {engineering(found.in_resonators / operations, 'J')} in "
+        f"the resonator alone (literature: {engineering(LITERATURE['synapse'], 'J')} a synaptic and "
+        f"{engineering(LITERATURE['neuron'], 'J')} a neuron operation, estimates for junctions of 20 nm)"
     )
     for layer, source, share in _shares(found)[:LIMITING]:
         say(f"  {percent(share, 0)} of the variance at the outputs: {source}, layer {layer}")
@@ -163,16 +167,19 @@ def _warn_below(found: "Found", target: float) -> None:
 def operate_command(
     source: Annotated[Path, typer.Argument(help="Design folder, or a trained CNN as an ONNX file.")],
     images: Annotated[
-        Path, typer.Option("--images", help="Labelled images (.npz): a part to search, the rest to confirm.")
-    ],
+        Path | None,
+        typer.Option("--images", help="Labelled images, a part to search, the rest to confirm (default: shipped)."),
+    ] = None,
     target: Annotated[float, typer.Option(help="Accuracy that is wanted.")] = 0.985,
     latency_max: Annotated[
         str | None, typer.Option(help="Longest time of an image: among those the least energy, not the least time.")
     ] = None,
     search: Annotated[str | None, typer.Option(help="What may change: names, each perhaps with =LOW:HIGH.")] = None,
-    structures: Annotated[int, typer.Option(min=1, help="Structures that are looked at.")] = 24,
-    measured: Annotated[int, typer.Option(min=1, help="Of these that are measured on images.")] = 3,
-    searched: Annotated[int, typer.Option("--search-images", min=50, help="Images that the search may see.")] = 1000,
+    structures: Annotated[int, typer.Option(min=1, help="Structures that are looked at.")] = 12,
+    measured: Annotated[
+        int, typer.Option(min=0, help="Of these that are measured on images; 0: the best by its surrogate.")
+    ] = 2,
+    searched: Annotated[int, typer.Option("--search-images", min=50, help="Images that the search may see.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of search and noise.")] = 1,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="Images that set the input scales."), NETWORK] = None,
@@ -188,6 +195,7 @@ def operate_command(
 
     Example: resonet operate mnist.onnx --images test.npz --target 0.98
     """
+    from resonet.cli.shipped import images_for
     from resonet.core.parameters import parse
     from resonet.cosim.operate.axes import DEFAULT, chosen_axes
     from resonet.cosim.operate.records import SearchOptions
@@ -202,7 +210,7 @@ def operate_command(
     options = SearchOptions(target, longest, structures, measured, searched, seed=seed)
     axes = chosen_axes(search if search is not None else ",".join(DEFAULT))
     base = _base(source, calibration, design, preset, settings)
-    data = base.images(images)
+    data = images_for(base, images, "test", "--images")
     place = folder or (source if source.is_dir() else Path())
     with progress("operate", structures + measured + 1) as done:
         found = operating_points(base, data, axes, options, done, place / "results" / "operate.jsonl")

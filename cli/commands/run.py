@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND"]
 
-SETTLED = 0.8  # of the simulated time: `ImageRun.unsettled`
 MUCH_INTERFERENCE = 0.01  # of full scale, rms
 MOST_CLASSES = 20  # rows of the table of logits
 FEW_READS = 20  # with noise, where nobody asks for more: what the energy is worth
@@ -210,6 +209,24 @@ def _figures(run: "ImageRun", folder: Path, name: str) -> list[Path]:
     )
 
 
+def warn_of_run(run: "ImageRun") -> None:
+    """Warn of what still moves at the end (unsettled), and of layers in which strip lines beat (interference)."""
+    from resonet.cosim.cascade.image_run import STILL
+
+    if run.unsettled:
+        slowest = max(stage.sums for stage in run.settling)
+        text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
+        warn("unsettled", text, slowest, STILL * run.stop, "s")
+    for layer, beating in run.interference.items():
+        if beating > MUCH_INTERFERENCE:
+            text = (
+                f"layer {layer}: strip lines of one frequency beat in its resonators, which the two passes leave out: "
+                "this much of full scale rms, over their phases; possible: more tone classes (larger kernels), more "
+                "geometry.pitch_x, the layer on a bus (feed.layers)"
+            )
+            warn("interference", text, beating, MUCH_INTERFERENCE)
+
+
 def run_command(
     folder: Folder,
     image: Annotated[int, typer.Option("--image", min=0, help="Which image of the set, from 0.")] = 0,
@@ -283,18 +300,7 @@ def run_command(
     decks = folder / "decks" / program
     with progress(f"image {image}, {', '.join(engines)}", steps) as done:
         run = run_image(hardware, images.images, image, options, name, decks, done)
-    if run.unsettled:
-        slowest = max(stage.sums for stage in run.settling)
-        text = "something still moves in the last fifth of --stop, so it may not have settled; possible: a longer one"
-        warn("unsettled", text, slowest, SETTLED * run.stop, "s")
-    for layer, beating in run.interference.items():
-        if beating > MUCH_INTERFERENCE:
-            text = (
-                f"layer {layer}: strip lines of one frequency beat in its resonators, which the two passes leave out: "
-                "this much of full scale rms, over their phases; possible: more tone classes (larger kernels), more "
-                "geometry.pitch_x, the layer on a bus (feed.layers)"
-            )
-            warn("interference", text, beating, MUCH_INTERFERENCE)
+    warn_of_run(run)
     units = [float(stage.unit.max()) for stage in hardware.levels.stages]
     warn_maxima(hardware.levels, (run.full_scales * units).tolist())
     figures = _figures(run, folder, name)

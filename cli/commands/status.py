@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -176,46 +176,63 @@ def _warnings(folder: Path) -> list[_Line]:
     return found
 
 
-def _outdated(sweep: Any, key: str) -> bool:
+def _outdated(key: Callable[[], str], known: str) -> bool:
     """Whether the points would come out otherwise now."""
     from resonet.core.errors import InputError
-    from resonet.cosim.sweep.sweep import sweep_key
 
     try:
-        return sweep_key(sweep) != key
+        return key() != known
     except (InputError, EngineError):
         return True
 
 
-def _sweeps(folder: Path) -> list[_Line]:
-    """Sweeps, whole or not."""
+def _study(path: Path, read: Callable[[dict[str, Any]], tuple[str, Callable[[], str]]]) -> _Line:
+    """How far a study is; `read` tells of its journal's first line what it is over, and makes its key anew."""
     from resonet.core.errors import InputError
     from resonet.cosim.sweep.journal import read_journal
-    from resonet.cosim.sweep.sweep import sweep_from_table
 
-    found = []
-    for path in sorted((folder / "results").glob("sweep_*.jsonl")):
-        try:
-            head, outcomes = read_journal(path)
-            sweep, total = sweep_from_table(head), int(head["points"])
-        except (InputError, KeyError, TypeError, ValueError):
-            found.append(_Line(path.name, "damaged", "delete it"))
-            continue
-        names = " x ".join(f"{axis.name!s:.60} ({len(axis.values)})" for axis in sweep.axes)
-        failed = len(outcomes.failed())
-        state = "fresh" if len(outcomes) == total else f"{len(outcomes)} of {total}"
-        why = f"{failed} points failed" if failed else "" if state == "fresh" else "the same command goes on with it"
-        if _outdated(sweep, str(head["key"])):
-            state, why = "stale", "changed: design, images, code or engine"
-        found.append(_Line(f"{path.stem} over {names}", state, why))
-    return found
+    try:
+        head, outcomes = read_journal(path)
+        (over, key), total = read(head), int(head["points"])
+    except (InputError, KeyError, TypeError, ValueError):
+        return _Line(path.name, "damaged", "delete it")
+    failed = len(outcomes.failed())
+    state = "fresh" if len(outcomes) >= total else f"{len(outcomes)} of {total}"
+    why = f"{failed} points failed" if failed else "" if state == "fresh" else "the same command goes on with it"
+    if _outdated(key, str(head["key"])):
+        state, why = "stale", "changed: design, images, code or engine"
+    return _Line(f"{path.stem} over {over}", state, why)
+
+
+def _sweep(head: dict[str, Any]) -> tuple[str, Callable[[], str]]:
+    from resonet.cosim.sweep.sweep import sweep_from_table, sweep_key
+
+    sweep = sweep_from_table(head)
+    return " x ".join(f"{axis.name!s:.60} ({len(axis.values)})" for axis in sweep.axes), partial(sweep_key, sweep)
+
+
+def _chips(head: dict[str, Any]) -> tuple[str, Callable[[], str]]:
+    from resonet.cosim.montecarlo.run import montecarlo_from_table, montecarlo_key
+
+    run = montecarlo_from_table(head)
+    return f"{run.samples:,} chips", partial(montecarlo_key, run)
+
+
+def _studies(folder: Path) -> list[_Line]:
+    """Sweeps and Monte Carlo runs, whole or not."""
+    kinds = {"sweep": _sweep, "montecarlo": _chips}
+    return [
+        _study(path, read)
+        for kind, read in kinds.items()
+        for path in sorted((folder / "results").glob(f"{kind}_*.jsonl"))
+    ]
 
 
 def status_command(
     folder: Folder,
     as_json: Json = False,
 ) -> None:
-    """What a design folder holds: what is fresh, what is stale and why, what is missing, how far sweeps are.
+    """What a design folder holds: what is fresh, what is stale and why, what is missing, how far sweeps and chips are.
 
     Example: resonet status build
     """
@@ -227,7 +244,7 @@ def status_command(
     except EngineError as error:
         weights = [_Line("effective weights", "unknown", str(error))]
     parts = {"decks": _decks(folder, design), "weights": weights, "warnings": _warnings(folder)}
-    parts |= {"codes": _codes(design), "sweeps": _sweeps(folder), "runs": _runs(folder)}
+    parts |= {"codes": _codes(design), "sweeps": _studies(folder), "runs": _runs(folder)}
     if as_json:
         print_json({"folder": folder} | {name: [asdict(line) for line in lines] for name, lines in parts.items()})
         return
@@ -236,7 +253,7 @@ def status_command(
         "weights": "results",
         "warnings": "warnings of validity, of the last run",
         "codes": "weights on a grid of codes (resonet quantise --bits network)",
-        "sweeps": "sweeps",
+        "sweeps": "sweeps and chips",
         "runs": "commands, which print again what they printed",
     }
     for name, lines in parts.items():

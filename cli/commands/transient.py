@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from resonet.cli.numbers import engine_of
 from resonet.cli.options import Chosen, Folder, Json, Layer
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress
@@ -31,8 +32,8 @@ def transient_command(
         Literal["tones", "tank", "none"], typer.Option(help="What is moved against the integrator's error.")
     ] = "tones",
     engine: Annotated[
-        Literal["ngspice", "fixed_step"],
-        typer.Option(help="Who integrates the deck: ngspice, or compiled trapezoids on the same time points."),
+        str,
+        typer.Option(help="Who integrates the deck: ngspice, or fixed_step, compiled trapezoids on the same points."),
     ] = "ngspice",
     program: Chosen = "coupled",
     as_json: Json = False,
@@ -45,11 +46,13 @@ def transient_command(
     """
     import numpy as np
 
+    from resonet.cosim.fixed_step.transients import TRANSIENT_ENGINES
     from resonet.cosim.referee.chain import patch_powers
     from resonet.cosim.referee.chain import transient as run
     from resonet.netlist.design.decks import write_deck
     from resonet.netlist.design.folder import load_design
 
+    integrator = engine_of(engine, TRANSIENT_ENGINES)
     design = load_design(folder)
     size = design.plan.layer(layer).buses[0].size[1]
     if resonators is not None and resonators > size:
@@ -60,7 +63,7 @@ def transient_command(
     else:
         powers = np.full(resonators or size, 0.5 * design.plan.options.p_max)
     with progress(f"{engine}, transient", 1) as done:
-        result, deck = run(design, layer, program, powers, chain, points, prewarp, engine=engine)
+        result, deck = run(design, layer, program, powers, chain, points, prewarp, engine=integrator)
         done()
     path = write_deck(deck, folder / "decks" / program)
     if as_json:

@@ -30,7 +30,7 @@ from resonet.netlist.programming.sharing import (
     solve_shared,
 )
 
-__all__ = ["SharedCalibration", "SharingOptions", "calibrate_shared"]
+__all__ = ["SharedCalibration", "SharingOptions", "calibrate_shared", "phase_entry"]
 
 MOST_ELEMENTS = 200_000_000  # positions x kernels x resonators x tones of one bus: 1.6 GB
 
@@ -78,13 +78,13 @@ class _Bus:
     loss: Array  # [positions] RF power that arrives, 1 at the first
 
 
-def _phase_entry(entry: LayerPlan, taps: Ints) -> LayerPlan:
+def phase_entry(entry: LayerPlan, taps: Ints) -> LayerPlan:
     """Layer as the chains of one phase hold it: resonator k keeps its frequency, and holds the tap of that class."""
     return replace(entry, buses=tuple(replace(bus, taps=taps[bus.taps]) for bus in entry.buses))
 
 
 def _all_phases(entry: LayerPlan, colouring: Colouring) -> LayerPlan:
-    buses = tuple(bus for taps in colouring.taps for bus in _phase_entry(entry, taps).buses)
+    buses = tuple(bus for taps in colouring.taps for bus in phase_entry(entry, taps).buses)
     return replace(entry, buses=buses)
 
 
@@ -130,7 +130,7 @@ def _bus_problems(
     problems = []
     for n, (bus, profile) in enumerate(zip(entry.buses, profiles, strict=True)):
         kernels, size = bus.size
-        target = np.stack([bus_weights(entry, _phase_entry(entry, t).buses[n]) * unit for t in colouring.taps])
+        target = np.stack([bus_weights(entry, phase_entry(entry, t).buses[n]) * unit for t in colouring.taps])
         phases = len(target)
         unknown = colouring.kinds(bus.taps, kernels)
         _check_size(entry, bus, positions, unknown)
@@ -181,7 +181,7 @@ def _positions(
         for setup, x, bus in zip(buses, tunings, entry.buses, strict=True)
     ]
     for p, phase in enumerate(colouring.phase):
-        here = _phase_entry(entry, colouring.taps[phase])
+        here = phase_entry(entry, colouring.taps[phase])
         yield (
             here,
             [

@@ -55,6 +55,7 @@ MOST_IN_TIME: dict[RunEngine, int] = {"transient": 2_000, "fixed_step": 20_000}
 IN_TIME: dict[RunEngine, TransientEngine] = {"fixed_step": "fixed_step", "transient": "ngspice"}
 LARGE = 20_000  # resonators from which on the envelope takes fewer and longer steps
 SETTLED = 8.0  # slowest time constants of all stages: e^-8 is 0.03 %
+STILL = 0.8  # of the run: what settles later may still move at its end
 SCALE_IMAGES = 100  # that full scales and fitted levels come from
 STEP = 0.5e-9  # s, of the envelope
 PART = 0.01  # of the largest value: what counts as settled
@@ -132,7 +133,7 @@ class ImageRun:
     @property
     def unsettled(self) -> bool:
         """Whether something still moves in the last fifth of the run, so that it may not have settled."""
-        return any(stage.sums > 0.8 * self.stop for stage in self.settling)
+        return any(stage.sums > STILL * self.stop for stage in self.settling)
 
 
 def _settled(network: ParallelNetwork, settled: Sequence[StageSettling]) -> float:

@@ -30,6 +30,7 @@ from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.resonator.linear_range import linear_limit
 from resonet.netlist.cascade.levels import Levels, LinkLevels, voltages_of
+from resonet.netlist.design.feed_options import FeedKind
 from resonet.netlist.network.cnn import IMAGE
 
 __all__ = [
@@ -78,6 +79,7 @@ class ToneLevel:
     resonator: float
     neuron: NeuronLevel | None  # None for a pixel
     weakest: float  # in the resonator that gets least of it
+    feed: FeedKind = "bus"  # of the layer; on a strip line `splitter` and `bus` are the line
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def _tone(
         float(per_part[0][branch] * part),
         None,
         float(per_part[1][branches].min() * part),
+        "bus" if levels.parallel.lines[number] is None else "stripline",
     )
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from resonet.core.validity import warn
 from resonet.cosim.cascade.level_diagrams import LINEAR, LevelDiagram
 
-__all__ = ["MUCH_NOISE", "faults", "noisy"]
+__all__ = ["MUCH_NOISE", "faults", "noisy", "warn_noisy"]
 
 MUCH_CLIPPED = 0.01  # share of activations
 MUCH_NOISE = 0.1  # of full scale, rms
@@ -44,3 +45,9 @@ def noisy(diagram: LevelDiagram) -> list[tuple[str, float]]:
         for row, budget in zip(diagram.layers, diagram.budgets, strict=True)
         if row.chain_noise > MUCH_NOISE * row.full_scale
     ]
+
+
+def warn_noisy(diagram: LevelDiagram) -> None:
+    """Warn (noise) of each of these layers."""
+    for line, part in noisy(diagram):
+        warn("noise", line, part, MUCH_NOISE)

@@ -52,6 +52,7 @@ def bus_powers(plan: FrequencyPlan, bus: Bus, values: BusValues) -> Array:
     shunt = 1 / (choke + 1 / (s * circuit.bypass_capacitance + 1 / circuit.readout_resistance))
     emf, impedance = (np.broadcast_to(np.asarray(x, complex), s.shape) for x in seen_from_chains(s, circuit))
     powers = np.empty((len(ohm), ohm.shape[1], len(s)))
+    heard = np.ones(len(ohm), bool) if all_chains.lost is None else ~all_chains.lost
     ladder_powers(
         ohm,
         node,
@@ -62,6 +63,7 @@ def bus_powers(plan: FrequencyPlan, bus: Bus, values: BusValues) -> Array:
         (1 / (s * circuit.block_capacitance), shunt),
         (np.ascontiguousarray(emf), np.ascontiguousarray(impedance)),
         tone_emf(plan, bus, values),
+        heard,
         powers,
     )
     return powers

@@ -9,7 +9,7 @@ Every word line is driven, by 0 V for an activation of zero; so in a multiplicat
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     "CrossbarWeights",
     "NoisyCrossbar",
     "crossbar_weights",
+    "fabricated_crossbars",
     "first_array",
     "noisy",
     "sneak",
@@ -215,6 +216,23 @@ def noisy(
     return {
         name: NoisyCrossbar(**values, noise=noise, johnson=johnson, draw=draw) for name, values in arguments.items()
     }
+
+
+def fabricated_crossbars(
+    weights: Mapping[str, CrossbarWeights], spread: float, seed: int = 1
+) -> dict[str, CrossbarWeights]:
+    """The weights of one chip whose cells' conductances have a relative standard deviation, drawn once for all reads.
+
+    To first order in it, as read noise is: a cell moves the product by its share in the current of its line. One gain
+    a layer by least squares then stands for the amplifier, as without spread.
+    """
+    draw, found = np.random.default_rng(seed), {}
+    for name, own in weights.items():
+        values = own.values + spread * own.spread * draw.standard_normal(own.values.shape)
+        square = float((values**2).sum())
+        scale = float((values * own.trained).sum()) / square if square else 1.0
+        found[name] = replace(own, values=scale * values, spread=abs(scale) * own.spread)
+    return found
 
 
 def first_array(

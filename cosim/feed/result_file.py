@@ -144,10 +144,26 @@ def _strip_variables(result: StripWeights) -> tuple[dict[str, Any], dict[str, An
     return variables, {"numbers": {name: getattr(result, name) for name in NUMBERS}}
 
 
+def _write(path: Path, variables: dict[str, Any], attributes: dict[str, str]) -> None:
+    """What xarray would write of these variables and attributes, byte by byte."""
+    from scipy.io import netcdf_file  # a tenth of what it takes to import xarray, more so where there is dask
+
+    with netcdf_file(path, "w", version=2) as data:
+        for name, text in attributes.items():
+            setattr(data, name, text.encode())
+        for dims, array, _ in variables.values():
+            for dim, size in zip(dims, np.shape(array), strict=True):
+                if dim not in data.dimensions:
+                    data.createDimension(dim, size)
+        for name, (dims, array, own) in variables.items():
+            variable = data.createVariable(name, "f8", dims)
+            variable[:] = array
+            for key, value in (own | {"_FillValue": np.float64(np.nan)}).items():
+                setattr(variable, key, value.encode() if isinstance(value, str) else value)
+
+
 def write_result(result: RfWeights, depends_on: dict[str, str], path: Path) -> None:
     """Write what a layer holds, whole or not at all."""
-    import xarray as xr
-
     strip = isinstance(result, StripWeights)
     variables, more = _strip_variables(result) if isinstance(result, StripWeights) else _bus_variables(result)
     told: dict[str, Any] = {"layer": result.layer, "method": result.method}
@@ -162,7 +178,7 @@ def write_result(result: RfWeights, depends_on: dict[str, str], path: Path) -> N
         "content": (_strip_content if strip else _bus_content)(told, arrays),
     }
     with new_file(path, durable=True) as temporary:
-        xr.Dataset(variables, attrs=attrs).to_netcdf(temporary, engine="scipy")
+        _write(temporary, variables, attrs)
 
 
 def read_result(path: Path) -> StoredResult | None:

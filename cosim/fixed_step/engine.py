@@ -131,7 +131,7 @@ class _Stepper:
         waves = equations.waves
         self.sines = [n for n, wave in enumerate(waves) if wave.sine]
         self.others = [n for n, wave in enumerate(waves) if not wave.sine]
-        self.sine = np.array([waves[n].sine for n in self.sines]).reshape(-1, 3).T
+        self.sine = np.array([waves[n].sine for n in self.sines]).reshape(-1, 3).T.copy()
         self.offset = np.array([waves[n].constant for n in self.sines])
 
     def run(self, steps: int) -> Array:

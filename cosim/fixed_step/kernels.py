@@ -278,7 +278,8 @@ def run_steps(  # type: ignore[no-untyped-def]
     value, inverse, slope = initial.copy(), first_inverse.copy(), np.empty((DEEPEST, MOST_CONTROLS))
     sine, cosine = first_sine.copy(), first_cosine.copy()
     for step in range(len(out)):
-        time, whole, last, worst = times[step], True, np.inf, np.inf
+        time, last, worst = times[step], np.inf, np.inf
+        whole = worst > 1  # for numba a variable: it would compile _push and _up for the constant True once more
         _play(which, offset, peak, sine, cosine, turn_sine, turn_cosine, other, other_values, step, sources, z)
         _times(rows_start, rows_column, rows_value, z, feed)
         _times(fixed_start, fixed_column, fixed_value, z, fixed)

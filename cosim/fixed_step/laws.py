@@ -83,7 +83,8 @@ def _law(operation, argument, first, last, c, start, count, time, value, slope):
         op, x = operation[step], argument[step]
         if op <= CONTROL:
             top += 1
-            slope[top, :count] = 0.0
+            for n in range(count):  # and not by slices, here and below: they take a second longer to compile
+                slope[top, n] = 0.0
             if op == CONTROL:
                 value[top] = c[start + int(x)]
                 slope[top, int(x)] = 1.0
@@ -91,16 +92,19 @@ def _law(operation, argument, first, last, c, start, count, time, value, slope):
                 value[top] = x if op == NUMBER else time
         elif op == NEG or (op >= SQRT and op <= ABS):
             value[top], d = _unary(op, value[top])
-            slope[top, :count] *= d
+            for n in range(count):
+                slope[top, n] *= d
         elif op == PICK:
             keep = top - 1 if value[top - 2] != 0 else top
             top -= 2
             value[top] = value[keep]
-            slope[top, :count] = slope[keep, :count]
+            for n in range(count):
+                slope[top, n] = slope[keep, n]
         elif op == DIODE:
             top -= 2
             value[top], d = _diode(value[top + 1], value[top + 2], value[top])
-            slope[top, :count] *= d
+            for n in range(count):
+                slope[top, n] *= d
         else:
             top -= 1
             value[top], da, db = _binary(op, value[top], value[top + 1])

@@ -188,7 +188,7 @@ def layer_noise(design: Design, held: RfWeights, place: Place | None = None) -> 
 
     `place`: default where the design's network has the layer. Raises InputError for a layer on strip lines.
     """
-    design.require_bus("noise", (held.layer,))
+    design.require_bus("noise", (held.layer,), "accuracy --noise, run --noise, levels")
     plan, entry, noise = design.plan, design.plan.layer(held.layer), design.parameters.noise
     device, neuron, place = plan.device, design.parameters.neuron, place or place_of(design, held.layer)
     tiles, parts = entry.tile_sizes, stacked_sizes(entry.tile_sizes, plan.circuit.groups)

@@ -31,6 +31,7 @@ class NoisyWeights(HeldWeights):
             layer=base.layer,
             values=base.values,
             trained=base.trained,
+            shift=base.shift,
             wired=base.wired,
             base=base,
             noise=noise,

@@ -7,7 +7,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.types import Done, Ints
-from resonet.cosim.noise.noisy import noisy_weights
+from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
 from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.cosim.weights.inference import forward
 from resonet.netlist.design.design import Design
@@ -70,15 +70,18 @@ def noisy_accuracy(
     repeats: int = 1,
     base: Mapping[str, HeldWeights] | None = None,
     done: Done | None = None,
+    noisy: Mapping[str, NoisyWeights] | None = None,
 ) -> NoisyAccuracy:
     """Accuracy of labelled images with noise; `held` and `base` as for `noisy_weights`.
+
+    `noisy`: weights whose reads are noisy in their place, those of layers on strip lines too; drawn from `seed`.
 
     `trained`: classes that the trained network puts these images in, or more. The same seed gives the same, and its
     first repeats are those of fewer. `done` is called after each 500 images of each repeat. Raises InputError.
     """
     if not 1 <= repeats <= MOST_REPEATS:
         raise InputError(f"{repeats} repeats; possible: 1 ... {MOST_REPEATS}")
-    ranked, noisy = design.cnn.ranked, noisy_weights(design, held, seed, base)
+    ranked, noisy = design.cnn.ranked, noisy or noisy_weights(design, held, seed, base)
     trained = trained[: len(data.images)]
     shares, same = [], []
     for _ in range(repeats):

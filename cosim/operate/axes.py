@@ -11,9 +11,10 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import known_parameter, parse, quantity
+from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.parameters import TABLES, Parameters
 
-__all__ = ["AXES", "DEFAULT", "FAST", "Axis", "chosen_axes", "settings_of", "with_values"]
+__all__ = ["AXES", "DEFAULT", "FAST", "Axis", "chosen_axes", "for_device", "settings_of", "with_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ AXES: dict[str, Axis] = {
     axis.name: axis
     for axis in (
         Axis("p_max", ("plan.p_max",), 1e-9, 20e-6),
-        Axis("bandwidth", ("neuron.bandwidth",), 1e3, 1e9),
+        Axis("bandwidth", ("neuron.bandwidth",), 10e3, 100e6),
         Axis("tile", ("plan.tile",), 4, 48, True),
         Axis("reach", ("plan.reach",), 1.0, 50.0),
         Axis("fill", ("plan.fill",), 0.4, 0.95, scale="linear"),
@@ -64,6 +65,7 @@ AXES: dict[str, Axis] = {
     )
 }
 FAST = ("p_max", "bandwidth")
+WORKING = (0.02, 40.0)  # of a device's ½ I_th² R0: tone powers that are searched where no range is given
 DEFAULT = (*FAST, "tile", "reach", "fill", "block", "bypass", "choke")
 
 
@@ -97,6 +99,13 @@ def chosen_axes(text: str) -> tuple[Axis, ...]:
     if twice:
         raise InputError(f"--search: {twice} twice; possible: once")
     return tuple(AXES[name] for name in FAST if name not in names) + tuple(given)
+
+
+def for_device(axes: tuple[Axis, ...], device: SpinDiode) -> tuple[Axis, ...]:
+    """The axes, with powers that suit a device where no range was given: precession goes with P / (½ I_th² R0)."""
+    most = float(known_parameter(TABLES["plan"], "p_max", "plan").metadata["high"])
+    low, high = (min(part * device.threshold_power, most) for part in WORKING)
+    return tuple(replace(axis, low=low, high=high) if axis is AXES["p_max"] else axis for axis in axes)
 
 
 def with_values(parameters: Parameters, values: Mapping[str, float], axes: tuple[Axis, ...]) -> Parameters:

@@ -23,10 +23,10 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 
-__all__ = ["Measured", "measure", "widened"]
+__all__ = ["FIRST", "Measured", "measure", "part_of", "widened"]
 
-STEP, STEPS = 1.6, 6  # factor by which the bandwidth is first moved, and how often it is moved
-BATCH = 500
+STEP, STEPS = 1.6, 4  # factor by which the bandwidth is first moved, and how often it is moved
+FIRST = 250  # images of the first measurement; later ones have more
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +73,31 @@ def part_of(data: ImageSet, count: int) -> ImageSet:
 
 
 def widened(
-    design: Design, start: Setting, target: float, data: ImageSet, images: Callable[[int], ImageSet], seed: int = 1
-) -> Measured | None:
-    """The widest bandwidth that keeps the target on all images of `data`; None where none that was tried does.
+    design: Design, start: Setting, target: Callable[[int], float], data: ImageSet, seed: int = 1
+) -> tuple[Measured | None, Measured]:
+    """The widest bandwidth that keeps the target on all images of `data`, None where none does; and the last tried.
 
-    Begins at `start`; `images(n)` hands out the images of the n-th step, more and more of them. What they say is then
+    Begins at `start`, with a part of the images that grows; `target(n)` is that on the first n. What they say is then
     held against all images, and narrowed until it stands there: the widest of several on few images was also lucky.
     """
     tried, kept = list[Measured](), list[Measured]()
     factor, setting = STEP, start
     for step in range(STEPS):
-        found = measure(at_setting(design, setting), images(step), seed)
+        images = part_of(data, min(len(data.images), FIRST * 2 ** (step // 2)))
+        found = measure(at_setting(design, setting), images, seed)
         tried.append(found)
-        good = found.accuracy >= target
+        good = found.accuracy >= target(found.images)
         if good and (not kept or setting.bandwidth > kept[-1].setting.bandwidth):
             kept.append(found)
-        if step and tried[-2].accuracy >= target != good:
+        if step and (tried[-2].accuracy >= target(tried[-2].images)) != good:
             factor = math.sqrt(factor)
         setting = replace(setting, bandwidth=setting.bandwidth * (factor if good else 1 / factor))
-    best = kept[-1] if kept else None
+    if not kept:
+        return None, tried[-1]
+    best, whole = kept[-1], len(data.images)
     for _ in range(STEPS):
-        if best is None or (best.images == len(data.images) and best.accuracy >= target):
-            return best
-        narrower = best.setting.bandwidth / (math.sqrt(STEP) if best.images == len(data.images) else 1)
+        if best.images == whole and best.accuracy >= target(whole):
+            break
+        narrower = best.setting.bandwidth / (math.sqrt(STEP) if best.images == whole else 1)
         best = measure(at_setting(design, replace(best.setting, bandwidth=narrower)), data, seed)
-    return best if best is not None and best.accuracy >= target else None
+    return (best if best.accuracy >= target(whole) else None), best

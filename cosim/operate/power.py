@@ -6,20 +6,25 @@
 
 Every position has buses of its own. What `resonet run` prints comes from the same levels followed in time; pixels that
 several buses need have lossless splitters here. Left out: programming, the making of pixels' tones, readout.
+
+Of a chip, tones have the errors of its sources' levels, and neurons the thresholds of its oscillators (a mean of each
+layer); whatever else it differs in draws no more and no less.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from resonet.core.types import Array
 from resonet.cosim.weights.bus_answers import bus_powers
+from resonet.netlist.chips.chip import Chip
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, patches
 from resonet.netlist.network.forward import propagate, software_layer
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, bus_gains
 
-__all__ = ["Drawn", "drawn"]
+__all__ = ["Drawn", "activities", "drawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Drawn:
         return self.fixed + self.slope * p_max
 
 
-def _activities(design: Design, images: Array) -> dict[str, Array]:
+def activities(design: Design, images: Array) -> dict[str, Array]:
     """Mean of what the inputs of every layer carry over images and positions, [groups, taps], by layer."""
     found: dict[str, Array] = {}
 
@@ -72,25 +77,54 @@ def _sources(plan: FrequencyPlan, bus: Bus, known: dict[tuple[bytes, int, int], 
     return known[key]
 
 
-def drawn(design: Design, images: Array) -> Drawn:
-    """What a design's network draws, for the mean of images [n, *input_shape]."""
+def _senders(cnn: Cnn, layer: str) -> set[str]:
+    """Layers whose neurons send the tones of a layer, over wires and maxima or not."""
+    names = [one.name for one in cnn.layers]
+    left, found = list(cnn.inputs[names.index(layer)]), set[str]()
+    while left:
+        source = left.pop()
+        if source == IMAGE:
+            continue
+        if isinstance(cnn.layers[source], Synapses):
+            found.add(names[source])
+        else:
+            left.extend(cnn.inputs[source])
+    return found
+
+
+def _thresholds(design: Design, chip: Chip, layer: str) -> float:
+    """Mean threshold of the oscillators that send a layer's tones, as part of the nominal one."""
+    own = [chip.layer(name).neurons.get("oscillator_threshold") for name in _senders(design.cnn, layer)]
+    return float(np.mean([1.0 if one is None else one.mean() for one in own])) if own else 1.0
+
+
+def drawn(design: Design, images: Array, chip: Chip | None = None, carried: Mapping[str, Array] | None = None) -> Drawn:
+    """What a design's network, or one chip of it, draws for the mean of images [n, *input_shape].
+
+    `carried` may hand in the `activities` of these images.
+    """
     plan, neuron = design.plan, design.parameters.neuron
     fixed = slope = inside = 0.0
     operations, known = 0, dict[tuple[bytes, int, int], Array]()
-    activities = _activities(design, images)
+    active = activities(design, images) if carried is None else carried
     first = _of_pixels(design.cnn)
     for entry in plan.layers:
-        copies, carried = entry.layer.positions, activities[entry.layer.name]
+        copies, means = entry.layer.positions, active[entry.layer.name]
         operations += copies * entry.resonators
         for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
-            mean = carried[bus.group, bus.taps]
+            mean = means[bus.group, bus.taps]
+            level = 1.0 if chip is None else chip.layer(entry.layer.name).of_tones("tone_level", bus)
+            mean = mean * level
             full = _sources(plan, bus, known)
-            taken = full * mean if entry.layer.name in first else full / neuron.efficiency
+            taken = full * mean if entry.layer.name in first else full * (level / neuron.efficiency)
             slope += copies * float(taken.sum())
             rows = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)
             inside += copies * float(rows @ mean)
         if entry.layer.name not in first:
-            current = 1 + neuron.headroom * (neuron.clamp - 1) * float(carried.mean())
+            current = 1 + neuron.headroom * (neuron.clamp - 1) * float(means.mean())
             neurons = int(np.prod(entry.layer.in_shape))
-            fixed += neurons * neuron.supply * neuron.threshold_current * current
+            threshold = neuron.threshold_current * (
+                1.0 if chip is None else _thresholds(design, chip, entry.layer.name)
+            )
+            fixed += neurons * neuron.supply * threshold * current
     return Drawn(fixed, slope, inside, operations)

@@ -23,9 +23,9 @@ class SearchOptions:
     latency_max: float = parameter(
         UNBOUNDED, "s", 1e-12, UNBOUNDED, "longest time of an image: among those the least energy"
     )
-    structures: int = parameter(24, "", 1, 10_000, "structures that are looked at")
-    measured: int = parameter(3, "", 1, 100, "of these that are measured on images")
-    images: int = parameter(1000, "", 50, 10_000_000, "that the search may see; the others confirm")
+    structures: int = parameter(12, "", 1, 10_000, "structures that are looked at")
+    measured: int = parameter(2, "", 0, 100, "of these that are measured on images; 0: by the surrogate alone")
+    images: int = parameter(2000, "", 50, 10_000_000, "that the search may see; the others confirm")
     margin: float = parameter(0.002, "", 0.0, 0.5, "by which the search aims above the target")
     seed: int = parameter(1, "", 0, 2**31, "of the search, of the choice of images, of the noise")
 
@@ -76,6 +76,11 @@ class Found:
     def power(self) -> float:
         """Drawn by parallel hardware, W."""
         return self.surrogate.drawn.power(self.setting.p_max)
+
+    @property
+    def in_resonators(self) -> float:
+        """Of an image, what ends up in the resonators, J."""
+        return self.surrogate.drawn.resonators * self.setting.p_max * self.latency.parallel
 
     @property
     def energy(self) -> float:

@@ -2,9 +2,14 @@
 
 Two stages. The structure (tile, reach, ...) is searched by differential evolution (scipy) on the latency that the
 surrogate has at the target, at the best power; every structure that was looked at adds its points over power and
-accuracy to a front of latency, energy and accuracy. The best structures are then measured with saturation and all
-noise, at the bandwidth that the surrogate says and at others around it, on a growing part of the images that the search
-may see. What is chosen is measured once more on images that no choice has seen.
+accuracy to a front of latency, energy and accuracy. It begins at the design's own structure and at far ones (short
+tiles, resonators far from their tones, small tees: docs/theory/operating_point.md), the rest of the range at random. A
+structure whose surrogate reaches the target nowhere is the better the less variance it has where it has the least.
+
+The best structures are then measured with saturation and all noise, at the bandwidth that the surrogate says and at
+others around it, on a growing part of the images that the search may see. What a surrogate says where the target stands
+on images, over what the target allows, corrects the surrogates of those that come after. What is chosen is measured
+once more on images that no choice has seen.
 """
 
 from collections.abc import Sequence
@@ -17,10 +22,10 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.parameters import table_from_record
 from resonet.core.types import Array, Done, nothing
-from resonet.cosim.operate.axes import FAST, Axis
+from resonet.cosim.operate.axes import FAST, Axis, for_device
 from resonet.cosim.operate.front import front_points
 from resonet.cosim.operate.latency import latency
-from resonet.cosim.operate.measuring import Measured, measure, widened
+from resonet.cosim.operate.measuring import FIRST, Measured, measure, part_of, widened
 from resonet.cosim.operate.memory import Memory
 from resonet.cosim.operate.points import Setting, at_setting, restructured
 from resonet.cosim.operate.records import UNBOUNDED, Found, SearchOptions
@@ -36,8 +41,15 @@ __all__ = ["operating_points", "point_tables"]
 POWERS = 21  # that a surrogate is asked at
 SATURATED = 5  # of these that saturation is measured at
 SAMPLE = 40  # images that a surrogate comes from
-FIRST = 250  # images of the first measurement on images; each later one has more
-IMPOSSIBLE = 1e3  # ln s: the objective of a structure that reaches the target nowhere
+MOST = 3.0  # by which measurements correct a surrogate
+SLOWER = 1e3  # ln s: the objective of a structure that reaches the target nowhere, and more
+FAR = (  # parts of the range of structures that closed forms say are quick, and quick with tees that couple less
+    {"tile": 0.2, "reach": 1.0, "fill": 0.95, "block": 0.0, "bypass": 0.25, "choke": 0.75},
+    {"tile": 0.2, "reach": 1.0, "fill": 0.95, "block": 0.0, "bypass": 0.65, "choke": 0.8},
+    {"tile": 0.3, "reach": 1.0, "fill": 0.95, "block": 0.1, "bypass": 0.4, "choke": 0.75},
+)
+
+Chosen = tuple[Design, dict[str, float], Surrogate, Measured]  # at its point, structure, and on the images searched
 
 
 @dataclass(slots=True, eq=False)
@@ -100,26 +112,36 @@ class _Search:
         except InputError:
             return None
 
-    def best(self, found: Surrogate) -> tuple[float, Setting] | None:
-        """Objective of a structure and where it has it: ln latency, or ln energy where that is short enough."""
-        variance, best = self.tolerance.variance(self.options.aim), None
-        for power in self.powers:
-            bandwidth = found.widest(float(power), variance)
-            if bandwidth is None:
+    def target(self, count: int) -> float:
+        """Accuracy that is aimed at on the first images: they may be easier than all, and are then so in software."""
+        return self.options.aim + float(np.mean(self.tolerance.margins[:count] > 0)) - self.tolerance.best
+
+    def worth(self, time: float, energy: float) -> float:
+        """Objective: ln latency, or ln energy where that is short enough."""
+        short = time <= self.options.latency_max < UNBOUNDED
+        return float(np.log(energy) - SLOWER / 2 if short else np.log(time) + 1e-3 * np.log(energy))
+
+    def best(self, found: Surrogate, correction: float = 1.0) -> tuple[float, Setting]:
+        """Objective of a structure and where it has it; `correction`: what measurements say that variance may be more.
+
+        Where the target is not reached: `SLOWER` and more, where there is the least variance.
+        """
+        allowed, best = correction * self.tolerance.variance(self.options.aim), list[tuple[float, Setting]]()
+        for power in map(float, self.powers):
+            bandwidth = found.widest(power, allowed)
+            if bandwidth is not None:
+                time = found.latency(bandwidth)
+                best.append((self.worth(time, time * found.drawn.power(power)), Setting(power, bandwidth)))
                 continue
-            time = found.latency(bandwidth)
-            energy = time * found.drawn.power(float(power))
-            short = time <= self.options.latency_max < UNBOUNDED
-            value = float(np.log(energy) - IMPOSSIBLE / 2 if short else np.log(time) + 1e-3 * np.log(energy))
-            if best is None or value < best[0]:
-                best = value, Setting(float(power), bandwidth)
-        return best
+            setting = Setting(power, float(found.bandwidths[0]))
+            over = np.log(max(found.variance(setting), 1e-300) / max(allowed, 1e-300))
+            best.append((SLOWER + float(min(over, SLOWER)), setting))
+        return min(best, key=lambda one: one[0])
 
     def objective(self, parts: Array) -> float:
         """For the optimiser."""
         found = self.look(self.values(list(parts)))
-        best = None if found is None else self.best(found)
-        return IMPOSSIBLE if best is None else best[0]
+        return 2 * SLOWER if found is None else self.best(found)[0]
 
 
 def _split(data: ImageSet, options: SearchOptions) -> tuple[ImageSet, ImageSet]:
@@ -144,7 +166,9 @@ def _explore(search: _Search) -> None:
         return
     rng = np.random.default_rng(options.seed)
     size = max(5, min(options.structures // 3, 5 * len(start)))
-    first = np.vstack([start, rng.random((size - 1, len(start)))])
+    far = [[own.get(axis.name, part) for axis, part in zip(search.slow, start, strict=True)] for own in FAR]
+    starts = list(dict.fromkeys(map(tuple, (start, *far))))[:size]
+    first = np.vstack([*starts, rng.random((size - len(starts), len(start)))])
 
     def enough(*_: object, **__: object) -> bool:
         return len(search.known) >= options.structures
@@ -182,6 +206,7 @@ def operating_points(
     options = options or SearchOptions()
     check_labels(data)
     base.require_bus("operating points")
+    axes = for_device(axes, base.parameters.device)
     seen, others = _split(data, options)
     allowed = tolerance(base.cnn, seen.images, seen.labels, options.seed)
     if allowed.best < options.target:
@@ -209,36 +234,59 @@ def operating_points(
     )
 
 
-def _chosen(search: _Search) -> tuple[Design, dict[str, float], Surrogate, Measured]:
+def _chosen(search: _Search) -> Chosen:
     """The best of the structures that were measured, at its point. InputError where none keeps the target."""
-    options, seen = search.options, search.images
-    ranked = [
-        (best, key, found)
-        for key, found in search.known.items()
-        if found is not None and (best := search.best(found)) is not None
-    ]
-    ranked.sort(key=lambda one: one[0][0])
-    chosen: tuple[Design, dict[str, float], Surrogate, Measured] | None = None
-    for best, key, found in ranked[: options.measured]:
-        kept = widened(found.design, best[1], options.aim, seen, lambda n: _growing(seen, n), options.seed)
+    options, correction, nearest = search.options, 1.0, 0.0
+    left = {key: found for key, found in search.known.items() if found is not None}
+    if left and not options.measured:
+        return _by_surrogate(search, left)
+    chosen: tuple[float, Chosen] | None = None
+    for _ in range(min(options.measured, len(left))):
+        ranked = {key: search.best(found, correction) for key, found in left.items()}
+        key = min(ranked, key=lambda one: ranked[one][0])
+        found = left.pop(key)
+        kept, last = widened(found.design, ranked[key][1], search.target, search.images, options.seed)
         search.done()
+        nearest = max(nearest, last.accuracy)
+        stood = last if kept is None else kept
+        correction = _corrected(search, found, stood)
         if kept is None:
             continue
         at = at_setting(found.design, kept.setting)
-        if chosen is None or latency(at).parallel < latency(chosen[0]).parallel:
-            chosen = at, search.named(key), found, kept
+        time = latency(at).parallel
+        worth = search.worth(time, time * found.drawn.power(kept.setting.p_max))
+        if chosen is None or worth < chosen[0]:
+            chosen = worth, (at, search.named(key), found, kept)
     if chosen is None:
         raise InputError(
             f"target {options.target:g}: not reached at any of {len(search.known)} structures with noise and "
-            "saturation; possible: a lower --target, more --structures, wider ranges of --search"
+            f"saturation, at most {nearest:.4f} of the {options.aim:.4f} aimed at; possible: a lower --target, more "
+            "--structures, wider ranges of --search"
         )
-    return chosen
+    return chosen[1]
 
 
-def _growing(data: ImageSet, step: int) -> ImageSet:
-    """More images with every step."""
-    count = min(len(data.images), FIRST * 2 ** (step // 2))
-    return replace(data, images=data.images[:count], labels=data.labels[:count])
+def _by_surrogate(search: _Search, known: dict[tuple[float, ...], Surrogate]) -> Chosen:
+    """The best structure where its surrogate has the target. InputError where none does."""
+    ranked = {key: search.best(found) for key, found in known.items()}
+    key = min(ranked, key=lambda one: ranked[one][0])
+    worth, setting = ranked[key]
+    if worth >= SLOWER:
+        nearest = max(known[one].accuracy(best[1]) for one, best in ranked.items())
+        raise InputError(
+            f"target {search.options.target:g}: not reached by the surrogates of {len(search.known)} structures, at "
+            f"most {nearest:.4f} of the {search.options.aim:.4f} aimed at; possible: --measured 1, a lower --target, "
+            "more --structures, wider ranges of --search"
+        )
+    at = at_setting(known[key].design, setting)
+    return at, search.named(key), known[key], measure(at, part_of(search.images, FIRST), search.options.seed)
+
+
+def _corrected(search: _Search, found: Surrogate, measured: Measured) -> float:
+    """Variance that the surrogate has where a measured accuracy stands, over what that accuracy allows, in bounds."""
+    share = measured.accuracy + search.options.aim - search.target(measured.images)
+    allowed = search.tolerance.variance(min(share, search.options.aim))
+    return float(np.clip(found.variance(measured.setting) / max(allowed, 1e-300), 1 / MOST, MOST))
 
 
 def point_tables(found: Found) -> dict[str, Any]:

@@ -9,6 +9,10 @@ What tiles do to each other depends on neither power nor bandwidth.
 
 Saturation is what is left of the sums of saturating resonators once a gain of the layer is taken off, at some powers,
 interpolated. All of it goes through the gains of `Tolerance` to the outputs, and (1) there says what accuracy is left.
+What saturation leaves is no noise: it moves a class and its rivals alike, and what one layer leaves the next one may
+take. So some images also go through the whole network of saturating resonators. With a the distances of the other
+outputs from the largest one, and b = g a + e the same with saturation, mean(e²) / 2g² is the variance that noise in
+every output would need to move the distances as much; the layers' parts are scaled to add up to that.
 """
 
 from collections.abc import Sequence
@@ -39,6 +43,7 @@ GROWTH = {"johnson": 2, "choke": 2, "feed": 2, "readout": 2, "precession": 1, "c
 FIXED = ("tiles",)  # sources that no bandwidth lowers: their variance stands in the place of a density
 GRID = 7  # bandwidths at which noise bandwidths are known, and powers at which saturation is
 ROWS = 96  # of what chains see that saturation is measured on
+WHOLE = 24  # images that go through the whole network with saturation
 HALVINGS = 50
 
 
@@ -132,7 +137,24 @@ def _densities(design: Design, images: Array) -> dict[str, dict[str, float]]:
     return found
 
 
-def _saturation(design: Design, images: Array) -> dict[str, float]:
+def distances(outputs: Array, best: Array, doubled: bool = True) -> Array:
+    """How far other outputs [images, classes] are below those that are `best` [images]; one output: itself."""
+    if not doubled:
+        return outputs
+    rows = np.arange(len(outputs))
+    others = np.arange(outputs.shape[1]) != best[:, None]
+    return np.asarray((outputs[rows, best][:, None] - outputs)[others])
+
+
+def moved(straight: Array, bent: Array, doubled: bool = True) -> float:
+    """Variance in every output that moves the distances of outputs [images, classes] as much, beside a gain."""
+    best = straight.argmax(1)
+    a, b = (distances(one, best, doubled) for one in (straight, bent))
+    gain = float((a * b).sum() / max((a**2).sum(), 1e-300))
+    return float(np.mean((b / (gain or 1.0) - a) ** 2)) / (1 + doubled)
+
+
+def _saturation(design: Design, images: Array, allowed: Tolerance) -> dict[str, float]:
     """By layer: variance of its sums that saturation leaves beside a gain, trained units²; inf without a balance."""
     held, left = network_weights(design, METHOD, linear), dict[str, float]()
     try:
@@ -155,8 +177,17 @@ def _saturation(design: Design, images: Array) -> dict[str, float]:
         gain = float((bent * straight).sum() / max((straight**2).sum(), 1e-300))
         left[layer.name] = scale.full_scale**2 * float(np.mean((bent / (gain or 1.0) - straight) ** 2))
 
-    forward(design, held, images, None, watch)
-    return left
+    few, ranked = images[:WHOLE], design.cnn.ranked
+    straight = forward(design, held, few, None, watch)[:, :ranked]
+    by_layer = sum(allowed.gains[name] * value for name, value in left.items())
+    if not 0 < by_layer < np.inf:
+        return left
+    try:
+        bent = forward(design, saturating, few)[:, :ranked]
+    except EngineError:
+        return dict.fromkeys(left, float("inf"))
+    part = moved(straight, bent, allowed.doubled) / by_layer
+    return {name: part * value for name, value in left.items()}
 
 
 def surrogate(
@@ -177,7 +208,7 @@ def surrogate(
         if found and not np.isfinite(list(found[-1].values())).all():
             found.append(found[-1])
             continue
-        found.append(_saturation(at_setting(design, replace(middle, p_max=power)), images))
+        found.append(_saturation(at_setting(design, replace(middle, p_max=power)), images, tolerance))
     layers = tuple(
         LayerSurrogate(name, own, bands[name], np.array([max(one[name], 1e-300) for one in found]))
         for name, own in densities.items()

@@ -31,7 +31,7 @@ class SaturatingAccuracy:
     """Images at one tone power."""
 
     p_max: float  # W
-    variant: str  # the program; + gain: one gain a layer; + data: detunings fitted
+    variant: str  # the program; + gain: one gain a layer; + predetuned: and in closed form; + data: detunings fitted
     circuit: float  # share of images whose class is their label
     same_class: float  # in the class of the trained network
     balance: Balance
@@ -77,7 +77,8 @@ def saturating_accuracy(
 ) -> list[SaturatingAccuracy]:
     """Accuracy at each of `powers`, W (default: the design's), of the program that `held` is of.
 
-    With `calibration` images also with one gain a layer and with detunings fitted, on these. `software`: classes that
+    With `calibration` images also with one gain a layer (and predetuned, with a frequency shift) and with
+    detunings fitted, on these. `software`: classes that
     the trained network puts the images in. `reads`: with noise, too, and with the line width of
     the tones in everything, fits included. `done` is called after each 500 images of every
     variant and read. Raises InputError.
@@ -96,7 +97,8 @@ def saturating_accuracy(
             options = options or FitOptions()
             gain = fit_on_data(own, weights, calibration.images, replace(options, steps=0))
             fit = fit_on_data(own, weights, calibration.images, options)
-            variants |= {f"{method} + gain": (gain.held, gain), f"{method} + data": (fit.held, fit)}
+            closed = "predetuned" if own.parameters.saturation.frequency_shift else "gain"
+            variants |= {f"{method} + {closed}": (gain.held, gain), f"{method} + data": (fit.held, fit)}
         few = None if reads is None else reads.of(own, data)
         for name, (base, fitted) in variants.items():
             measured = _measured(own, name, base, fitted, data, software, done)

@@ -11,14 +11,13 @@ ridge that pulls the detunings to those of the program,
 as a neuron may have more detunings than there are images. The ridge is chosen on images that take no part in the fit. A
 gain for the whole layer comes first: saturation makes all answers smaller, and a transconductor makes that good.
 
-A frequency shift of some half-widths leaves nothing of the program to begin with. It is raised in stages, from none,
-and resonators follow: that is predetuning them to where the images of the batch put them.
+A frequency shift of some half-widths leaves nothing of the program to begin with. Resonators are first predetuned in
+closed form to where the images of the batch put them (cosim/saturation/predetune.py); the fit goes on from there.
 
 Layers are fitted one after another on what the layers before them give as fitted (`inputs="circuit"`), so that each
 also makes good what those leave; or each on what the trained network gives it (`inputs="trained"`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -29,6 +28,7 @@ from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.saturation.held import SaturatingWeights
 from resonet.cosim.saturation.normal import MOST_UNKNOWNS, blocks, normal_equations
+from resonet.cosim.saturation.predetune import predetuned
 from resonet.netlist.network.cnn import Synapses, patches
 from resonet.netlist.planning.scales import InputScale
 
@@ -39,7 +39,6 @@ RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the mean square of a slope
 ROWS = 3_000  # equations of a neuron, at least, where there are as many
 PER_UNKNOWN = 20  # likewise, for each of its detunings
 FARTHEST = 1.0  # half-widths that a detuning moves in a step
-STAGES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a frequency shift: each begins where the one before ended
 ENOUGH = 0.01  # gain of a step, as part of the squares, below which no further one is taken
 
 
@@ -47,10 +46,11 @@ ENOUGH = 0.01  # gain of a step, as part of the squares, below which no further 
 class FitOptions:
     """How detunings are fitted on data."""
 
-    steps: int = parameter(4, "", 0, 50, "steps of Gauss-Newton's method; 0: one gain a layer alone")
+    steps: int = parameter(4, "", 0, 50, "steps of Gauss-Newton's method; 0: gains, and predetuning, alone")
     held_out: float = parameter(0.2, "", 0.01, 0.9, "part of the images that takes no part in the fit")
     seed: int = parameter(0, "", 0, 2**31 - 1, "of the choice of images and positions")
     inputs: Inputs = "circuit"
+    predetune: bool = True  # in closed form, where the law has a frequency shift
 
     def __post_init__(self) -> None:
         check(self, "fit")
@@ -66,12 +66,8 @@ class Sample:
     wanted: Array  # [groups, rows, outputs] trained sums, parts of the full scale of the inputs
     zero: Array  # [groups, 1, 1, taps] what the tones carry of no input
 
-    def off(self, weights: SaturatingWeights) -> Array:
-        """Trained sums minus those of the layer, [groups, rows, outputs]."""
-        return np.asarray(self.wanted - self.sums(weights))
-
     def sums(self, weights: SaturatingWeights) -> Array:
-        """Sums of the layer, the same units."""
+        """Sums of the layer, [groups, rows, outputs] in the units of the trained ones."""
         found = weights.products(self.carried)
         if self.zero.any():
             found = found - weights.products(self.zero)
@@ -85,13 +81,13 @@ class LayerFit:
     layer: str
     weights: SaturatingWeights  # as fitted
     gain: float  # of the transconductors, against those of the program
-    ridge: float  # 0: only a gain
+    ridge: float  # 0: only what is in closed form
     unknowns: int  # detunings of a neuron
     equations: int  # sums that each of its neurons was fitted to
     steps: int
     moved: float  # RMS change of the detunings, half-widths
     programmed: tuple[float, float]  # errors on the images of the fit and on those held out: as programmed
-    gained: tuple[float, float]  # with one gain
+    gained: tuple[float, float]  # with one gain, and predetuned where the frequency shifts
     fitted: tuple[float, float]  # with fitted detunings
 
 
@@ -117,9 +113,8 @@ def sample(
     return Sample(np.concatenate(found, 1)[:, :, None], np.concatenate(goals, 1) / scale.full_scale, zero)
 
 
-def _gained(weights: SaturatingWeights, data: Sample) -> tuple[SaturatingWeights, float]:
+def _gained(weights: SaturatingWeights, sums: Array, data: Sample) -> tuple[SaturatingWeights, float]:
     """The layer with the gain that brings its sums closest to the trained ones, and that gain."""
-    sums = data.sums(weights)
     square = float(np.sum(sums**2))
     gain = float(np.sum(sums * data.wanted)) / square if square else 1.0
     gain = gain if gain > 0 else 1.0
@@ -127,19 +122,9 @@ def _gained(weights: SaturatingWeights, data: Sample) -> tuple[SaturatingWeights
     return replace(weights, table=table, values=weights.values * gain), gain
 
 
-def _squares(weights: SaturatingWeights, data: Sample) -> Array:
+def _squares(sums: Array, data: Sample) -> Array:
     """Mean square of what is off, [groups, outputs]."""
-    return np.asarray(np.mean(data.off(weights) ** 2, axis=1))
-
-
-def _by_neuron(weights: SaturatingWeights, values: Sequence[Array]) -> Array:
-    """Values of resonators, bus by bus [chains, resonators], neuron by neuron: [groups, outputs, unknowns]."""
-    buses = weights.table.buses
-    unknowns = max(bus.below + len(bus.taps) for bus in buses)
-    found = np.zeros((*weights.trained.shape[:2], unknowns))
-    for bus, own in zip(buses, values, strict=True):
-        found[bus.group, bus.outputs, bus.below : bus.below + len(bus.taps)] = own
-    return found
+    return np.asarray(np.mean((data.wanted - sums) ** 2, axis=1))
 
 
 def _tuned(weights: SaturatingWeights, start: SaturatingWeights, moved: Array) -> SaturatingWeights:
@@ -161,11 +146,11 @@ class _System:
     size: Array  # [groups, outputs] mean square of a slope
 
     @classmethod
-    def of(cls, weights: SaturatingWeights, data: Sample) -> "_System":
+    def of(cls, weights: SaturatingWeights, sums: Array, data: Sample) -> "_System":
         groups, outputs = weights.trained.shape[:2]
         unknowns = _unknowns(weights)
         square, linear, size = {}, np.zeros((groups, outputs, unknowns)), np.zeros((groups, outputs))
-        off = data.off(weights)
+        off = data.wanted - sums
         for group in range(groups):
             for neurons in blocks(outputs, unknowns):
                 made = (data.carried[group, :, 0], off[group][:, neurons], data.zero[group, :, 0])
@@ -195,31 +180,33 @@ class _Descent:
     """Where Gauss-Newton's method ended."""
 
     weights: SaturatingWeights
+    sums: Array  # of the data
     gain: float
     ridge: float
     steps: int
 
 
-def _descend(start: SaturatingWeights, data: Sample, held_out: Sample, steps: int, done: Done) -> _Descent:
-    """Gauss-Newton's method from `start`; `done` is called after each step."""
-    weights, gain = _gained(start, data)
+def _descend(start: SaturatingWeights, sums: Array, data: Sample, held_out: Sample, steps: int, done: Done) -> _Descent:
+    """Gauss-Newton's method from `start`, whose sums are `sums`; `done` is called after each step."""
+    weights, gain = _gained(start, sums, data)
+    sums = sums * gain
     moved, ridge, taken = np.zeros((*weights.trained.shape[:2], _unknowns(weights))), 0.0, 0
     for step in range(steps):
-        system, before = _System.of(weights, data), _squares(weights, data)
+        system, before = _System.of(weights, sums, data), _squares(sums, data)
         if step == 0:
-            tried = {r: float(_squares(_tuned(weights, start, system.step(r, moved)), held_out).mean()) for r in RIDGES}
-            ridge = min(tried, key=lambda one: tried[one])
+            trials = {r: held_out.sums(_tuned(weights, start, system.step(r, moved))) for r in RIDGES}
+            ridge = min(trials, key=lambda one: float(_squares(trials[one], held_out).mean()))
         trial = system.step(ridge, moved)
-        penalty = ridge * system.size
-        after = _squares(_tuned(weights, start, trial), data)
+        penalty, tried = ridge * system.size, data.sums(_tuned(weights, start, trial))
+        after = _squares(tried, data)
         better = after + penalty * (trial**2).sum(2) < before + penalty * (moved**2).sum(2)
-        moved = np.where(better[..., None], trial, moved)
-        weights, more = _gained(_tuned(weights, start, moved), data)
-        gain, taken = gain * more, step + 1
+        moved, sums = np.where(better[..., None], trial, moved), np.where(better[:, None], tried, sums)
+        weights, more = _gained(_tuned(weights, start, moved), sums, data)
+        gain, sums, taken = gain * more, sums * more, step + 1
         done()
         if np.where(better, after, before).sum() > (1 - ENOUGH) * before.sum():
             break
-    return _Descent(weights, gain, ridge, taken)
+    return _Descent(weights, sums, gain, ridge, taken)
 
 
 def _moved(weights: SaturatingWeights, start: SaturatingWeights) -> float:
@@ -241,19 +228,23 @@ def fit_layer(
         )
     full = float(np.abs(np.concatenate([data.wanted, held_out.wanted], 1)).max()) or 1.0
 
-    def errors(held: SaturatingWeights) -> tuple[float, float]:
-        return tuple(float(np.sqrt(np.mean(part.off(held) ** 2))) / full for part in (data, held_out))  # type: ignore[return-value]
+    def errors(fitted: Array, unseen: Array) -> tuple[float, float]:
+        pairs = ((fitted, data), (unseen, held_out))
+        return tuple(float(np.sqrt(_squares(sums, part).mean())) / full for sums, part in pairs)  # type: ignore[return-value]
 
-    law = weights.table.law
-    found, gain = _Descent(weights, 1.0, 0.0, 0), 1.0
-    for part in STAGES if law.frequency_shift and options.steps else (1.0,):
-        shifted = replace(law, frequency_shift=part * law.frequency_shift)
-        stage = replace(found.weights, table=replace(found.weights.table, law=shifted))
-        found = _descend(stage, data, held_out, options.steps, done if part == 1 else nothing)
-        gain *= found.gain
+    start, first, unseen = weights, data.sums(weights), held_out.sums(weights)
+    programmed = errors(first, unseen)
+    if weights.table.law.frequency_shift and options.predetune:
+        start = replace(weights, table=predetuned(weights.table, data.carried))
+        first, unseen = data.sums(start), held_out.sums(start)
+    gain = _gained(start, first, data)[1]
+    found = _descend(start, first, data, held_out, options.steps, done)
     for _ in range(found.steps, options.steps):
         done()
-    gained = errors(_gained(weights, data)[0])
-    moved, ends = _moved(found.weights, weights), (errors(weights), gained, errors(found.weights))
+    last = held_out.sums(found.weights) if found.steps else gain * unseen
+    moved, ends = (
+        _moved(found.weights, weights),
+        (programmed, errors(gain * first, gain * unseen), errors(found.sums, last)),
+    )
     size = data.carried.shape[1]
-    return LayerFit(weights.layer, found.weights, gain, found.ridge, unknowns, size, found.steps, moved, *ends)
+    return LayerFit(weights.layer, found.weights, found.gain, found.ridge, unknowns, size, found.steps, moved, *ends)

@@ -10,6 +10,7 @@ from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.saturation.tables import Balance, BusTable, LayerTable, layer_table
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import HeldWeights, RfWeights
+from resonet.models.resonator.fold_over import warn_fold_over
 from resonet.netlist.design.design import Design
 
 __all__ = ["SaturatingWeights", "saturating_weights"]
@@ -25,12 +26,10 @@ class SaturatingWeights(HeldWeights):
     def products(self, carried: Array) -> Array:
         """Answers in trained units, [groups, n, outputs, positions]: F V of the law of a layer, for carried a."""
         widths = self.lines(carried) if self.lines else None
-        if widths is not None:
-            return self.heard(carried, widths, np.zeros(len(self.table.buses)))[0]
         groups, n, positions, _ = carried.shape
         found = np.zeros((groups, n, positions, self.trained.shape[1]))
         for bus in self.table.buses:
-            volts = self.table.volts(bus, _rows(bus, carried))
+            volts = self.table.volts(bus, _rows(bus, carried), None if widths is None else _rows(bus, widths))
             found[bus.group][:, :, bus.outputs] += volts.reshape(n, positions, -1)
         found /= self.table.unit[:, None, None]
         return found.swapaxes(2, 3)
@@ -62,12 +61,12 @@ def saturating_weights(
 ) -> dict[str, SaturatingWeights]:
     """Layers whose resonators, programmed as those of `held`, saturate, by the law and at the power of the design.
 
-    Without `balance` the fast one where there is one. `wide`: the tones have the line width of [noise]. Raises
+    Without `balance` the fast one. `wide`: the tones have the line width of [noise]. Raises
     InputError for layers on strip lines, and for engines that run decks.
     """
     design.require_bus("saturating resonators", list(held))
     law, found = design.parameters.saturation, {}
-    balance = balance or ("full" if law.frequency_shift else "fast")
+    warn_fold_over(design.plan.device, law, design.plan.options.p_max)
     for name, weights in held.items():
         entry, programmed = design.plan.layer(name), design.program(weights.method).layer(name)
         unit = np.full(entry.layer.matrix.shape[:2], programmed.weight_scale)
@@ -79,6 +78,6 @@ def saturating_weights(
             trained=weights.trained,
             wired=weights.wired,
             lines=layer_noise(design, weights).tones.widths if wide else None,
-            table=layer_table(design.plan, entry, law, programmed.f_res, unit, engine).by(balance),
+            table=layer_table(design.plan, entry, law, programmed.f_res, unit, engine).by(balance or "fast"),
         )
     return found

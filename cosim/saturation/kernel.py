@@ -10,8 +10,9 @@ g_t - n x_t). Newton's step is solved for p first, and costs one division a tone
 
     Δp (1 + Σ 2 p_t D'_t / A_t) = Σ (p_t - F_t/A_t) - p,   Δp_t = -(F_t + 2 p_t D'_t Δp) / A_t,   F_t = p_t D_t - s_t
 
-It begins at the powers without saturation, which are above the solution; where the shift could fold the resonance over,
-the powers are raised from zero in steps. Tones that carry nothing are left out. The rectified voltage is
+It begins at the powers without saturation, which are above the solution; with more shift, the strongest tone's own
+equation is solved first, and where that does not lead there, the powers are raised from zero in steps. Tones that carry
+nothing are left out. The rectified voltage is
 
     V_t = v_t [z/(z² + g²) - x/(x² + g²)],   z = e + n y,   e_t = (f_t + f_d) / half-width,                        (2)
 
@@ -28,7 +29,8 @@ __all__ = ["slopes_of_bus"]
 FAST = {"contract", "nsz", "reassoc", "arcp"}
 MOST = 60  # steps of Newton's method
 ENOUGH = 1e-7  # last step, part of p: the next would be of its square
-FOLD = 0.2  # half-widths of shift, without saturation, from which on the powers are raised from zero
+FOLD = 0.2  # half-widths of shift, without saturation, from which on that is no start
+HALVINGS = 10  # of the bracket of the strongest tone's p
 RAMP = 24  # steps in which they are
 
 
@@ -58,6 +60,26 @@ def _newton(count: int, d: Array, s: Array, p: Array, work: Array, q: float, shi
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _alone(count: int, d: Array, s: Array, p: Array, total: float, q: float, shift: float) -> float:
+    """Put p of the strongest tone where the others, as they are, leave it; the sum of all, `total` before."""
+    o = 0
+    for t in range(count):
+        if p[t] > p[o]:
+            o = t
+    low, high = 0.0, s[o]
+    total -= p[o]
+    for _ in range(HALVINGS):
+        p[o] = 0.5 * (low + high)
+        y = p[o] + 2 * total
+        if p[o] * ((d[o] - shift * y) ** 2 + (1 + q * y) ** 2) > s[o]:
+            high = p[o]
+        else:
+            low = p[o]
+    total += p[o]
+    return total
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _balance(count: int, d: Array, s: Array, p: Array, work: Array, q: float, shift: float) -> float:
     """Solve (1) for `count` tones into p [tones]; their sum, negative where that did not converge."""
     total = 0.0
@@ -66,6 +88,9 @@ def _balance(count: int, d: Array, s: Array, p: Array, work: Array, q: float, sh
         total += p[t]
     if total == 0 or 2 * abs(shift) * total <= FOLD:
         return _newton(count, d, s, p, work, q, shift, total) if total > 0 else 0.0
+    total = _newton(count, d, s, p, work, q, shift, _alone(count, d, s, p, total, q, shift))
+    if total >= 0:
+        return total
     raised, total = work[2], 0.0
     for t in range(count):
         p[t] = 0.0

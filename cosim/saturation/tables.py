@@ -64,16 +64,11 @@ class LayerTable:
         return replace(self, buses=tuple(buses), unit=self.unit if unit is None else unit).by(self.balance)
 
     def by(self, balance: Balance) -> "LayerTable":
-        """The same by the fast or the full balance. InputError where the resonances shift: there is no fast one."""
+        """The same by the fast or the full balance. Raises InputError."""
         if balance not in BALANCES:
             raise InputError(f"balance {balance!r:.40}: possible: {', '.join(BALANCES)}")
         if balance == "full":
             return replace(self, buses=tuple(replace(bus, bank=None) for bus in self.buses), balance=balance)
-        if self.law.frequency_shift:
-            raise InputError(
-                f"saturation.frequency_shift = {self.law.frequency_shift:g}: the fast balance knows no shift; "
-                "possible: the full balance, or 0"
-            )
         buses = [bus if bus.bank else replace(bus, bank=self._bank(bus)) for bus in self.buses]
         return replace(self, buses=tuple(buses), balance=balance)
 
@@ -81,14 +76,18 @@ class LayerTable:
         made = (bus.f_res, bus.tones, bus.currents, bus.gains, ROOM * self.p_max, TAILS)
         return ToneBank.of(self.device, self.law, *made)
 
-    def volts(self, bus: BusTable, carried: Array) -> Array:
-        """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V. Raises EngineError."""
+    def volts(self, bus: BusTable, carried: Array, widths: Array | None = None) -> Array:
+        """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V; widths as for `heard`.
+
+        Raises EngineError.
+        """
         if bus.bank is None:
-            return self._full(bus, carried, None)[0]
+            return self._full(bus, carried, widths, noisy=False)[0]
         beyond = (carried > ROOM).any(1)
-        answers = bus.bank.voltages(np.minimum(carried, ROOM) * self.p_max, core_threads())
+        answers = bus.bank.voltages(np.minimum(carried, ROOM) * self.p_max, core_threads(), widths)
         if beyond.any():
-            answers[beyond] = self._full(bus, carried[beyond], None)[0]
+            wide = None if widths is None else widths[beyond]
+            answers[beyond] = self._full(bus, carried[beyond], wide, noisy=False)[0]
         return answers
 
     def heard(self, bus: BusTable, carried: Array, widths: Array | None) -> tuple[Array, Array]:
@@ -96,18 +95,18 @@ class LayerTable:
 
         widths [rows, tones]: half of the tones' line widths in half-widths of a resonator there. Raises EngineError.
         """
-        wide = np.zeros_like(carried) if widths is None else widths
         if bus.bank is None:
-            return self._full(bus, carried, wide)
+            return self._full(bus, carried, widths)
         beyond = (carried > ROOM).any(1)
         low = np.minimum(carried, ROOM) * self.p_max
         answers, noise = bus.bank.noisy_voltages(low, widths, core_threads())
         if beyond.any():
-            answers[beyond], noise[beyond] = self._full(bus, carried[beyond], wide[beyond])
+            wide = None if widths is None else widths[beyond]
+            answers[beyond], noise[beyond] = self._full(bus, carried[beyond], wide)
         return answers, noise
 
-    def _full(self, bus: BusTable, carried: Array, widths: Array | None) -> tuple[Array, Array]:
-        """The same by the full balance; no noise, which takes time, without widths."""
+    def _full(self, bus: BusTable, carried: Array, widths: Array | None, noisy: bool = True) -> tuple[Array, Array]:
+        """The same by the full balance; noise, which takes time, only if `noisy`."""
         (chains, count), lost = bus.f_res.shape, np.zeros(len(carried), np.int64)
         currents, (answers, noise) = np.tile(bus.currents, (chains, 1)), np.zeros((2, len(carried), chains))
         each = max(1, AT_ONCE // (chains * count * len(bus.tones)))
@@ -118,7 +117,7 @@ class LayerTable:
             balance = balance_tones(*made, 0.0 if widths is None else widths[rows])
             lost[rows] = balance.failed.sum(1)
             answers[rows] = balance.voltages.reshape(-1, chains, count) @ bus.gains
-            if widths is not None:
+            if noisy:
                 noise[rows] = balanced_density(*made, balance.p).reshape(-1, chains, count).sum(-1)
 
         _on_all_cores(part, range(0, len(carried), each))

@@ -30,6 +30,7 @@ __all__ = [
     "Factors",
     "Forest",
     "Inverse",
+    "clear_trees",
     "driven_trees",
     "factor_forest",
     "grow_forest",
@@ -186,16 +187,18 @@ def _solve_tree(
 @numba.njit(cache=True, nogil=True)
 def sweep_forest(
     parent: Ints, edge: Inverse, start: Ints, near: Couplings, factors: Factors, tone: Ints, w: Inverse,
-    s: Couplings, g: Couplings, drive: tuple[Ints, Ints, Complex], tolerance: float, steps: int,
-) -> tuple[Inverse, int]:  # fmt: skip
-    """Solution [unknowns, 2 COLUMNS], real then imaginary parts, and sweeps made: 0 if `steps` were not enough.
+    s: Couplings, g: Couplings, drive: tuple[Ints, Ints, Complex], tolerance: float, steps: int, x: Inverse,
+    solved: Bools,
+) -> int:  # fmt: skip
+    """Sweeps made, 0 if `steps` were not enough; the solution goes into x, its trees are marked in `solved` [trees].
 
+    x [unknowns, 2 COLUMNS] holds real then imaginary parts and is 0 before, as is `solved`.
     `drive` is place, column and value of the right-hand side, sorted by place; `near` the trees that each tree is
     coupled to, with the strength; tone and w [COLUMNS] the place in `factors` and the frequency of each column; w s
     and g (S) the couplings, all in compressed rows.
     """
     trees, widest, largest = len(start) - 1, 0, 0.0
-    x, room = np.zeros((len(parent), 2 * COLUMNS), edge.dtype), np.empty((2, 2 * COLUMNS), edge.dtype)
+    room = np.empty((2, 2 * COLUMNS), edge.dtype)
     driven, owed, again = np.searchsorted(drive[0], start), np.zeros(trees), np.ones(trees, np.int64)
     for t in range(trees):
         widest = max(widest, start[t + 1] - start[t])
@@ -210,7 +213,7 @@ def sweep_forest(
         for t in range(trees - 1, -1, -1):  # chains are first, and take longest: last
             if not owed[t] > tolerance * largest:
                 continue
-            still, owed[t], first, last, moved = False, 0.0, start[t], start[t + 1], 0.0
+            still, owed[t], first, last, moved, solved[t] = False, 0.0, start[t], start[t + 1], 0.0, True
             for _ in range(again[t]):
                 r[: last - first] = 0
                 step[:] = 0
@@ -220,13 +223,21 @@ def sweep_forest(
                 _solve_tree(first, last, parent, edge, factors, tone, w, s, g, x, r, room, step)
                 moved = max(moved, float(step.max()))
             if not np.isfinite(moved):
-                return x, 0
+                return 0
             largest = max(largest, moved)
             for m in range(near[0][t], near[0][t + 1]):
                 owed[near[1][m]] += near[2][m] * (float(step.max()) if near[1][m] == t else moved)
         if still:
-            return x, sweep
-    return x, 0
+            return sweep
+    return 0
+
+
+@numba.njit(cache=True, nogil=True)
+def clear_trees(start: Ints, solved: Bools, x: Inverse) -> None:
+    """0 again where `sweep_forest` has solved trees: a new array of zeros would take as long as a sweep."""
+    for t in range(len(solved)):
+        if solved[t]:
+            x[start[t] : start[t + 1]] = 0
 
 
 @numba.njit(cache=True, nogil=True)

@@ -6,8 +6,8 @@ or its factors lost digits, currents into a node, voltages along a branch or the
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
 
 from resonet.core.errors import EngineError
 from resonet.core.types import Array, Complex, Ints
@@ -64,10 +64,32 @@ def rf_circuit(circuit: StripCircuit, f: float, resistance: float, ends: tuple[I
     )
 
 
-def _incidence(a: Ints, b: Ints, nodes: int) -> csr_matrix:
-    """[elements, nodes + 1]: voltages along the elements from those of the nodes."""
-    start, signs = np.arange(0, 2 * len(a) + 1, 2), np.tile([1.0, -1.0], len(a))
-    return csr_matrix((signs, np.stack([a, b], 1).ravel(), start), shape=(len(a), nodes + 1))
+@numba.njit(cache=True, nogil=True)
+def _put_back(
+    admittances: tuple[Ints, Ints, Complex], branches: tuple[Ints, Ints, Complex], mutual: tuple[Ints, Ints, Complex],
+    volts: Complex, currents: Complex, flow: Complex, fall: Complex, lost: Array,
+) -> None:  # fmt: skip
+    """Add to currents that leave nodes `flow`, to voltages left along branches `fall`, and to power `lost`."""
+    for e in range(len(admittances[0])):
+        a, b, y = admittances[0][e], admittances[1][e], admittances[2][e]
+        for c in range(len(lost)):
+            over = volts[a, c] - volts[b, c]
+            flow[a, c] += y * over
+            flow[b, c] -= y * over
+            lost[c] += y.real * (over.real * over.real + over.imag * over.imag)
+    for e in range(len(branches[0])):
+        a, b, z = branches[0][e], branches[1][e], branches[2][e]
+        for c in range(len(lost)):
+            i = currents[e, c]
+            flow[a, c] += i
+            flow[b, c] -= i
+            fall[e, c] += volts[a, c] - volts[b, c] - z * i
+            lost[c] += z.real * (i.real * i.real + i.imag * i.imag)
+    for e in range(len(mutual[0])):
+        i, j, m = mutual[0][e], mutual[1][e], mutual[2][e]
+        for c in range(len(lost)):
+            fall[i, c] -= m * currents[j, c]
+            fall[j, c] -= m * currents[i, c]
 
 
 def open_part(circuit: Circuit, injected: Values, volts: Values, currents: Values) -> Left:
@@ -77,17 +99,15 @@ def open_part(circuit: Circuit, injected: Values, volts: Values, currents: Value
     largest; the second source power less what is dissipated, of the apparent power. injected and volts [nodes + 1,
     columns] with ground first, currents [branches, columns].
     """
-    across, along = (_incidence(a, b, circuit.nodes) for a, b in ((circuit.a, circuit.b), (circuit.from_, circuit.to)))
-    over = across @ volts
-    node = np.abs((across.T @ (circuit.y[:, None] * over) + along.T @ currents - injected)[1:]).max(0)
-    i, j, m = circuit.mutual
-    size = (len(circuit.from_),) * 2
-    both = coo_matrix((np.tile(m, 2), (np.concatenate([i, j]), np.concatenate([j, i]))), shape=size).tocsr()
-    branch = np.abs(along @ volts - circuit.z[:, None] * currents - both @ currents).max(0, initial=0.0)
-    kirchhoff = np.maximum(node / np.abs(injected).max(0), branch / np.abs(volts).max(0))
-    lost = circuit.y.real @ np.abs(over) ** 2 + circuit.z.real @ np.abs(currents) ** 2
-    sources = (volts * injected.conj()).sum(0).real
-    power = np.abs(sources - lost) / np.abs(volts * injected).sum(0)
+    into, volt, amp = (np.ascontiguousarray(v, complex) for v in (injected, volts, currents))
+    flow, fall, lost = -into, np.zeros_like(amp), np.zeros(volt.shape[1])
+    parts = (circuit.a, circuit.b, circuit.y), (circuit.from_, circuit.to, circuit.z), circuit.mutual
+    admittances, branches, mutual = ((i, j, np.asarray(v, complex)) for i, j, v in parts)
+    _put_back(admittances, branches, mutual, volt, amp, flow, fall, lost)
+    node, branch = np.abs(flow[1:]).max(0), np.abs(fall).max(0, initial=0.0)
+    kirchhoff = np.maximum(node / np.abs(into).max(0), branch / np.abs(volt).max(0))
+    sources = (volt * into.conj()).sum(0).real
+    power = np.abs(sources - lost) / np.abs(volt * into).sum(0)
     return Left(float(kirchhoff.max()), float(power.max()))
 
 

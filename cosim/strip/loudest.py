@@ -54,7 +54,10 @@ def loudest(passes: StripPass, volts: Array, count: int) -> tuple[Ints, Ints]:
     """The loudest pairs: line and resonator of the circuit, loudest first."""
     inside, foreign = victims(passes)
     size = np.where(foreign, np.abs(volts[:, inside]), -1.0)
-    order = np.argsort(-size, axis=None, kind="stable")[: min(count, int(foreign.sum()))]
+    count, flat = min(count, int(foreign.sum())), size.ravel()
+    least = np.partition(flat, -count)[-count] if count else np.inf
+    loud = np.flatnonzero(flat >= least)
+    order = loud[np.argsort(-flat[loud], kind="stable")[:count]]
     line, n = np.unravel_index(order, size.shape)
     return line.astype(np.int64), inside[n]
 

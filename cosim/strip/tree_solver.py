@@ -28,6 +28,7 @@ from resonet.cosim.strip.forest import (
     COLUMNS,
     Forest,
     Inverse,
+    clear_trees,
     driven_trees,
     sweep_forest,
 )
@@ -41,6 +42,7 @@ from resonet.netlist.strip.ends import Ends, cut_ends, ends_of
 __all__ = ["EXACT", "STREAMED", "Accuracy", "swept_batches", "swept_currents"]
 
 STEPS = 80
+BLOCK = 16  # resonators at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,23 @@ def _currents(
 
     head, foot [resonators] are places, -1 ground; field is [resonators, places] in compressed rows, stub its transpose.
     """
-    for n in range(len(head)):
+    room = np.empty((BLOCK, 2 * COLUMNS))
+    for first in range(0, len(head), BLOCK):  # a column of `out` at a time would go through memory for each resonator
+        last = min(first + BLOCK, len(head))
+        for n in range(first, last):
+            row, h, t, k = room[n - first], through[n], foot[n], head[n]
+            for c in range(2 * COLUMNS):
+                row[c] = h * x[k, c]
+            if t >= 0:
+                for c in range(2 * COLUMNS):
+                    row[c] -= h * x[t, c]
+            for m in range(field[0][n], field[0][n + 1]):
+                k, a = field[1][m], field[2][m]
+                for c in range(2 * COLUMNS):
+                    row[c] += a * x[k, c]
         for c in range(len(out)):
-            out[c, n] = through[n] * complex(x[head[n], c], x[head[n], COLUMNS + c])
-            if foot[n] >= 0:
-                out[c, n] -= through[n] * complex(x[foot[n], c], x[foot[n], COLUMNS + c])
-        for m in range(field[0][n], field[0][n + 1]):
-            k, a = field[1][m], field[2][m]
-            for c in range(len(out)):
-                out[c, n] += a * complex(x[k, c], x[k, COLUMNS + c])
+            for n in range(first, last):
+                out[c, n] = complex(room[n - first, c], room[n - first, COLUMNS + c])
     for m in range(len(exact[0])):
         k, c = exact[0][m], exact[1][m]
         more = exact[2][m] - complex(x[k, c], x[k, COLUMNS + c])
@@ -111,9 +121,10 @@ def _left_open(
 
 
 def _swept(
-    circuit: StripCircuit, trees: Trees, lines: Ints, f: Array, resistance: float, accuracy: Accuracy, ends: Ends
-) -> Complex | None:
-    """Junction currents of at most COLUMNS lines at f (Hz) [lines], [lines, resonators].
+    circuit: StripCircuit, trees: Trees, lines: Ints, f: Array, resistance: float, accuracy: Accuracy, ends: Ends,
+    x: Inverse,
+) -> Complex | None:  # fmt: skip
+    """Junction currents of at most COLUMNS lines at f (Hz) [lines], [lines, resonators]; x is 0 before and after.
 
     None without convergence, or where what has converged breaks the laws of circuits.
     """
@@ -124,20 +135,22 @@ def _swept(
     padded = np.concatenate([tone, np.full(COLUMNS - len(tone), tone[-1])])
     inverse = np.ascontiguousarray(factors.T, np.result_type(kind, np.complex64))
     drive = _drive(circuit, trees, lines, tone, emf / before * drive_emf(circuit, resistance))
-    parts = forest.parent, trees.edge.astype(kind), forest.start
-    s, g = ((*rows[:2], rows[2].astype(kind)) for rows in (trees.s, trees.g))
+    parts = forest.parent, trees.edge.astype(kind, copy=False), forest.start
+    s, g = ((*rows[:2], rows[2].astype(kind, copy=False)) for rows in (trees.s, trees.g))
     w = (frequencies[padded] / REFERENCE).astype(kind)
     tolerance = accuracy.tolerance / max(1.0, float(w.max()))
-    x, sweeps = sweep_forest(*parts, trees.near, inverse, padded, w, s, g, drive, tolerance, STEPS)
-    if not sweeps:
+    solved = np.zeros(len(forest.start) - 1, bool)
+    if not sweep_forest(*parts, trees.near, inverse, padded, w, s, g, drive, tolerance, STEPS, x, solved):
+        clear_trees(forest.start, solved, x)
         return None
     exact = driven_trees(*parts, forest.tree, factors, padded, w, s, g, drive, x)
     first = frequencies[tone[0]], before[tone[0]], after[tone[0]]
-    if not _left_open(circuit, forest, first, resistance, drive, x, exact).within(accuracy.most):
-        return None
-    out = np.empty((len(lines), len(circuit.head)), complex)
-    through = circuit.turn / (resistance + circuit.wire)
-    _currents(x, *trees.junctions, through, trees.field, trees.stub, exact, out)
+    out = None
+    if _left_open(circuit, forest, first, resistance, drive, x, exact).within(accuracy.most):
+        out = np.empty((len(lines), len(circuit.head)), complex)
+        through = circuit.turn / (resistance + circuit.wire)
+        _currents(x, *trees.junctions, through, trees.field, trees.stub, exact, out)
+    clear_trees(forest.start, solved, x)
     return out
 
 
@@ -148,12 +161,22 @@ def swept_batches(
     """For some of the lines at a time: their places in `lines`, and a call that gives [those, resonators], A/√W."""
     f, resistance = np.asarray(frequencies, float)[tones], device.resistance
     trees = grow_trees(circuit, resistance)
+    unused: dict[str, list[Inverse]] = {accuracy.kind: [], EXACT.kind: []}  # by arithmetic; all 0
+
+    def swept(which: Ints, trees: Trees, accuracy: Accuracy) -> Complex | None:
+        try:
+            x = unused[accuracy.kind].pop()
+        except IndexError:
+            x = np.zeros((len(trees.forest.order), 2 * COLUMNS), accuracy.kind)
+        currents = _swept(circuit, trees, lines[which], f[which], resistance, accuracy, ends, x)
+        unused[accuracy.kind].append(x)
+        return currents
 
     def solve(which: Ints) -> Complex:
         currents = None
         for better in dict.fromkeys((accuracy, replace(accuracy, kind=EXACT.kind))):  # rounding may keep steps large
             if trees is not None and currents is None:
-                currents = _swept(circuit, trees, lines[which], f[which], resistance, better, ends)
+                currents = swept(which, trees, better)
         if currents is not None:
             return currents
         out = np.empty((len(which), len(circuit.head)), complex)

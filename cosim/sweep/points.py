@@ -33,6 +33,8 @@ LOOK = 1.0  # s between two looks at whether anybody still computes
 SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # what multiprocessing puts behind the temporary folder
 TASK = 0.1  # s that a task of short points should take: what a cluster spends on a task is a few milliseconds
 MOST_IN_TASK = 100  # points: no more are lost with a worker
+# What processes take, imported once for all.
+PRELOADED = ["resonet.cosim.sweep.sweep", "resonet.cosim.montecarlo.run", "resonet.cosim.robust.fault_study"]
 LONGEST_SOCKET = 103  # bytes of a socket's path: 103 on macOS, 107 on Linux
 
 
@@ -124,7 +126,7 @@ def _context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods() or socket > LONGEST_SOCKET:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["resonet.cosim.sweep.sweep"])
+    context.set_forkserver_preload(PRELOADED)
     quiet = "ignore:resource_tracker:UserWarning"  # of what this process, if it is killed, could not give back
     sys.warnoptions.append(quiet)
     resource_tracker.ensure_running()  # shields itself, and takes the shield of others away

@@ -6,30 +6,23 @@ everything that they depend on; as long as points are missing, `results/sweep_<k
 """
 
 import functools
-import hashlib
-import json
-from collections.abc import Callable, Iterable
-from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from resonet.core.errors import EngineError, InputError
-from resonet.core.plugins import plugged_code
-from resonet.core.sources import PHYSICS, file_hash, source_hash
+from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, Ints, nothing
-from resonet.core.validity import Warned, collected, warn
+from resonet.core.validity import collected
 from resonet.cosim.sweep.axes import Axis, Spread, at_point, axis_point, axis_values, count_points
-from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.sweep.prepared import Preparation, fabricated
+from resonet.cosim.sweep.study import Study, run_study, study_key
 from resonet.cosim.sweep.tested import Law, Tested, answering
 from resonet.cosim.weights.checks import check_cases, spread_over
 from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
-from resonet.cosim.weights.engines import ENGINES, Engine, find_engine
+from resonet.cosim.weights.engines import Engine, find_engine
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.design.parameters import SECTIONS, Parameters, read_parameters
@@ -103,25 +96,18 @@ def _base(sweep: Sweep) -> tuple[Design, Parameters]:
     return compile_cnn(Path(sweep.model), given, images), given
 
 
-def _files(sweep: Sweep) -> dict[str, str]:
-    """Hash of every file that the points depend on; InputError where this machine does not see one."""
+def _files(sweep: Sweep) -> list[Path]:
+    """Every file that the points depend on."""
     source = Path(sweep.source)
     inputs = [source / "design.toml", source / "model.onnx"] if source.is_dir() else [source]
     inputs += [Path(name) for name in (sweep.data, sweep.model, sweep.calibration) if name is not None]
-    inputs += [] if sweep.model is None else data_files(Path(sweep.model))
-    try:
-        return {path.name: file_hash(path) for path in inputs}
-    except OSError as error:
-        raise InputError(f"{error.filename}: cannot be read here ({error.strerror})") from None
+    return inputs if sweep.model is None else [*inputs, *data_files(Path(sweep.model))]
 
 
 def sweep_key(sweep: Sweep) -> str:
     """Hash of everything that the results depend on. Raises InputError, EngineError."""
-    what = asdict(replace(sweep, source="", data=None, model=None, calibration=None)) | _files(sweep)
-    engine = [find_engine(sweep.engine).version(), ENGINES.code_of(sweep.engine)]
-    plugins = plugged_code("resonet.activations", "resonet.devices", "resonet.onnx_operators")
-    text = json.dumps([what, engine, plugins, source_hash(*PHYSICS), np.__version__], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    what = asdict(replace(sweep, source="", data=None, model=None, calibration=None))
+    return study_key(what, _files(sweep), sweep.engine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,39 +201,16 @@ def _weight_values(
     }
 
 
-def _warn_again(outcomes: Iterable[Outcome]) -> None:
-    """Warnings of the points, wherever they were computed: of each kind the one that is furthest off."""
-    given = [Warned(**entry) for outcome in outcomes for entry in (outcome.values or {}).get("warnings", [])]
-    for code in dict.fromkeys(entry.code for entry in given):
-        alike = [entry for entry in given if entry.code == code]
-        worst = max(alike, key=lambda entry: entry.value / entry.limit)
-        more = f" (and at {len(alike) - 1} other points)" if len(alike) > 1 else ""
-        warn(code, worst.text + more, worst.value, worst.limit, worst.unit)
-
-
-def _compute(
-    journal: Journal,
-    missing: list[int],
-    work: Callable[[int], dict[str, Any]],
-    workers: tuple[int | None, str | None],
-    done: Done,
-) -> None:
-    """Points that are missing, whatever becomes of the workers. Raises EngineError where processes keep dying."""
-
-    def ended(number: int, outcome: Outcome) -> None:
-        journal.end(number, outcome)
-        done()
-
-    for _ in range(MOST_BREAKS):
-        left = [number for number in missing if number not in journal.outcomes]
-        try:
-            with open_workers(work, *workers) as opened:
-                run_points(left, opened, journal.begin, ended)
-            return
-        except BrokenExecutor:  # a process was killed: its point and those behind it are handed out again
-            continue
-    raise EngineError(
-        f"processes were killed {MOST_BREAKS} times (memory?); what is done is kept; possible: fewer --jobs"
+def _study(sweep: Sweep) -> Study:
+    key = sweep_key(sweep)
+    return Study(
+        "sweep",
+        key,
+        asdict(sweep),
+        sweep.count,
+        functools.partial(measure_point, sweep, key),
+        functools.partial(_ground, sweep, key),
+        functools.partial(_by_plan, sweep),
     )
 
 
@@ -258,21 +221,5 @@ def run_sweep(
     scheduler: str | None = None,
     done: Done = nothing,
 ) -> tuple[Path, Outcomes]:
-    """Compute what is missing of a sweep; the path of its journal and the outcome of every point.
-
-    `done` is called for every point, also for what was known. A point that failed keeps its error, and is computed
-    again the next time only if an engine or a worker broke down. Raises InputError, EngineError.
-    """
-    key, count = sweep_key(sweep), sweep.count
-    path = folder / "results" / f"sweep_{key}.jsonl"
-    with open_journal(path, {"key": key, "points": count} | asdict(sweep)) as journal:
-        missing = [number for number in range(count) if number not in journal.outcomes]
-        for _ in range(count - len(missing)):
-            done()
-        if missing:
-            _ground(sweep, key)  # what is wrong for all points is told before the first
-        work = functools.partial(measure_point, sweep, key)
-        _compute(journal, _by_plan(sweep, missing), work, (jobs, scheduler), done)
-        outcomes = journal.outcomes
-    _warn_again(outcomes.values())
-    return path, outcomes
+    """Compute what is missing of a sweep; the path of its journal and the outcome of every point: see `run_study`."""
+    return run_study(_study(sweep), folder, jobs, scheduler, done)

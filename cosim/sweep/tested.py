@@ -20,12 +20,11 @@ from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
-from resonet.netlist.programming.methods import Method
 
 __all__ = ["Law", "Tested", "answering"]
 
-HeldBy = Mapping[Method, Mapping[str, EffectiveWeights]]
-AnsweringBy = Mapping[Method, Mapping[str, HeldWeights]]
+HeldBy = Mapping[Any, Mapping[str, EffectiveWeights]]  # by program, or whatever else tells them apart
+AnsweringBy = Mapping[Any, Mapping[str, HeldWeights]]
 Law = Literal["linear", "saturating"]
 
 

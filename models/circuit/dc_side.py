@@ -29,6 +29,7 @@ for long T that of white noise of the bandwidth 1 / (2T); without averaging it i
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -145,22 +146,9 @@ class DcStack:
         `inputs` [states, inputs] (default: the chains of the tiles); `average`: over so many seconds. Capacitors bound
         it: a resistance alone gives kT/C, however large it is.
         """
-        from scipy.linalg import expm, solve_continuous_lyapunov
-
         inputs, a = self.drive if inputs is None else inputs, self.matrix
-        seen = np.zeros(len(a))  # from the covariance of the states to the variance: c, or the integral above
-        seen[-1] = 1.0
-        if average:
-            flat = average > OVER * float(self.time_constants[0])
-            decayed = np.zeros_like(a) if flat else expm(a * average)
-            once = np.linalg.solve(a.T, seen)
-            twice = np.linalg.solve(a.T, once)
-            seen = 2 / average**2 * (decayed.T @ twice - twice - once * average)
-        # tr(M P) of the covariances of all inputs from one equation, its adjoint; M takes the last column of P.
-        weight = np.zeros_like(a)
-        weight[-1] += 0.5 * seen
-        weight[:, -1] += 0.5 * seen
-        adjoint = solve_continuous_lyapunov(a.T, -weight)
+        slowest = float(self.time_constants[0]) if average else 0.0
+        adjoint = _adjoint(np.ascontiguousarray(a).tobytes(), len(a), average, slowest)
         return np.asarray(0.5 * np.einsum("si,st,ti->i", inputs, adjoint, inputs))
 
     def noise(self, densities: Array, average: float = 0.0) -> float:
@@ -179,3 +167,27 @@ class DcStack:
         exponential = expm(block)
         constant, ramp = exponential[:n, n : n + m], exponential[:n, n + m :]
         return DcStep(exponential[:n, :n], constant - ramp, ramp)
+
+
+@lru_cache(maxsize=16)
+def _adjoint(matrix: bytes, states: int, average: float, slowest: float) -> Array:
+    """Solution X [states, states] of AᵀX + XA = -M: what each pair of inputs adds to the variance of the output.
+
+    `matrix`: A as bytes, since noise of several kinds asks for the same; `slowest`: its slowest time constant, s.
+    """
+    from scipy.linalg import expm, solve_continuous_lyapunov
+
+    a = np.frombuffer(matrix).reshape(states, states)
+    seen = np.zeros(len(a))  # from the covariance of the states to the variance: c, or the integral above
+    seen[-1] = 1.0
+    if average:
+        flat = average > OVER * slowest
+        decayed = np.zeros_like(a) if flat else expm(a * average)
+        once = np.linalg.solve(a.T, seen)
+        twice = np.linalg.solve(a.T, once)
+        seen = 2 / average**2 * (decayed.T @ twice - twice - once * average)
+    # tr(M P) of the covariances of all inputs from one equation, its adjoint; M takes the last column of P.
+    weight = np.zeros_like(a)
+    weight[-1] += 0.5 * seen
+    weight[:, -1] += 0.5 * seen
+    return np.asarray(solve_continuous_lyapunov(a.T, -weight))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.types import Array, Complex
+from resonet.core.types import Array, Bools, Complex
 from resonet.models.circuit.bus import BusCircuit, seen_from_chains, tail_admittance, transformed_load
 from resonet.models.circuit.groups import grouped_currents
 
@@ -29,6 +29,7 @@ class UnevenChains:
     node: Array  # [chains, resonators] F, half of it at either end of the resonator
     below: Array  # [chains] ohm, resonators in series under the tile, at DC
     under: int  # how many these are; 0: the far end is ground
+    lost: Bools | None = None  # [chains] beyond a break of the bus: they hear no tone; None: there is none
 
     def impedances(self, s: Complex, circuit: BusCircuit) -> Complex:
         """Of the resonators at s = 2πjf [f], ohm [f, chains, resonators]."""
@@ -47,6 +48,11 @@ def uneven_tail(s: Complex, chains: UnevenChains, circuit: BusCircuit) -> Comple
     return np.asarray(1 / (through * chains.node[:, -1] / 2 + tail_admittance(through, circuit, below)))
 
 
+def _heard(drawn: Complex, chains: UnevenChains) -> Complex:
+    """Admittance of the chains that the bus still reaches, S [f]."""
+    return np.asarray(drawn.sum(1) if chains.lost is None else drawn[:, ~chains.lost].sum(1))
+
+
 def chain_currents(f: Array, chains: UnevenChains, circuit: BusCircuit) -> tuple[Complex, Complex]:
     """Current through R0 of every resonator per volt of the bus, A/V [f, chains, resonators]; Y_j, S [f, chains]."""
     s = 2j * np.pi * np.asarray(f).astype(complex)
@@ -59,11 +65,13 @@ def uneven_currents(f: Array, chains: UnevenChains, circuit: BusCircuit) -> Comp
     """RF current of every resonator (through its R0) per volt of EMF, A/V [f, chains, resonators] (eq. 1); f in Hz."""
     currents, drawn = chain_currents(f, chains, circuit)
     emf, impedance = seen_from_chains(2j * np.pi * np.asarray(f).astype(complex), circuit)
-    return np.asarray(currents * np.reshape(emf / (1 + impedance * drawn.sum(1)), (-1, 1, 1)))
+    found = np.asarray(currents * np.reshape(emf / (1 + impedance * _heard(drawn, chains)), (-1, 1, 1)))
+    if chains.lost is not None:
+        found[:, chains.lost] = 0
+    return found
 
 
 def uneven_load(f: Array, chains: UnevenChains, circuit: BusCircuit) -> Complex:
     """Admittance that the combiner's output sees, S [f]: `bus_load` of such chains."""
-    return transformed_load(
-        2j * np.pi * np.asarray(f).astype(complex), chain_currents(f, chains, circuit)[1].sum(1), circuit
-    )
+    drawn = _heard(chain_currents(f, chains, circuit)[1], chains)
+    return transformed_load(2j * np.pi * np.asarray(f).astype(complex), drawn, circuit)

@@ -11,7 +11,7 @@ C_k that of the node before resonator k. Imported where it is called: numba take
 import numba
 import numpy as np
 
-from resonet.core.types import Array, Complex
+from resonet.core.types import Array, Bools, Complex
 
 __all__ = ["ladder_powers"]
 
@@ -63,13 +63,15 @@ def ladder_powers(
     ends: tuple[Complex, Complex],
     source: tuple[Complex, Complex],
     levels: Array,
+    heard: Bools,
     powers: Array,
 ) -> None:
     """|i|² through R0 of every resonator, A²/W, into powers [chains, resonators, tones].
 
     resistance, node [chains, resonators] ohm, F; junction: capacitance across each R0, F; copies: of every chain on the
     bus; omega [tones] rad/s; tail [chains, tones] ohm; ends: impedance of the DC block, ohm, and admittance of choke
-    and what is behind it, S; source: EMF per volt, and impedance, ohm, seen from the chains; levels [tones] V/√W.
+    and what is behind it, S; source: EMF per volt, and impedance, ohm, seen from the chains; levels [tones] V/√W; heard
+    [chains]: whether the bus reaches them.
     """
     chains, size, tones = powers.shape
     near, far = np.empty((size, tones)), np.empty((size, tones))
@@ -81,8 +83,8 @@ def ladder_powers(
         for t in range(tones):
             head = complex(real[t], imag[t] + 0.5 * omega[t] * node[j, 0]) + shunt[t]
             drawn = 1 / (block[t] + 1 / head)
-            total[t] += drawn
-            square[t] = abs(drawn / head) ** 2
+            total[t] += drawn if heard[j] else 0.0
+            square[t] = abs(drawn / head) ** 2 if heard[j] else 0.0
         for k in range(size):
             for t in range(tones):
                 powers[j, k, t] = square[t] * near[k, t]

@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 POINTS, TABLE = 2001, 161
+VARIANCE, DENSITY, WIDTH = 1, 2, 3  # columns of the table, behind its currents
 LEAST = 1e-6  # of the threshold current
 BELOW, ABOVE = 12.0, 30.0  # how far to integrate, in standard deviations of p
 
@@ -121,12 +122,11 @@ def _table(qnl: float, noise: float, highest: float) -> tuple[Array, Array, Arra
     return xi, variance / mean**2, density / mean**2, np.array([isochronous_width(float(x), qnl, noise) for x in xi])
 
 
-def _looked_up(xi: ArrayLike, qnl: float, noise: float) -> tuple[Array, Array, Array]:
-    """The last three of `_table` at currents ξ >= 0 of any shape."""
+def _looked_up(xi: ArrayLike, qnl: float, noise: float, *columns: int) -> list[Array]:
+    """Columns of `_table`, by number, at currents ξ >= 0 of any shape."""
     x = np.maximum(np.asarray(xi, float), LEAST)
-    at, *columns = _table(qnl, noise, float(np.ceil(max(x.max(initial=2.0), 2.0))))
-    variance, density, width = (np.asarray(np.exp(np.interp(x, at, np.log(values)))) for values in columns)
-    return variance, density, width
+    table = _table(qnl, noise, float(np.ceil(max(x.max(initial=2.0), 2.0))))
+    return [np.asarray(np.exp(np.interp(x, table[0], np.log(table[column])))) for column in columns]
 
 
 def amplitude_density(xi: ArrayLike, gamma0: ArrayLike, qnl: float, noise: float) -> tuple[Array, Array]:
@@ -135,7 +135,7 @@ def amplitude_density(xi: ArrayLike, gamma0: ArrayLike, qnl: float, noise: float
     ξ (>= 0) and Γ0 (1/s) broadcast; `noise` is p_T. The spectrum is taken as one pole with that density and the whole
     variance: density * corner * π/2 = <δp²>/<p>².
     """
-    variance, density, _ = _looked_up(xi, qnl, noise)
+    variance, density = _looked_up(xi, qnl, noise, VARIANCE, DENSITY)
     low = density / np.asarray(gamma0, float)
     return np.asarray(low), np.asarray(variance / low * 2 / np.pi)
 
@@ -143,7 +143,7 @@ def amplitude_density(xi: ArrayLike, gamma0: ArrayLike, qnl: float, noise: float
 def linewidth(xi: ArrayLike, gamma0: ArrayLike, qnl: float, noise: float, shift: float = 0.0) -> Array:
     """Full width at half maximum of the tone, Hz; ξ (>= 0) and Γ0 (1/s) broadcast, `shift` is N, Hz."""
     x, rate = np.maximum(np.asarray(xi, float), LEAST), np.asarray(gamma0, float)
-    width = _looked_up(x, qnl, noise)[2] * rate
+    width = _looked_up(x, qnl, noise, WIDTH)[0] * rate
     if not shift:
         return np.asarray(width)
     p, nu = stationary_power(x, qnl, noise), 2 * np.pi * shift / (rate * (qnl + x))

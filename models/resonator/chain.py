@@ -58,10 +58,14 @@ class Chains:
         return self.profile[rows] if self.profile.ndim == 3 else self.profile
 
     @property
+    def at(self) -> Array:
+        """Where the tones are, Hz [K]."""
+        return self.frequencies if self.tones is None else self.tones
+
+    @property
     def ratio(self) -> Array:
         """Tone by channel, [tones, K]."""
-        tones = self.frequencies if self.tones is None else self.tones
-        return np.asarray(tones[:, None] / self.frequencies[None, :])
+        return np.asarray(self.at[:, None] / self.frequencies[None, :])
 
     def dampings(self, rows: Ints) -> Array | float:
         """Of the resonators of some of the chains, [rows, 1, K], or one for all."""
@@ -112,10 +116,10 @@ def _refine_compiled(
     from resonet.models.resonator.chain_newton import refine_chains
 
     ratio, part = chains.ratio, chains.part(rows)
-    own = np.full((1, ratio.shape[1]), chains.damping) if chains.own is None else chains.own[rows]
+    own: Array | float = chains.damping if chains.own is None else chains.own[rows]
     units = -4 * chains.damping * chains.signs * (part if np.ndim(part) else np.ones_like(ratio))
     units = units if units.ndim == 3 else units[None]
-    return refine_chains(target, ratio, units, (chains.damping, own), start, reach, tolerance, most, longest)
+    return refine_chains(target, ratio, units, (chains.damping, own), start, (-reach, reach), tolerance, most, longest)
 
 
 def _refine(

@@ -19,20 +19,21 @@ FAST = {"contract", "reassoc", "arcp"}  # sums in any order; NaN and infinity st
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _answer(
-    x: Array, ratio: Array, unit: Array, target: Array, damping: float, own: Array, residual: Array, jacobian: Array
+    x: Array, ratio: Array, unit: Array, target: Array, dampings: tuple[float, Array], residual: Array, jacobian: Array
 ) -> float:
     """Residual [tones] and Jacobian [tones, K] of one chain at the detunings x [K]; the sum of its squares.
 
-    x counts in `damping`, own [K] is that of each resonator.
+    `dampings`: that whose half-widths x counts in, and that of each resonator [K].
     """
+    damping, losses = dampings
     squares = 0.0
     for t in range(len(target)):
         total = 0.0
         for k in range(len(x)):
             r = ratio[t, k] * (1 + damping * x[k])
-            a, b = 1 - r * r, 2 * own[k] * r
+            a, b = 1 - r * r, 2 * losses[k] * r
             over = 1 / (a * a + b * b)
-            slope = (-2 * r * (b * b - a * a) - 4 * own[k] * a * b) * over * over
+            slope = (-2 * r * (b * b - a * a) - 4 * losses[k] * a * b) * over * over
             total += unit[t, k] * a * over
             jacobian[t, k] = unit[t, k] * damping * ratio[t, k] * slope
         residual[t] = total - target[t]
@@ -86,45 +87,71 @@ def _cholesky(upper: Array, right: Array) -> bool:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _step(damping: float, normal: Array, right: Array, fixed: Bools, moved: Array, upper: Array, step: Array) -> bool:
+    """The damped step of those that are not fixed, where the others move by `moved`; False where there is none."""
+    size, scale = len(right), 1e-300
+    for i in range(size):
+        step[i] = 0.0 if fixed[i] else right[i]
+        for j in range(i, size):
+            upper[i, j] = 0.0 if fixed[i] or fixed[j] else normal[i, j]
+        scale = max(scale, upper[i, i])
+    for i in range(size):
+        upper[i, i] += damping * scale + (scale if fixed[i] else 0.0)
+        if fixed[i] and moved[i] != 0:
+            for j in range(size):
+                if not fixed[j]:
+                    step[j] -= (normal[i, j] if i < j else normal[j, i]) * moved[i]
+    if not _cholesky(upper, step):
+        return False
+    for i in range(size):
+        if fixed[i]:
+            step[i] = moved[i]
+    return True
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _trial(
     x: Array,
     residual: Array,
     jacobian: Array,
     damping: float,
-    bounds: tuple[float, float],
-    upper: Array,
+    bounds: tuple[Array, Array, float, int],
+    work: tuple[Array, Array, Array, Array, Bools],
     step: Array,
-    fixed: Bools,
 ) -> bool:
     """A damped step from x, x + step in `step`; False where the equations have no answer.
 
-    `bounds`: |x| <= the first, and no unknown moves further than the second.
+    `bounds`: least and largest x [K], how far no unknown moves at once, and how often the step is made anew with those
+    that would pass a bound held there. `work`: two matrices [K, K], two vectors and flags [K].
     """
-    size, reach = len(x), bounds[0]
-    step[:] = 0.0
+    size, (low, high, longest, rounds), (normal, upper, right, moved, fixed) = len(x), bounds, work
+    right[:] = 0.0
     for t in range(len(residual)):
         for k in range(size):
-            step[k] -= jacobian[t, k] * residual[t]
-    _normal(jacobian, upper)
+            right[k] -= jacobian[t, k] * residual[t]
+    _normal(jacobian, normal)
     for k in range(size):
-        fixed[k] = (x[k] >= reach and step[k] > 0) or (x[k] <= -reach and step[k] < 0)
-        if fixed[k]:
-            step[k] = 0.0
-            upper[k, k:] = 0.0
-            upper[: k + 1, k] = 0.0
-    scale = 1e-300
-    for k in range(size):
-        scale = max(scale, upper[k, k])
-    for k in range(size):
-        upper[k, k] += damping * scale + (scale if fixed[k] else 0.0)
-    if not _cholesky(upper, step):
-        return False
+        fixed[k] = (x[k] >= high[k] and right[k] > 0) or (x[k] <= low[k] and right[k] < 0)
+        moved[k] = 0.0
+    for again in range(rounds):
+        if not _step(damping, normal, right, fixed, moved, upper, step):
+            return False
+        if again + 1 == rounds:
+            break
+        beyond = False
+        for k in range(size):
+            there = x[k] + step[k]
+            if not fixed[k] and (there > high[k] or there < low[k]):
+                fixed[k], beyond = True, True
+                moved[k] = (high[k] if there > high[k] else low[k]) - x[k]
+        if not beyond:
+            break
     largest = 1e-300
     for k in range(size):
         largest = max(largest, abs(step[k]))
-    share = min(1.0, bounds[1] / largest)
+    share = min(1.0, longest / largest)
     for k in range(size):
-        step[k] = min(max(x[k] + share * step[k], -reach), reach)
+        step[k] = min(max(x[k] + share * step[k], low[k]), high[k])
     return True
 
 
@@ -134,31 +161,34 @@ def _refine(
     ratio: Array,
     units: Array,
     damping: float,
-    owns: Array,
+    losses: Array,
     start: Array,
-    bounds: tuple[float, float],
+    bounds: tuple[Array, Array, float, int],
     tolerance: float,
     most: int,
 ) -> tuple[Array, Array, Array, int]:
-    """`refine_chains` with ratio [tones, K] and units, [1 or chains, tones, K]: -4 α s_k G_tk."""
+    """`refine_chains` with losses, and the bounds from ... to, [1 or chains, K]."""
     chains, size = start.shape
     tones = target.shape[1]
     x = np.empty((chains, size))
     worst, squares, longest = np.empty(chains), np.empty(chains), 0
     here, there = np.empty((tones, size)), np.empty((tones, size))
     residual, found = np.empty(tones), np.empty(tones)
-    upper, fixed, step = np.empty((size, size)), np.empty(size, np.bool_), np.empty(size)
+    normal, upper, step = np.empty((size, size)), np.empty((size, size)), np.empty(size)
+    work = normal, upper, np.empty(size), np.empty(size), np.empty(size, np.bool_)
     for n in range(chains):
-        unit, own = units[n if len(units) > 1 else 0], owns[n if len(owns) > 1 else 0]
+        unit = units[n if len(units) > 1 else 0]
+        low, high = bounds[0][n if len(bounds[0]) > 1 else 0], bounds[1][n if len(bounds[1]) > 1 else 0]
+        own, dampings = (low, high, bounds[2], bounds[3]), (damping, losses[n if len(losses) > 1 else 0])
         for k in range(size):
-            x[n, k] = min(max(start[n, k], -bounds[0]), bounds[0])
-        now = _answer(x[n], ratio, unit, target[n], damping, own, residual, here)
+            x[n, k] = min(max(start[n, k], low[k]), high[k])
+        now = _answer(x[n], ratio, unit, target[n], dampings, residual, here)
         strength, idle, taken = FIRST_DAMPING, 0, 0
         while taken < most and np.abs(residual).max() > tolerance and idle < PATIENCE and strength < MOST_DAMPING:
             taken += 1
             then = np.inf
-            if _trial(x[n], residual, here, strength, bounds, upper, step, fixed):
-                then = _answer(step, ratio, unit, target[n], damping, own, found, there)
+            if _trial(x[n], residual, here, strength, own, work, step):
+                then = _answer(step, ratio, unit, target[n], dampings, found, there)
             if then < now:
                 idle = 0 if then < (1 - STALL) * now else idle + 1
                 strength = max(0.1 * strength, LEAST_DAMPING)
@@ -175,21 +205,29 @@ def refine_chains(
     target: Array,
     ratio: Array,
     units: Array,
-    dampings: tuple[float, Array],
+    dampings: tuple[float, float | Array],
     start: Array,
-    reach: float,
+    bounds: tuple[float | Array, float | Array],
     tolerance: float,
     most: int,
     longest: float = LONGEST,
+    rounds: int = 1,
 ) -> Minimum:
-    """Least squares of the answers of chains from the detunings `start` [chains, K], |u| <= reach.
+    """Least squares of the answers of chains from the detunings `start` [chains, K], within `bounds` [1 or chains, K].
 
     target [chains, tones] in units of K_SD, ratio [tones, K] of tone to channel, units [1 or chains, tones, K] of the
     answers: -4 α s_k G_tk; dampings: that which detunings count in, and those of the resonators, [1 or chains, K]. A
     chain is done once its largest residual is at most `tolerance`, or after `most` steps, or once it no longer moves;
-    no resonator moves further than `longest` in one.
+    no resonator moves further than `longest` in one. With several `rounds` a step is made anew with those that would
+    pass their bounds held there, so often at most: for bounds that many resonators meet.
     """
-    bounds = (float(reach), float(longest))
-    given = (target, ratio, units, start, dampings[1])
-    goal, ratios, held, first, owns = (np.ascontiguousarray(a, float) for a in given)
-    return Minimum(*_refine(goal, ratios, held, float(dampings[0]), owns, first, bounds, float(tolerance), most))
+    goal, ratios, held, first = (np.ascontiguousarray(a, float) for a in (target, ratio, units, start))
+    low, high, own = (_rows(given, first.shape[1]) for given in (*bounds, dampings[1]))
+    ends = low, high, float(longest), int(rounds)
+    return Minimum(*_refine(goal, ratios, held, float(dampings[0]), own, first, ends, float(tolerance), most))
+
+
+def _rows(given: float | Array, size: int) -> Array:
+    """[1 or chains, K], in one piece."""
+    array = np.asarray(given, float)
+    return np.ascontiguousarray(array if array.ndim == 2 else np.broadcast_to(array, (1, size)))

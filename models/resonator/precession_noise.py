@@ -124,12 +124,16 @@ def balanced_density(
     currents: ArrayLike,
     powers: Array,
     p: Array,
+    paired: bool = False,
 ) -> Array:
     """Density for p_T = 1, V²/Hz [n, resonators], of all tones of resonators in the balance p [n, resonators, tones].
 
     The rest as for `balance_tones`. Eq. 3, and the part that turns the other way of eq. 2.
     """
     at, total = Tones.at(device, law, f_res, tones, currents), p.sum(-1, keepdims=True)
+    hiss = noise_per_precession(device, f_res)
+    if paired:
+        at, hiss = at.paired(), hiss[:, None]
     line = saturated_line(at.detuning, p, total - p, law.nonlinear_damping, at.shift)
     line += (1 + law.nonlinear_damping * total) / (at.mirror**2 + 1)
-    return np.asarray(noise_per_precession(device, f_res) * (at.drive * line * powers[:, None]).sum(-1))
+    return np.asarray(hiss * (at.drive * line * powers[:, None]).sum(-1))

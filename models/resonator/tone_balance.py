@@ -45,7 +45,8 @@ reaches when all powers are raised together, slowly, from zero; where that branc
 leads to from its end. `jumped` says where.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -57,7 +58,7 @@ from resonet.core.validity import warn
 from resonet.models.resonator.auto_oscillator import THEORY, oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 
-__all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours"]
+__all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours", "warn_mixing"]
 
 MIXING = 0.3  # of |γ'| p_o / |D|: resonators near it are off by 0.5 % of K_SD P, rms (docs/theory/saturation.md)
 
@@ -110,6 +111,15 @@ class Tones:
             law.frequency_shift / device.damping,
         )
 
+    def paired(self) -> "Tones":
+        """The same as [resonators, 1, tones]: every resonator with tones of its own."""
+        return self.rows((slice(None), None))
+
+    def rows(self, chosen: Any) -> "Tones":
+        """Some of the resonators, as an index of numpy has them."""
+        names = ("detuning", "mirror", "drive", "mirrored", "volts")
+        return replace(self, **{one: getattr(self, one)[chosen] for one in names})
+
     def voltages(self, powers: Array, loss: Array, detuning: Array) -> Array:
         """Rectified voltage of every tone, V, for powers [n, tones], g + x (8) and u, [n, resonators, tones]."""
         b = self.mirror + self.detuning - detuning
@@ -150,12 +160,14 @@ def balance_tones(
     currents: ArrayLike,
     powers: ArrayLike,
     widths: ArrayLike = 0.0,
+    paired: bool = False,
 ) -> ToneBalance:
     """Balance of resonators f_res [resonators] under tones [tones], Hz, of powers [n, tones], W.
 
     `currents` is |i|² per watt of each tone in each resonator, A²/W (peak): 2 / R0 where the power is that in R0;
-    [resonators, tones] or what broadcasts against it; `widths` x of eq. 8, like the powers. Newton's method, to 1e-10
-    of p: what does not get there is in `failed`. Warns (tone-mixing) beyond the range of eq. 6.
+    [resonators, tones] or what broadcasts against it; `widths` x of eq. 8, like the powers. `paired`: resonator n is
+    under powers n alone, and [n, resonators] is [n, 1] in what is found. Newton's method, to 1e-10 of p: what does not
+    get there is in `failed`. Warns (tone-mixing) beyond the range of eq. 6.
     """
     from resonet.models.resonator.tone_kernel import balances
 
@@ -163,32 +175,24 @@ def balance_tones(
     if not (np.all(powers >= 0) and np.all(np.isfinite(powers))):
         raise InputError(f"RF power {powers.min():g} W: possible: finite, not negative")
     at, wide = Tones.at(device, law, f_res, tones, currents), np.broadcast_to(np.asarray(widths, float), powers.shape)
-    p = np.zeros((len(powers), *at.detuning.shape))
+    p = np.zeros((len(powers), 1 if paired else len(at.detuning), powers.shape[1]))
     loss, detuning = np.ones_like(p), np.zeros_like(p)
     failed, jumped = np.zeros(p.shape[:2], bool), np.zeros(p.shape[:2], bool)
     beside = neighbours(np.atleast_1d(np.asarray(tones, float)))[:, 1:]
     beside = np.ascontiguousarray(np.where(beside == len(beside), -1, beside))
-    balances(
-        at.detuning,
-        at.drive,
-        at.mirrored,
-        powers,
-        np.ascontiguousarray(wide),
-        beside,
-        law.nonlinear_damping,
-        at.shift,
-        p,
-        loss,
-        detuning,
-        failed,
-        jumped,
-    )
-    voltages = at.voltages(powers, loss + wide[:, None], detuning).sum(-1)
-    mixing = _mixing(at, law, p, beside)
-    if (most := mixing.max(initial=0.0)) > MIXING:
-        share = float((mixing > MIXING).mean())
-        warn("tone-mixing", f"{share:.2g} of the resonators: products of their tones are not small", most, MIXING)
+    inputs = (at.detuning, at.drive, at.mirrored, powers, np.ascontiguousarray(wide), beside)
+    balances(*inputs, law.nonlinear_damping, at.shift, paired, p, loss, detuning, failed, jumped)
+    own = at.paired() if paired else at
+    voltages = own.voltages(powers, loss + wide[:, None], detuning).sum(-1)
+    mixing = _mixing(own, law, p, beside)
+    warn_mixing(mixing.max(initial=0.0))
     return ToneBalance(p, voltages, failed, jumped, mixing)
+
+
+def warn_mixing(most: float) -> None:
+    """Warn (tone-mixing) of the largest mixing that was met."""
+    if most > MIXING:
+        warn("tone-mixing", "resonators whose tones mix: the balance is off by 0.5 % of K_SD P, or more", most, MIXING)
 
 
 def _mixing(at: Tones, law: Saturation, p: Array, beside: Ints) -> Array:

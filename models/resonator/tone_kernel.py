@@ -209,7 +209,17 @@ def _raised(
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def balances(
+def _strongest(d: Array, s: Array) -> int:
+    """The tone with the largest p without the others. Of a function of its own: to numba a 0 would be a constant."""
+    o = 0
+    for i in range(len(s)):
+        if s[i] * (1 + d[o] ** 2) > s[o] * (1 + d[i] ** 2):
+            o = i
+    return o
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _one(
     d: Array,
     drive: Array,
     mirrored: Array,
@@ -221,34 +231,57 @@ def balances(
     p: Array,
     loss: Array,
     detuning: Array,
+    work: Array,
+) -> tuple[bool, bool]:
+    """Solve one resonator; whether that failed, and whether its branch had ended. `work` has two more rows."""
+    s, mirror = work[10], work[11]
+    total = 0.0
+    for i in range(len(p)):
+        work[BLUR, i] = widths[i]
+        s[i] = drive[i] * powers[i]
+        mirror[i] = 2 * mirrored[i] * powers[i]
+        total += mirror[i]
+    o = _strongest(d, s)
+    for i in range(len(p)):
+        mirror[i] = total - mirror[i]
+        work[MIRROR, i] = mirror[i]
+    if shift == 0.0:
+        _first(d, s, qnl, p)
+        arrived, jumped = _newton(d, s, beside, o, qnl, shift, p, work), False
+    else:
+        arrived, jumped = _raised(d, s, mirror, beside, o, qnl, shift, p, work)
+    for i in range(len(p)):
+        loss[i], detuning[i] = work[LOSS, i], work[DETUNING, i]
+    return not arrived, jumped
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def balances(
+    d: Array,
+    drive: Array,
+    mirrored: Array,
+    powers: Array,
+    widths: Array,
+    beside: Ints,
+    qnl: float,
+    shift: float,
+    paired: bool,
+    p: Array,
+    loss: Array,
+    detuning: Array,
     failed: Bools,
     jumped: Bools,
 ) -> None:
     """Solve for p, g and u [n, resonators, tones] under powers [n, tones], W; widths like powers, x of eq. 8.
 
     d, drive (a) and mirrored (p of the mirror tone per watt) [resonators, tones]; beside [tones, 2] the tones below and
-    above every tone, -1 where there is none; failed and jumped [n, resonators].
+    above every tone, -1 where there is none; failed and jumped [n, resonators]. `paired`: resonator n under powers n
+    alone, p, g and u [n, 1, tones].
     """
     count, resonators, tones = p.shape
-    work, s, mirror = np.zeros((10, tones)), np.empty(tones), np.empty(tones)
+    work = np.zeros((12, tones))
     for n in range(count):
-        work[BLUR] = widths[n]
-        for r in range(resonators):
-            own, total, o = p[n, r], 0.0, 0
-            for i in range(tones):
-                s[i] = drive[r, i] * powers[n, i]
-                mirror[i] = 2 * mirrored[r, i] * powers[n, i]
-                total += mirror[i]
-                if s[i] * (1 + d[r, o] ** 2) > s[o] * (1 + d[r, i] ** 2):
-                    o = i
-            for i in range(tones):
-                mirror[i] = total - mirror[i]
-                work[MIRROR, i] = mirror[i]
-            if shift == 0.0:
-                _first(d[r], s, qnl, own)
-                failed[n, r] = not _newton(d[r], s, beside, o, qnl, shift, own, work)
-            else:
-                arrived, jumps = _raised(d[r], s, mirror, beside, o, qnl, shift, own, work)
-                failed[n, r], jumped[n, r] = not arrived, jumps
-            for i in range(tones):
-                loss[n, r, i], detuning[n, r, i] = work[LOSS, i], work[DETUNING, i]
+        for k in range(resonators):
+            r = n if paired else k
+            made = (d[r], drive[r], mirrored[r], powers[n], widths[n], beside, qnl, shift)
+            failed[n, k], jumped[n, k] = _one(*made, p[n, k], loss[n, k], detuning[n, k], work)

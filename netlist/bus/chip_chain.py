@@ -62,7 +62,7 @@ def uneven_chain_lines(j: int, hardware: BusHardware, tail: str, dialect: Dialec
     henry, farad, half = 2 * damping / w0, 1 / (2 * damping * w0), node / 2
     at_head = [half[k] + (0.0 if k in starts else half[k - 1]) for k in range(size)]
     lines = [dialect.format_comment("f_res, Hz: " + " ".join(f"{f:.15g}" for f in hardware.f_res[j].tolist()))]
-    lines += group_tees(size, circuit, "bus", dialect, str(j))
+    lines += group_tees(size, circuit, hardware.feed(j), dialect, str(j))
     for k, (head, foot) in enumerate(chain_ends(size, tail, circuit, str(j))):
         own, x = f"{j}_{k}", f"x{j}_{k}"
         p, n = (foot, head) if k % 2 else (head, foot)

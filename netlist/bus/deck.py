@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 BUS_DEVICES = ("resonator", "bias_tee", "tone_port", "combiner_arm", "readout")
+BROKEN = 1e12  # ohm, of a broken bus
 DC_DECK = 2000  # resonators in one DC deck: ngspice's set-up grows faster than the deck
 
 
@@ -103,22 +104,32 @@ def _tail(j: int, hardware: BusHardware, dialect: Dialect) -> tuple[str, list[st
     ]
 
 
-def _readout(j: int, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
+def _readout(j: int | str, node: str, circuit: BusCircuit, dialect: Dialect) -> str:
     return dialect.format_instance(f"xro{j}", (node,), "readout", numbers(12, rin=circuit.readout_resistance))
 
 
 def _bus(hardware: BusHardware, chain: Callable[[int, Array, str], str], dialect: Dialect) -> Iterator[str]:
-    """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end."""
-    circuit, tee = hardware.circuit, tee_parameters(hardware.circuit)
-    amplifier = numbers(12, rin=circuit.readout_resistance)
+    """Bias tees, chains and readouts of one bus; `chain` writes one by its number, f_res and far end.
+
+    "@" stands for the number of a chain until then.
+    """
+    tee, feeds = tee_parameters(hardware.circuit), [hardware.feed(j) for j in range(len(hardware.f_res))]
     what = "bias tee, resonators from the feed on (every other one turned round), readout"
+    comment = dialect.format_comment(f"chain @: {what}")
+    before = {
+        feed: f"{comment}\n{dialect.format_instance('xbt@', (feed, 'dc@', 'h@_0'), 'bias_tee', tee)}"
+        for feed in set(feeds)
+    }
+    after = _readout("@", "dc@", hardware.circuit, dialect)
+    if "beyond" in before:
+        yield dialect.format_comment("the bus is broken")
+        yield dialect.format_element("rbreak", ("bus", "beyond"), f"{BROKEN:g}")
     for j, f_res in enumerate(hardware.f_res):
         tail, extra = _tail(j, hardware, dialect)
-        yield dialect.format_comment(f"chain {j}: {what}")
-        yield dialect.format_instance(f"xbt{j}", ("bus", f"dc{j}", f"h{j}_0"), "bias_tee", tee)
+        yield before[feeds[j]].replace("@", str(j))
         yield chain(j, f_res, tail)
         yield from extra
-        yield dialect.format_instance(f"xro{j}", (f"dc{j}",), "readout", amplifier)
+        yield after.replace("@", str(j))
 
 
 def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPICE) -> Iterator[str]:

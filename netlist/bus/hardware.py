@@ -49,6 +49,11 @@ class BusHardware:
         """Of each tone's source, V/√W [tones]."""
         return np.asarray(self.bus.levels / self.gains if self.values is None else self.values.emf)
 
+    def feed(self, chain: int) -> str:
+        """Node of decks that a chain hangs on: the bus, or what is left of it beyond a break."""
+        lost = None if self.values is None else self.values.chains.lost
+        return "bus" if lost is None or not lost[chain] else "beyond"
+
     def under(self, chain: int) -> float:
         """Resistance of the tiles below a chain, at DC, ohm."""
         if self.values is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from resonet.core.types import Array
+from resonet.core.types import Array, Bools, Ints
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.planning.frequency_plan import Bus
@@ -29,11 +29,22 @@ class LayerChip:
     neurons: Mapping[str, Array] = field(default_factory=dict)  # [groups, outputs]
     lines: Mapping[str, float] = field(default_factory=dict)  # of strip lines
     on_lines: bool = False
+    frozen: tuple[Array, ...] = ()  # bus by bus [chains, resonators] Hz where the resonance is stuck, NaN elsewhere
+    breaks: Ints | None = None  # [buses] first chain beyond a break of the bus; None: no bus is broken
 
     def of_bus(self, name: str, number: int) -> Array | float:
         """Factors of the resonators of a bus, by its number in the layer: [chains, resonators], or 1."""
         found = self.resonators.get(name)
         return 1.0 if found is None else found[number]
+
+    def held(self, number: int) -> Bools | None:
+        """Resonators of a bus that tuning does not reach, stuck or without any signal, [chains, resonators]."""
+        signal = self.resonators.get("magnetoresistance")
+        dead = None if signal is None else signal[number] == 0
+        if not self.frozen:
+            return dead
+        stuck = ~np.isnan(self.frozen[number])
+        return stuck if dead is None else stuck | dead
 
     def of_tones(self, name: str, bus: Bus) -> Array | float:
         """Factors of the tones of a bus, [resonators], or 1."""
@@ -75,7 +86,10 @@ class Chip:
         own = self.layer(layer)
         if own.on_lines:
             return tuple(f_res)
-        return tuple(np.asarray(f * own.of_bus("f_res", n)) for n, f in enumerate(f_res))
+        made = [np.asarray(f * own.of_bus("f_res", n)) for n, f in enumerate(f_res)]
+        if own.frozen:
+            made = [np.where(np.isnan(stuck), f, stuck) for f, stuck in zip(made, own.frozen, strict=True)]
+        return tuple(made)
 
     def fabricated(self, program: Program) -> Program:
         """A program as this chip has it: resonance frequencies off by what fabrication did, which nobody knows of."""

@@ -20,17 +20,26 @@ from resonet.core.types import Array
 if TYPE_CHECKING:
     from scipy.stats.qmc import Sobol
 
-__all__ = ["COMMON", "MOST_DIMENSIONS", "MOST_NUMBER", "normals", "sobol_normals"]
+__all__ = ["COMMON", "MOST_DIMENSIONS", "MOST_NUMBER", "normals", "sobol_normals", "uniforms"]
 
 MOST_DIMENSIONS = 21201
 MOST_NUMBER = 2**32 - 1
 COMMON = 2**16 - 1  # stands for a layer in the streams of what a chip has in common
 
 
+def _stream(seed: int, number: int, layer: int, quantity: int) -> np.random.Generator:
+    key = np.array([seed | number << 32, layer << 32 | quantity], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
+
+
 def normals(seed: int, number: int, layer: int, quantity: int, count: int) -> Array:
     """Standard normals of one stream, [count]."""
-    key = np.array([seed | number << 32, layer << 32 | quantity], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).standard_normal(count)
+    return _stream(seed, number, layer, quantity).standard_normal(count)
+
+
+def uniforms(seed: int, number: int, layer: int, quantity: int, count: int) -> Array:
+    """Numbers between 0 and 1 of one stream, [count]."""
+    return _stream(seed, number, layer, quantity).random(count)
 
 
 @functools.lru_cache(maxsize=2)

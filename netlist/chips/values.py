@@ -43,7 +43,7 @@ def layer_values(plan: FrequencyPlan, entry: LayerPlan, chip: Chip) -> list[BusV
         below.append(stacked[bus.group, bus.outputs])
         stacked[bus.group, bus.outputs] += ohm.sum(1)
     found, common, gains = [], _common(chip), dict[tuple[int, ...], Complex]()
-    alike = "resistance" not in own.resonators and "node_capacitance" not in own.resonators
+    alike = "resistance" not in own.resonators and "node_capacitance" not in own.resonators and own.breaks is None
     for n, bus in enumerate(entry.buses):
         damping = np.broadcast_to(device.damping * own.of_bus("damping", n), bus.size)
         gain = own.of_bus("magnetoresistance", n) / own.of_bus("threshold_current", n)
@@ -54,6 +54,7 @@ def layer_values(plan: FrequencyPlan, entry: LayerPlan, chip: Chip) -> list[BusV
                 f"spread.tone_frequency: tones of bus {bus.name} of layer {bus.layer} change places; "
                 "possible: less of it"
             )
+        lost = None if own.breaks is None else np.arange(bus.size[0]) >= own.breaks[n]
         levels = bus.levels * np.sqrt(own.of_tones("tone_level", bus))
         shape = (*bus.size, bus.below)
         if shape not in gains:
@@ -61,7 +62,7 @@ def layer_values(plan: FrequencyPlan, entry: LayerPlan, chip: Chip) -> list[BusV
         found.append(
             BusValues(
                 circuit,
-                UnevenChains(resistances[n], node, below[n], bus.below),
+                UnevenChains(resistances[n], node, below[n], bus.below, lost),
                 alike,
                 damping,
                 -4 * damping * (device.sensitivity * gain) * resistances[n],

@@ -26,6 +26,8 @@ from resonet.netlist.programming.methods import Method, Program, programs
 
 __all__ = ["Design", "compile_cnn"]
 
+ON_LINES = "accuracy, run, levels, crosstalk, sneak, layout or crossbar without it"  # what knows strip lines
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
@@ -106,14 +108,17 @@ class Design:
         """The same network with all its layers on buses."""
         return replace(self, parameters=replace(self.parameters, feed=FeedOptions()))
 
-    def require_bus(self, what: str, layers: Iterable[str] | None = None) -> None:
-        """Raise InputError if some of these layers (default: any) are on strip lines, which `what` knows nothing of."""
+    def require_bus(self, what: str, layers: Iterable[str] | None = None, possible: str = ON_LINES) -> None:
+        """Raise InputError if some of these layers (default: any) are on strip lines, which `what` knows nothing of.
+
+        `possible`: what there is in its place.
+        """
         lines = self.fed_by("stripline")
         found = [name for name in (lines if layers is None else layers) if name in lines]
         if found:
             raise InputError(
                 f"{what}: layer {found[0]} is on strip lines (feed.kind), and this is of chains on buses; possible: "
-                "accuracy, run, levels, crosstalk, sneak, layout or crossbar without it, or a design with feed.kind=bus"
+                f"{possible}, or a design with feed.kind=bus"
             )
 
 

@@ -22,6 +22,7 @@ from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.design.neuron_options import NeuronOptions
 from resonet.netlist.design.noise_options import NoiseOptions
+from resonet.netlist.design.specification import Specification
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
 __all__ = ["CORNER", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
@@ -38,6 +39,7 @@ UNPROGRAMMED = {
     "noise": NoiseOptions,
     "saturation": Saturation,
     "spread": SpreadOptions,
+    "specification": Specification,
 }
 
 
@@ -59,7 +61,8 @@ class Parameters:
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     saturation: Saturation = field(default_factory=Saturation)
     spread: SpreadOptions = field(default_factory=SpreadOptions)
-    corners: Mapping[str, Corner] = field(default_factory=dict)  # of [corner.NAME], by name
+    specification: Specification = field(default_factory=Specification)
+    corners: Mapping[str, Corner] = field(default_factory=dict, hash=False)  # of [corner.NAME], by name
 
     def __post_init__(self) -> None:
         if self.feed.kind == "stripline" and self.bus.junction_capacitance:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from resonet.core.leftovers import left_behind, sweep
 
-__all__ = ["Removed", "bound_folder", "clean_design", "too_many"]
+__all__ = ["STUDIES", "Removed", "bound_folder", "clean_design", "too_many"]
 
 FRESH = 3600.0  # s: what is younger is never removed for its number or size
 
@@ -23,7 +23,10 @@ class Bound:
 
 
 RUNS, RESULTS = Bound(500, 64 << 20), Bound(2000, 4 << 30)
-KINDS = {"runs": (("*.json",), RUNS), "results": (("sweep_*.nc", "sweep_*.jsonl", "effective_*.nc"), RESULTS)}
+STUDIES = ("sweep", "montecarlo", "faults", "drift", "sensitivity", "tolerances")
+# How the names of their files begin: each has its own key, and may have taken hours.
+RESULT_FILES = (*(f"{name}_*.{kind}" for name in STUDIES for kind in ("nc", "jsonl", "csv")), "effective_*.nc")
+KINDS = {"runs": (("*.json",), RUNS), "results": (RESULT_FILES, RESULTS)}
 
 
 @dataclass(frozen=True, slots=True)

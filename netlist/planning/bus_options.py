@@ -51,7 +51,8 @@ def _matched(planned: FrequencyPlan) -> list[BusCircuit]:
     worst = max(planned.layers, key=lambda entry: source_power(entry, planned))
     ratio = best_ratio(planned, worst)
     matched = [circuit, replace(circuit, transformer=ratio)] if ratio != 1 else [circuit]
-    groups = min(round(ratio), worst.channels)
+    sizes = [bus.size[1] for entry in planned.layers for bus in entry.buses if bus.size[1] > 1]
+    groups = min([round(ratio), *sizes])
     return [*matched, replace(circuit, groups=groups)] if groups > 1 else matched
 
 

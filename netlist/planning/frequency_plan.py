@@ -231,7 +231,8 @@ def plan(
 ) -> FrequencyPlan:
     """Plan tiles, channels and tone levels of every weighted layer.
 
-    Raises InputError where a bus would carry a channel that no tone can reach, or the network is too large.
+    Raises InputError where a bus would carry a channel that no tone can reach, where a chain has fewer resonators than
+    groups (one alone stays one), or the network is too large.
     """
     device, circuit, options = device or SpinDiode(), circuit or BusCircuit(), options or PlanOptions()
     total, shared = 0, _Shared()
@@ -245,6 +246,11 @@ def plan(
     for synapses in cnn.synapses:
         buses = _buses(synapses, device, circuit, options, shared)
         for bus in buses:
+            if 1 < bus.size[1] < circuit.groups:
+                raise InputError(
+                    f"layer {synapses.name}, bus {bus.name}: bus.groups = {circuit.groups} of chains of {bus.size[1]} "
+                    f"resonators; possible: 1 ... {bus.size[1]}"
+                )
             if not np.all(np.isfinite(bus.levels)) or bus.levels.max() > 1e9:
                 raise InputError(
                     f"layer {synapses.name}, bus {bus.name}: the parasitics leave a tone no current at its own "

@@ -148,7 +148,8 @@ def nearest(wanted: Array, levels: Levels) -> Ints:
 
 def _answers(chains: Chains, rows: Ints, k: int, f_res: Array) -> Array:
     """What resonator k of chain rows[n] adds to each tone at f_res[n, c]: [n, tones, c], units of K_SD."""
-    real, _ = real_susceptibility(chains.frequencies[:, None] / f_res[:, None, :], chains.damping)
+    damping = chains.damping if chains.own is None else chains.own[rows, k, None, None]
+    real, _ = real_susceptibility(chains.at[:, None] / f_res[:, None, :], damping)
     part = chains.part(rows)
     gain = part if isinstance(part, float) else part[..., k, None]
     return np.asarray(-4 * chains.damping * chains.signs[k] * gain * real)
@@ -171,11 +172,12 @@ def descend(target: Array, chains: Chains, levels: LevelSet, start: Ints, window
     index = np.array(start, np.int64, order="C")
     error = level_response(index, chains, levels) - target
     profile = np.ones((len(chains.frequencies),) * 2) if chains.profile is None else chains.profile
+    damping = np.broadcast_to(chains.damping if chains.own is None else chains.own, index.shape)
     units = -4 * chains.damping * chains.signs * (profile[None] if profile.ndim == 2 else profile)
     for rows, table, offset in levels.settings(len(target)):
         of_rows = units if len(units) == 1 else units[rows]
         tried = table, offset, window, GAIN, index[rows], error[rows]
-        error[rows] = descend_chains(chains.frequencies, chains.damping, of_rows, *tried)
+        error[rows] = descend_chains(chains.at, damping[rows], of_rows, *tried)
     return index, error + target
 
 

@@ -38,6 +38,12 @@ def _places(points: int, ends: int) -> Ints:
     return np.concatenate([[0], ends + np.arange(points - 2), [points - 3 + 2 * ends]])
 
 
+def _fit(rising: Array, places: Ints) -> bool:
+    """Whether channels, the lowest first, stand at these places of a geometric grid."""
+    grid = np.geomspace(rising[0], rising[-1], int(places[-1]) + 1)[places]
+    return bool((np.abs(rising - grid) <= 1e-11 * grid).all())
+
+
 def channel_sweeps(channels: Array) -> list[Sweep]:
     """Sweeps that hit the channels (Hz, any order), the lowest first.
 
@@ -51,9 +57,7 @@ def channel_sweeps(channels: Array) -> list[Sweep]:
     if points == 1:
         return [Sweep("lin", 1, high, high, 1, 1)]
     decades = math.log10(high / low)
-    places = (_places(points, ends) for ends in range(1, MOST_ENDS + 1))
-    fits = [np.allclose(rising, np.geomspace(low, high, place[-1] + 1)[place], rtol=1e-11, atol=0) for place in places]
-    ends = 1 + fits.index(True) if any(fits) else 0
+    ends = next((ends for ends in range(1, MOST_ENDS + 1) if _fit(rising, _places(points, ends))), 0)
     for stride in range(1, 5) if ends else ():
         steps = stride * int(_places(points, ends)[-1])
         n = math.ceil((steps + 1e-4) / decades)

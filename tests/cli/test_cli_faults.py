@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import complaint, save_model, small_nodes, small_weights
+from conftest import complaint, heed_interrupts, save_model, small_nodes, small_weights
 
 from resonet.cli import faults, show
 from resonet.cli.faults import visible
@@ -98,7 +98,14 @@ def test_an_interrupt_while_it_is_being_imported(build, moment):
         "sys.argv = ['resonet', 'status', 'b']\n"
         "entry.main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=build.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=build.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=heed_interrupts,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "resonet: interrupted\n")
 
 
@@ -111,7 +118,14 @@ def test_an_interrupt_while_it_runs(build):
         "sys.argv = ['resonet', 'status', 'b']\n"
         "entry.main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=build.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=build.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=heed_interrupts,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "resonet: interrupted\n")
 
 

@@ -231,3 +231,11 @@ def test_status_leaves_the_folder_as_it_is(build, resonet):
     assert resonet("status", build).code == 0
     assert {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in (build, *build.rglob("*"))} == before
     assert entries(build / "results") == [f"effective_conv1_{m}.nc" for m in ("coupled", "formula")]
+
+
+def test_a_choice_that_there_is_not_is_refused_with_what_there_is(resonet, small_folder):
+    told = resonet("transient", small_folder, "--layer", "conv1", "--engine", "bogus")
+    assert complaint(told) == "resonet: engine 'bogus'; possible: ngspice, fixed_step\n"
+    told = resonet("transient", small_folder, "--layer", "conv1", "--prewarp", "bogus")
+    assert told.code == 2
+    assert "Invalid value for '--prewarp': 'bogus'; possible: tones, tank, none" in told.err

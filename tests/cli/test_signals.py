@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import complaint
+from conftest import complaint, heed_interrupts
 
 from resonet.core import leftovers
 from resonet.core.files import new_file
@@ -83,7 +83,7 @@ def drafts(place: Path) -> list[str]:
 def test_signals_end_the_engines_and_leave_nothing(copy, hanging, tmp_path, number, words):
     process = subprocess.Popen(
         [*COMMAND, words[0], str(copy), *words[1:]], env=hanging, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=heed_interrupts,
     )  # fmt: skip
     started = tmp_path / "started"
     wait_for(lambda: started.is_file() and started.read_text().count("\n") >= (2 if len(words) > 1 else 1))

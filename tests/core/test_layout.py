@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -31,6 +32,8 @@ ROOMS = {
         ["calibration", "strip", "crossbar", "referee", "saturation"],
         ["feed", "chips"],
         ["cascade", "sweep", "operate"],
+        ["montecarlo"],
+        ["robust"],
     ],
 }
 HEAVY = (
@@ -62,8 +65,10 @@ def module(path: Path) -> str:
 MODULES = {module(path) for path in SOURCES}
 
 
-def imported(path: Path):
+@cache
+def imported(path: Path) -> list[str]:
     """Modules of ours that a file imports, wherever in the file."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom):
@@ -72,7 +77,8 @@ def imported(path: Path):
             names = [name if name in MODULES else node.module for name in names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        yield from (name for name in names if name.startswith("resonet."))
+        found += [name for name in names if name.startswith("resonet.")]
+    return found
 
 
 def rooms(name: str) -> tuple[str, str]:

@@ -182,6 +182,8 @@ def test_the_commands(lines, folder, images, by_hand, resonet, tmp_path):
     told = resonet("accuracy", folder, "--data", tmp_path / "set.npz", "--program", "coupled", "--json")
     assert told.code == 0, told.err
     assert json.loads(told.out)["accuracy"]["circuit_coupled"] == 1
+    told = resonet("accuracy", folder, "--data", tmp_path / "set.npz", "--program", "coupled", "--noise", "--json")
+    assert json.loads(told.out)["noise"]["programs"]["coupled"]["mean"] < 1  # at 2 nW and 20 MHz
     told = resonet("crosstalk", folder, "--layer", "conv1", "--json")
     assert told.code == 0, told.err
     row = json.loads(told.out)["layers"][0]

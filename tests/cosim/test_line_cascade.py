@@ -16,9 +16,13 @@ from resonet.cosim.cascade.level_diagrams import level_diagram
 from resonet.cosim.cascade.line_dynamics import line_drive, line_interference
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade, pixel_tones
+from resonet.cosim.feed.feeds import layer_weights
+from resonet.cosim.noise.repeats import noisy_accuracy
 from resonet.cosim.strip.held import interfering
 from resonet.cosim.strip.laid_out import lay_out
+from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.held import trained_weights
+from resonet.cosim.weights.inference import forward
 from resonet.netlist.cascade.paths import parallel_design
 from resonet.netlist.cascade.stages import SILENT
 from resonet.netlist.design.design import compile_cnn
@@ -26,6 +30,7 @@ from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import propagate
 from resonet.netlist.network.images import ImageSet
 from resonet.netlist.strip.drive import line_emf
+from resonet.report.neuron_figures import level_figure
 
 IMAGES = RNG(2).uniform(0, 1, (6, 1, 3, 4))
 LINES = ["feed.kind=stripline", "feed.layers=all"]
@@ -116,7 +121,10 @@ def test_the_level_diagram_follows_lines(real) -> None:
     diagram = level_diagram(real, IMAGES)
     tone, p_max = next(t for t in diagram.tones if t.layer == "conv1"), real.levels.plan.options.p_max
     assert (tone.ways, tone.inputs) == (1, 1)
-    assert tone.source == tone.splitter == tone.bus
+    assert (tone.source, tone.feed) == (tone.splitter, "stripline")
+    assert tone.source == tone.bus
+    drawn = [[label.get_text() for label in axes.get_xticklabels()] for axes in level_figure(diagram).axes]
+    assert drawn[0] == ["source", "strip line", "resonator"]
     assert 0 < tone.weakest <= tone.resonator < p_max * tone.part
     assert [layer.p_max > 0 for layer in diagram.layers] == [True, True]
 
@@ -141,6 +149,25 @@ def test_noise_under_lines_is_that_of_its_chains_and_of_their_precession(path) -
     assert np.all(wanted > 1.2 * johnson * band)
     budget = level_diagram(made, IMAGES).budgets[0]
     assert budget.sources["johnson"] == pytest.approx(np.sqrt(johnson * band), rel=0.03)
+
+
+@pytest.mark.parametrize("feed", [LINES, ["feed.kind=stripline", "feed.layers=conv1"]])
+def test_noisy_reads_of_layers_one_after_another_are_those_of_the_cascade(path, feed) -> None:
+    """`accuracy --noise` and `run --noise` of a network with its layers, or one of them, on strip lines."""
+    design = compiled(path, [*feed, "neuron.bandwidth=1 MHz", "neuron.p1db=1 W"])
+    held = layer_weights(design, "coupled", linear, ["conv1", "dense1"])
+    made, many = parallel_hardware(design, "coupled", held=held), np.repeat(IMAGES[1:2], 2000, axis=0)
+    in_cascade = cascade(made.levels, made.noisy(1), many).logits
+    in_turn = forward(design, made.noisy(2), many)
+    assert in_turn.mean(0) == pytest.approx(in_cascade.mean(0), abs=0.1 * in_cascade.std(0).max())
+    assert in_turn.std(0) == pytest.approx(in_cascade.std(0), rel=0.09)  # four standard deviations of 2,000 reads
+    data = ImageSet("images", many[:50], propagate(design.cnn, many[:50]).argmax(1))
+    runs = [noisy_accuracy(design, held, data, data.labels, noisy=made.noisy(seed)) for seed in (3, 3, 4)]
+    assert runs[0].shares == runs[1].shares
+    classes = [read.argmax(1) for read in (in_cascade, in_turn)]
+    right = [np.mean(own == data.labels[0]) for own in classes]
+    assert right[0] == pytest.approx(right[1], abs=0.06)
+    assert runs[2].mean == pytest.approx(right[0], abs=0.3)
 
 
 @pytest.mark.slow

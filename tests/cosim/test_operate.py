@@ -11,14 +11,14 @@ from scipy.stats import norm
 from resonet.core.errors import InputError
 from resonet.core.validity import collected
 from resonet.cosim.noise.noisy import noisy_weights
-from resonet.cosim.operate.axes import AXES, chosen_axes, settings_of, with_values
+from resonet.cosim.operate.axes import AXES, chosen_axes, for_device, settings_of, with_values
 from resonet.cosim.operate.front import unbeaten
 from resonet.cosim.operate.latency import dc_side, latency
 from resonet.cosim.operate.limits import least_time
 from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured
 from resonet.cosim.operate.records import FrontPoint, SearchOptions
-from resonet.cosim.operate.search import operating_points, point_tables
-from resonet.cosim.operate.surrogate import Surrogate, surrogate
+from resonet.cosim.operate.search import SLOWER, _Search, operating_points, point_tables
+from resonet.cosim.operate.surrogate import Surrogate, moved, surrogate
 from resonet.cosim.operate.tolerances import Tolerance, tolerance
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import linear
@@ -130,6 +130,32 @@ def test_axes_that_are_none_are_refused(text: str) -> None:
         chosen_axes(text)
 
 
+def test_powers_suit_the_device_unless_a_range_is_given() -> None:
+    device = read_parameters(preset="shno").device  # ½ (2.6 mA)² 300 ohm = 1.014 mW
+    free, given = chosen_axes("tile"), chosen_axes("p_max=2nW:3nW")
+    power = next(axis for axis in for_device(free, device) if axis.name == "p_max")
+    assert (power.low, power.high) == pytest.approx((0.02 * 1.014e-3, 40 * 1.014e-3))
+    assert for_device(given, device) == given
+
+
+def test_what_moves_outputs_alike_moves_no_class() -> None:
+    random = np.random.default_rng(1)
+    outputs, noise, alike = (random.standard_normal(size) for size in ((4000, 10), (4000, 10), (4000, 1)))
+    assert moved(outputs, 0.8 * outputs + alike) == pytest.approx(0, abs=1e-20)
+    assert moved(outputs, outputs + 0.1 * noise + alike) == pytest.approx(0.01, rel=0.05)
+    assert moved(outputs[:, :1], 2 * (outputs + 0.1 * noise)[:, :1], False) == pytest.approx(0.01, rel=0.05)
+
+
+def test_out_of_reach_the_least_variance_is_next(digits: tuple[Design, ImageSet], made: Surrogate) -> None:
+    design, data = digits
+    options = SearchOptions(made.tolerance.best, margin=0.0)
+    search = _Search(design, chosen_axes("p_max=1nW:100nW"), options, made.tolerance, data, lambda: None)
+    worth, setting = search.best(made, 1e-6)
+    least = min(made.variance(Setting(float(p), BAND[0])) for p in search.powers)
+    assert worth >= SLOWER
+    assert made.variance(setting) == pytest.approx(least)
+
+
 def test_the_front_has_what_nothing_beats() -> None:
     def point(time: float, joule: float, accuracy: float) -> FrontPoint:
         return FrontPoint({}, Setting(1e-9, 1e6), time, joule, accuracy)
@@ -148,7 +174,10 @@ def test_the_search_finds_a_point_and_goes_on_where_it_was(digits: tuple[Design,
         first = operating_points(design, data, axes, options, lambda: looked.append(1), kept)
         lines = kept.read_text().splitlines()
         again = operating_points(design, data, axes, options, kept=kept)
+        plain = operating_points(design, data, axes, replace(options, measured=0), kept=kept)
     assert kept.read_text().splitlines() == lines
+    assert plain.surrogate.accuracy(plain.setting) >= options.aim - 1e-6
+    assert plain.confirmed.images == first.confirmed.images
     assert (again.setting, again.confirmed) == (first.setting, first.confirmed)
     assert first.searched.accuracy >= 0.9
     assert first.confirmed.images == len(data.images) - 150

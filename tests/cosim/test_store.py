@@ -15,6 +15,7 @@ import xarray as xr
 from resonet.cli import entry, main, pages, replay
 from resonet.core import sources
 from resonet.core.files import new_file
+from resonet.cosim.feed.result_file import _write
 from resonet.cosim.feed.store import (
     changed_parts,
     effective_path,
@@ -73,6 +74,18 @@ def resonet(monkeypatch, capsys, tmp_path):
         return caught.value.code or 0, told.out, told.err, len(runs)
 
     return run
+
+
+def test_a_result_is_written_as_xarray_writes_it(tmp_path):
+    values = np.random.default_rng(1).normal(size=(1, 4, 9))
+    variables = {
+        "effective": (("group", "output", "tap"), values, {"units": "1", "long_name": "wéight"}),
+        "crosstalk": (("bus", "victim", "aggressor"), np.full((2, 9, 9), np.nan), {"units": "1"}),
+    }
+    attributes = {"layer": "conv 設", "depends_on": '{"a": "b"}'}
+    _write(tmp_path / "ours.nc", variables, attributes)
+    xr.Dataset(variables, attrs=attributes).to_netcdf(tmp_path / "theirs.nc", engine="scipy")
+    assert (tmp_path / "ours.nc").read_bytes() == (tmp_path / "theirs.nc").read_bytes()
 
 
 def test_a_second_run_prints_the_same_and_runs_nothing(copy, resonet):

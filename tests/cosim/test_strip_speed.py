@@ -8,7 +8,15 @@ import pytest
 from resonet.cosim.strip import tree_solver as strip_sweep
 from resonet.cosim.strip import trees as strip_trees
 from resonet.cosim.strip.direct import linear_phasors
-from resonet.cosim.strip.forest import COLUMNS, driven_trees, factor_forest, grow_forest, near_together, sweep_forest
+from resonet.cosim.strip.forest import (
+    COLUMNS,
+    clear_trees,
+    driven_trees,
+    factor_forest,
+    grow_forest,
+    near_together,
+    sweep_forest,
+)
 from resonet.cosim.strip.passes import layer_resonances, rectified, strip_answers, strip_pass
 from resonet.cosim.strip.stream import stream_windows, streamed_weights
 from resonet.cosim.strip.tree_solver import EXACT, STREAMED
@@ -71,7 +79,8 @@ def test_forest_solves_a_coupled_system(kind, tolerance, off, turned):
     trees = forest.parent, edge.astype(kind), forest.start
     rows, more = ((*m[:2], m[2].astype(kind)) for m in (s, none))
     each = w[tone].astype(kind)
-    x, sweeps = sweep_forest(*trees, near, inverse, tone, each, rows, more, drive, tolerance, 80)
+    x, solved = np.zeros((7, 2 * COLUMNS), kind), np.zeros(len(forest.start) - 1, bool)
+    sweeps = sweep_forest(*trees, near, inverse, tone, each, rows, more, drive, tolerance, 80, x, solved)
     exact = driven_trees(*trees, forest.tree, factors, tone, each, rows, more, drive, x)
     assert sweeps > 1
     for column in range(COLUMNS):
@@ -86,6 +95,8 @@ def test_forest_solves_a_coupled_system(kind, tolerance, off, turned):
         np.testing.assert_allclose(x[:, column] + 1j * x[:, COLUMNS + column], wanted, atol=off * np.abs(wanted).max())
         np.testing.assert_allclose(exact[2][own], wanted[exact[0][own]], atol=off / 10 * np.abs(wanted).max())
         assert own.any() == (column in (0, COLUMNS - 1))
+    clear_trees(forest.start, solved, x)
+    assert not x.any()
 
 
 @pytest.mark.parametrize("arrangement", ["planar", "stacked"])
@@ -196,24 +207,27 @@ def test_ends_of_a_window_at_all_tones_at_once():
             np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-def test_what_repeats_of_a_line_is_one_two_port():
-    """Blocks at the ends and in the middle of a layer, against its lines followed from resonator to resonator."""
-    _, placement, f = laid_out("planar", 52, 2)
-    par, usage = extract_parasitics(placement, 4.5e9), placement.usage
-    run, counts = strip_ends._sections(placement, par, True), placement.lines.counts
-    period, alike = strip_ends._repeats(placement, run)
-    turn = 2 * placement.block_grid[0]
-    assert 52 // turn > strip_ends.REPEATED
-    assert np.array_equal(period, counts * turn // 52)
-    second = placement.lines.start[:-1] + 1 + period  # the lead to the first resonator is unlike any connection
-    assert np.array_equal(alike[second], counts - 1 - period)
-    for block in (0, 25, 26, 51):
-        at = np.flatnonzero(usage.block == block)
-        every, some = (strip_ends.ends_at(placement, par, f, True, which) for which in (None, at))
-        for one, other in ((every.emf, some.emf), (every.before, some.before), (every.after, some.after)):
-            np.testing.assert_allclose(other, one[:, at], rtol=1e-11)
-    uneven = replace(run, stub=run.stub * np.where(np.arange(len(alike)) == placement.lines.start[0] + 9, 1.001, 1))
-    assert strip_ends._repeats(placement, uneven)[1].sum() < alike.sum()
+def test_lines_that_go_the_same_way_are_followed_once(monkeypatch):
+    """Against every line followed for itself; and what makes a line differ makes it a line of its own."""
+    _, placement, f = laid_out("planar", 5, 2)
+    par, runs = extract_parasitics(placement, 4.5e9), placement.lines
+    places = strip_ends.places_of_alike(placement, True)
+    leaders = np.unique(np.searchsorted(runs.start, places, side="right"))
+    assert 1 < len(leaders) < len(runs.counts) / 2
+    assert (np.isclose(runs.gap[places[runs.order]], runs.gap)).all()
+    once = strip_ends.ends_at(placement, par, f, True)
+    longer = runs.gap.copy()
+    longer[runs.start[-2] + 1] *= 1.001  # of the last line, which is not the first of its kind
+    changed = replace(placement, lines=replace(runs, gap=longer))
+    last = runs.order[runs.start[-2] :]
+    here, alone = (strip_ends.places_of_alike(which, False)[last] for which in (placement, changed))
+    assert here[0] < runs.start[-2] == alone[0]
+    own = np.empty_like(places)
+    own[runs.order] = np.arange(len(own))
+    monkeypatch.setattr(strip_ends, "places_of_alike", lambda *_: own)
+    every = strip_ends.ends_at(placement, par, f, True)
+    for one, other in ((every.emf, once.emf), (every.before, once.before), (every.after, once.after)):
+        np.testing.assert_allclose(other, one, rtol=1e-9)
 
 
 @pytest.mark.parametrize("engine", ["linear", "ngspice"])

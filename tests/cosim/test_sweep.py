@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import complaint
+from fakes import double
 
 from resonet.core.errors import EngineError, InputError
 from resonet.cosim.calibration.newton import calibrate
@@ -452,14 +453,6 @@ def test_a_cluster_that_is_gone_ends_the_sweep_which_goes_on_later(
 
 
 # Executors
-
-
-def double(point: int) -> dict:
-    if point == 3:
-        raise InputError("three is not possible")
-    if point == 4:
-        raise ZeroDivisionError("of ours")
-    return {"value": 2 * point}
 
 
 def test_points_that_fail_are_outcomes():

@@ -298,3 +298,12 @@ def test_command(small_model, tmp_path):
     assert text.exit_code == 0
     assert "compile with" in text.stdout
     assert CliRunner().invoke(app, [*arguments, "--tiles", "0"]).exit_code == 2
+
+
+def test_more_groups_than_a_chain_has_resonators_are_refused(small_model):
+    """Chains of 9 in conv1, of 12 in dense1."""
+    compile_cnn(small_model, read_parameters(settings=["plan.tile=12", "bus.groups=9"]))
+    with pytest.raises(InputError, match=r"layer conv1, bus t0: bus\.groups = 10 of chains of 9 .*: 1 \.\.\. 9"):
+        compile_cnn(small_model, read_parameters(settings=["plan.tile=12", "bus.groups=10"]))
+    rng = np.random.default_rng(1)
+    assert plan(dense(rng.normal(size=(3, 1))), circuit=BusCircuit(groups=4)).layers[0].buses[0].size[1] == 1

@@ -1,0 +1,102 @@
+"""What the commands that study chips have in common: their options, lists of numbers, and how a run is told."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resonet.cli.faults import complain
+from resonet.cli.options import unless
+from resonet.core.errors import InputError
+
+if TYPE_CHECKING:
+    from resonet.cosim.sweep.outcomes import Outcomes
+    from resonet.netlist.chips.spread import SpreadOptions
+
+__all__ = [
+    "Bits",
+    "LabelledData",
+    "Processes",
+    "Range",
+    "Scheduler",
+    "Seed",
+    "numbers",
+    "shares",
+    "spread_of",
+    "stop_at_failed",
+    "where",
+]
+
+LabelledData = Annotated[
+    Path, typer.Option("--data", help="Labelled images: .npz with images [n, ...] and labels [n].")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the chips, and of what is drawn besides.")]
+Range = Annotated[float, typer.Option("--range", help="Half-widths that a resonator is tuned either way, at most.")]
+Bits = Annotated[int, typer.Option("--bits", min=0, max=12, help="Of each DAC over that range; 0: any value.")]
+Processes = Annotated[
+    int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, instead of --jobs.")
+]
+
+
+def numbers(text: str, option: str, unit: str) -> tuple[float, ...]:
+    """Numbers with commas, in order and once each. Raises InputError."""
+    from resonet.core.numbers import read_number
+
+    found = []
+    for part in text.split(","):
+        try:
+            found.append(read_number(part.strip(), unit))
+        except ValueError as error:
+            raise InputError(f"{option} {part[:40]!r}: {error}; possible: numbers in {unit}, with commas") from None
+    return tuple(sorted(set(found)))
+
+
+def shares(text: str, option: str) -> tuple[float, ...]:
+    """Parts with commas, such as 0.1 %. Raises InputError."""
+    from resonet.core.numbers import read_number
+
+    found = []
+    for part in map(str.strip, text.split(",")):
+        try:
+            found.append(read_number(part[:-1], "") / 100 if part.endswith("%") else read_number(part, ""))
+        except ValueError as error:
+            raise InputError(f"{option} {part[:40]!r}: {error}; possible: parts such as 0.1 %, with commas") from None
+    return tuple(sorted(set(found)))
+
+
+def where(path: Path | None) -> str | None:
+    """Path that every process finds."""
+    return None if path is None else str(path.absolute())
+
+
+def spread_of(given: "SpreadOptions", settings: list[str]) -> "SpreadOptions":
+    """Spreads of the design with those of --spread in their place."""
+    from resonet.core.parameters import known_parameter, parse
+    from resonet.netlist.chips.spread import SpreadOptions
+
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals:
+            raise InputError(f'--spread {setting[:60]!r}: possible: NAME=VALUE, such as --spread f_res="0.5 %"')
+        spec = known_parameter(SpreadOptions, name, "spread")
+        share = text.endswith("%") and "low" in spec.metadata and not spec.metadata["unit"]
+        value = parse(text.rstrip("% ") if share else text, spec, "spread")
+        given = replace(given, **{name: value / 100 if share else value})
+    if not given.active:
+        raise InputError(
+            'nothing spreads, so that all chips are alike; possible: --spread f_res="0.5 %", or [spread] in design.toml'
+        )
+    return given
+
+
+def stop_at_failed(outcomes: "Outcomes", what: str) -> None:
+    """Leave with exit status 1 where some points could not be computed."""
+    failed = outcomes.failed()
+    if failed:
+        told = f"{len(failed)} of {len(outcomes)} {what} could not be computed, the first (number {failed[0]})"
+        complain(f"{told}: {outcomes[failed[0]].error}")
+        raise typer.Exit(1)

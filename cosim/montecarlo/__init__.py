@@ -1,0 +1,5 @@
+"""Chips of a design: what each holds, and the yield of many."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

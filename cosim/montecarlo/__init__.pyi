@@ -1,0 +1,16 @@
+from .findings import Findings as Findings
+from .findings import findings as findings
+from .levels import LEVELS as LEVELS
+from .levels import chip_levels as chip_levels
+from .limits import Limit as Limit
+from .limits import parse_limit as parse_limit
+from .run import MonteCarlo as MonteCarlo
+from .run import measure_chip as measure_chip
+from .run import run_montecarlo as run_montecarlo
+from .statistics import distribution as distribution
+from .statistics import settling as settling
+from .statistics import summary as summary
+from .table import montecarlo_dataset as montecarlo_dataset
+from .table import write_montecarlo as write_montecarlo
+from .yields import Yield as Yield
+from .yields import yield_of as yield_of

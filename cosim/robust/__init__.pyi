@@ -1,0 +1,13 @@
+from .drift import DriftOptions as DriftOptions
+from .drift import DriftRun as DriftRun
+from .drift import run_drift as run_drift
+from .fault_study import FaultRun as FaultRun
+from .fault_study import fault_curves as fault_curves
+from .fault_study import run_faults as run_faults
+from .refit import refitted as refitted
+from .sensitivity import SensitivityRun as SensitivityRun
+from .sensitivity import rank_sources as rank_sources
+from .sensitivity import run_sensitivity as run_sensitivity
+from .tolerances import ToleranceRun as ToleranceRun
+from .tolerances import run_tolerances as run_tolerances
+from .tolerances import tolerated as tolerated

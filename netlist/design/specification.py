@@ -1,0 +1,25 @@
+"""What a chip has to keep to pass: [specification] of design.toml."""
+
+from dataclasses import dataclass
+
+from resonet.core.parameters import check, parameter
+
+__all__ = ["Specification"]
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """Limits for one chip; 0: none."""
+
+    accuracy: float = parameter(0.0, "", 0.0, 1.0, "least share of images in their class, without noise; 0: none")
+    noisy: float = parameter(0.0, "", 0.0, 1.0, "the same with noise")
+    weight_error: float = parameter(
+        0.0, "", 0.0, 10.0, "largest RMS error of the weights, part of the largest; 0: none"
+    )
+    worst_error: float = parameter(0.0, "", 0.0, 10.0, "largest error of a weight, likewise; 0: none")
+    crosstalk: float = parameter(0.0, "dB", -300.0, 0.0, "strongest crosstalk, against K_SD P; 0: no limit")
+    latency: float = parameter(0.0, "s", 0.0, 1e3, "longest time of an image in parallel hardware; 0: none")
+    energy: float = parameter(0.0, "J", 0.0, 1e3, "most energy of an image in parallel hardware; 0: none")
+
+    def __post_init__(self) -> None:
+        check(self, "specification")
