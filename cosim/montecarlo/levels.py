@@ -128,7 +128,8 @@ def chip_levels(
     EngineError.
     """
     engine, tuning = chip_engine(chip), tuning or TuningOptions()
-    first = chip_weights(design, method, chip, engine)
+    as_programmed = chip_weights(design, method, chip, engine)
+    first = {name: one for name, one in as_programmed.items() if isinstance(one, EffectiveWeights)}  # all, on buses
     drawn = [(one, one.chips(chip.number or 0)) for one in copies]
     held: dict[str, HeldWeights] = dict(first)
     held |= {one.entry.layer.name: one.weights(chips, one.detunings) for one, chips in drawn}

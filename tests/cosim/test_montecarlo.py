@@ -13,7 +13,7 @@ from scipy.special import betaincinv
 from scipy.stats import norm
 
 from resonet.core.errors import InputError
-from resonet.cosim.calibration.chip_tuning import TuningOptions, tune_layer
+from resonet.cosim.calibration.chip_tuning import TuningOptions, _problems, tune_layer
 from resonet.cosim.chips.weights import chip_engine, chip_weights
 from resonet.cosim.crossbar.crossbar import crossbar_weights, fabricated_crossbars
 from resonet.cosim.montecarlo.copies import copies_of
@@ -29,7 +29,7 @@ from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.power import drawn
 from resonet.cosim.sweep.journal import read_journal
 from resonet.models.circuit.crossbar import CrossbarArray
-from resonet.models.resonator.linear import rectified_per_watt
+from resonet.models.resonator.chain import chain_answers
 from resonet.netlist.chips.spread import SpreadOptions
 from resonet.netlist.design.chips import ChipSampler, sampled_chip
 from resonet.netlist.design.folder import write_design
@@ -178,29 +178,27 @@ def test_no_resonator_is_tuned_beyond_its_range(small_design):
         assert found.at_end == sum(int((np.abs(one) > reach - 1e-6).sum()) for one in v)
 
 
-def test_clipped_chains_are_no_worse_than_a_bounded_solver_of_somebody_else(small_design):
-    """scipy's bounded least squares, chain by chain, from where ours began."""
-    chip, reach = sampled_chip(small_design, SpreadOptions(f_res=0.02), 1, 3), 1.5
+def test_clipped_chains_end_where_the_bounded_solver_of_somebody_else_does(small_design):
+    """scipy's bounded least squares of the same answers, chain by chain, from the same detunings."""
+    chip = sampled_chip(small_design, SpreadOptions(f_res=0.02, damping=0.1, magnetoresistance=0.1), 1, 0)
     entry, start = small_design.plan.layer("conv1"), small_design.program("coupled").layer("conv1")
-    device, bus = small_design.plan.device, entry.buses[0]
-    factor = chip.layer("conv1").of_bus("f_res", 0)
-    engine, found = chip_engine(chip), tuned(small_design, chip, "conv1", reach=reach)
-    unit = np.full(entry.layer.matrix.shape[:2], start.weight_scale)
-    ours = engine.layer_answers(small_design.plan, entry, found.program.f_res, unit).values - entry.layer.matrix
-    ideal = rectified_per_watt(bus.frequencies[:, None], start.f_res[0][0], device)  # [tones, resonators]
-    held = engine.layer_answers(small_design.plan, entry, start.f_res, unit).values
-    assert held[0, 0, bus.taps] * start.weight_scale == pytest.approx((ideal * bus.signs).sum(1), rel=0.2)
-    for j in range(len(bus.outputs)):
+    plan, ones = small_design.plan, np.ones(entry.layer.matrix.shape[:2])
+    (problem,) = _problems(plan, entry, start, chip, chip_engine(chip), ones, 1.5)
+    begin = np.clip((entry.buses[0].frequencies / start.f_res[0] - 1) / 0.01, problem.low, problem.high)
+    rows = np.arange(len(begin))
+    found, _, squares = problem.solve(begin, rows)
+    clipped = (found <= problem.low) | (found >= problem.high)
+    assert clipped.any(1).all()  # every chain has a resonator at an end
+    for j in rows:
 
-        def off(v, j=j):
-            f_res = [np.array(array) for array in found.program.f_res]
-            f_res[0][j] = bus.frequencies * factor[j] / (1 + device.damping * v)
-            values = engine.layer_answers(small_design.plan, entry, f_res, unit).values
-            return (values - entry.layer.matrix)[bus.group, bus.outputs[j], bus.taps]
+        def off(u, j=j):
+            every = found.copy()
+            every[j] = u
+            return (chain_answers(every, problem.chains) - problem.target)[j]
 
-        begin = np.clip((bus.frequencies / start.f_res[0][j] - 1) / device.damping, -reach, reach)
-        theirs = least_squares(off, begin, bounds=(-reach * (1 + 1e-12), reach * (1 + 1e-12)), x_scale=0.1)
-        assert (ours[bus.group, bus.outputs[j], bus.taps] ** 2).sum() <= 2 * theirs.cost * 1.01 + 1e-12
+        ends = problem.low[j] - 1e-9, problem.high[j] + 1e-9
+        theirs = least_squares(off, begin[j], bounds=ends, x_scale=0.1)
+        assert squares[j] == pytest.approx(2 * theirs.cost, rel=1e-3)
 
 
 def test_a_dac_has_levels_only(small_design):
@@ -415,7 +413,7 @@ def test_the_command(built, labelled, resonet, tmp_path):
         (["--spread", "f_res=0.1 %", "--level", "best"], "all, programmed, gain, calibrated"),
         (["--spread", "f_res=0.1 %", "--spec", "accuracy >= 98 %"], "--data IMAGES.npz"),
         (["--spread", "f_res=0.1 %", "--range", "120"], "below 100"),
-        (["--spread", "f_res=0.1 %", "--level", "gain", "--bits", "4"], "with --level calibrated"),
+        (["--spread", "f_res=0.1 %", "--level", "gain", "--bits", "4"], "with --level"),
         (["--spread", "f_res=0.1 %", "--noise"], "with --data"),
     ],
 )
