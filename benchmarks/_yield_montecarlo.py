@@ -189,22 +189,21 @@ def _over_spread(folder: Path, scratch: Path, quick: bool) -> None:
     spreads, chips = (SPREADS[3:5], 2) if quick else (SPREADS, EACH)
     design = load_design(folder)
     tested = Tested.read(design, Path(DATA))
-    nominal = {
-        e.layer.name: crossbar_weights(design, e.layer.name, CrossbarArray(), "compensated") for e in design.plan.layers
-    }
-    found: dict[str, list[Array]] = {name: [] for name in ("programmed", *map(str, RANGES), "crossbar")}
+    ideal = replace(CrossbarArray(), word_resistance=0.0, bit_resistance=0.0)
+    arrays = {"crossbar": CrossbarArray(), "ideal crossbar": ideal}
+    names = [entry.layer.name for entry in design.plan.layers]
+    nominal = {kind: {name: crossbar_weights(design, name, of) for name in names} for kind, of in arrays.items()}
+    found: dict[str, list[Array]] = {name: [] for name in ("programmed", *map(str, RANGES), *arrays)}
     for spread in spreads:
         run = MonteCarlo(str(folder), SpreadOptions(f_res=spread), chips, data=DATA, levels=("programmed",))
         found["programmed"].append(_accuracies(run, scratch, "programmed"))
         for reach in RANGES:
             tuned = replace(run, levels=("calibrated",), tuning=TuningOptions(reach))
             found[str(reach)].append(_accuracies(tuned, scratch))
-        shares = [
-            tested.shares(design, {"crossbar": fabricated_crossbars(nominal, spread, seed)})["accuracy"]["crossbar"]
-            for seed in range(1, chips + 1)
-        ]
-        found["crossbar"].append(np.array(shares))
-    info("accuracy (mean of the chips), programmed; +-2, +-4, +-10; crossbar", "")
+        for kind, of_layers in nominal.items():
+            chip = (fabricated_crossbars(of_layers, spread, seed) for seed in range(1, chips + 1))
+            found[kind].append(np.array([tested.shares(design, {kind: one})["accuracy"][kind] for one in chip]))
+    info("accuracy (mean of the chips), programmed; +-2, +-4, +-10; crossbar, ideal wires", "")
     for n, spread in enumerate(spreads):
         told = ", ".join(f"{100 * float(own[n].mean()):.2f}" for own in found.values())
         info(f"  spread {100 * spread:g} %", f"{told} %")
@@ -231,6 +230,7 @@ def _draw(spreads: Array, found: dict[str, list[Array]], software: float) -> Non
         "programmed": (COUPLED, "programmed"),
         **dict(zip(map(str, RANGES), ((FORMULA, ""), (CALIBRATED, ""), (SHARED, "")), strict=True)),
         "crossbar": (AGGRESSOR, "crossbar, spread of its conductances"),
+        "ideal crossbar": (MUTED, "the same with wires of 0 Ω"),
     }
     with rc_context(STYLE):
         drawn = figure(6.4, 4.0)
@@ -240,7 +240,7 @@ def _draw(spreads: Array, found: dict[str, list[Array]], software: float) -> Non
             values = 100 * np.array(own)
             label = label or f"calibrated, tuning ±{float(name):g} half-widths"
             panel.plot(
-                100 * spreads, values.mean(1), "s--" if name == "crossbar" else "o-", color=colour, ms=4, label=label
+                100 * spreads, values.mean(1), "s--" if "crossbar" in name else "o-", color=colour, ms=4, label=label
             )
             panel.fill_between(100 * spreads, values.min(1), values.max(1), color=colour, alpha=0.15, lw=0)
         panel.axhline(100 * software, color=MUTED, lw=1, ls=":", label="trained network")
@@ -271,11 +271,16 @@ def _needed(folder: Path, scratch: Path, quick: bool) -> None:
         info(f"  +-{reach:g} half-widths; mean accuracy {mean:.2f} %", told)
         best = max(best, found.share)
     show("  some range gives", f"{100 * best:.1f} %", ">= 98 %", best >= 0.98)
-    parallel, few = replace(run, shared=True, samples=2 if quick else 10), []
-    for level in (1e-4, 3e-4, 1e-3, 1e-2):
-        quiet = 0.05 if level == 1e-2 else 0.0
-        of = SpreadOptions(f_res=level, **dict.fromkeys(OTHERS[:7], quiet))
-        few.append(f"{100 * float(_accuracies(replace(parallel, spread=of), scratch).mean()):.2f}")
+    _shared(run, scratch, 2 if quick else 10)
+
+
+def _shared(run: MonteCarlo, scratch: Path, chips: int) -> None:
+    """The same with tuning lines that all positions of a layer share."""
+    few = []
+    for level, others in ((1e-4, 0.0), (3e-4, 0.0), (1e-3, 0.0), (1e-2, 0.05)):
+        spread = SpreadOptions(f_res=level, **dict.fromkeys(OTHERS[:7], others))
+        one = replace(run, shared=True, samples=chips, spread=spread)
+        few.append(f"{100 * float(_accuracies(one, scratch).mean()):.2f}")
     info("  shared lines: accuracy at 0.01, 0.03, 0.1 % of f_res; at 1 %, others 5 %", ", ".join(few) + " %")
 
 

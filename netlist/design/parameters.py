@@ -62,7 +62,7 @@ class Parameters:
     saturation: Saturation = field(default_factory=Saturation)
     spread: SpreadOptions = field(default_factory=SpreadOptions)
     specification: Specification = field(default_factory=Specification)
-    corners: Mapping[str, Corner] = field(default_factory=dict)  # of [corner.NAME], by name
+    corners: Mapping[str, Corner] = field(default_factory=dict, hash=False)  # of [corner.NAME], by name
 
     def __post_init__(self) -> None:
         if self.feed.kind == "stripline" and self.bus.junction_capacitance:
