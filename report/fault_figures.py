@@ -29,7 +29,7 @@ def fault_figure(curves: Sequence[FaultCurve], software: float) -> Figure:
     rows = -(-len(kinds) // columns)
     with rc_context(STYLE):
         drawn = figure(4.3 * columns, 3.3 * rows)
-        panels = np.atleast_1d(drawn.subplots(rows, columns, sharey=True)).ravel()
+        panels = np.atleast_1d(drawn.subplots(rows, columns)).ravel()
         for panel, kind in zip(panels, kinds, strict=False):
             panel.axhline(100 * software, color=MUTED, lw=1, ls="--", label="trained network")
             for curve in (one for one in curves if one.kind == kind):

@@ -38,10 +38,13 @@ from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.maxima import MUCH_POOLED, warn_maximum
 from resonet.models.fit.measured import read_curve
 from resonet.models.fit.residuals import Second, warn_of_structure
+from resonet.models.resonator.fold_over import fold_over_power, warn_fold_over
 from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.linear_range import linear_range
 from resonet.models.resonator.tone_balance import MIXING, Saturation, balance_tones
 from resonet.netlist.cascade.level_planning import SAME_SEED
+from resonet.netlist.chips.spread import SpreadOptions
+from resonet.netlist.design.chips import ChipSampler
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.design.written import warn_of_edits
@@ -134,6 +137,11 @@ def _(world):
     read_parameters(path)
 
 
+@case("netlist/design/chips.py:_check", "unused-parameter")
+def _(world):
+    ChipSampler(world.design, SpreadOptions(nonlinear_damping=1e-9 * world.beyond))
+
+
 @case("netlist/design/written.py:warn_of_edits", "edited-deck")
 def _(world):
     copy = shutil.copytree(world.build, world.folder / "copy")
@@ -163,7 +171,7 @@ def _(world):
     parallel_hardware(compile_cnn(tiny_model(world.folder, activation=law), given, images), "coupled")
 
 
-@case("models/resonator/tone_balance.py:balance_tones", "tone-mixing")
+@case("models/resonator/tone_balance.py:warn_mixing", "tone-mixing")
 def _(world):
     device, law, f0 = SpinDiode(), Saturation(frequency_shift=-0.1), 8e9
     tones, powers = f0 * (1 + device.damping * np.array([0.4, 8.1])), np.array([4e-7, 3.2e-7])
@@ -175,6 +183,12 @@ def _(world):
             most = balance_tones(device, law, f0, tones, per_watt, middle * powers).mixing.max()
         low, high = (low, middle) if most > MIXING else (middle, high)
     balance_tones(device, law, f0, tones, per_watt, (high if world.beyond else low) * powers)
+
+
+@case("models/resonator/fold_over.py:warn_fold_over", "fold-over")
+def _(world):
+    device, law = SpinDiode(), Saturation(frequency_shift=-0.1)
+    warn_fold_over(device, law, near(world, fold_over_power(device, law)))
 
 
 @case("models/fit/residuals.py:warn_of_structure", "fit-residual")

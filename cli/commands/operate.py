@@ -95,12 +95,19 @@ def _json(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
         "searched": asdict(found.searched),
         "confirmed": asdict(found.confirmed),
         "target": options.target,
+        "fitted_on": found.design.fitted.images if found.design.fitted else 0,
         "predicted": found.surrogate.accuracy(found.setting),
         "limited_by": [{"layer": a, "source": b, "share": c} for a, b, c in _shares(found)[:LIMITING]],
         "limits": _limits(found, options),
         "front": [asdict(point) for point in found.front],
         "structures": found.looked_at,
     }
+
+
+def _programmed(found: "Found") -> str:
+    """How resonators are tuned at the chosen point, where that is not as programmed."""
+    fit = found.design.fitted
+    return f"detunings fitted on {fit.images} images (then: resonet calibrate --on-data), " if fit else ""
 
 
 def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") -> None:
@@ -130,8 +137,8 @@ def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
     say(f"chosen: {told}", style="bold")
     say(
         f"accuracy {percent(found.confirmed.accuracy)} ± {percent(found.confirmed.error)} with saturation and all "
-        f"noise, on {found.confirmed.images:,} images that the search has not seen (on those of the search: "
-        f"{percent(found.searched.accuracy)}; target {percent(options.target)})"
+        f"noise, {_programmed(found)}on {found.confirmed.images:,} images that the search has not seen (on those of "
+        f"the search: {percent(found.searched.accuracy)}; target {percent(options.target)})"
     )
     operations = found.surrogate.drawn.operations
     say(
@@ -180,6 +187,10 @@ def operate_command(
         int, typer.Option(min=0, help="Of these that are measured on images; 0: the best by its surrogate.")
     ] = 2,
     searched: Annotated[int, typer.Option("--search-images", min=50, help="Images that the search may see.")] = 2000,
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="Images on which detunings are fitted at the power of every structure that is measured."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of search and noise.")] = 1,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="Images that set the input scales."), NETWORK] = None,
@@ -211,9 +222,10 @@ def operate_command(
     axes = chosen_axes(search if search is not None else ",".join(DEFAULT))
     base = _base(source, calibration, design, preset, settings)
     data = images_for(base, images, "test", "--images")
+    batch = None if fit is None else base.images(fit).images
     place = folder or (source if source.is_dir() else Path())
     with progress("operate", structures + measured + 1) as done:
-        found = operating_points(base, data, axes, options, done, place / "results" / "operate.jsonl")
+        found = operating_points(base, data, axes, options, done, place / "results" / "operate.jsonl", batch)
     _warn_below(found, options.target)
     path = _point_file(found, place)
     figures = save(operate_figure(found, options.target), place / "report", "operate")

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.errors import EngineError
-from resonet.core.types import Done, nothing
+from resonet.core.types import Array, Done, nothing
 from resonet.cosim.noise.noisy import noisy_weights
 from resonet.cosim.operate.points import METHOD, Setting, at_setting
+from resonet.cosim.saturation.data_fit import fit_on_data
 from resonet.cosim.saturation.held import saturating_weights
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import linear
@@ -23,7 +24,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 
-__all__ = ["FIRST", "Measured", "measure", "part_of", "widened"]
+__all__ = ["FIRST", "Measured", "fitted", "measure", "part_of", "widened"]
 
 STEP, STEPS = 1.6, 4  # factor by which the bandwidth is first moved, and how often it is moved
 FIRST = 250  # images of the first measurement; later ones have more
@@ -44,8 +45,8 @@ class Measured:
 
 
 def _held(design: Design, saturating: bool, noise: bool, seed: int) -> dict[str, HeldWeights]:
-    """What a design's layers hold, with what is asked for."""
-    held = network_weights(design, METHOD, linear)
+    """What a design's layers hold, with what is asked for; of the fitted program where there is one."""
+    held = network_weights(design, METHOD if design.fitted is None else "fitted", linear)
     base: dict[str, HeldWeights] = dict(saturating_weights(design, held)) if saturating else dict(held)
     return dict(noisy_weights(design, held, seed, base)) if noise else base
 
@@ -65,6 +66,12 @@ def measure(
         return Measured(Setting.of(design.parameters), 0.0, len(data.images))
     found = classes(outputs, design.cnn.ranked)
     return Measured(Setting.of(design.parameters), float(np.mean(found == data.labels)), len(data.images))
+
+
+def fitted(design: Design, images: Array) -> Design:
+    """The design with a program fitted on images, at its own power. Raises InputError, EngineError."""
+    weights = saturating_weights(design, network_weights(design, METHOD, linear), wide=True)
+    return fit_on_data(design, weights, images).design(design, METHOD)
 
 
 def part_of(data: ImageSet, count: int) -> ImageSet:

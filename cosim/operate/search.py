@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from resonet.core.errors import InputError
+from resonet.core.errors import EngineError, InputError
 from resonet.core.parameters import table_from_record
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.operate.axes import FAST, Axis, for_device
 from resonet.cosim.operate.front import front_points
 from resonet.cosim.operate.latency import latency
-from resonet.cosim.operate.measuring import FIRST, Measured, measure, part_of, widened
+from resonet.cosim.operate.measuring import FIRST, Measured, fitted, measure, part_of, widened
 from resonet.cosim.operate.memory import Memory
 from resonet.cosim.operate.points import Setting, at_setting, restructured
 from resonet.cosim.operate.records import UNBOUNDED, Found, SearchOptions
@@ -62,6 +62,7 @@ class _Search:
     tolerance: Tolerance
     images: ImageSet
     done: Done
+    batch: Array | None = None  # images that detunings are fitted on where a structure is measured
     memory: Memory | None = None
     known: dict[tuple[float, ...], Surrogate | None] = field(default_factory=dict)
 
@@ -99,7 +100,7 @@ class _Search:
                 made = self._made(values)
                 if made is not None and self.memory:
                     self.memory.keep(key, made)
-            self.known[key] = made
+            self.known[key] = made if made is None or self.batch is None else made.fitted()
             self.done()
         return self.known[key]
 
@@ -137,6 +138,11 @@ class _Search:
             over = np.log(max(found.variance(setting), 1e-300) / max(allowed, 1e-300))
             best.append((SLOWER + float(min(over, SLOWER)), setting))
         return min(best, key=lambda one: one[0])
+
+    def programmed(self, design: Design, setting: Setting) -> Design:
+        """A structure at a setting, fitted on the batch where there is one."""
+        at = at_setting(design, setting)
+        return at if self.batch is None else fitted(at, self.batch)
 
     def objective(self, parts: Array) -> float:
         """For the optimiser."""
@@ -197,11 +203,14 @@ def operating_points(
     options: SearchOptions | None = None,
     done: Done = nothing,
     kept: Path | None = None,
+    batch: Array | None = None,
 ) -> Found:
     """Search for the shortest latency (or, within `latency_max`, the least energy) at the target, from labelled images.
 
     `done` is called for every structure and every measurement. What has been looked at is in the file `kept`, from
-    which the same search goes on. InputError where the target is not reached anywhere.
+    which the same search goes on. `batch`: images, without labels, that detunings are fitted on at the power of every
+    structure that is measured, so that saturation costs little (cosim/saturation/fit.py). InputError where the target
+    is not reached anywhere.
     """
     options = options or SearchOptions()
     check_labels(data)
@@ -211,7 +220,7 @@ def operating_points(
     allowed = tolerance(base.cnn, seen.images, seen.labels, options.seed)
     if allowed.best < options.target:
         raise InputError(f"target {options.target:g}: the network has {allowed.best:.4f} without noise; possible: less")
-    search = _Search(base, axes, options, allowed, seen, done)
+    search = _Search(base, axes, options, allowed, seen, done, batch)
     if kept is not None:
         own = {name: table_from_record(getattr(base.parameters, name)) for name in TABLES}
         scales = {name: asdict(scale) for name, scale in base.scales.items()}
@@ -245,14 +254,20 @@ def _chosen(search: _Search) -> Chosen:
         ranked = {key: search.best(found, correction) for key, found in left.items()}
         key = min(ranked, key=lambda one: ranked[one][0])
         found = left.pop(key)
-        kept, last = widened(found.design, ranked[key][1], search.target, search.images, options.seed)
+        setting = ranked[key][1]
+        try:
+            design = search.programmed(found.design, setting)
+        except EngineError:  # resonators without a balance at that power
+            search.done()
+            continue
+        kept, last = widened(design, setting, search.target, search.images, options.seed)
         search.done()
         nearest = max(nearest, last.accuracy)
         stood = last if kept is None else kept
         correction = _corrected(search, found, stood)
         if kept is None:
             continue
-        at = at_setting(found.design, kept.setting)
+        at = at_setting(design, kept.setting)
         time = latency(at).parallel
         worth = search.worth(time, time * found.drawn.power(kept.setting.p_max))
         if chosen is None or worth < chosen[0]:
@@ -278,7 +293,7 @@ def _by_surrogate(search: _Search, known: dict[tuple[float, ...], Surrogate]) ->
             f"most {nearest:.4f} of the {search.options.aim:.4f} aimed at; possible: --measured 1, a lower --target, "
             "more --structures, wider ranges of --search"
         )
-    at = at_setting(known[key].design, setting)
+    at = search.programmed(known[key].design, setting)
     return at, search.named(key), known[key], measure(at, part_of(search.images, FIRST), search.options.seed)
 
 

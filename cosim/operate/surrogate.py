@@ -45,6 +45,7 @@ GRID = 7  # bandwidths at which noise bandwidths are known, and powers at which 
 ROWS = 96  # of what chains see that saturation is measured on
 WHOLE = 24  # images that go through the whole network with saturation
 HALVINGS = 50
+LEFT = 0.11  # of the variance of saturation, after a fit on data: docs/guide/saturation.md has 0.06 to 0.11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +71,11 @@ class Surrogate:
     latencies: tuple[Latency, ...]  # at these
     powers: Array  # [powers] W, where saturation was measured; from the first that failed on it is infinite
     drawn: Drawn
+
+    def fitted(self) -> "Surrogate":
+        """The same where calibration on data leaves of saturation what it leaves in the shipped network, or more."""
+        layers = (replace(own, saturation=LEFT * own.saturation) for own in self.layers)
+        return replace(self, layers=tuple(layers))
 
     def noise(self, setting: Setting) -> dict[tuple[str, str], float]:
         """Variance at the outputs by layer and source."""

@@ -13,6 +13,7 @@ from resonet.cosim.saturation.data_fit import DataFit, fit_on_data
 from resonet.cosim.saturation.fit import FitOptions
 from resonet.cosim.saturation.held import SaturatingWeights, saturating_weights
 from resonet.cosim.saturation.tables import Balance
+from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import RfWeights
 from resonet.cosim.weights.inference import forward
@@ -103,7 +104,11 @@ def saturating_accuracy(
         for name, (base, fitted) in variants.items():
             measured = _measured(own, name, base, fitted, data, software, done)
             if reads is not None and few is not None:
-                drawn = noisy_accuracy(own, held, few, software, reads.seed, reads.repeats, base, done)
+                at, of = own, held
+                if fitted is not None:  # a gain makes what the chains add larger, too
+                    at = fitted.design(own, method)
+                    of = network_weights(at, "fitted", engine)
+                drawn = noisy_accuracy(at, of, few, software, reads.seed, reads.repeats, base, done)
                 measured = replace(measured, noisy=drawn)
             found.append(measured)
     return found

@@ -10,7 +10,7 @@ from resonet.core.validity import CODES, collected
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
-RELAYS = {"core/touchstone/read.py:read", "cosim/sweep/sweep.py:_warn_again"}  # they pass on what others warned of
+RELAYS = {"core/touchstone/read.py:read", "cosim/sweep/study.py:_warn_again"}  # they pass on what others warned of
 
 
 def places() -> dict[str, set[str | None]]:

@@ -15,6 +15,7 @@ from resonet.cosim.operate.axes import AXES, chosen_axes, for_device, settings_o
 from resonet.cosim.operate.front import unbeaten
 from resonet.cosim.operate.latency import dc_side, latency
 from resonet.cosim.operate.limits import least_time
+from resonet.cosim.operate.measuring import _held
 from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured
 from resonet.cosim.operate.records import FrontPoint, SearchOptions
 from resonet.cosim.operate.search import SLOWER, _Search, operating_points, point_tables
@@ -186,3 +187,21 @@ def test_the_search_finds_a_point_and_goes_on_where_it_was(digits: tuple[Design,
     assert set(tables["plan"]) == {"tile", "p_max"}
     with pytest.raises(InputError, match="without noise"):
         operating_points(design, data, axes, replace(options, target=1.0))
+
+
+@pytest.mark.slow
+def test_detunings_are_fitted_where_a_structure_is_measured(digits: tuple[Design, ImageSet]) -> None:
+    design, data = digits
+    batch, seen = data.images[:60], replace(data, images=data.images[60:200], labels=data.labels[60:200])
+    axes = chosen_axes("p_max=2e-7:4e-7,bandwidth=1e3:2e3,tile=15:16")
+    with collected():
+        found = operating_points(design, seen, axes, SearchOptions(0.5, structures=1, images=60), batch=batch)
+        assert found.design.fitted is not None
+        assert found.design.fitted.p_max == found.setting.p_max  # fitted at the power at which it is used
+        trained = forward(design, network_weights(restructured(design, {}, ()), METHOD, linear), seen.images)
+        off = [
+            moved(trained, forward(one, _held(one, saturating=True, noise=False, seed=1), seen.images))
+            for one in (replace(found.design, fitted=None), found.design)
+        ]
+    assert off[1] < 0.5 * off[0]
+    assert found.surrogate.noise(found.setting)[design.plan.layers[0].layer.name, "saturation"] > 0

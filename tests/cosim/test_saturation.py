@@ -11,7 +11,9 @@ from resonet.core.errors import EngineError, InputError
 from resonet.core.validity import collected
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.two_pass import cascade
+from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.noise.noisy import noisy_weights
+from resonet.cosim.noise.repeats import Reads
 from resonet.cosim.saturation.accuracy import at_power, balance_error, saturating_accuracy
 from resonet.cosim.saturation.data_fit import fit_on_data
 from resonet.cosim.saturation.fit import FitOptions
@@ -156,10 +158,28 @@ def test_calibration_on_data_brings_back_sums_that_were_not_seen(graph):
     assert (
         np.abs(forward(made, again, images) - forward(design, fit.held, images)).max() <= 1e-9 * np.abs(trained).max()
     )
+    # and its gain makes the noise of the chains larger, too: held against the program's own scales
+    noise = [layer_noise(made, own).unit for own in network_weights(made, "fitted", linear).values()]
+    plain = [layer_noise(design, own).unit for own in held.values()]
+    for one, own, before_it in zip(fit.layers, noise, plain, strict=True):
+        assert own * one.gain == pytest.approx(before_it, rel=1e-12)
+        assert one.gain > 1.01
     assert np.abs(before - trained).max() > 0.05 * np.abs(trained).max()
     assert made.fitted.unlike(200e-9, Saturation()) == ""
     told = made.fitted.unlike(100e-9, Saturation(3.0))
     assert told == "plan.p_max 1e-07 W, fitted for 2e-07 W, saturation.nonlinear_damping 3, fitted for 2"
+    with collected():
+        labels, reads = ImageSet("unseen", images, np.zeros(40, np.int64)), Reads(seed=3, repeats=2)
+        batch = ImageSet("batch", images, None)
+        many = saturating_accuracy(
+            design, held, labels, np.zeros(40, np.int64), (), batch, options=FitOptions(steps=0), reads=reads
+        )
+        wide = saturating_weights(design, held, wide=True)
+        gained = fit_on_data(design, wide, images, FitOptions(steps=0)).design(design, "coupled")
+        alone = saturating_accuracy(
+            gained, network_weights(gained, "fitted", linear), labels, np.zeros(40, np.int64), reads=reads
+        )
+    assert many[1].noisy.shares == alone[0].noisy.shares  # the variant of a fit reads as the stored program does
     with collected() as warnings:
         labels = ImageSet("unseen", unseen, np.zeros(20, np.int64))
         saturating_accuracy(made, network_weights(made, "fitted", linear), labels, np.zeros(20, np.int64), (50e-9,))

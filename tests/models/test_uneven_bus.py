@@ -95,9 +95,9 @@ def compiled(of, circuit, levels, copies=1):
     powers = np.empty((*of.resistance.shape, len(F)))
     tail = np.ascontiguousarray(uneven_tail(S, of, circuit).T)
     ends = (1 / (S * circuit.block_capacitance), shunt)
-    ladder_powers(
-        of.resistance, of.node, circuit.junction_capacitance, copies, S.imag.copy(), tail, ends, source, levels, powers
-    )
+    heard = np.ones(len(of.resistance), bool)
+    farad, omega = circuit.junction_capacitance, S.imag.copy()
+    ladder_powers(of.resistance, of.node, farad, copies, omega, tail, ends, source, levels, heard, powers)
     return powers
 
 
