@@ -26,7 +26,7 @@ class SearchOptions:
     structures: int = parameter(12, "", 1, 10_000, "structures that are looked at")
     measured: int = parameter(2, "", 0, 100, "of these that are measured on images; 0: by the surrogate alone")
     images: int = parameter(2000, "", 50, 10_000_000, "that the search may see; the others confirm")
-    margin: float = parameter(0.002, "", 0.0, 0.5, "by which the search aims above the target")
+    margin: float = parameter(0.003, "", 0.0, 0.5, "by which the search aims above the target")
     seed: int = parameter(1, "", 0, 2**31, "of the search, of the choice of images, of the noise")
 
     def __post_init__(self) -> None:

@@ -32,8 +32,10 @@ from resonet.cosim.operate.records import UNBOUNDED, Found, SearchOptions
 from resonet.cosim.operate.surrogate import Surrogate, surrogate
 from resonet.cosim.operate.tolerances import Tolerance, tolerance
 from resonet.cosim.weights.inference import check_labels
+from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import TABLES, Parameters
+from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 
 __all__ = ["operating_points", "point_tables"]
@@ -62,6 +64,7 @@ class _Search:
     tolerance: Tolerance
     images: ImageSet
     done: Done
+    software: float  # accuracy of the trained network on all images
     batch: Array | None = None  # images that detunings are fitted on where a structure is measured
     memory: Memory | None = None
     known: dict[tuple[float, ...], Surrogate | None] = field(default_factory=dict)
@@ -115,7 +118,7 @@ class _Search:
 
     def target(self, count: int) -> float:
         """Accuracy that is aimed at on the first images: they may be easier than all, and are then so in software."""
-        return self.options.aim + float(np.mean(self.tolerance.margins[:count] > 0)) - self.tolerance.best
+        return self.options.aim + float(np.mean(self.tolerance.margins[:count] > 0)) - self.software
 
     def worth(self, time: float, energy: float) -> float:
         """Objective: ln latency, or ln energy where that is short enough."""
@@ -220,7 +223,8 @@ def operating_points(
     allowed = tolerance(base.cnn, seen.images, seen.labels, options.seed)
     if allowed.best < options.target:
         raise InputError(f"target {options.target:g}: the network has {allowed.best:.4f} without noise; possible: less")
-    search = _Search(base, axes, options, allowed, seen, done, batch)
+    software = np.mean(classes(SoftwareLogits(base.cnn, data.images).values, base.cnn.ranked) == data.labels)
+    search = _Search(base, axes, options, allowed, seen, done, float(software), batch)
     if kept is not None:
         own = {name: table_from_record(getattr(base.parameters, name)) for name in TABLES}
         scales = {name: asdict(scale) for name, scale in base.scales.items()}

@@ -150,7 +150,7 @@ def test_what_moves_outputs_alike_moves_no_class() -> None:
 def test_out_of_reach_the_least_variance_is_next(digits: tuple[Design, ImageSet], made: Surrogate) -> None:
     design, data = digits
     options = SearchOptions(made.tolerance.best, margin=0.0)
-    search = _Search(design, chosen_axes("p_max=1nW:100nW"), options, made.tolerance, data, lambda: None)
+    search = _Search(design, chosen_axes("p_max=1nW:100nW"), options, made.tolerance, data, lambda: None, 0.95)
     worth, setting = search.best(made, 1e-6)
     least = min(made.variance(Setting(float(p), BAND[0])) for p in search.powers)
     assert worth >= SLOWER
