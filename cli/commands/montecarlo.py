@@ -118,7 +118,10 @@ def montecarlo_command(
         typer.Option("--spec", help='What a chip must keep, such as "accuracy >= 98 %"; beside [specification].'),
     ] = None,
     sparams: Annotated[
-        str | None, typer.Option("--sparams", help="Fan of |S21| of a chain: LAYER, LAYER:BUS or LAYER:BUS:CHAIN.")
+        str | None,
+        typer.Option(
+            "--sparams", help="Fan of |S21| of a chain of that LAYER, or of a BUS and CHAIN of it behind colons."
+        ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Of the intervals of the yield.", min=0.5, max=0.9999)] = 0.95,
     jobs: Annotated[
