@@ -16,7 +16,7 @@ from resonet.cli.chips import (
     refuse_beside_chip,
 )
 from resonet.cli.noise_tables import noise_json, tell_noise, warn_of_noise, with_spread
-from resonet.cli.options import Folder, Jobs, Json, ProgramsToo, WeightEngine, with_decks
+from resonet.cli.options import Folder, Jobs, Json, ProgramsToo, WeightEngine, when, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.saturating import (
     BalanceOption,
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 MUCH_CLIPPED = 0.01  # share of a layer's inputs from which on a warning is due
+NO_CHIP = when(
+    lambda found: found["sample"] is None and found["corner"] is None,
+    "without --corner and --sample, which have no noise; --chip-seed is the chip's",
+)
 
 
 def _show_heads(found: Mapping[str, Mapping[str, tuple[float, float]]]) -> None:
@@ -98,7 +102,7 @@ def accuracy_command(
     noise: Annotated[
         bool, typer.Option("--noise", help="Noise in the reads of all images, not of the first thousand.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise."), NO_CHIP] = 1,
     repeat: Annotated[
         int, typer.Option("--repeat", min=1, max=1000, help="How often every image is read, for the spread.")
     ] = 1,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.options import Chosen, Folder, Json, unless
+from resonet.cli.options import Applies, Chosen, Folder, Json, when
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
 from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, shares, stop_at_failed, where
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from resonet.netlist.chips.faults import FaultKind
 
 __all__ = ["COMMAND"]
+
+WITHOUT_MAP = Applies(lambda found: not found["map_file"], "without --map")
+STUCK = when(
+    lambda found: bool(found["map_file"]) or any(kind in found["kinds"] for kind in ("stuck", "all")),
+    "with --kinds stuck",
+)
 
 
 def _kinds(text: str) -> "tuple[FaultKind, ...]":
@@ -54,10 +60,10 @@ def faults_command(
     kinds: Annotated[
         str,
         typer.Option(help="stuck, short, open, tone, oscillator, line, several with commas, or all."),
-        unless("map_file"),
+        WITHOUT_MAP,
     ] = "all",
     rates: Annotated[
-        str, typer.Option(help="Parts of the devices that are faulty, with commas."), unless("map_file")
+        str, typer.Option(help="Parts of the devices that are faulty, with commas."), WITHOUT_MAP
     ] = "0.01 %,0.03 %,0.1 %,0.3 %,1 %,3 %",
     map_file: Annotated[
         Path | None,
@@ -70,14 +76,18 @@ def faults_command(
     open_resistance: Annotated[
         float, typer.Option(help="Past an open resonator, ohm; less where a bypass is across each.")
     ] = 1e12,
-    stuck_range: Annotated[float, typer.Option(help="Half-widths within which resonators are stuck.")] = 1.0,
+    stuck_range: Annotated[
+        float,
+        typer.Option(help="Half-widths within which resonators are stuck."),
+        STUCK,
+    ] = 1.0,
     reach: Range = 4.0,
     bits: Bits = 0,
     program: Chosen = "coupled",
     write: Annotated[
         Path | None,
         typer.Option("--write", help="Write the map of the first chip at the highest rates here."),
-        unless("map_file"),
+        WITHOUT_MAP,
     ] = None,
     jobs: Processes = None,
     scheduler: Scheduler = None,

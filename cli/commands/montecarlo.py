@@ -162,6 +162,7 @@ def montecarlo_command(
         shared, None if data is None else str(data.absolute()), noise, repeat, resonators,
     )  # fmt: skip
     limits = limits_of(design.parameters.specification, spec or [], measured(run))
+    unasked = {one.quantity for one in limits_of(design.parameters.specification, spec or [])} - set(measured(run))
     fan = None if sparams is None else fan_of(design, sparams)
     with progress("chips", samples) as done:
         journal, outcomes = run_montecarlo(run, place or folder, jobs, scheduler, done)
@@ -184,6 +185,8 @@ def montecarlo_command(
     else:
         if found is not None:
             _tell(found, given, trained)
+        if unasked:
+            say(f"[specification] not tested, as not measured: {', '.join(sorted(unasked))} (--data, --noise)")
         for name, own in fans.items():
             loss, back = own.insertion_loss, own.return_loss
             told = f"worst insertion loss {loss.min():.2f} ... {loss.max():.2f} dB"

@@ -101,7 +101,7 @@ class Tally:
         answers, precession = self.held.heard_by(carried, self.held.base.products)
         volts = answers * noise.unit[:, None, :, None]
         if noise.tones.widest:
-            sharp = self.held.base.products(carried) * noise.unit[:, None, :, None]
+            sharp = self.held.base.sharp(carried) * noise.unit[:, None, :, None]
             self.sharp = self.sharp + np.array([((sharp - volts) * sharp).sum(), (sharp**2).sum()])
         for source, variance in noise.sources(self.held.values, carried, precession):
             total = np.broadcast_to(variance, volts.shape).sum((1, 3))

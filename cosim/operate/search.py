@@ -211,13 +211,14 @@ def operating_points(
     """Search for the shortest latency (or, within `latency_max`, the least energy) at the target, from labelled images.
 
     `done` is called for every structure and every measurement. What has been looked at is in the file `kept`, from
-    which the same search goes on. `batch`: images, without labels, that detunings are fitted on at the power of every
-    structure that is measured, so that saturation costs little (cosim/saturation/fit.py). InputError where the target
-    is not reached anywhere.
+    which the same search goes on. A fitted program of `base` is left out. `batch`: images, without labels, that
+    detunings are fitted on at the power of every structure that is measured, so that saturation costs little
+    (cosim/saturation/fit.py). InputError where the target is not reached anywhere, or not within `latency_max`.
     """
     options = options or SearchOptions()
     check_labels(data)
     base.require_bus("operating points")
+    base = replace(base, fitted=None)  # of one power: a search goes to others
     axes = for_device(axes, base.parameters.device)
     seen, others = _split(data, options)
     allowed = tolerance(base.cnn, seen.images, seen.labels, options.seed)
@@ -234,6 +235,11 @@ def operating_points(
         )
     _explore(search)
     chosen = _chosen(search)
+    if (time := latency(chosen[0]).parallel) > options.latency_max:
+        raise InputError(
+            f"latency {options.latency_max:g} s: the target is kept in {time:.3g} s at the least, of "
+            f"{len(search.known)} structures; possible: a longer one, a lower --target, more --structures"
+        )
     confirmed = measure(chosen[0], others, options.seed + 1)
     done()
     known = {key: found for key, found in search.known.items() if found is not None}

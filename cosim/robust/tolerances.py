@@ -92,7 +92,7 @@ class Tolerated:
     what: str
     value: float | None  # σ, factor, half-widths or bits; None: no value that was tried keeps the yield
     open_end: bool  # the loosest value that was tried keeps it
-    passed: int  # chips at that value
+    passed: int  # chips at that value; where none keeps the yield, at `failing`
     chips: int
     low: float  # of the yield there, Clopper-Pearson
     high: float
@@ -153,13 +153,26 @@ def _setting(run: ToleranceRun, what: str, value: float) -> Setting:
     return replace(spread, **moved), tuning
 
 
-def _loosest(keeps: Callable[[float], bool], ends: tuple[float, float]) -> tuple[float | None, float | None]:
-    """Loosest value that keeps the yield and tightest that does not, from tight to loose, in the logarithm."""
-    tight, loose = (math.log(end) for end in ends)
+def _now(run: ToleranceRun, what: str) -> float:
+    """What a row's thing is in the run."""
+    if what == TOGETHER:
+        return 1.0
+    return run.tuning.reach if what == RANGE else run.spread.sigma(what)
+
+
+def _loosest(
+    keeps: Callable[[float], bool], ends: tuple[float, float], now: float
+) -> tuple[float | None, float | None]:
+    """Loosest value that keeps the yield and tightest that does not, from tight to loose, in the logarithm.
+
+    With few chips a tight value may fail where `now` does not: the search then begins at the latter.
+    """
     if keeps(ends[1]):
         return ends[1], None
-    if not keeps(ends[0]):
+    start = next((value for value in (ends[0], now) if keeps(value)), None)
+    if start is None:
         return None, ends[0]
+    tight, loose = math.log(start), math.log(ends[1])
     for _ in range(STEPS):
         middle = (tight + loose) / 2
         tight, loose = (middle, loose) if keeps(math.exp(middle)) else (tight, middle)
@@ -188,8 +201,9 @@ def measure_tolerance(run: ToleranceRun, number: int) -> dict[str, Any]:
         def keeps(value: float) -> bool:
             return trial.keeps(*_setting(run, what, value))
 
-        value, failing = _fewest(keeps) if what == BITS else _loosest(keeps, ends)
-        passed = 0 if value is None else trial.passed(*_setting(run, what, value), whole=True)
+        value, failing = _fewest(keeps) if what == BITS else _loosest(keeps, ends, _now(run, what))
+        at = value if value is not None else failing
+        passed = 0 if at is None else trial.passed(*_setting(run, what, at), whole=True)
     interval = clopper_pearson(passed, run.samples, run.confidence)
     return {
         "what": what,

@@ -1,7 +1,7 @@
 """Layers whose resonators saturate: what they answer depends on all tones at once, and is no product with weights."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class SaturatingWeights(HeldWeights):
             found[bus.group][:, :, bus.outputs] += volts.reshape(n, positions, -1)
         found /= self.table.unit[:, None, None]
         return found.swapaxes(2, 3)
+
+    def sharp(self, carried: Array) -> Array:
+        """Answers to tones without a line width."""
+        return replace(self, lines=None).products(carried)
 
     def heard(self, carried: Array, widths: Array | None, agitation: Array) -> tuple[Array, Array]:
         """Answers, and the precession noise of the saturated resonators (models/resonator/precession_noise.py)."""

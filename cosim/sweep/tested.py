@@ -29,10 +29,10 @@ Law = Literal["linear", "saturating"]
 
 
 def answering(design: Design, held: HeldBy, resonators: Law, engine: Engine) -> AnsweringBy:
-    """What answers to the tones of a point, by program: linear resonators, or those that saturate."""
+    """What answers to a point's tones, by program: linear resonators, or saturating ones as `accuracy` has them."""
     if resonators == "linear":
         return held
-    return {method: saturating_weights(design, layers, engine) for method, layers in held.items()}
+    return {method: saturating_weights(design, layers, engine, wide=True) for method, layers in held.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -93,6 +93,10 @@ class HeldWeights:
         """W a, [groups, n, outputs, positions]."""
         return np.asarray(self.values[:, None] @ carried.swapaxes(2, 3))
 
+    def sharp(self, carried: Array) -> Array:
+        """The same to tones without a line width."""
+        return self.products(carried)
+
     def answers(self, carried: Array) -> Array:
         """What one read gives; same shape as `products`."""
         return self.products(carried)

@@ -187,6 +187,8 @@ def test_the_search_finds_a_point_and_goes_on_where_it_was(digits: tuple[Design,
     assert set(tables["plan"]) == {"tile", "p_max"}
     with pytest.raises(InputError, match="without noise"):
         operating_points(design, data, axes, replace(options, target=1.0))
+    with collected(), pytest.raises(InputError, match="latency 1e-11 s: the target is kept in"):
+        operating_points(design, data, axes, replace(options, latency_max=1e-11), kept=kept)
 
 
 @pytest.mark.slow

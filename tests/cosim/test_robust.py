@@ -157,6 +157,15 @@ def test_the_loosest_spread_keeps_the_yield_and_a_looser_one_does_not(folder):
     assert (found["low"], found["high"]) == (exact.low, exact.high)
 
 
+def test_a_search_begins_at_what_keeps_the_yield():
+    from resonet.cosim.robust.tolerances import _loosest
+
+    odd = _loosest(lambda value: 0.015 < value < 0.1, (1e-5, 0.5), 0.02)  # not at the tight end, but now
+    assert odd == (pytest.approx(0.1, rel=0.05), pytest.approx(0.1, rel=0.05))
+    assert _loosest(lambda value: False, (1e-5, 0.5), 0.02) == (None, 1e-5)
+    assert _loosest(lambda value: value < 0.1, (1e-5, 0.5), 0.3)[0] == pytest.approx(0.1, rel=0.05)
+
+
 def test_to_be_sure_takes_more_chips():
     one = {"source": "", "data": "", "quantities": ("f_res",), "target": 0.9, "sure": True}
     with pytest.raises(InputError, match="too few chips to be sure"):
