@@ -1,8 +1,9 @@
 """What the commands that study chips have in common: their options, lists of numbers, and how a run is told."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -21,7 +22,9 @@ __all__ = [
     "Range",
     "Scheduler",
     "Seed",
+    "Spreads",
     "numbers",
+    "one_of",
     "shares",
     "spread_of",
     "stop_at_failed",
@@ -40,6 +43,19 @@ Processes = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, instead of --jobs.")
 ]
+Spreads = Annotated[
+    list[str] | None,
+    typer.Option("--spread", help='NAME=VALUE in the place of [spread] of the design, such as f_res="0.5 %".'),
+]
+Word = TypeVar("Word", bound=str)
+
+
+def one_of(text: str, option: str, possible: Sequence[Word]) -> Word:
+    """The one of a few words that was given. Raises InputError."""
+    found = next((word for word in possible if word == text), None)
+    if found is None:
+        raise InputError(f"{option} {text[:40]!r}: possible: {', '.join(possible)}")
+    return found
 
 
 def numbers(text: str, option: str, unit: str) -> tuple[float, ...]:

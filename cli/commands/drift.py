@@ -10,8 +10,7 @@ import typer
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
-from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, numbers, stop_at_failed
-from resonet.core.errors import InputError
+from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, numbers, one_of, stop_at_failed
 
 if TYPE_CHECKING:
     from resonet.cosim.robust.drift import DriftRun
@@ -75,9 +74,6 @@ def drift_command(
     from resonet.netlist.chips.spread import SpreadOptions
     from resonet.netlist.design.folder import load_design
 
-    starts = {name: name for name in STARTS}
-    if begin not in starts:
-        raise InputError(f"--from {begin[:40]!r}: possible: {', '.join(STARTS)}")
     (since,) = numbers(start, "--start", "s")[:1]
     run = DriftRun(
         source=str(folder.absolute()),
@@ -91,7 +87,7 @@ def drift_command(
         times=numbers(times, "--times", "s"),
         offset=offset,
         target=target,
-        begin=starts[begin],
+        begin=one_of(begin, "--from", STARTS),
     )
     with progress("chips", samples) as done:
         journal, outcomes = run_drift(run, place or folder, jobs, scheduler, done)

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resonet.cli.faults import complain
-from resonet.cli.options import Chosen, Data, Folder, Json, only, unless, when
+from resonet.cli.options import Chosen, Data, Folder, Json, only, when
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw
 from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
-from resonet.cli.studies import spread_of
+from resonet.cli.studies import Processes, Scheduler, Spreads, spread_of, stop_at_failed
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,10 +81,7 @@ def _tell(found: "Findings", given: "SpreadOptions", trained: float | None) -> N
 def montecarlo_command(
     folder: Folder,
     samples: Annotated[int, typer.Option("--samples", min=1, max=1_000_000, help="Chips.")] = 200,
-    spread: Annotated[
-        list[str] | None,
-        typer.Option("--spread", help='NAME=VALUE in the place of [spread] of the design, such as f_res="0.5 %".'),
-    ] = None,
+    spread: Spreads = None,
     seed: Annotated[int, typer.Option(help="Of the chips, and of the noise.", min=0, max=2**32 - 1)] = 1,
     corner: Annotated[str, typer.Option(help="Corner that the chips lie around: tt, ss, ff or one of yours.")] = "tt",
     level: Annotated[
@@ -124,12 +120,8 @@ def montecarlo_command(
         ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Of the intervals of the yield.", min=0.5, max=0.9999)] = 0.95,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, instead of --jobs.")
-    ] = None,
+    jobs: Processes = None,
+    scheduler: Scheduler = None,
     place: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go (default: the design folder).")
     ] = None,
@@ -166,9 +158,8 @@ def montecarlo_command(
     fan = None if sparams is None else fan_of(design, sparams)
     with progress("chips", samples) as done:
         journal, outcomes = run_montecarlo(run, place or folder, jobs, scheduler, done)
-    failed = outcomes.failed()
     paths, figures, found = write_montecarlo(montecarlo_dataset(run, outcomes), journal), [], None
-    if len(failed) < len(outcomes):
+    if len(outcomes.failed()) < len(outcomes):
         found = findings(run, outcomes, limits, confidence)
         name = next(name for name in DRAWN if name in measured(run))
         figures = save(chips_figure(found, name, confidence), (place or folder) / "report", journal.stem)
@@ -193,10 +184,7 @@ def montecarlo_command(
             told += f", worst return loss {back.min():.2f} ... {back.max():.2f} dB"
             say(f"S-parameters of {sparams}, {name}, {len(loss)} chips: {told}")
         print_files("results", [*paths, *figures])
-    if failed:
-        told = f"{len(failed)} of {samples} chips could not be computed, the first (number {failed[0]})"
-        complain(f"{told}: {outcomes[failed[0]].error}")
-        raise typer.Exit(1)
+    stop_at_failed(outcomes, "chips")
 
 
 def _fans(design: "Design", run: "MonteCarlo", of: "FanOf", count: int) -> "Mapping[Level, Fan]":

@@ -2,15 +2,25 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
-from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, spread_of, stop_at_failed
-from resonet.core.errors import InputError
+from resonet.cli.studies import (
+    Bits,
+    LabelledData,
+    Processes,
+    Range,
+    Scheduler,
+    Seed,
+    Spreads,
+    one_of,
+    spread_of,
+    stop_at_failed,
+)
 
 if TYPE_CHECKING:
     from resonet.cosim.robust.sensitivity import Ranked
@@ -40,10 +50,7 @@ def _show(ranked: "list[Ranked]", pairs: int) -> None:
 def sensitivity_command(
     folder: Folder,
     data: LabelledData,
-    spread: Annotated[
-        list[str] | None,
-        typer.Option("--spread", help='NAME=VALUE in the place of [spread] of the design, such as f_res="0.5 %".'),
-    ] = None,
+    spread: Spreads = None,
     by: Annotated[str, typer.Option(help="What counts as a source: both, quantity, or layer.")] = "both",
     level: Annotated[str, typer.Option(help="programmed, gain or calibrated.")] = "programmed",
     samples: Annotated[int, typer.Option(min=2, help="Pairs of chips.")] = 64,
@@ -63,14 +70,9 @@ def sensitivity_command(
     """
     from resonet.cosim.calibration.chip_tuning import TuningOptions
     from resonet.cosim.montecarlo.levels import LEVELS
-    from resonet.cosim.robust.sensitivity import SensitivityRun, rank_sources, run_sensitivity
+    from resonet.cosim.robust.sensitivity import By, SensitivityRun, rank_sources, run_sensitivity
     from resonet.netlist.design.folder import load_design
 
-    levels, sources = ({name: name for name in of} for of in (LEVELS, ("both", "quantity", "layer")))
-    if level not in levels:
-        raise InputError(f"--level {level[:40]!r}: possible: {', '.join(LEVELS)}")
-    if by not in sources:
-        raise InputError(f"--by {by[:40]!r}: possible: {', '.join(sources)}")
     run = SensitivityRun(
         source=str(folder.absolute()),
         data=str(data.absolute()),
@@ -79,8 +81,8 @@ def sensitivity_command(
         seed=seed,
         program=program,
         tuning=TuningOptions(reach, bits),
-        by=sources[by],  # type: ignore[arg-type]
-        level=levels[level],  # type: ignore[arg-type]
+        by=one_of(by, "--by", get_args(By)),
+        level=one_of(level, "--level", LEVELS),
         images=images,
     )
     with progress("pairs of chips", samples) as done:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from resonet.cli.faults import complain
-from resonet.cli.options import Json, WeightEngine, only, unless, when
+from resonet.cli.options import Json, WeightEngine, only, when
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.studies import Processes, Scheduler
 from resonet.cli.witnesses import tell_engine, witness_json
 from resonet.core.errors import InputError
 
@@ -100,12 +101,8 @@ def sweep_command(
         int, typer.Option("--repeat", min=1, max=1000, help="How often the images are read with noise."), NOISE
     ] = 1,
     engine: WeightEngine = "auto",
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes (default: one a core)."), unless("scheduler")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, instead of --jobs.")
-    ] = None,
+    jobs: Processes = None,
+    scheduler: Scheduler = None,
     folder: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where results/ and report/ go (default: the design folder).")
     ] = None,

@@ -9,8 +9,18 @@ import typer
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
-from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, spread_of, stop_at_failed
-from resonet.core.errors import InputError
+from resonet.cli.studies import (
+    Bits,
+    LabelledData,
+    Processes,
+    Range,
+    Scheduler,
+    Seed,
+    Spreads,
+    one_of,
+    spread_of,
+    stop_at_failed,
+)
 
 if TYPE_CHECKING:
     from resonet.cosim.robust.tolerances import ToleranceRun, Tolerated
@@ -71,10 +81,7 @@ def tolerances_command(
     of: Annotated[
         str | None, typer.Option("--of", help="Spreads that are sought, with commas (default: those that there are).")
     ] = None,
-    spread: Annotated[
-        list[str] | None,
-        typer.Option("--spread", help='NAME=VALUE in the place of [spread] of the design, such as f_res="0.5 %".'),
-    ] = None,
+    spread: Spreads = None,
     level: Annotated[str, typer.Option(help="programmed, gain or calibrated.")] = "calibrated",
     samples: Annotated[int, typer.Option(min=1, help="Chips at each step.")] = 50,
     sure: Annotated[bool, typer.Option("--sure", help="With confidence, not of the sample alone.")] = False,
@@ -97,9 +104,6 @@ def tolerances_command(
     from resonet.cosim.robust.tolerances import ToleranceRun, rows_of, run_tolerances, tolerated
     from resonet.netlist.design.folder import load_design
 
-    levels = {name: name for name in LEVELS}
-    if level not in levels:
-        raise InputError(f"--level {level[:40]!r}: possible: {', '.join(LEVELS)}")
     own = load_design(folder).parameters.spread
     run = ToleranceRun(
         source=str(folder.absolute()),
@@ -111,7 +115,7 @@ def tolerances_command(
         tuning=TuningOptions(reach, bits),
         accuracy=accuracy,
         target=target,
-        level=levels[level],
+        level=one_of(level, "--level", LEVELS),
         sure=sure,
         confidence=confidence,
         quantities=() if of is None else tuple(part.strip() for part in of.split(",")),

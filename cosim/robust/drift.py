@@ -16,7 +16,6 @@ w = 2u / (1 + u²) in units of the largest weight,
 of a resonator alone. `interval` is the longest time for which the accuracy stays above a target.
 """
 
-import functools
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -30,9 +29,9 @@ from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import collected
 from resonet.cosim.chips.weights import chip_engine, chip_weights
 from resonet.cosim.montecarlo.levels import ChipLevel, chip_levels
-from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_key
+from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import Study, run_study
+from resonet.cosim.sweep.study import run_study
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.draws import normals
@@ -40,7 +39,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan
 from resonet.netlist.programming.methods import LayerProgram, Program
 
-__all__ = ["DriftOptions", "DriftRun", "drift_factors", "drift_key", "drifted", "run_drift", "slope_error"]
+__all__ = ["DriftOptions", "DriftRun", "drift_factors", "drifted", "run_drift", "slope_error"]
 
 STREAM = 1100  # of the random numbers of drift, behind those of faults
 STEPS = 14  # halvings of the interval in which a chip falls below the target, in log t
@@ -189,15 +188,8 @@ def measure_drift(run: DriftRun, number: int) -> dict[str, Any]:
     return found | {"warnings": [asdict(entry) for entry in warnings]} if warnings else found
 
 
-def drift_key(run: DriftRun) -> str:
-    """Hash of everything that the points depend on. Raises InputError, EngineError."""
-    return subject_key(run)
-
-
 def run_drift(
     run: DriftRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the chips that are missing; the path of their journal and every outcome: see `run_study`."""
-    work, first = functools.partial(measure_drift, run), functools.partial(ground_of, run)
-    study = Study("drift", drift_key(run), asdict(run), run.samples, work, first)
-    return run_study(study, folder, jobs, scheduler, done)
+    return run_study(subject_study("drift", run, run.samples, measure_drift), folder, jobs, scheduler, done)

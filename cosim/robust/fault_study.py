@@ -5,7 +5,6 @@ that its chain comes as close to the trained weights as it can; `refitted`, on i
 Sample n of one kind has the same random numbers at every rate, so that a map at a higher rate holds that of a lower.
 """
 
-import functools
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,14 +17,14 @@ from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import collected
 from resonet.cosim.montecarlo.levels import chip_levels
 from resonet.cosim.robust.refit import refitted
-from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_key
+from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import Study, run_study
+from resonet.cosim.sweep.study import run_study
 from resonet.netlist.chips.faults import FAULTS, FaultKind, FaultMap, FaultOptions
 from resonet.netlist.chips.faulty import faulty_chip
 from resonet.netlist.design.fault_maps import draw_faults, read_faults
 
-__all__ = ["FAULT_LEVELS", "FaultCurve", "FaultLevel", "FaultRun", "fault_curves", "fault_key", "run_faults"]
+__all__ = ["FAULT_LEVELS", "FaultCurve", "FaultLevel", "FaultRun", "fault_curves", "run_faults"]
 
 FaultLevel = Literal["programmed", "calibrated", "refitted"]
 FAULT_LEVELS: tuple[FaultLevel, ...] = get_args(FaultLevel)
@@ -60,11 +59,6 @@ class FaultRun(Subject):
         if self.map is not None:
             return [(None, math.nan, number) for number in range(self.samples)]
         return [(kind, rate, number) for kind in self.kinds for rate in self.rates for number in range(self.samples)]
-
-
-def fault_key(run: FaultRun) -> str:
-    """Hash of everything that the points depend on. Raises InputError, EngineError."""
-    return subject_key(run, [run.map])
 
 
 def _faults(run: FaultRun, ground: Ground, kind: FaultKind | None, rate: float, number: int) -> FaultMap:
@@ -133,8 +127,7 @@ def run_faults(
     run: FaultRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the points that are missing; the path of their journal and every outcome: see `run_study`."""
-    first = functools.partial(_first, run)
-    study = Study("faults", fault_key(run), asdict(run), len(run.points), functools.partial(measure_faults, run), first)
+    study = subject_study("faults", run, len(run.points), measure_faults, _first, [run.map])
     return run_study(study, folder, jobs, scheduler, done)
 
 

@@ -12,8 +12,7 @@ outputs of the network by h ∇_i y · z, and E (∇_i y · z)² = |∇_i y|² i
 Sobol's indices, first and total, where y is additive: at small spread.
 """
 
-import functools
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,9 +22,9 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import collected
 from resonet.cosim.montecarlo.levels import ChipLevel, Level, chip_levels
-from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, scaled_spread, subject_key
+from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, scaled_spread, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import Study, run_study
+from resonet.cosim.sweep.study import run_study
 from resonet.cosim.weights.inference import circuit_logits, forward
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.mixing import mixed
@@ -40,7 +39,6 @@ __all__ = [
     "Source",
     "rank_sources",
     "run_sensitivity",
-    "sensitivity_key",
     "sobol_indices",
 ]
 
@@ -233,15 +231,8 @@ def rank_sources(run: SensitivityRun, outcomes: Outcomes) -> list[Ranked]:
     return sorted(ranked, key=lambda one: -one.linear)
 
 
-def sensitivity_key(run: SensitivityRun) -> str:
-    """Hash of everything that the points depend on. Raises InputError, EngineError."""
-    return subject_key(run)
-
-
 def run_sensitivity(
     run: SensitivityRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the pairs that are missing; the path of their journal and every outcome: see `run_study`."""
-    work, first = functools.partial(measure_sources, run), functools.partial(ground_of, run)
-    study = Study("sensitivity", sensitivity_key(run), asdict(run), run.samples, work, first)
-    return run_study(study, folder, jobs, scheduler, done)
+    return run_study(subject_study("sensitivity", run, run.samples, measure_sources), folder, jobs, scheduler, done)

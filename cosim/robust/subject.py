@@ -4,7 +4,8 @@ Every study is made of points that can be computed by anybody in any order (cosi
 is made once in a process.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.core.validity import collected
 from resonet.cosim.calibration.chip_tuning import TuningOptions
-from resonet.cosim.sweep.study import study_key
+from resonet.cosim.sweep.study import Study, study_key
 from resonet.cosim.sweep.tested import Tested
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.chips.spread import SpreadOptions
@@ -24,7 +25,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["MOST_SAMPLES", "Ground", "Subject", "ground_of", "rms", "scaled_spread", "subject_key"]
+__all__ = ["MOST_SAMPLES", "Ground", "Subject", "ground_of", "rms", "scaled_spread", "subject_study"]
 
 MOST_SAMPLES = 100_000
 
@@ -75,7 +76,7 @@ def scaled_spread(spread: SpreadOptions, factor: float, only: str | None = None)
     return replace(spread, **values)
 
 
-def subject_key(subject: Subject, more: Sequence[str | None] = ()) -> str:
+def _key(subject: Subject, more: Sequence[str | None] = ()) -> str:
     """Hash of everything that the points depend on; `more` files. Raises InputError, EngineError."""
     folder, given = Path(subject.source), (subject.data, subject.calibration, *more)
     files = [folder / name for name in ("design.toml", "model.onnx", "program.npz")]
@@ -102,3 +103,19 @@ def ground_of(subject: Subject) -> Ground:
         sampler = ChipSampler(design, subject.spread, subject.seed)
         _grounds[key] = Ground(design, sampler, Tested.read(design, Path(subject.data)), images)
     return _grounds[key]
+
+
+def subject_study(
+    kind: str,
+    subject: Subject,
+    count: int,
+    measure: Callable[[Any, int], dict[str, Any]],
+    first: Callable[[Any], object] = ground_of,
+    more: Sequence[str | None] = (),
+) -> Study:
+    """A study of `count` points that `measure` computes of a subject by their numbers; it also depends on files `more`.
+
+    `first` is asked before the first point. Raises InputError, EngineError.
+    """
+    work, begin = functools.partial(measure, subject), functools.partial(first, subject)
+    return Study(kind, _key(subject, more), asdict(subject), count, work, begin)

@@ -7,10 +7,9 @@ single chips. What counts is the share of the sample, or with `sure` the lower e
 (Clopper-Pearson): then the yield is above the target with that confidence, each row by itself.
 """
 
-import functools
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,14 @@ from resonet.core.validity import collected
 from resonet.cosim.calibration.chip_tuning import MOST_BITS, TuningOptions
 from resonet.cosim.montecarlo.levels import Level, chip_levels
 from resonet.cosim.montecarlo.yields import CONFIDENCE, clopper_pearson
-from resonet.cosim.robust.subject import Ground, Subject, ground_of, scaled_spread, subject_key
+from resonet.cosim.robust.subject import Ground, Subject, ground_of, scaled_spread, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import Study, run_study
+from resonet.cosim.sweep.study import run_study
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.spread import MOST, QUANTITIES, SpreadOptions
 from resonet.netlist.design.chips import ChipSampler
 
-__all__ = ["RANGES", "ToleranceRun", "Tolerated", "rows_of", "run_tolerances", "tolerance_key", "tolerated"]
+__all__ = ["RANGES", "ToleranceRun", "Tolerated", "rows_of", "run_tolerances", "tolerated"]
 
 SPREADS = (1e-5, 0.5)  # between which a spread is sought
 FACTORS = (0.01, 100.0)
@@ -222,15 +221,10 @@ def tolerated(outcomes: Outcomes) -> list[Tolerated]:
     return [Tolerated(**one.values) for _, one in sorted(outcomes.items()) if one.values]
 
 
-def tolerance_key(run: ToleranceRun) -> str:
-    """Hash of everything that the rows depend on. Raises InputError, EngineError."""
-    return subject_key(run)
-
-
 def run_tolerances(
     run: ToleranceRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the rows that are missing; the path of their journal and every outcome: see `run_study`."""
-    work, first = functools.partial(measure_tolerance, run), functools.partial(ground_of, run)
-    study = Study("tolerances", tolerance_key(run), asdict(run), len(rows_of(run)), work, first)
-    return run_study(study, folder, jobs, scheduler, done)
+    return run_study(
+        subject_study("tolerances", run, len(rows_of(run)), measure_tolerance), folder, jobs, scheduler, done
+    )
