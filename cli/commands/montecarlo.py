@@ -154,7 +154,8 @@ def montecarlo_command(
         shared, None if data is None else str(data.absolute()), noise, repeat, resonators,
     )  # fmt: skip
     limits = limits_of(design.parameters.specification, spec or [], measured(run))
-    unasked = {one.quantity for one in limits_of(design.parameters.specification, spec or [])} - set(measured(run))
+    asked = limits_of(design.parameters.specification, spec or [])
+    unasked = {one.quantity for one in asked} - {one.quantity for one in limits}
     fan = None if sparams is None else fan_of(design, sparams)
     with progress("chips", samples) as done:
         journal, outcomes = run_montecarlo(run, place or folder, jobs, scheduler, done)
@@ -171,7 +172,9 @@ def montecarlo_command(
     )
     if as_json:
         print_json(
-            _page(run, found, trained) | _fan_page(fans) | {"results": paths, "journal": journal, "figures": figures}
+            _page(run, found, trained)
+            | _fan_page(fans)
+            | {"results": paths, "journal": journal, "figures": figures, "not_tested": sorted(unasked)}
         )
     else:
         if found is not None:
