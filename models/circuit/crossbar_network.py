@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 from scipy.linalg.blas import daxpy, ddot
 from scipy.linalg.lapack import dposv, dpttrf, dpttrs
+from threadpoolctl import threadpool_limits
 
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Bools
@@ -294,15 +295,16 @@ def norton(conductances: ArrayLike, array: CrossbarArray) -> Norton:
     far = near if array.drive == "both" else np.zeros(rows)
     r, unit = array.bit_resistance, np.eye(columns)[:, None]  # 1 A into each cell of a word line
     y, j = np.zeros((columns, columns)), np.zeros((columns, rows))
-    for n in range(rows):
-        row = g[n : n + 1]
-        y[:], j[:, :n] = _through(r, y, j[:, :n])
-        word = _lines(row, array.word_resistance, near[n : n + 1], far[n : n + 1])
-        j[:, n] = row[0] * word.source[0]
-        y += np.diag(row[0])
-        if not word.held:
-            y -= row[0][:, None] * word.solve(unit.copy())[:, 0] * row[0]
-    y, j = _through(r, y, j)
+    with threadpool_limits(1, "blas"):  # threads of matrices as small as these would only wait for each other
+        for n in range(rows):
+            row = g[n : n + 1]
+            y[:], j[:, :n] = _through(r, y, j[:, :n])
+            word = _lines(row, array.word_resistance, near[n : n + 1], far[n : n + 1])
+            j[:, n] = row[0] * word.source[0]
+            y += np.diag(row[0])
+            if not word.held:
+                y -= row[0][:, None] * word.solve(unit.copy())[:, 0] * row[0]
+        y, j = _through(r, y, j)
     volts, found = probe(rows), Norton(j.T, y)
     check_outputs(volts @ sense(found, array), solve_network(g, volts, array).output[:, 0])
     return found
