@@ -5,6 +5,7 @@ from dataclasses import Field, field
 from typing import Any
 
 from resonet.core.errors import InputError
+from resonet.core.text import meant
 
 __all__ = ["check_choices", "choice", "parse_choice", "words"]
 
@@ -34,7 +35,8 @@ def parse_choice(text: object, spec: "Field[Any]", section: str) -> str:
         possible = tuple(spec.metadata["choices"]())
         wrong = next((part for part in given if part not in possible), None)
         if wrong is not None:
-            raise InputError(f"{name} = {wrong[:40]!r}: possible: {', '.join(possible)} ({spec.metadata['doc']})")
+            listed = f"{', '.join(possible)} ({spec.metadata['doc']})"
+            raise InputError(f"{name} = {wrong[:40]!r}: possible: {listed}{meant(wrong, possible)}")
     return ", ".join(given)
 
 

@@ -2,6 +2,8 @@
 
     number = [sign] digits [. digits] [e exponent] [blank] [SI prefix] [unit]        "5 GHz"  "-2.5e-3"  "0.2fF"
 
+A power may be given as a level, "-27 dBm" (of 1 mW), and what has no unit as a part of a hundred, "5 %".
+
 Everything that is text and becomes a number goes through `read_number`; what is written in another way is refused with
 the reason. A comma is no decimal mark here: programs that drop it make 0,1 to 1. Prefixes follow the SI brochure
 (9th edition, section 3): upper and lower case differ (M is mega, m milli), and a prefix belongs to its unit, so that
@@ -16,6 +18,7 @@ from decimal import Decimal
 __all__ = ["engineering", "has_prefix", "mixed_units", "quantity", "read_list", "read_number", "read_whole"]
 
 LONGEST = 100  # characters: more than any number has
+MOST_DBM = 3000
 PREFIXES = {"Q": 30, "R": 27, "Y": 24, "Z": 21, "E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "K": 3}
 PREFIXES |= {"": 0, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18, "z": -21, "y": -24}
 PREFIXES |= {"r": -27, "q": -30}
@@ -54,6 +57,8 @@ def _power(rest: str, unit: str) -> int:
     """Power of ten of what stands behind the digits; ValueError where it is neither unit nor prefix."""
     if rest in ("", unit):
         return 0
+    if rest == "%" and not unit:
+        return -2
     prefix = rest.removesuffix(unit) if unit else rest
     if rest == "E":
         raise ValueError("an exponent without digits")
@@ -75,8 +80,14 @@ def _decimal(text: str, unit: str) -> Decimal:
     rest = plain[found.end() :] if found else ""
     if found is None or any(mark in rest for mark in ",_'") or rest[:1].isdigit() or rest[:1] == ".":
         raise ValueError(_why_not(plain))
-    power = _power(rest.lstrip(" "), unit)
+    rest = rest.lstrip(" ")
+    level = rest == "dBm" and unit == "W"
+    power = 0 if level else _power(rest, unit)
     value = Decimal(f"{found.group(1)}e{int(found.group(2) or 0) + power}")
+    if level:
+        if abs(value) > MOST_DBM:
+            raise ValueError("beyond the range of floating point")
+        value = Decimal(10) ** (value / 10 - 3)
     if math.isinf(float(value)) or (value and not float(value)):
         raise ValueError("beyond the range of floating point")
     return value
@@ -90,6 +101,8 @@ def read_number(text: str, unit: str = "") -> float:
 def read_whole(text: str, unit: str = "") -> int:
     """Whole number, exact. Raises ValueError whose text is the reason."""
     value = _decimal(text, unit)
+    if "%" in text:
+        raise ValueError("it has no unit")
     if value != value.to_integral_value():
         raise ValueError("a whole number is expected")
     return int(value)
@@ -105,7 +118,7 @@ def read_list(text: str, unit: str = "", most: int = 10_000) -> list[str]:
         raise ValueError(f"{len(words):,} numbers; at most {most:,}")
     if mixed_units(words, unit):
         raise ValueError(
-            f"a comma stands between numbers: write a decimal point, and {unit} behind every number or none"
+            f"a comma stands between numbers: write a decimal point, and {unit or '%'} behind every number or none"
         )
     return words
 
@@ -113,7 +126,7 @@ def read_list(text: str, unit: str = "", most: int = 10_000) -> list[str]:
 def mixed_units(words: Sequence[str], unit: str) -> bool:
     """Whether some of several numbers carry a unit or prefix and some do not, so that two things may be meant."""
     bare = [not word.strip() or word.strip()[-1] in "0123456789." for word in words]
-    return bool(unit) and len(set(bare)) > 1
+    return bool(unit or "%" in "".join(words)) and len(set(bare)) > 1
 
 
 def quantity(value: float | str, unit: str) -> str | float | int:

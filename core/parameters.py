@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from resonet.core.choices import parse_choice
 from resonet.core.errors import InputError
-from resonet.core.numbers import quantity, read_number, read_whole
+from resonet.core.numbers import engineering, quantity, read_number, read_whole
+from resonet.core.text import meant
 
 __all__ = [
     "Interface",
@@ -29,6 +30,7 @@ __all__ = [
     "parameters_of",
     "parse",
     "plain_number",
+    "possible_values",
     "quantity",
     "record_from_table",
     "shown",
@@ -74,6 +76,17 @@ def describe(spec: "Field[Any]") -> str:
     meta = spec.metadata
     unit = f" {meta['unit']}" if meta["unit"] else ""
     return f"{meta['low']:g} ... {meta['high']:g}{unit} ({meta['doc']})"
+
+
+def possible_values(spec: "Field[Any]") -> str:
+    """Range of a parameter with its unit, or its words, to be read by people."""
+    meta = spec.metadata
+    if "choices" in meta:
+        if meta["choices"] is None:
+            return "words"
+        return ", ".join(meta["choices"]()) + (", or several" if meta["several"] else "")
+    low, high = (engineering(meta[end], meta["unit"], 6) for end in ("low", "high"))
+    return f"{low} ... {high}"
 
 
 def check(record: Any, section: str) -> None:
@@ -133,7 +146,8 @@ def known_parameter(kind: type, name: object, section: str) -> "Field[Any]":
     """Field of that name; InputError that says which there are."""
     known = parameters_of(kind)
     if name not in known:
-        raise InputError(f"{section}.{str(name)[:60]!r}: no such parameter; possible: {', '.join(known)}")
+        possible = ", ".join(known) + meant(name, known)
+        raise InputError(f"{section}.{str(name)[:60]!r}: no such parameter; possible: {possible}")
     return known[str(name)]
 
 

@@ -40,6 +40,7 @@ from resonet.netlist.design.archive import (
     read_weight_scales,
     sealed,
 )
+from resonet.netlist.design.commented import commented
 from resonet.netlist.design.decks import few_decks, layer_decks, remove_decks, write_decks, write_index
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.earlier import EARLIER, keep_earlier
@@ -54,7 +55,7 @@ from resonet.netlist.design.model_table import (
     used_plugins,
     weight_table,
 )
-from resonet.netlist.design.parameters import CORNER, SECTIONS, UNPROGRAMMED, Parameters, read_parameters
+from resonet.netlist.design.parameters import CORNER, SECTIONS, TABLES, UNPROGRAMMED, Parameters, read_parameters
 from resonet.netlist.design.replacing import CALIBRATED, carry_over, exchange, refuse_loss
 from resonet.netlist.design.written import warn_of_edits
 from resonet.netlist.network.cnn import Cnn, fitted_layers, inner_layers
@@ -210,7 +211,8 @@ def _write_sources(design: Design, network: bytes, draft: Path) -> None:
     """Write what everything else is made from. OSError names the file."""
     import tomli_w
 
-    contents = {"design.toml": tomli_w.dumps(_tables(design, network)).encode(), "model.onnx": network}
+    text = commented(tomli_w.dumps(_tables(design, network)), TABLES)
+    contents = {"design.toml": text.encode(), "model.onnx": network}
     for name in SOURCES:
         with naming(draft / name):
             if name in contents:

@@ -10,6 +10,7 @@ from typing import Any
 from resonet.core.errors import InputError
 from resonet.core.files import read_toml, toml_line
 from resonet.core.parameters import known_parameter, parameters_of, parse, shown
+from resonet.core.text import meant
 from resonet.core.validity import warn
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.line.strip_geometry import Geometry
@@ -93,9 +94,17 @@ def _settings(settings: Iterable[str]) -> dict[str, dict[str, tuple[str, str]]]:
         key, equals, value = setting.partition("=")
         section, dot, name = key.strip().partition(".")
         if not (equals and dot) or section not in TABLES:
-            raise InputError(f"setting {shown(setting)}: possible: SECTION.NAME=VALUE, SECTION {', '.join(TABLES)}")
+            listed = ", ".join(TABLES) + _meant(key.strip())
+            raise InputError(f"setting {shown(setting)}: possible: SECTION.NAME=VALUE, SECTION {listed}")
         tables.setdefault(section, {})[name.strip()] = value.strip(), setting
     return tables
+
+
+def _meant(key: str) -> str:
+    """Which parameter may have been meant by a setting of no table, if one is close."""
+    full = {f"{section}.{name}" for section, kind in TABLES.items() for name in parameters_of(kind)}
+    of_that_name = sorted(name for name in full if name.partition(".")[2] == key.rpartition(".")[2])
+    return f" (did you mean {of_that_name[0]}?)" if len(of_that_name) == 1 else meant(key, full)
 
 
 def _line(path: Path, section: str, name: str) -> str:
@@ -181,7 +190,9 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = (), pres
     tables = read_toml(path) if path else {}
     unknown = set(tables) - set(TABLES) - {"model", "layers", "derived", CORNER, *OTHER_TABLES}
     if unknown:
-        raise InputError(f"{path}: no such table {sorted(unknown)[0][:60]!r}; possible: {', '.join((*TABLES, CORNER))}")
+        name, possible = sorted(unknown)[0], (*TABLES, CORNER)
+        listed = ", ".join(possible) + meant(name, possible)
+        raise InputError(f"{path}: no such table {name[:60]!r}; possible: {listed}")
     sources = []
     if preset:
         base = preset_tables(preset)

@@ -43,6 +43,12 @@ READ = [
     ("10 mrad", "rad", "1e-2"),
     ("-3 dB", "dB", "-3"),
     ("\t 7 Hz ", "Hz", "7"),
+    ("5 %", "", "0.05"),
+    ("-0.1%", "", "-0.001"),
+    ("-30 dBm", "W", "1e-6"),
+    ("0dBm", "W", "1e-3"),
+    ("20 dBm", "W", "0.1"),
+    ("-27 dBm", "dBm", "-27"),
 ]
 REFUSED = [
     ("0,1 fF", "F", "decimal point"),
@@ -62,7 +68,13 @@ REFUSED = [
     ("1E", "Hz", "exponent without digits"),
     ("0x10", "", "no unit"),
     ("1 000", "", "no unit"),
-    ("5 %", "", "no unit"),
+    ("5 %", "W", "the unit is W"),
+    ("5 k%", "", "no unit"),
+    ("5 % %", "", "no unit"),
+    ("-27 dBm", "V", "the unit is V"),
+    ("-27 mdBm", "W", "the unit is W"),
+    ("-27 dB", "W", "the unit is W"),
+    ("1e9 dBm", "W", "range of floating point"),
     ("1.2.3", "", "not a number"),
     ("inf", "", "finite"),
     ("-Infinity", "Hz", "finite"),
@@ -116,6 +128,8 @@ def test_whole_numbers_are_exact():
     assert read_whole("1k") == 1000
     with pytest.raises(ValueError, match="whole"):
         read_whole("2.5")
+    with pytest.raises(ValueError, match="no unit"):
+        read_whole("200 %")
 
 
 def test_lists():
@@ -124,6 +138,9 @@ def test_lists():
     assert read_list("1e-15,2e-15", "F") == ["1e-15", "2e-15"]
     with pytest.raises(ValueError, match="decimal point"):  # 0.1 fF with a comma, or 0 and 1 fF?
         read_list("0,1 fF", "F")
+    assert read_list("1 %,2%") == ["1 %", "2%"]
+    with pytest.raises(ValueError, match="% behind every number"):  # 1.5 % with a comma, or 1 and 5 %?
+        read_list("1,5 %")
     with pytest.raises(ValueError, match="at most"):
         read_list("1," * 20_000)
 
