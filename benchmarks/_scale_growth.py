@@ -27,7 +27,10 @@ from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, S
 
 __all__ = ["claims", "growth_figure", "measured"]
 
-SIZES = (13_000, 50_000, 200_000, 1_000_000)
+SIZES = {  # weights: a layer of the convolutions, laid out, has three times as many resonators, up to a million
+    "dense": (13_000, 50_000, 200_000, 1_000_000),
+    "vgg": (13_000, 50_000, 200_000, 320_000),
+}
 SMALL = 2_000  # resonators: what a command takes for anything
 LIMIT = 1200  # s of processor time
 BAR = 1.1
@@ -82,9 +85,9 @@ def cost(arguments: Sequence[str], folder: Path) -> Cost:
 
 
 def measured(
-    sizes: Sequence[int], folder: Path, names: Sequence[str] = tuple(COMMANDS), kept: Path | None = None
+    most: int, folder: Path, names: Sequence[str] = tuple(COMMANDS), kept: Path | None = None
 ) -> dict[str, dict[int, Cost]]:
-    """Cost of each command at each size, the small one first; nothing beyond the first size that did not end.
+    """Cost of each command at its first `most` sizes, the small one before; none beyond one that did not end.
 
     What the file `kept` holds is not measured again, and what is measured goes there.
     """
@@ -93,9 +96,10 @@ def measured(
         found[name] = {int(size): Cost(**one) for size, one in costs.items()}
     for kind in {COMMANDS[name][0] for name in names}:
         images(folder / f"{kind}.npz", kind, 100)
-    for size in (SMALL, *sizes):
+    for step in range(most + 1):
         for name in names:
             kind, _, text = COMMANDS[name]
+            size = (SMALL, *SIZES[kind])[step]
             places = {"net": f"{kind}_{size}.onnx", "out": f"{kind}_{size}", "data": f"{kind}.npz"}
             if not (folder / places["net"]).exists():
                 makers[kind](folder / places["net"], size)
@@ -181,10 +185,10 @@ def _print(found: Mapping[str, Mapping[int, Cost]]) -> None:
 
 
 def claims(quick: bool) -> None:
-    """Exponents of all commands; `quick` takes the two smallest networks, and a few commands."""
+    """Exponents of all commands; `quick` takes two networks, and a few commands."""
     names = QUICK if quick else tuple(COMMANDS)
     with tempfile.TemporaryDirectory() as scratch:
-        found = measured(SIZES[:2] if quick else SIZES, Path(scratch), names)
+        found = measured(2 if quick else 4, Path(scratch), names)
         _print(found)
         if not quick:
             figures = growth_figure(found, Path(tempfile.gettempdir()))
@@ -194,6 +198,6 @@ def claims(quick: bool) -> None:
 if __name__ == "__main__":
     place = Path(sys.argv[1])
     place.mkdir(exist_ok=True)
-    everything = measured(SIZES, place, sys.argv[2:] or tuple(COMMANDS), place / "costs.json")
+    everything = measured(4, place, sys.argv[2:] or tuple(COMMANDS), place / "costs.json")
     _print(everything)
     growth_figure(everything, place)

@@ -5,13 +5,13 @@ interrupt.
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from resonet.cli.faults import complain, guarded
-from resonet.cli.options import Strict
+from resonet.cli.options import Quiet, Strict, Verbose
 from resonet.core.errors import InputError
 from resonet.core.text import visible
 
@@ -103,16 +103,36 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Circuit-level netlists and SPICE co-simulation of CNNs on radio-frequency spintronic hardware.",
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        from resonet.cli.show import say
+
+        say(f"resonet {version('resonet')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+]
+
+
 @app.callback()
-def _all_commands(context: typer.Context, strict: Strict = False) -> None:
-    context.obj = strict
+def _all_commands(
+    context: typer.Context,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    version: Version = False,
+) -> None:
+    context.obj = {"strict": strict, "quiet": quiet, "verbose": verbose}
 
 
 def main() -> None:

@@ -31,8 +31,10 @@ __all__ = [
     "Preset",
     "Programs",
     "ProgramsToo",
+    "Quiet",
     "Settings",
     "Strict",
+    "Verbose",
     "WeightEngine",
     "only",
     "option_name",
@@ -47,6 +49,8 @@ Values = Mapping[str, Any]  # of a command's parameters, by name
 Folder = Annotated[Path, typer.Argument(help="Design folder that `resonet compile` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit status 1 if there is any warning of validity.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no suggestion of what is next.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every run of an engine, and what the command took.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="ngspice processes at once (default: one a core).")]
 Layer = Annotated[str, typer.Option("--layer", help="Layer, as `resonet compile` names it: conv1, dense1, ...")]
 Layers = Annotated[list[str] | None, typer.Option("--layer", help="Only these layers.")]

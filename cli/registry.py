@@ -36,6 +36,7 @@ class Command:
     function: Callable[..., None]
     stored: bool = True  # whether its output may be shown again as long as nothing that it depends on changed
     writes: bool = True  # whether it may leave anything in a design folder
+    then: str = ""  # the command that mostly comes next, {folder} for the design folder
 
 
 @cache

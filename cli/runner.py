@@ -8,7 +8,9 @@ status 1.
 import inspect
 import json
 import logging
+import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -17,13 +19,16 @@ from typing import Any, TextIO, get_type_hints
 
 import typer
 
-from resonet.cli.options import Strict, refuse_what_does_not_apply
+from resonet.cli.options import Quiet, Strict, Verbose, refuse_what_does_not_apply
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, running, warning
+from resonet.cli.show import engineering, err, running, warning
+from resonet.cli.steps import quiet
 from resonet.core.files import new_file
 from resonet.core.validity import Warned, collected
 
 __all__ = ["runnable", "warnings_file"]
+
+log = logging.getLogger("resonet.cli")
 
 
 def warnings_file(folder: Path, name: str) -> Path:
@@ -84,12 +89,29 @@ def _show_python_warning(
     warning(f"resonet: {category.__name__}: {' '.join(str(message).split())}")
 
 
+def _follow() -> None:
+    """Say on stderr what the engines are asked, as it happens."""
+    log = logging.getLogger("resonet")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.__stderr__)  # never into the record of a run
+        handler.setFormatter(logging.Formatter("resonet: %(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+def _suggest(command: Command, folder: Path | None, values: Mapping[str, Any]) -> None:
+    """What a designer does next, on a terminal."""
+    if command.then and folder is not None and err.is_terminal and not quiet.get() and not values.get("as_json"):
+        warning(f"next: resonet {command.then.format(folder=shlex.quote(str(folder)))}")
+
+
 def _run(name: str, command: Command, context: typer.Context, strict: bool, values: dict[str, Any]) -> None:
     refuse_what_does_not_apply(context, command.function, values)
     if not sys.warnoptions:
         warnings.showwarning = _show_python_warning
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its cache is no matter of ours
     ended: typer.Exit | None = None
+    begin = time.perf_counter()
     with collected() as found:
         token = running.set(name)
         try:
@@ -101,25 +123,37 @@ def _run(name: str, command: Command, context: typer.Context, strict: bool, valu
     for entry in found:
         warning(_line(entry))
     folder = _design_folder(values)
+    log.info("%s: %.2f s, %.2f s of processor time", name, time.perf_counter() - begin, time.process_time())
     if command.writes and folder is not None:
         _keep(folder, name, found)
     if ended is not None and ended.exit_code:
         raise ended
     if (strict and found) or _lacks_what_was_asked(context, found):
         raise typer.Exit(1)
+    if ended is None:
+        _suggest(command, folder, values)
 
 
 def runnable(name: str, command: Command) -> Callable[..., None]:
-    """The function that Typer takes for a command: its own options, and --strict."""
+    """The function that Typer takes for a command: its own options, and those of all commands."""
     own = inspect.signature(command.function)
     hints = get_type_hints(command.function, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("context", kind, annotation=typer.Context)]
     parameters += [entry.replace(kind=kind, annotation=hints[entry.name]) for entry in own.parameters.values()]
-    parameters.append(inspect.Parameter("strict", kind, annotation=Strict, default=False))
+    common = {"strict": Strict, "quiet": Quiet, "verbose": Verbose}
+    parameters += [inspect.Parameter(word, kind, annotation=note, default=False) for word, note in common.items()]
 
-    def run(context: typer.Context, strict: bool, **values: Any) -> None:
-        _run(name, command, context, strict or bool(context.obj), values)
+    def run(context: typer.Context, **values: Any) -> None:
+        before = context.obj or {}  # those may stand before the command as well
+        chosen = {word: values.pop(word) or before.get(word, False) for word in common}
+        if chosen["verbose"]:
+            _follow()
+        token = quiet.set(chosen["quiet"])
+        try:
+            _run(name, command, context, chosen["strict"], values)
+        finally:
+            quiet.reset(token)
 
     run.__doc__ = command.function.__doc__
     run.__annotations__ = {entry.name: entry.annotation for entry in parameters}

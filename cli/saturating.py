@@ -7,7 +7,8 @@ import typer
 
 from resonet.cli.noise_tables import noise_row, tell_noise, warn_of_noise, with_spread
 from resonet.cli.options import only
-from resonet.cli.show import engineering, percent, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import engineering, percent, print_json, print_table, say, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 

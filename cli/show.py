@@ -20,7 +20,6 @@ from resonet.core.text import visible
 from resonet.core.validity import given
 
 if TYPE_CHECKING:
-    from resonet.core.types import Done
     from resonet.cosim.weights.summary import LayerSummary
     from resonet.netlist.design.design import Design
 
@@ -32,7 +31,6 @@ __all__ = [
     "print_files",
     "print_json",
     "print_table",
-    "progress",
     "running",
     "say",
     "small_percent",
@@ -111,21 +109,6 @@ def print_json(value: Mapping[str, Any]) -> None:
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     with _named():
         sys.stdout.write(text + "\n")
-
-
-@contextmanager
-def progress(what: str, total: int) -> "Iterator[Done]":
-    """A progress bar on stderr; yields what to call after each of `total` steps. Nothing on a pipe."""
-    if not err.is_terminal:
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bars = Console(file=sys.__stderr__, highlight=False, emoji=False)  # never into the record of a run
-    with Progress(*columns, console=bars, transient=True) as bar:
-        task = bar.add_task(visible(what), total=total)
-        yield lambda: bar.advance(task)
 
 
 def percent(share: float | None, digits: int = 2) -> str:

@@ -26,7 +26,8 @@ from resonet.cli.saturating import (
     refuse_linear_fitted,
     show_saturating_accuracy,
 )
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
 
@@ -220,4 +221,4 @@ def accuracy_command(
         print_files("figures", figures)
 
 
-COMMAND = Command("simulate", accuracy_command)
+COMMAND = Command("simulate", accuracy_command, then="levels {folder}")

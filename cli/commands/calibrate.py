@@ -9,7 +9,8 @@ import typer
 from resonet.cli.options import Folder, Json, Layers, WeightEngine, unless, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.saturating import calibrate_on_data
-from resonet.cli.show import print_json, print_table, progress, say, small_percent, tell_zeros, warning
+from resonet.cli.show import print_json, print_table, say, small_percent, tell_zeros, warning
+from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
 if TYPE_CHECKING:
@@ -173,4 +174,4 @@ def calibrate_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("design", calibrate_command)
+COMMAND = Command("design", calibrate_command, then="crosstalk {folder}")

@@ -10,7 +10,8 @@ import typer
 from resonet.cli.numbers import numbers
 from resonet.cli.options import InputShape, Json, Out, Output, ParameterFile, Preset, Settings, unless
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_json, progress, say, summary_json, summary_table, tell_zeros
+from resonet.cli.show import percent, print_json, say, summary_json, summary_table, tell_zeros
+from resonet.cli.steps import progress
 from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
@@ -138,4 +139,4 @@ def compile_command(
             say(f"note: layer {layer}: its largest weight takes {used}: only so do all chains hold their weights")
 
 
-COMMAND = Command("design", compile_command)
+COMMAND = Command("design", compile_command, then="calibrate {folder}")

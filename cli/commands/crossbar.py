@@ -8,7 +8,8 @@ import typer
 
 from resonet.cli.options import Data, Folder, Jobs, Json, only
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.steps import progress
 from resonet.core.parameters import parse, table_from_record
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from resonet.cli.options import Folder, Jobs, Json, Layers, Programs, WeightEngine, with_decks
 from resonet.cli.registry import Command
-from resonet.cli.show import print_files, print_json, progress, say, summary_json, summary_table, tell_zeros
+from resonet.cli.show import print_files, print_json, say, summary_json, summary_table, tell_zeros
+from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
 __all__ = ["COMMAND"]
@@ -50,4 +51,4 @@ def crosstalk_command(
     print_files("figures", figures)
 
 
-COMMAND = Command("simulate", crosstalk_command)
+COMMAND = Command("simulate", crosstalk_command, then="accuracy {folder} --data IMAGES.npz")

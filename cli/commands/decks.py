@@ -8,7 +8,8 @@ import typer
 from resonet.cli.chips import ChipSeed, CornerOption, SampleOption, chosen_chip
 from resonet.cli.options import FittedToo, Folder, Json, Layers, only, unless
 from resonet.cli.registry import Command
-from resonet.cli.show import print_json, print_table, progress, say
+from resonet.cli.show import print_json, print_table, say
+from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import typer
 
 from resonet.cli.options import Jobs, Json, Out
 from resonet.cli.registry import Command
-from resonet.cli.show import print_json, progress
+from resonet.cli.show import print_json
+from resonet.cli.steps import progress
 
 __all__ = ["COMMAND"]
 

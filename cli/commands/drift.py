@@ -9,7 +9,8 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, numbers, one_of, stop_at_failed
 
 if TYPE_CHECKING:

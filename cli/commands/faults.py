@@ -8,7 +8,8 @@ import typer
 
 from resonet.cli.options import Applies, Chosen, Folder, Json, when
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, shares, stop_at_failed, where
 from resonet.core.errors import InputError
 

@@ -8,7 +8,8 @@ import typer
 
 from resonet.cli.options import Folder, Json, Layers
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, print_files, print_json, print_table, progress
+from resonet.cli.show import engineering, print_files, print_json, print_table
+from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 
 __all__ = ["COMMAND"]

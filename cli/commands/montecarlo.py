@@ -9,7 +9,8 @@ import typer
 from resonet.cli.options import Chosen, Data, Folder, Json, only, when
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.studies import Processes, Scheduler, Spreads, spread_of, stop_at_failed
 from resonet.core.errors import InputError
 
@@ -251,4 +252,4 @@ def _page(run: Any, found: "Findings | None", trained: float | None) -> dict[str
     }
 
 
-COMMAND = Command("simulate", montecarlo_command)
+COMMAND = Command("simulate", montecarlo_command, then="sensitivity {folder}")

@@ -8,7 +8,8 @@ import typer
 
 from resonet.cli.options import Json, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, say
+from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 from resonet.core.validity import warn
 

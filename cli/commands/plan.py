@@ -10,7 +10,8 @@ import typer
 from resonet.cli.numbers import numbers
 from resonet.cli.options import InputShape, Json, Layers, Output, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table, progress, say
+from resonet.cli.show import engineering, percent, print_files, print_json, print_table, say
+from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import typer
 from resonet.cli.numbers import numbers
 from resonet.cli.options import Data, Folder, Json, WeightEngine, only
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say, small_percent, warning
+from resonet.cli.show import percent, print_files, print_json, print_table, say, small_percent, warning
+from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json
 from resonet.core.errors import InputError
 

@@ -14,7 +14,8 @@ from resonet.cli.numbers import numbers
 from resonet.cli.options import FittedToo, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
-from resonet.cli.show import engineering, print_files, print_json, print_table, progress, say, small_percent
+from resonet.cli.show import engineering, print_files, print_json, print_table, say, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 from resonet.core.validity import warn

@@ -8,7 +8,8 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.studies import (
     Bits,
     LabelledData,
@@ -97,4 +98,4 @@ def sensitivity_command(
     stop_at_failed(outcomes, "pairs of chips")
 
 
-COMMAND = Command("simulate", sensitivity_command)
+COMMAND = Command("simulate", sensitivity_command, then="tolerances {folder}")

@@ -7,7 +7,8 @@ import typer
 
 from resonet.cli.options import Folder, Json, Layer
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
+from resonet.cli.show import percent, print_files, print_json, print_table, say
+from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
 

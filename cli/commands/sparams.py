@@ -9,8 +9,9 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json, Layer, Values, only, when
 from resonet.cli.registry import Command
-from resonet.cli.show import err, out, print_json, progress
+from resonet.cli.show import err, out, print_json
 from resonet.cli.sparam_tables import chain_table, compare_table, file_names, parts_table, sheet_table
+from resonet.cli.steps import progress
 
 if TYPE_CHECKING:
     from resonet.cli.sparam_page import BlockPage, Options

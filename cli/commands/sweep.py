@@ -9,7 +9,8 @@ from resonet.cli.faults import complain
 from resonet.cli.options import Json, WeightEngine, only, when
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, small_percent
+from resonet.cli.show import percent, print_files, print_json, print_table, small_percent
+from resonet.cli.steps import progress
 from resonet.cli.studies import Processes, Scheduler
 from resonet.cli.witnesses import tell_engine, witness_json
 from resonet.core.errors import InputError

@@ -8,7 +8,8 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress, say
+from resonet.cli.show import percent, print_files, print_json, print_table, say
+from resonet.cli.steps import progress
 from resonet.cli.studies import (
     Bits,
     LabelledData,

@@ -9,7 +9,8 @@ import typer
 from resonet.cli.numbers import engine_of
 from resonet.cli.options import Chosen, Folder, Json, Layer
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, progress
+from resonet.cli.show import percent, print_files, print_json, print_table
+from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 
 __all__ = ["COMMAND"]

@@ -1,6 +1,7 @@
 """ngspice as a batch process: private run folder, bounds on time and output, typed errors; never a silent zero."""
 
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from resonet.spice_lib.library import library_text
 
 __all__ = ["EngineError", "find_ngspice", "ngspice_version", "run_deck", "run_decks"]
 
+log = logging.getLogger("resonet.ngspice")
 MOST_FAILED = 20  # run folders of failed runs that are kept, of one process, and of those before this day
 DAY = 86_400  # s
 FAILED = "resonet-failed-"
@@ -129,10 +131,12 @@ def run_deck(
     The run folder is removed, unless the run failed: then EngineError names it and carries the log. A result whose
     vectors are all zero is refused unless `silent`: the deck has no source that is not zero. `stop` ends the engine.
     """
-    program = find_ngspice()
+    program, begin = find_ngspice(), time.perf_counter()
     with run_folder(deck.name) as folder:
         try:
-            return _run_in(folder, deck, program, timeout, stop, silent)
+            plots = _run_in(folder, deck, program, timeout, stop, silent)
+            log.info("ngspice: %s: %.2f s", deck.name, time.perf_counter() - begin)
+            return plots
         except EngineError as error:
             kept = _keep(folder, error)
             raise EngineError(f"{error}" + (f"; run folder {kept}" if kept else ""), error.log, kept) from None

@@ -266,7 +266,8 @@ def solve_network(
     solve = _solver(g, array, near, far, _end(array.bit_resistance, array.sense_resistance, on_columns))
     solution = _empty(len(g), g.shape[1], v_in.shape[1])
     for n, v in enumerate(v_in.T):
-        w, b = solve(v)
+        with threadpool_limits(1, "blas"):  # its threads would mostly wait for each other, and use up processor time
+            w, b = solve(v)
         device = g * (w - b)
         second = _far_current(w, device, v, far, array.word_resistance)
         solution.word_voltage[..., n], solution.bit_voltage[..., n], solution.device[..., n] = w, b, device
@@ -295,7 +296,7 @@ def norton(conductances: ArrayLike, array: CrossbarArray) -> Norton:
     far = near if array.drive == "both" else np.zeros(rows)
     r, unit = array.bit_resistance, np.eye(columns)[:, None]  # 1 A into each cell of a word line
     y, j = np.zeros((columns, columns)), np.zeros((columns, rows))
-    with threadpool_limits(1, "blas"):  # threads of matrices as small as these would only wait for each other
+    with threadpool_limits(1, "blas"):  # as in solve_network
         for n in range(rows):
             row = g[n : n + 1]
             y[:], j[:, :n] = _through(r, y, j[:, :n])
