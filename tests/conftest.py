@@ -23,13 +23,15 @@ from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import write_design
 
 RNG = np.random.default_rng
+# The same deck in time: test_fixed_step holds the compiled engine to ngspice, which takes ten times as long.
+IN_TIME = ["fixed_step", pytest.param("ngspice", marks=pytest.mark.nightly)]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as fast what is not marked as slow; files with many slow tests come first, so that workers end together."""
     slow = Counter[Path]()
     for item in items:
-        if item.get_closest_marker("slow") is None:
+        if item.get_closest_marker("slow") is None and item.get_closest_marker("nightly") is None:
             item.add_marker(pytest.mark.fast)
         else:
             slow[item.path] += 1

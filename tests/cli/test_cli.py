@@ -104,7 +104,7 @@ def test_demo_decks_run_bare(demo, tmp_path, program, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [9, 25])
+@pytest.mark.parametrize("size", [9, pytest.param(25, marks=pytest.mark.nightly)])
 def test_demo_transients_run_bare(demo, tmp_path, size):
     deck = demo[0] / "decks" / "coupled" / f"conv1_t0n0k{size}_tran.cir"
     if size == 9:
