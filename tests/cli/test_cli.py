@@ -306,7 +306,7 @@ def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small
 
 @pytest.mark.slow
 def test_transient(resonet, build, data):
-    arguments = ("transient", build, "--layer", "conv1", "--resonators", "2", "--chain", "1")
+    arguments = ("transient", build, "--layer", "conv1", "--resonators", "2", "--chain", "1", "--points", "12")
     result = resonet(*arguments, "--json", "--data", data)
     assert (result.code, result.err) == (0, "")
     found = json.loads(result.out)
