@@ -33,10 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as fast what is not marked as slow; files with many slow tests come first, so that workers end together."""
     slow = Counter[Path]()
     for item in items:
-        if item.get_closest_marker("slow") is None and item.get_closest_marker("nightly") is None:
+        nightly = item.get_closest_marker("nightly") is not None
+        if item.get_closest_marker("slow") is None and not nightly:
             item.add_marker(pytest.mark.fast)
         else:
-            slow[item.path] += 1
+            slow[item.path] += not nightly
     items.sort(key=lambda item: -slow[item.path])
 
 
