@@ -2,6 +2,7 @@
 # Extra arguments: make test ARGS="-k touchstone", make demo ARGS="--help".
 
 ARGS =
+TESTS = -m "not nightly"
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
@@ -24,9 +25,10 @@ check: lint ## check style and types, and run the fast tests: within a minute
 test: ## run the tests (where CI is set, those of the Verilog-A files too: a large download)
 	@sh bootstrap.sh test $(if $(CI),va) ngspice
 	OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
-		$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+		$(BIN)/python -m pytest $(TESTS) --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-nightly: test fuzz bench ## run the tests, fuzz every reader, then every benchmarks/show_*.py
+nightly: TESTS =
+nightly: test fuzz bench ## run the tests, the long ones too, fuzz every reader, then every benchmarks/show_*.py
 
 # mypy sees the folders as resonet.* through links in .venv/typing; its messages name the real files again.
 lint: ## check style, formatting and types

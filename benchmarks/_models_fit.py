@@ -26,7 +26,7 @@ def _recovery() -> float:
     return worst
 
 
-def _uncertainty(runs: int = 200) -> tuple[float, float]:
+def _uncertainty(runs: int) -> tuple[float, float]:
     """Worst ratio, as difference from 1, of the scatter to the errors told; share of values within three errors."""
     clean, noise = rectification(F, **TRUE), 0.05 * TRUE["sensitivity"]
     fits = [fit_rectification((F, clean + np.random.default_rng(n).normal(0, noise, len(F)))) for n in range(runs)]
@@ -37,7 +37,7 @@ def _uncertainty(runs: int = 200) -> tuple[float, float]:
     return float(np.abs(off).max()), float(within)
 
 
-def _told(second: float, runs: int = 200) -> tuple[int, int]:
+def _told(second: float, runs: int) -> tuple[int, int]:
     """Fits of random curves that are told as poor, and fits; with a second resonance of that relative size."""
     rng, poor, fits = np.random.default_rng(1), 0, 0
     for _ in range(runs):
@@ -58,16 +58,16 @@ def _told(second: float, runs: int = 200) -> tuple[int, int]:
     return poor, fits
 
 
-def lines() -> Iterator[tuple[str, str, str, bool]]:
-    """What, figure, bar, holds."""
+def lines(runs: int = 200) -> Iterator[tuple[str, str, str, bool]]:
+    """What, figure, bar, holds; of so many random curves."""
     worst = _recovery()
     yield "fit of a noiseless rectification curve, worst parameter", f"{worst:.1e}", "<= 1e-6", worst <= 1e-6
-    off, within = _uncertainty()
-    yield "errors of the fit against the scatter of 200 curves", f"{off:.0%}", "<= 30 %", off <= 0.3
+    off, within = _uncertainty(runs)
+    yield f"errors of the fit against the scatter of {runs} curves", f"{off:.0%}", "<= 30 %", off <= 0.3
     yield "fitted values within three standard errors", f"{within:.1%}", ">= 97 %", within >= 0.97
-    poor, fits = _told(0.0)
-    yield "right fits that are told as poor, of 200 curves", f"{poor} of {fits}", "0", poor == 0
-    poor, fits = _told(0.5)
+    poor, fits = _told(0.0, runs)
+    yield f"right fits that are told as poor, of {runs} curves", f"{poor} of {fits}", "0", poor == 0
+    poor, fits = _told(0.5, runs)
     share = poor / fits
     yield "fits of two resonances as one that are told as poor", f"{poor} of {fits}", ">= 98 %", share >= 0.98
     for name in list_presets():

@@ -144,19 +144,19 @@ def norm_drift(m: Array) -> float:
     return float(np.abs(np.linalg.norm(m, axis=-1) - 1).max())
 
 
-def numpy_drift(current: float = 10e-6) -> float:
-    """Norm drift of numpy over 100 ns, driven at 5 GHz."""
+def numpy_drift(time: float = 100e-9, current: float = 10e-6) -> float:
+    """Norm drift of numpy over `time`, driven at 5 GHz."""
 
-    def junction(time: Array) -> Array:
-        return current * np.cos(2 * np.pi * 5e9 * time)
+    def junction(t: Array) -> Array:
+        return current * np.cos(2 * np.pi * 5e9 * t)
 
-    _, m = integrate(terms(DEVICE), tilted(DEVICE, 0.1)[:, None], 5e-12, 20000, junction)
+    _, m = integrate(terms(DEVICE), tilted(DEVICE, 0.1)[:, None], 5e-12, round(time / 5e-12), junction)
     return norm_drift(m[:, :, 0])
 
 
-def ngspice_drift(current: float = 10e-6) -> float:
-    """Norm drift of ngspice over 100 ns, driven at 5 GHz, pull = 0."""
-    return norm_drift(ngspice_run(DEVICE, tilted(DEVICE, 0.1), 0.5e-12, 100e-9, current)[1])
+def ngspice_drift(time: float = 100e-9, current: float = 10e-6) -> float:
+    """Norm drift of ngspice over `time`, driven at 5 GHz, pull = 0."""
+    return norm_drift(ngspice_run(DEVICE, tilted(DEVICE, 0.1), 0.5e-12, time, current)[1])
 
 
 def lines() -> Iterator[tuple[str, str, str, bool]]:

@@ -24,6 +24,7 @@ __all__ = ["VGG", "Cost", "claims", "command_cost", "random_images", "vgg_model"
 
 # Kernels of the 3 x 3 convolutions in their order (0: pixels are averaged in pairs), then the dense layers.
 VGG = {
+    "0.2M": ((14, 14, 0, 29, 29, 0, 57, 57, 0, 114), (45, 10)),
     "1M": ((32, 32, 0, 64, 64, 0, 128, 128, 0, 256), (100, 10)),
     "10M": ((64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 512, 0), (10,)),
 }
@@ -103,7 +104,7 @@ def vgg_model(path: Path, size: str, seed: int = 1) -> int:
     return sum(int(np.prod(array.dims)) for array in arrays if array.name[0] in "wd")
 
 
-def random_images(path: Path, model: Path, count: int = IMAGES, seed: int = 2) -> None:
+def random_images(path: Path, model: Path, count: int, seed: int = 2) -> None:
     """Write images of noise, labelled by the network itself: one that guesses is asked again with other pixels."""
     images = np.random.default_rng(seed).random((count, 3, SIDE, SIDE), np.float32)
     labels = propagate(read_cnn(model), images).argmax(1)
@@ -115,17 +116,17 @@ def _size(folder: Path) -> int:
 
 
 def _commands(
-    folder: Path, model: Path, images: Path, size: str
+    folder: Path, model: Path, images: Path, count: int, size: str
 ) -> Iterator[tuple[str, Sequence[object], float, float]]:
     """Name, words, most seconds and most bytes of what is run, in its order."""
     design = folder / size
-    if size == "1M":
+    if size != "10M":
         yield "compile", ("compile", model, "-o", design), 15, 1.5 * GIB
         yield "calibrate", ("calibrate", design), 15, 1.5 * GIB
         chosen = ("--program", "calibrated", "--engine", ENGINE)
         yield "crosstalk", ("crosstalk", design, *chosen), 30, 1.5 * GIB
         data = (*chosen, "--data", images)
-        yield f"accuracy of {IMAGES:,} images", ("accuracy", design, *data), 30, 1.5 * GIB
+        yield f"accuracy of {count:,} images", ("accuracy", design, *data), 30, 1.5 * GIB
     else:
         yield "compile", ("compile", model, "-o", design), 90, 4 * GIB
         yield "calibrate", ("calibrate", design), 120, 4 * GIB
@@ -133,16 +134,17 @@ def _commands(
         yield "status", ("status", design), 2, 4 * GIB
 
 
-def _measure(folder: Path, size: str) -> None:
-    """All commands on one network."""
+def _measure(folder: Path, size: str, count: int) -> None:
+    """All commands on one network, with so many images."""
     model, images = folder / f"vgg{size}.onnx", folder / "images.npz"
     # In a process of its own: the largest memory of a process begins with that of the one that starts it.
-    made = subprocess.run([sys.executable, __file__, size, model, images], check=True, capture_output=True, text=True)
+    words = [sys.executable, __file__, size, model, images, str(count)]
+    made = subprocess.run(words, check=True, capture_output=True, text=True)
     info(f"  VGG {size}: weights", f"{int(made.stdout):,}")
     spent = 0.0  # by crosstalk and accuracy, which share a bar
-    for name, words, most, room in _commands(folder, model, images, size):
-        cost = command_cost(*words, folder=folder)
-        shared = words[0] in ("crosstalk", "accuracy")
+    for name, given, most, room in _commands(folder, model, images, count, size):
+        cost = command_cost(*given, folder=folder)
+        shared = given[0] in ("crosstalk", "accuracy")
         spent += cost.processor if shared else 0.0
         bar = f"<= {most:g} s{' with the above' if name.startswith('accuracy') else ''}, {room / GIB:g} GiB"
         holds = (spent if shared else cost.processor) <= most and cost.memory <= room
@@ -155,13 +157,13 @@ def _measure(folder: Path, size: str) -> None:
 
 
 def claims(quick: bool) -> None:
-    """Both networks, or with `quick` the smaller one; a small run first, so that compiled code is there."""
+    """Networks of a million and of ten million weights; `quick`: 200,000 and 100 images, the bars of a million."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for size in ("1M",) if quick else ("1M", "10M"):
-            _measure(folder, size)
+        for size in ("0.2M",) if quick else ("1M", "10M"):
+            _measure(folder, size, 100 if quick else IMAGES)
 
 
-if __name__ == "__main__":  # SIZE MODEL IMAGES: write both, print the number of weights
+if __name__ == "__main__":  # SIZE MODEL IMAGES COUNT: write both, print the number of weights
     print(vgg_model(Path(sys.argv[2]), sys.argv[1]))
-    random_images(Path(sys.argv[3]), Path(sys.argv[2]))
+    random_images(Path(sys.argv[3]), Path(sys.argv[2]), int(sys.argv[4]))

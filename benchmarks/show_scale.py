@@ -9,7 +9,7 @@ short. Nothing is stored between runs.
 
 from _show import run_parts
 
-PARTS = ("inference", "kernel", "designs", "monte_carlo", "cluster", "fixed_step", "growth", "numbers")
+PARTS = ("inference", "kernel", "designs", "monte_carlo", "cluster", "fixed_step", "growth")
 
 if __name__ == "__main__":
     run_parts(str(__doc__), "_scale_", PARTS, "numpy", "numba", "onnxruntime", "distributed")

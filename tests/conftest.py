@@ -9,11 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from fakes import FAKE
+from matplotlib.figure import Figure
 from onnx import TensorProto, helper, numpy_helper
 
 from resonet.cli import main as module
@@ -23,16 +25,19 @@ from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import write_design
 
 RNG = np.random.default_rng
+# The same deck in time: test_fixed_step holds the compiled engine to ngspice, which takes ten times as long.
+IN_TIME = ["fixed_step", pytest.param("ngspice", marks=pytest.mark.nightly)]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as fast what is not marked as slow; files with many slow tests come first, so that workers end together."""
     slow = Counter[Path]()
     for item in items:
-        if item.get_closest_marker("slow") is None:
+        nightly = item.get_closest_marker("nightly") is not None
+        if item.get_closest_marker("slow") is None and not nightly:
             item.add_marker(pytest.mark.fast)
         else:
-            slow[item.path] += 1
+            slow[item.path] += not nightly
     items.sort(key=lambda item: -slow[item.path])
 
 
@@ -135,8 +140,47 @@ class Result:
     err: str
 
 
+def outline(drawn: Figure) -> tuple[object, ...]:
+    """What a figure shows but for its numbers: titles, labels, legends, and how much of each kind is in its panels."""
+
+    def words(*texts: str) -> tuple[str, ...]:
+        return tuple(re.sub(r"[\d.,]+", "0", text) for text in texts)
+
+    panels = []
+    for axes in drawn.axes:
+        legend = axes.get_legend()
+        told = [text.get_text() for text in (*axes.texts, *(legend.get_texts() if legend else ()))]
+        parts = tuple(len(part) for part in (axes.lines, axes.patches, axes.collections, axes.images))
+        panels.append((words(axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel(), *told), *parts))
+    return tuple(panels)
+
+
+DRAWN: dict[tuple[object, ...], bytes] = {}
+
+
 @pytest.fixture
-def resonet(monkeypatch, capsys):
+def drawn_once(request, monkeypatch):
+    """Of figures alike but for their numbers a test file draws the first; in `make nightly` it draws all.
+
+    Drawing takes most of the time of most commands.
+    """
+    if "not nightly" not in request.config.getoption("markexpr"):
+        return
+    draw = Figure.savefig
+
+    def savefig(drawn: Figure, path: Path, **options: Any) -> None:
+        key = request.path, options.get("format"), outline(drawn)
+        if key in DRAWN:
+            path.write_bytes(DRAWN[key])
+        else:
+            draw(drawn, path, **options)
+            DRAWN[key] = path.read_bytes()
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+
+
+@pytest.fixture
+def resonet(monkeypatch, capsys, drawn_once):
     """Run the command in this process."""
 
     def run(*arguments) -> Result:

@@ -104,7 +104,7 @@ def test_demo_decks_run_bare(demo, tmp_path, program, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [9, 25])
+@pytest.mark.parametrize("size", [9, pytest.param(25, marks=pytest.mark.nightly)])
 def test_demo_transients_run_bare(demo, tmp_path, size):
     deck = demo[0] / "decks" / "coupled" / f"conv1_t0n0k{size}_tran.cir"
     if size == 9:
@@ -306,7 +306,7 @@ def test_accuracy_warns_where_inputs_are_cut_off(resonet, build, tmp_path, small
 
 @pytest.mark.slow
 def test_transient(resonet, build, data):
-    arguments = ("transient", build, "--layer", "conv1", "--resonators", "2", "--chain", "1")
+    arguments = ("transient", build, "--layer", "conv1", "--resonators", "2", "--chain", "1", "--points", "12")
     result = resonet(*arguments, "--json", "--data", data)
     assert (result.code, result.err) == (0, "")
     found = json.loads(result.out)

@@ -107,8 +107,14 @@ def net(request, built, resonet):
     return folder, data, wanted
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in NETS if name not in ("added", "heads")]
-some = pytest.mark.parametrize("net", ["added", "heads", *SLOW], indirect=True)
+MORE = [name for name in NETS if name not in ("added", "heads")]
+
+
+def some(*marks):
+    """Two networks in every run; the others with `marks`."""
+    return pytest.mark.parametrize(
+        "net", ["added", "heads", *(pytest.param(n, marks=marks) for n in MORE)], indirect=True
+    )
 
 
 @pytest.fixture
@@ -163,7 +169,7 @@ def test_accuracy_of_wrong_weights_is_that_of_onnxruntime_with_them(built, told,
         assert heads[head]["rms"] == pytest.approx(rms, rel=1e-3)
 
 
-@some
+@some(pytest.mark.slow)
 def test_run_and_levels(net, told):
     folder, data, wanted = net
     run = told("run", folder, "--data", data, "--image", "2")
@@ -179,7 +185,7 @@ def test_run_and_levels(net, told):
     assert told("levels", folder, "--data", data)["faults"] == []
 
 
-@some
+@some(pytest.mark.slow, pytest.mark.nightly)
 def test_sweep_and_quantise_agree_with_the_weights(net, told):
     folder, data, _ = net
     design = load_design(folder)
@@ -217,7 +223,7 @@ CHOSEN = {
 }
 
 
-@some
+@some(pytest.mark.slow, pytest.mark.nightly)
 def test_one_chain_in_all_engines(net, told):
     """In time against the two passes; S-parameters against power and reciprocity; sneak paths."""
     folder, _, _ = net

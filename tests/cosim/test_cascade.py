@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import RNG
+from conftest import IN_TIME, RNG
 from networks import SETTINGS, tiny_model
 
 from resonet.core.errors import InputError
@@ -228,11 +228,12 @@ def test_energy_adds_up(tiny) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", IN_TIME)
 @pytest.mark.parametrize("pool", ["none", "average", "max"])
-def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
+def test_a_whole_network_in_time_is_the_cascade(tmp_path, pool, engine) -> None:
     levels, held, _ = hardware(tiny_model(tmp_path, pool))
     stop = 240e-9
-    found = run_cascade(levels, IMAGES[0], cascade_timing(levels, stop), 60e-9)
+    found = run_cascade(levels, IMAGES[0], cascade_timing(levels, stop), 60e-9, engine=engine)
     wanted = cascade(levels, held, IMAGES[:1])
     scale = np.abs(wanted.logits).max()
     assert found.logits == pytest.approx(wanted.logits[0], abs=2e-3 * scale)
@@ -242,10 +243,11 @@ def test_a_whole_network_in_ngspice_is_the_cascade(tmp_path, pool) -> None:
 
 
 @pytest.mark.slow
-def test_oscillators_in_ngspice_are_the_cascades(tmp_path) -> None:
+@pytest.mark.parametrize("engine", IN_TIME)
+def test_oscillators_in_time_are_the_cascades(tmp_path, engine) -> None:
     law = OscillatorActivation("three_terminal", drive=1.3, scale=0.8, qnl=1.5, clamp=3.0, seed=1e-3)
     levels, held, _ = hardware(tiny_model(tmp_path, activation=law), settings=["neuron.seed=1e-3"])
-    found = run_cascade(levels, IMAGES[0], cascade_timing(levels, 280e-9), 60e-9)
+    found = run_cascade(levels, IMAGES[0], cascade_timing(levels, 280e-9), 60e-9, engine=engine)
     wanted = cascade(levels, held, IMAGES[:1]).logits
     assert found.logits == pytest.approx(wanted[0], abs=2e-3 * np.abs(wanted).max())
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from branches import Graph, graph_design, random_graph
-from conftest import RNG
+from conftest import IN_TIME, RNG
 
 from resonet.core.errors import InputError
 from resonet.cosim.cascade.energy_budget import energy
@@ -279,10 +279,11 @@ def test_arms_of_a_maximum_take_off_what_offsets_put_there():
 
 
 @pytest.mark.slow
-def test_they_do_so_in_ngspice():
+@pytest.mark.parametrize("engine", IN_TIME)
+def test_they_do_so_in_time(engine):
     cnn, images = greatest()
     made = parallel_hardware(graph_design(cnn, images))
-    found = run_cascade(made.levels, images[1], cascade_timing(made.levels, 300e-9), 80e-9)
+    found = run_cascade(made.levels, images[1], cascade_timing(made.levels, 300e-9), 80e-9, engine=engine)
     wanted = cascade(made.levels, made.held, images)
     assert found.logits == pytest.approx(wanted.logits[1], abs=5e-3 * np.abs(wanted.logits).max())
 
@@ -409,16 +410,17 @@ def test_one_transient_of_a_graph_is_its_cascade(made):
 
 
 @pytest.mark.slow
-def test_a_transient_with_maxima_averages_and_two_heads():
+@pytest.mark.parametrize("engine", ["fixed_step", pytest.param("transient", marks=pytest.mark.nightly)])
+def test_a_transient_with_maxima_averages_and_two_heads(engine):
     graph = Graph((1, 3, 4), RNG(12))
     raw = graph.conv(IMAGE, 1, 2, pad=0)
     tied = graph.average(graph.conv(IMAGE, 1, 2, pad=0, activation=LINEAR), 2)
     graph.dense(graph.flat(raw, graph.maximum(raw, 2, 1), tied), 2)
     cnn, images = graph.cnn(graph.flat(5, raw)), RNG(3).uniform(0, 1, (6, 1, 3, 4))
     made = parallel_hardware(graph_design(cnn, images))
-    run = run_image(made, images, 2, RunOptions(("two-pass", "envelope", "transient"), 300e-9, window=80e-9))
+    run = run_image(made, images, 2, RunOptions(("two-pass", "envelope", engine), 300e-9, window=80e-9))
     wanted, scale = run.answers["two-pass"].logits, np.abs(run.answers["two-pass"].logits).max()
-    assert run.answers["transient"].logits == pytest.approx(wanted, abs=5e-3 * scale)
+    assert run.answers[engine].logits == pytest.approx(wanted, abs=5e-3 * scale)
     assert run.answers["envelope"].logits == pytest.approx(wanted, abs=1e-3 * scale)
     assert run.energy is not None
     assert run.latency == max(run.settling[0].sums, run.settling[-1].sums)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import IN_TIME
 
 from resonet.core.errors import InputError
 from resonet.cosim.ngspice.run import EngineError
@@ -36,10 +37,13 @@ def test_the_two_passes_are_linear_in_the_powers(small_design):
 
 
 @pytest.mark.slow
-def test_the_difference_is_of_fourth_order(small_design):
+@pytest.mark.parametrize("engine", IN_TIME)
+def test_the_difference_is_of_fourth_order(small_design, engine):
     # The two passes are exact to second order in the amplitude: what is left grows in proportion to the power.
     powers = np.full(4, 50e-9)
-    at = {s: transient(small_design, "conv1", "coupled", s * powers, chain=2)[0] for s in (1.0, 0.1, 0.01)}
+    at = {
+        s: transient(small_design, "conv1", "coupled", s * powers, chain=2, engine=engine)[0] for s in (1.0, 0.1, 0.01)
+    }
     off = {s: r.transient / r.two_pass - 1 for s, r in at.items()}
     assert abs(off[0.01]) < 2e-4
     assert 1e-4 < abs(off[1.0]) < 0.02

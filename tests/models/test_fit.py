@@ -68,8 +68,9 @@ def test_sign_of_the_mix_angle(psi):
 
 
 @pytest.mark.slow
-def test_errors_agree_with_the_scatter_of_many_measurements():
-    f, runs, noise = sweep(), 150, 0.05 * TRUE["sensitivity"]
+@pytest.mark.parametrize("runs", [50, pytest.param(150, marks=pytest.mark.nightly)])
+def test_errors_agree_with_the_scatter_of_many_measurements(runs):
+    f, noise = sweep(), 0.05 * TRUE["sensitivity"]
     clean = rectification(f, **TRUE)
     fits = [fit_rectification((f, clean + RNG(seed).normal(0, noise, len(f)))) for seed in range(runs)]
     values = {name: np.array([fit[name] for fit in fits]) for name in TRUE}
@@ -148,15 +149,16 @@ def test_one_port_noiseless(tmp_path):
 
 
 @pytest.mark.slow
-def test_one_port_errors_agree_with_the_scatter(tmp_path):
+@pytest.mark.parametrize("runs", [20, pytest.param(60, marks=pytest.mark.nightly)])
+def test_one_port_errors_agree_with_the_scatter(tmp_path, runs):
     f = np.linspace(3.5e9, 6.5e9, 201)
     z = one_port(f, **PORT)
-    fits = [fit_device(write_s1p(tmp_path / "r.s1p", f, z, noise=1e-3, seed=2 * n)) for n in range(60)]
+    fits = [fit_device(write_s1p(tmp_path / "r.s1p", f, z, noise=1e-3, seed=2 * n)) for n in range(runs)]
     for name, true in PORT.items():
         told = np.sqrt(np.mean([fit.estimates[name].error ** 2 for fit in fits]))
         scatter = np.std([fit[name] for fit in fits], ddof=1)
         assert scatter == pytest.approx(told, rel=0.3), name
-        assert abs(np.mean([fit[name] for fit in fits]) - true) < 4 * told / np.sqrt(60), name
+        assert abs(np.mean([fit[name] for fit in fits]) - true) < 4 * told / np.sqrt(runs), name
 
 
 @pytest.mark.slow

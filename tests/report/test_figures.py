@@ -74,8 +74,12 @@ FIGURES = {
 }
 
 
+# An overview has the panels of the figures of weights and crosstalk, which are drawn of every network.
+LONG = {"overview, one tone", "overview, average pool", "overview, tiles"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.nightly) if n in LONG else n for n in FIGURES])
 def test_a_figure_shows_something(tmp_path, name):
     drawn = FIGURES[name]()
     png, svg = save(drawn, tmp_path, "a")
@@ -94,7 +98,7 @@ def test_a_figure_shows_something(tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["weights, average pool", "chain with bias", "accuracy", "overview, one layer"])
+@pytest.mark.parametrize("name", ["weights, average pool", "chain with bias", "accuracy"])
 def test_the_same_figure_is_the_same_file(tmp_path, name):
     first, second = (save(FIGURES[name](), tmp_path / run, "a") for run in ("one", "two"))
     for a, b in zip(first, second, strict=True):
