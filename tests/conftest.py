@@ -9,13 +9,11 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from fakes import FAKE
-from matplotlib.figure import Figure
 from onnx import TensorProto, helper, numpy_helper
 
 from resonet.cli import main as module
@@ -140,47 +138,8 @@ class Result:
     err: str
 
 
-def outline(drawn: Figure) -> tuple[object, ...]:
-    """What a figure shows but for its numbers: titles, labels, legends, and how much of each kind is in its panels."""
-
-    def words(*texts: str) -> tuple[str, ...]:
-        return tuple(re.sub(r"[\d.,]+", "0", text) for text in texts)
-
-    panels = []
-    for axes in drawn.axes:
-        legend = axes.get_legend()
-        told = [text.get_text() for text in (*axes.texts, *(legend.get_texts() if legend else ()))]
-        parts = tuple(len(part) for part in (axes.lines, axes.patches, axes.collections, axes.images))
-        panels.append((words(axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel(), *told), *parts))
-    return tuple(panels)
-
-
-DRAWN: dict[tuple[object, ...], bytes] = {}
-
-
 @pytest.fixture
-def drawn_once(request, monkeypatch):
-    """Of figures alike but for their numbers a test file draws the first; in `make nightly` it draws all.
-
-    Drawing takes most of the time of most commands.
-    """
-    if "not nightly" not in request.config.getoption("markexpr"):
-        return
-    draw = Figure.savefig
-
-    def savefig(drawn: Figure, path: Path, **options: Any) -> None:
-        key = request.path, options.get("format"), outline(drawn)
-        if key in DRAWN:
-            path.write_bytes(DRAWN[key])
-        else:
-            draw(drawn, path, **options)
-            DRAWN[key] = path.read_bytes()
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
-
-
-@pytest.fixture
-def resonet(monkeypatch, capsys, drawn_once):
+def resonet(monkeypatch, capsys):
     """Run the command in this process."""
 
     def run(*arguments) -> Result:

@@ -98,7 +98,15 @@ def test_a_figure_shows_something(tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["weights, average pool", "chain with bias", "accuracy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "weights, average pool",
+        "chain with bias",
+        "accuracy",
+        pytest.param("overview, one layer", marks=pytest.mark.nightly),
+    ],
+)
 def test_the_same_figure_is_the_same_file(tmp_path, name):
     first, second = (save(FIGURES[name](), tmp_path / run, "a") for run in ("one", "two"))
     for a, b in zip(first, second, strict=True):
