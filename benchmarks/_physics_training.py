@@ -21,7 +21,7 @@ __all__ = ["claims"]
 POINT = "training_point.toml"  # 800 kHz
 BANDWIDTHS = ("2.4 MHz", "8 MHz")  # three and ten times that, where noise costs the plain network 1 % and 5 %
 NETWORKS = ("mnist.onnx", "mnist_noise_trained.onnx")
-IMAGES = {True: 300, False: 2000}
+IMAGES = {True: 150, False: 2000}
 
 
 def _right(network: str, settings: tuple[str, ...], count: int) -> tuple[Array, Array, float]:

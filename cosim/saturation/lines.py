@@ -155,9 +155,9 @@ class SaturatingLines(StripWeights):
 
     def of_chains(self, carried: Array, widths: Array | None, noisy: bool) -> tuple[Array, Array]:
         """Answers in trained units and noise for p_T = 1, V²/Hz, [n, steps, chains], of carried [n, steps, lines]."""
-        shape = carried.shape[:2]
-        rows = (None if one is None else one.reshape(-1, one.shape[-1]) for one in (carried, widths))
-        volts, noise = self.table.heard(*rows, noisy)  # type: ignore[arg-type]
+        shape, lines = carried.shape[:2], carried.shape[-1]
+        wide = None if widths is None else widths.reshape(-1, lines)
+        volts, noise = self.table.heard(carried.reshape(-1, lines), wide, noisy)
         unit = self.scale * self.table.p_max / self.gain
         return (volts / unit).reshape(*shape, -1), noise.reshape(*shape, -1)
 
