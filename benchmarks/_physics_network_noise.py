@@ -251,7 +251,7 @@ def claims(quick: bool) -> None:
     if not quick:
         _dulled(100, 1)
         _both_ways(1500)
-    count = 300 if quick else 10_000
+    count = 200 if quick else 10_000
     guess = _accuracy(("plan.p_max=2 nW", "neuron.bandwidth=20 MHz"), count, 1)
     show(f"2 nW, 20 MHz, {count:,} images: accuracy with noise", f"{guess:.2%}", "<= 15 %: it guesses", guess <= 0.15)
     good = _accuracy(("plan.p_max=50 nW", "neuron.bandwidth=10 kHz"), count, 1 if quick else 3)

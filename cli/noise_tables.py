@@ -76,7 +76,7 @@ def with_spread(found: "NoisyAccuracy") -> str:
 def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, linear: bool = True) -> None:
     """At which operating point, and on how many images; of saturating resonators powers are in the table."""
     if not noisy:
-        say("noise was not drawn (a large network, or strip lines); possible for buses: --noise", "dim")
+        say("noise was not drawn (a large network, or strip lines); possible: --noise", "dim")
         return
     first = noisy[0]
     few = "" if first.images == images else f", the first {first.images:,} images (--noise: all)"

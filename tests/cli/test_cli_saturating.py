@@ -193,7 +193,11 @@ def test_sweep_under_strip_lines_and_what_is_refused(on_lines, resonet):
     assert first != second
     refused = {
         "accuracy --resonators saturating --fit": (data, ["--fit", on_lines / "batch.npz"], "without it"),
-        "operate": (["--images", on_lines / "test.npz"], ["--target", "0.9"], "operating points: layer conv1 is on strip lines"),
+        "operate": (
+            ["--images", on_lines / "test.npz"],
+            ["--target", "0.9"],
+            "operating points: layer conv1 is on strip lines",
+        ),
         "calibrate": ([], ["--on-data", on_lines / "batch.npz"], "calibrate --on-data: layer conv1 is on strip lines"),
     }
     for command, (files, more, words) in refused.items():
