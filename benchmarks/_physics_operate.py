@@ -44,7 +44,7 @@ __all__ = ["claims"]
 
 POINTS = {"operating_point.toml": (0.985, 250e-6), "fastest_point.toml": (0.98, 10e-6)}  # accuracy, s
 LOOKED = {"structures": 4, "measured": 1, "images": 4000}  # as in docs/guide/operate.md
-IMAGES = {True: 150, False: 10_000}
+IMAGES = {True: 50, False: 10_000}
 
 
 @cache

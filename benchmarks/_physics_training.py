@@ -20,8 +20,9 @@ __all__ = ["claims"]
 
 POINT = "training_point.toml"  # 800 kHz
 BANDWIDTHS = ("2.4 MHz", "8 MHz")  # three and ten times that, where noise costs the plain network 1 % and 5 %
+FAST = "20 MHz"  # where it costs so much that few images tell
 NETWORKS = ("mnist.onnx", "mnist_noise_trained.onnx")
-IMAGES = {True: 300, False: 2000}
+IMAGES = {True: 100, False: 2000}
 
 
 def _right(network: str, settings: tuple[str, ...], count: int) -> tuple[Array, Array, float]:
@@ -41,7 +42,7 @@ def _right(network: str, settings: tuple[str, ...], count: int) -> tuple[Array, 
 def claims(quick: bool) -> None:
     """Lines of this part."""
     count = IMAGES[quick]
-    for bandwidth in BANDWIDTHS[quick:]:
+    for bandwidth in (FAST,) if quick else BANDWIDTHS:
         plain, trained = (_right(network, (f"neuron.bandwidth={bandwidth}",), count) for network in NETWORKS)
         gain = trained[0].astype(float) - plain[0]
         error = float(gain.std()) / np.sqrt(count)

@@ -38,14 +38,15 @@ def _number(value: float, digits: int = 1) -> str:
 def show_budget(budgets: "Sequence[LayerBudget]") -> None:
     """Noise of every layer by source, and what it leaves of the signal."""
     names = list(dict.fromkeys(name for budget in budgets for name in budget.sources))
-    if not names:
+    if not names and not any(budget.dulled for budget in budgets):
         return
     columns = {"layer": "left"} | dict.fromkeys((*names, "all"), "right")
     rows = [
         (b.layer, *(f"{1e6 * b.sources[n]:.2g}" if n in b.sources else "-" for n in names), f"{1e6 * b.noise:.3g}")
         for b in budgets
     ]
-    print_table("noise at the neurons by source, uV rms", columns, rows)
+    if names:
+        print_table("noise at the neurons by source, uV rms", columns, rows)
     per_layer = ("lost by\nline width", "signal\nuV rms", "range\nuV", "SNR\ndB", "ENOB\nbit")
     headings = (*per_layer, "worst\nneuron", "its SNR\ndB", "its ENOB\nbit")
     columns = {"layer": "left", "most of the noise": "left"} | dict.fromkeys(headings, "right")
@@ -53,7 +54,7 @@ def show_budget(budgets: "Sequence[LayerBudget]") -> None:
     for b in budgets:
         worst, signal = b.worst, (percent(b.dulled, 1), f"{1e6 * b.signal:.3g}", f"{1e6 * b.full_scale:.3g}")
         own = (_number(worst.snr), _number(worst.enob))
-        cells.append((b.layer, b.dominant, *signal, _number(b.snr), _number(b.enob), str(worst.neuron), *own))
+        cells.append((b.layer, b.dominant or "-", *signal, _number(b.snr), _number(b.enob), str(worst.neuron), *own))
     print_table("what it leaves: range over the batch in steps of √12 of the noise", columns, cells)
 
 
@@ -75,7 +76,7 @@ def with_spread(found: "NoisyAccuracy") -> str:
 def tell_noise(design: "Design", noisy: "Sequence[NoisyAccuracy]", images: int, linear: bool = True) -> None:
     """At which operating point, and on how many images; of saturating resonators powers are in the table."""
     if not noisy:
-        say("noise was not drawn (a large network, or strip lines); possible for buses: --noise", "dim")
+        say("noise was not drawn (a large network, or strip lines); possible: --noise", "dim")
         return
     first = noisy[0]
     few = "" if first.images == images else f", the first {first.images:,} images (--noise: all)"
@@ -126,13 +127,15 @@ def show_reads(run: "ImageRun", design: "Design", seed: int) -> None:
     """What noise makes of the sums of an image and of its class."""
     if run.noisy is None:
         return
-    stages, scales = run.hardware.design.stages, run.full_scales
+    stages, scales, wide = run.hardware.design.stages, run.full_scales, any(run.noisy.shift)
+    each = zip(stages, run.noisy.noise, run.noisy.shift, scales, strict=True)
     cells = [
-        (stage.layer.name, small_percent(rms / scale))
-        for stage, rms, scale in zip(stages, run.noisy.noise, scales, strict=True)
+        (stage.layer.name, *(small_percent(part / scale) for part in ((rms, shift) if wide else (rms,))))
+        for stage, rms, shift, scale in each
     ]
     title = f"noise of the sums in {len(run.noisy.logits):,} reads, RMS, part of full scale"
-    print_table(title, {"layer": "left", "with that of the layers before": "right"}, cells)
+    columns = {"layer": "left", "with that of the layers before": "right"}
+    print_table(title, columns | ({"shift by line width, in every read": "right"} if wide else {}), cells)
     shares = ", ".join(f"{number} in {percent(share)}" for number, share in run.noisy.predicted.items())
     say(f"class with noise: {shares} of the reads; {operating_point(design)}; seed {seed}\n")
 

@@ -116,6 +116,7 @@ def show_saturating_accuracy(
     as_json: bool,
 ) -> None:
     """`accuracy --resonators saturating`."""
+    from resonet.cosim.cascade.hardware import saturating_hardware
     from resonet.cosim.saturation.accuracy import at_power, saturating_accuracy
     from resonet.cosim.saturation.tables import check_engine
     from resonet.cosim.weights.engines import find_engine
@@ -123,8 +124,10 @@ def show_saturating_accuracy(
     from resonet.cosim.weights.software import SoftwareLogits
     from resonet.netlist.network.forward import classes
 
-    design.require_bus("saturating resonators")
     check_engine(find_engine(engine))
+    lines = design.fed_by("stripline")
+    if lines and fit:
+        design.require_bus("--fit", None, "without it")
     powers, calibration = _powers(p_max), design.images(fit) if fit else None
     method, held = saturating_held(folder, design, program, engine, jobs)
     checked = witness_of(held.values())
@@ -137,7 +140,8 @@ def show_saturating_accuracy(
         check_labels(images, software, design.cnn.ranked)
         own = classes(software, design.cnn.ranked)
         made = (calibration, find_engine(engine), balance, None, done)
-        found = saturating_accuracy(design, held, images, own, powers, *made, reads)
+        saturate = saturating_hardware(method, held, balance) if lines else None
+        found = saturating_accuracy(design, held, images, own, powers, *made, reads, saturate)
     share = float((own == images.labels).mean())
     for power in dict.fromkeys(one.p_max for one in found):
         here = {one.variant: one for one in found if one.p_max == power}

@@ -153,7 +153,7 @@ def accuracy_command(
         else:
             effective = {m: chip_held(design, m, chip, engine) for m in methods}
     checked = witness_of(one for held in effective.values() for one in held.values())
-    few = None if chip is not None or (design.fed_by("stripline") and not noise) else reads.of(design, images)
+    few = None if chip is not None else reads.of(design, images)
     through = (1 + (2 if has_maxima(design.built) else 1) * len(methods)) * -(-len(images.images) // 500)
     through += len(methods) * repeat * -(-len(few.images) // 500) if few else 0
     with progress("images through the circuit", through) as done:

@@ -16,8 +16,9 @@ from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.calibration.planner import Advice, PlanPoint
-    from resonet.models.resonator.family import Family, Member
+    from resonet.models.resonator.family import ChannelMember, Family, Member
     from resonet.netlist.design.parameters import Parameters
+    from resonet.netlist.network.cnn import Cnn
     from resonet.netlist.planning.bus_options import RfOption
 
 __all__ = ["COMMAND"]
@@ -92,6 +93,40 @@ def _device_table(members: "list[Member]", given: "Parameters") -> None:
         )
 
 
+def _channels(given: "Parameters", cnn: "Cnn", family: "Family") -> "list[ChannelMember]":
+    """The device of every channel of the largest bus, as the plan stands."""
+    from resonet.models.resonator.family import channel_members
+    from resonet.netlist.planning.frequency_plan import plan
+
+    buses = [bus for entry in plan(cnn, given.device, given.bus, given.plan).layers for bus in entry.buses]
+    largest = max(buses, key=lambda bus: len(bus.frequencies))
+    middle, noise = math.sqrt(given.plan.f_min * given.plan.f_max), given.noise
+    made = (sorted(largest.frequencies.tolist()), middle, given.plan.p_max, noise.temperature, noise.polarisation)
+    return channel_members(given.device, family, *made)
+
+
+def _channel_table(channels: "list[ChannelMember]", family: "Family") -> None:
+    numbers = ("channel", "I_th", "K_SD, V/W", "linear to", "p_T", "tone for the\nsame voltage", "over\nlinear")
+    rows = (
+        (
+            engineering(own.device.f0, "Hz"),
+            engineering(own.device.threshold_current, "A"),
+            f"{own.device.sensitivity:.4g}",
+            engineering(own.device.linear_power, "W"),
+            f"{own.device.thermal_power:.2g}",
+            engineering(own.tone_power, "W"),
+            f"{own.over_linear:.3g}",
+        )
+        for own in channels
+    )
+    print_table(f"{family}: every channel of the largest bus", dict.fromkeys(numbers, "right"), rows)
+    if family == "fixed_volume":
+        say(
+            "networks are not built of it: their programs are of one K_SD. With these tone powers, in proportion to f, "
+            "programs, sums, Johnson and precession noise would be the same; saturation not (docs/theory/models.md)"
+        )
+
+
 def _say(advice: "Advice", given: "Parameters") -> None:
     """The recommendation, in words."""
     settings = " ".join(f"--set {setting}" for setting in advice.settings) or "as it is"
@@ -147,7 +182,9 @@ def plan_command(
     ] = 50_000,
     family: Annotated[
         Literal["fixed_threshold", "fixed_volume"] | None,
-        typer.Option(help="What stays the same over channels and dampings, shown of the resonators (default: both)."),
+        typer.Option(
+            help="What stays the same over channels and dampings (default: both; of one, every channel is shown too)."
+        ),
     ] = None,
     folder: Annotated[Path | None, typer.Option("-o", "--out", help="Where the figure goes.")] = None,
     design: Annotated[ParameterFile, NETWORK] = None,
@@ -201,6 +238,8 @@ def plan_command(
         devices = [asdict(member) for member in _devices(given, dampings, family)]
         feeding = [asdict(feed) | {"most": feed.most} for feed in feeds]
         found = {"points": [asdict(p) for p in points], "devices": devices, "advice": asdict(advice)}
+        if family is not None:
+            found["channels"] = [asdict(own) for own in _channels(given, cnn, family)]
         print_json(found | {"feeds": feeding, "figures": figures})
         return
     _table(points, title)
@@ -213,6 +252,8 @@ def plan_command(
         least = min(p.sample for p in rows)
         say(f"{name}: fits and errors are of {least:,} or more of its {rows[0].resonators:,} resonators (--sample)")
     _device_table(_devices(given, dampings, family), given)
+    if family is not None:
+        _channel_table(_channels(given, cnn, family), family)
     _say(advice, given)
     _say_feeds(feeds)
     print_files("figures", figures)

@@ -184,6 +184,7 @@ def _json(run: "ImageRun", label: int | None, prepared: float) -> dict[str, Any]
         reads, predicted = len(run.noisy.logits), run.noisy.predicted
         logits = {"mean": run.noisy.logits.mean(0).tolist(), "spread": run.noisy.logits.std(0).tolist()}
         found["noise"] = {"reads": reads, "predicted": predicted, "logits": logits, "sums_rms": run.noisy.noise}
+        found["noise"]["line_width_shift_rms"] = run.noisy.shift
     if run.energy is None:
         return found
     per = ("per_synapse", "per_synapse_with_sources", "per_oscillator", "per_neuron")

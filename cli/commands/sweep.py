@@ -112,7 +112,8 @@ def sweep_command(
     """Weight errors and accuracy over a range of parameters; goes on where it was when it was killed.
 
     NAME is a parameter such as device.damping, bus.node_capacitance or plan.tile, with --measure noise also such as
-    neuron.bandwidth, neuron.integration or noise.temperature, or spread or seed. Every point is
+    neuron.bandwidth, neuron.integration or noise.temperature, or spread or seed; where layers are on strip lines also
+    one of their geometry, and no spread. Every point is
     stored as it finishes. Exit status 1 if a point failed: the others are there all the same.
 
     Example: resonet sweep build --over device.damping=0.005:0.02:8 --over plan.tile=24,48
@@ -121,6 +122,7 @@ def sweep_command(
     from resonet.cosim.sweep.sweep import Sweep, run_sweep
     from resonet.cosim.sweep.table import sweep_dataset, sweep_witness, write_sweep
     from resonet.cosim.weights.engines import find_engine
+    from resonet.netlist.design.parameters import read_parameters
     from resonet.report.style import save
     from resonet.report.sweep_figures import sweep_figure
 
@@ -133,7 +135,9 @@ def sweep_command(
         from resonet.cosim.saturation.tables import check_engine
 
         check_engine(find_engine(engine))
-    axes = tuple(parse_axis(text, measure == "noise", resonators == "saturating") for text in over)
+    parameters = source / "design.toml" if source.is_dir() else source
+    lines = parameters.is_file() and read_parameters(parameters).feed.kind == "stripline"
+    axes = tuple(parse_axis(text, measure == "noise", resonators == "saturating", lines) for text in over)
     names = [axis.name for axis in axes]
     if not spread and measure != "noise" and "seed" in names and "spread" not in names:
         raise InputError("--over seed: changes nothing without a spread; possible: --spread 0.1, or --over spread=...")

@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.cosim.calibration.newton import calibrate, calibrated_design
-from resonet.cosim.cascade.line_noise import line_noise
+from resonet.cosim.cascade.line_dynamics import line_passes
+from resonet.cosim.cascade.line_noise import line_noise, line_widths
 from resonet.cosim.cascade.two_pass import chain_weights, trained_stages
 from resonet.cosim.feed.feeds import FEEDS, layer_weights
 from resonet.cosim.noise.layer_noise import Place, full_power
 from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
 from resonet.cosim.saturation.held import saturating_weights
+from resonet.cosim.saturation.lines import LineTable, SaturatingLines, line_table
 from resonet.cosim.saturation.tables import Balance
 from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.effective import network_weights
@@ -20,6 +23,7 @@ from resonet.cosim.weights.engines import Engine, linear
 from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.netlist.cascade.level_planning import plan_levels
 from resonet.netlist.cascade.levels import Levels
+from resonet.netlist.cascade.line_stages import LineStage
 from resonet.netlist.cascade.paths import ParallelDesign, parallel_design
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.neuron_options import IDEAL, Kind
@@ -27,7 +31,7 @@ from resonet.netlist.network.cnn import Cnn
 from resonet.netlist.planning.frequency_plan import plan
 from resonet.netlist.programming.methods import Method, Program
 
-__all__ = ["Hardware", "parallel_hardware", "sequential_weights"]
+__all__ = ["Hardware", "parallel_hardware", "saturating_hardware", "sequential_weights"]
 
 BATCH = 100  # images that levels are fitted to
 
@@ -52,32 +56,65 @@ class Hardware:
         """What answers to the tones, by layer name."""
         return self.saturating or self.held
 
-    def saturated(self, balance: Balance | None = None) -> "Hardware":
-        """The same with resonators that saturate as [saturation] of the design says. Raises InputError.
-
-        Tones have their line width, as in `accuracy` and in what a program is fitted to.
-        """
-        self.holder.require_bus("saturating resonators")
-        return replace(self, saturating=saturating_weights(self.holder, self.held, balance=balance, wide=True))
-
-    def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
-        """The weights with noise, by layer name. Raises InputError."""
-        places, stages = {}, self.levels.stages
+    @property
+    def places(self) -> dict[str, Place]:
+        """Where each layer stands: the weakest of the oscillators that make its tones, and whether it is the last."""
+        found, stages = {}, self.levels.stages
         for number, (stage, own) in enumerate(zip(self.design.stages, stages, strict=True)):
             links = [link for before in stages for link in before.links if link.link.to == number]
             weakest = min(links, key=lambda link: link.reference, default=None)
             kind, power = (
                 (None, full_power(self.holder, IDEAL)) if weakest is None else (weakest.kind, weakest.reference)
             )
-            places[stage.layer.name] = Place(kind, power, not own.links)
-        lines = {line.layer.name: line for line in self.design.lines if line is not None}
+            found[stage.layer.name] = Place(kind, power, not own.links)
+        return found
+
+    @property
+    def lines(self) -> dict[str, LineStage]:
+        """Stages under strip lines, by layer name."""
+        return {line.layer.name: line for line in self.design.lines if line is not None}
+
+    def line_tables(self) -> dict[str, LineTable]:
+        """What every line does in every resonator of the layers under strip lines, by layer name. Raises InputError."""
+        law, p_max, found = self.holder.parameters.saturation, self.levels.plan.options.p_max, {}
+        for name, line in self.lines.items():
+            made = (line_passes(line), line.programmed, line.device, law, p_max, line.usage.chains)
+            found[name] = line_table(name, *made)
+        return found
+
+    def saturated(
+        self, balance: Balance | None = None, tables: Mapping[str, LineTable] | None = None, wide: bool = True
+    ) -> "Hardware":
+        """The same with resonators that saturate as [saturation] of the design says. Raises InputError.
+
+        Tones have their line width, as in `accuracy` and in what a program is fitted to, unless not `wide`. Without
+        `balance` the fast one, under strip lines, whose tones are no chain's in common, the full one. `tables` of the
+        same layout and program need not be made again.
+        """
+        lines, places, p_max = self.lines, self.places, self.levels.plan.options.p_max
+        if lines and balance == "fast" and len(lines) == len(self.held):
+            raise InputError("--balance fast: all layers are on strip lines (feed.kind); possible: --balance full")
+        buses = {name: own for name, own in self.held.items() if name not in lines}
+        found = dict[str, HeldWeights](saturating_weights(self.holder, buses, balance=balance, wide=wide))
+        tables = (self.line_tables() if tables is None else tables) if lines else {}
+        for name, line in lines.items():
+            held, table = self.held[name], replace(tables[name], p_max=p_max)
+            assert isinstance(held, StripWeights)  # as `chain_weights` has seen to
+            widths = line_widths(self.holder, line, places[name]) if wide else None
+            found[name] = SaturatingLines.around(held, table, widths)
+        return replace(self, saturating={name: found[name] for name in self.held})
+
+    def noisy(self, seed: int = 1) -> dict[str, NoisyWeights]:
+        """The weights with noise, by layer name. Raises InputError."""
+        places, lines = self.places, self.lines
         buses = {name: own for name, own in self.held.items() if name not in lines}
         found: dict[str, NoisyWeights] = noisy_weights(self.holder, buses, seed, self.saturating, places)
         streams = np.random.SeedSequence((seed, 1)).spawn(len(lines))
         for (name, line), stream in zip(lines.items(), streams, strict=True):
-            held = self.held[name]
-            assert isinstance(held, StripWeights)  # as `chain_weights` has seen to
-            found[name] = line_noise(self.holder, line, held, places[name], np.random.default_rng(stream))
+            held, random = self.held[name], np.random.default_rng(stream)
+            assert isinstance(held, StripWeights)
+            base = self.saturating[name] if self.saturating else None
+            found[name] = line_noise(self.holder, line, held, places[name], random, base)
         return found
 
 
@@ -158,3 +195,23 @@ def parallel_hardware(
         targets = [stage.outputs for stage in trained_stages(parallel.network, images[:BATCH])]
     levels = plan_levels(parallel, program, design.parameters.neuron, kind, weights, targets)
     return Hardware(levels, dict(held), cnn or design.cnn, holder)
+
+
+def saturating_hardware(
+    method: Method, held: Mapping[str, RfWeights], balance: Balance | None = None
+) -> Callable[[Design], Hardware]:
+    """What makes the saturating hardware of a design with layers on strip lines, whose program holds these weights.
+
+    Of designs that differ in their tone power alone: the lines are solved once.
+    """
+    kept: list[tuple[tuple[LineStage | None, ...], dict[str, LineTable]]] = []
+
+    def made(design: Design) -> Hardware:
+        hardware = parallel_hardware(design, method, held=held)
+        if not kept:
+            kept.append((hardware.design.lines, hardware.line_tables()))
+        lines, tables = kept[0]
+        levels = replace(hardware.levels, parallel=replace(hardware.design, lines=lines))
+        return replace(hardware, levels=levels).saturated(balance, tables)
+
+    return made

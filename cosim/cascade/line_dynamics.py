@@ -22,7 +22,7 @@ from resonet.models.neuron.electronics import POLES
 from resonet.netlist.cascade.line_stages import LineStage
 from resonet.netlist.strip.parasitics import extract_parasitics
 
-__all__ = ["LineDrive", "line_drive", "line_interference", "line_stack", "line_voltages"]
+__all__ = ["LineDrive", "line_drive", "line_interference", "line_passes", "line_stack", "line_voltages"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class LineDrive:
         return np.asarray(0.5 * line.device.resistance * squared(self.own))
 
 
-def _passes(line: LineStage) -> Iterator[StripPass]:
+def line_passes(line: LineStage) -> Iterator[StripPass]:
     """RF and DC passes of a stage, window by window: together they may be gigabytes."""
     for window in layer_windows(line.placement, line.feed.window):
         yield strip_pass(line.placement, line.frequencies, line.causes, window, line.feed.neighbours, line.device)
@@ -59,7 +59,7 @@ def line_interference(line: LineStage, powers: Array) -> Array:
     powers [lines] W. Each pair adds √(P_l P_m) 2 |Q_lm| cos φ, so the variance is Σ P_l P_m |Q_lm|² over l ≠ m.
     """
     found = np.zeros(line.usage.chains)
-    for passes in _passes(line):
+    for passes in line_passes(line):
         driven = replace(passes, current=passes.current * np.sqrt(powers[passes.lines])[:, None])
         _, rms = coherent_terms(driven, line.tuned, line.device)
         found[passes.chains] = np.sqrt((rms**2).sum(1))
@@ -74,7 +74,7 @@ def line_drive(line: LineStage) -> LineDrive:
     count = len(usage.line)
     weights, power = np.zeros((usage.chains, len(usage.inputs))), np.zeros(len(usage.inputs))
     own, gain = np.zeros(count, complex), np.zeros(count)
-    for passes in _passes(line):
+    for passes in line_passes(line):
         weights[np.ix_(passes.chains, passes.lines)] = passes.gains @ rectified(passes, asked, device).T
         resonators = passes.circuit.resonators
         inside = np.flatnonzero(np.isin(usage.chain[resonators], passes.chains))

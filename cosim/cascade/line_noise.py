@@ -3,7 +3,8 @@
 All chains of the stage are one group, [1, chains, lines]. What differs from buses (`noise/layer_noise`): no source
 feeds the chains, no combiner adds, and a line has an amplifier of its own, so that s = k T0 F / P_o, and k T over what
 the line's source has available. Johnson noise is that of the longest chain. Precession and slopes are those of a
-resonator in its own line's tone; foreign tones are 60 dB below.
+resonator in its own line's tone; foreign tones are weaker, and off resonance. Resonators that saturate have the
+precession noise of all their tones (`SaturatingLines.heard`).
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from resonet.cosim.noise.chain_sums import line_loss
 from resonet.cosim.noise.layer_noise import LayerNoise, Place, constant_noise, full_drive
 from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.noise.tones import Oscillators, ToneNoise
+from resonet.cosim.saturation.lines import SaturatingLines
 from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.held import HeldWeights
 from resonet.models.circuit.noise import BOLTZMANN
@@ -30,7 +32,7 @@ from resonet.netlist.design.neuron_options import IDEAL
 from resonet.netlist.design.noise_options import NoiseSource
 from resonet.netlist.strip.drive import line_emf
 
-__all__ = ["NoisyLines", "line_noise"]
+__all__ = ["NoisyLines", "line_noise", "line_widths"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -45,32 +47,34 @@ class NoisyLines(NoisyWeights):
 
     def read(self, carried: Array, normal: Callable[[], Array]) -> Array:
         """The same with deviates of the tones by `normal`, of the shape of `carried`."""
-        noise, flat = self.noise, carried[None]
-        noisy, shifts = noise.tones.drawn(flat, lambda: normal()[None])
+        noise = self.noise
+        noisy, shifts = noise.tones.drawn(carried[None], lambda: normal()[None])
+        answers, precession = self.heard_by(noisy[0], self.base.answers)
         shape = (1, len(carried), noise.unit.shape[1], carried.shape[1])  # [1, n, chains, steps]
-        volts = noise.drawn(shape, noise.linear_precession(noisy), self.random) - self._lost(noisy)
+        volts = noise.drawn(shape, precession, self.random)
         if shifts is not None:
             volts += noise.slope[:, None] @ shifts.swapaxes(2, 3)
-        return np.asarray(self.base.answers(noisy[0]) + self._by_output(volts))
+        return np.asarray(answers + self._by_output(volts))
 
-    def products(self, carried: Array) -> Array:
-        """What the base gives, without noise, but to tones of a line width."""
-        return np.asarray(self.base.products(carried) - self._by_output(self._lost(carried[None])))
-
-    def _lost(self, flat: Array) -> Array:
-        """What line widths take off the chains, V [1, n, chains, steps]; 0 where tones are sharp."""
-        widths = self.noise.tones.widths(flat)
-        return np.zeros(()) if widths is None else self.noise.lost(flat, widths)
+    def heard_by(self, carried: Array, linear: Callable[[Array], Array]) -> tuple[Array, Array | None]:
+        """Answers [groups, n, outputs, positions], and variances of the precession noise, V² [1, n, chains, steps]."""
+        noise, flat = self.noise, carried[None]
+        widths = noise.tones.widths(flat)
+        heard = self.base.heard(carried, None if widths is None else widths[0], noise.agitation)
+        if heard is not None:
+            return heard[0], heard[1] if noise.precession is not None else None
+        lost = np.zeros(()) if widths is None else self._by_output(noise.lost(flat, widths))
+        return np.asarray(linear(carried) - lost), noise.linear_precession(flat)
 
     def _by_output(self, volts: Array) -> Array:
-        """Voltages of the chains [1, n, chains, steps], or none, in the units and the order of the products."""
-        if not volts.ndim:
-            return volts
+        """Voltages of the chains [1, n, chains, steps] in the units and the order of the products."""
         return self.lines.by_output((volts / self.noise.unit[:, None, :, None])[0].swapaxes(1, 2))
 
     @property
     def flat(self) -> NoisyWeights:
         """All chains as one group, for a budget: `carried` [1, n, 1, lines]."""
+        if isinstance(self.base, SaturatingLines):
+            return NoisyWeights.around(self.base.flat, self.noise, self.random)
         values, trained = self.lines.values[None], self.lines.trained[None]
         return NoisyWeights.around(
             HeldWeights(layer=self.layer, values=values, trained=trained), self.noise, self.random
@@ -100,6 +104,11 @@ def _tones(design: Design, line: LineStage, bandwidth: float, place: Place) -> T
         "phase" in noise.chosen,
         line.device.damping if "linewidth" in noise.chosen else None,
     )
+
+
+def line_widths(design: Design, line: LineStage, place: Place) -> Callable[[Array], Array | None]:
+    """What the line widths of the tones into a stage are, as `ToneNoise.widths`, for carried [1, n, steps, lines]."""
+    return _tones(design, line, 0.0, place).widths
 
 
 def _layer_noise(design: Design, line: LineStage, held: StripWeights, place: Place) -> LayerNoise:
@@ -134,7 +143,15 @@ def _layer_noise(design: Design, line: LineStage, held: StripWeights, place: Pla
 
 
 def line_noise(
-    design: Design, line: LineStage, held: StripWeights, place: Place, random: np.random.Generator
+    design: Design,
+    line: LineStage,
+    held: StripWeights,
+    place: Place,
+    random: np.random.Generator,
+    base: HeldWeights | None = None,
 ) -> NoisyLines:
-    """The weights of a stage with noise as [noise] and [neuron] of a design say. Raises InputError."""
-    return NoisyLines.around(held, _layer_noise(design, line, held, place), random, lines=held)
+    """The weights of a stage with noise as [noise] and [neuron] of a design say. Raises InputError.
+
+    `base`, default the same, is what answers to the tones, such as saturating resonators.
+    """
+    return NoisyLines.around(base or held, _layer_noise(design, line, held, place), random, lines=held)

@@ -50,9 +50,14 @@ class Reads:
     few: int | None = FEW  # at most so many of the images, and no more than take seconds; None: all
 
     def of(self, design: Design, data: ImageSet) -> ImageSet | None:
-        """The images that are read, the first ones; None where there would be too few of them."""
+        """The images that are read, the first ones; None where there would be too few of them.
+
+        Layers on strip lines take long: no images are read unless all are asked for.
+        """
         if self.few is None:
             return data
+        if design.fed_by("stripline"):
+            return None
         each = sum(layer.matrix.size * layer.positions for layer in design.cnn.synapses)
         quick = int(QUICK / each)
         if quick < min(FEWEST, len(data.images)):

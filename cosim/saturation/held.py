@@ -23,6 +23,15 @@ class SaturatingWeights(HeldWeights):
     table: LayerTable
     lines: Callable[[Array], Array | None] | None = None  # widths of the tones (`heard`) that carry a; None: sharp
 
+    @property
+    def balance(self) -> Balance:
+        """How its balances are solved."""
+        return self.table.balance
+
+    def by(self, balance: Balance) -> "SaturatingWeights":
+        """The same by the fast or the full balance. Raises InputError."""
+        return replace(self, table=self.table.by(balance))
+
     def products(self, carried: Array) -> Array:
         """Answers in trained units, [groups, n, outputs, positions]: F V of the law of a layer, for carried a."""
         widths = self.lines(carried) if self.lines else None
@@ -68,7 +77,7 @@ def saturating_weights(
     Without `balance` the fast one. `wide`: the tones have the line width of [noise]. Raises
     InputError for layers on strip lines, and for engines that run decks.
     """
-    design.require_bus("saturating resonators", list(held))
+    design.require_bus("saturating resonators", list(held), "accuracy, run or levels --resonators saturating")
     law, found = design.parameters.saturation, {}
     warn_fold_over(design.plan.device, law, design.plan.options.p_max)
     for name, weights in held.items():

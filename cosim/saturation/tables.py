@@ -18,7 +18,7 @@ from resonet.models.resonator.tone_balance import Saturation, Tones, balance_ton
 from resonet.models.resonator.tone_bank import ToneBank
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan
 
-__all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "check_engine", "layer_table"]
+__all__ = ["BALANCES", "Balance", "BusTable", "LayerTable", "check_engine", "layer_table", "on_all_cores"]
 
 Balance = Literal["fast", "full"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
@@ -120,7 +120,7 @@ class LayerTable:
             if noisy:
                 noise[rows] = balanced_density(*made, balance.p).reshape(-1, chains, count).sum(-1)
 
-        _on_all_cores(part, range(0, len(carried), each))
+        on_all_cores(part, range(0, len(carried), each))
         if lost.any() or not np.isfinite(answers).all():
             raise EngineError(
                 f"layer {self.layer}, bus {bus.name}: {lost.sum():,} balances of saturating resonators did not "
@@ -143,11 +143,11 @@ class LayerTable:
             rows = (start, min(start + EACH, len(carried)))
             slopes_of_bus(rows, carried, bus.tones, bus.f_res, drives, volts, law, slopes)
 
-        _on_all_cores(part, range(0, len(carried), EACH))
+        on_all_cores(part, range(0, len(carried), EACH))
         return slopes
 
 
-def _on_all_cores(call: Callable[[int], None], starts: range) -> None:
+def on_all_cores(call: Callable[[int], None], starts: range) -> None:
     """Call with every start, on all cores; warnings are those of the caller."""
     threads = min(core_threads(), len(starts))
     if threads <= 1:

@@ -13,6 +13,7 @@ from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.network.cnn import Synapses
+from resonet.netlist.strip.parasitics import Cause
 from resonet.netlist.strip.placement import Placement, place_layer
 
 __all__ = ["LaidOut", "lay_out", "solved_layer"]
@@ -33,6 +34,11 @@ class LaidOut:
     def causes(self) -> tuple[str, ...]:
         """What acts besides the own line."""
         return self.feed.acting
+
+    @property
+    def ends(self) -> tuple[Cause, ...]:
+        """Of the causes that which says what stands at the ends of the lines."""
+        return ("mismatch",) if "mismatch" in self.causes else ()
 
     @property
     def windows(self) -> list[Ints]:

@@ -28,6 +28,7 @@ __all__ = [
 MOST_POINTS = 1_000_000
 OF_NOISE = {name: TABLES[name] for name in ("neuron", "noise")}
 OF_SATURATION = {"saturation": TABLES["saturation"]}
+OF_LINES = {"geometry": TABLES["geometry"]}
 # Parameters of these that accuracy does not depend on, and what they are of.
 CASCADE = "neurons one by one, in resonet run and levels"
 NOT_IN_ACCURACY = {
@@ -61,9 +62,10 @@ class Axis:
     values: tuple[float | int, ...]
 
 
-def _fields(noise: bool, saturating: bool) -> dict[str, Any]:
-    """Every parameter that may be an axis, with those that change nothing but noise, or saturation, or without them."""
+def _fields(noise: bool, saturating: bool, lines: bool) -> dict[str, Any]:
+    """Every parameter that may be an axis, with those that only noise, saturation or strip lines know, or without."""
     sections = SECTIONS | (OF_NOISE if noise else {}) | (OF_SATURATION if saturating else {})
+    sections |= OF_LINES if lines else {}
     found = {
         f"{section}.{spec.name}": spec
         for section, kind in sections.items()
@@ -73,9 +75,12 @@ def _fields(noise: bool, saturating: bool) -> dict[str, Any]:
     return found | {spec.name: spec for spec in fields(Spread)}
 
 
-def axis_names(noise: bool = False, saturating: bool = False) -> list[str]:
-    """Names that an axis may have; `noise`: of accuracy with noise, `saturating`: of resonators that saturate."""
-    return list(_fields(noise, saturating))
+def axis_names(noise: bool = False, saturating: bool = False, lines: bool = False) -> list[str]:
+    """Names that an axis may have.
+
+    `noise`: of accuracy with noise, `saturating`: of resonators that saturate, `lines`: of layers on strip lines.
+    """
+    return list(_fields(noise, saturating, lines))
 
 
 def _why_not(name: str, noise: bool) -> str:
@@ -116,13 +121,13 @@ def _value(text: object, spec: Any, section: str) -> float | int:
     return value
 
 
-def parse_axis(text: str, noise: bool = False, saturating: bool = False) -> Axis:
+def parse_axis(text: str, noise: bool = False, saturating: bool = False, lines: bool = False) -> Axis:
     """Axis from NAME=LOW:HIGH:COUNT[:lin], NAME=LOW:HIGH:COUNT:log (equal ratios) or NAME=A,B,C, units as anywhere.
 
-    `noise`, `saturating`: as for `axis_names`. Raises InputError that names what is possible.
+    `noise`, `saturating`, `lines`: as for `axis_names`. Raises InputError that names what is possible.
     """
     name, equals, wanted = (part.strip() for part in text.partition("="))
-    known = _fields(noise, saturating)
+    known = _fields(noise, saturating, lines)
     if name not in known or not equals:
         possible = "NAME=LOW:HIGH:COUNT[:log|:lin] or NAME=A,B,C; NAME " + ", ".join(known)
         raise InputError(f"--over {shown(text)}: {_why_not(name, noise)}possible: {possible}")

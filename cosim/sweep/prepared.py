@@ -1,7 +1,7 @@
 """What points of a sweep share: plan and programs, made once for all that differ in their fabrication alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,22 +37,29 @@ class Preparation:
 
     def __call__(self, given: Parameters) -> Prepared:
         """The network with these parameters. Raises InputError, EngineError."""
-        key = (given.device, given.bus, given.plan, given.neuron.p1db)
+        key = (given.device, given.bus, given.plan, given.neuron.p1db, given.feed)
         if key not in self._latest:
             self._latest.clear()  # a large one is not kept beside the next
             planned = plan(self._cnn, given.device, given.bus, given.plan)
+            driven = [entry for entry in planned.layers if given.feed.of(entry.layer) == "bus"]
             with collected() as warnings:
-                check_powers(planned, given.neuron.p1db)
-            self._latest[key] = Prepared(planned, self._programs(planned), tuple(warnings))
+                check_powers(replace(planned, layers=tuple(driven)), given.neuron.p1db)
+            made = self._programs(planned, {entry.layer.name for entry in driven})
+            self._latest[key] = Prepared(planned, made, tuple(warnings))
         return self._latest[key]
 
-    def _programs(self, planned: FrequencyPlan) -> dict[Method, Program]:
-        """Programs of a plan; the calibrated one starts from the coupled one, with the engine of the sweep."""
+    def _programs(self, planned: FrequencyPlan, driven: set[str]) -> dict[Method, Program]:
+        """Programs of a plan; the calibrated one starts from the coupled one, with the engine of the sweep.
+
+        Layers that are not `driven` by buses keep the coupled one: nobody asks for it.
+        """
         wanted = self._methods
         made = programs(planned, [m for m in COMPILED if m in wanted or (m == "coupled" and "calibrated" in wanted)])
         if "calibrated" in wanted:
             layers = [
                 calibrate_layer(planned, entry, start, self._engine, CalibrationOptions()).program
+                if entry.layer.name in driven
+                else start
                 for entry, start in zip(planned.layers, made["coupled"].layers, strict=True)
             ]
             made["calibrated"] = Program("calibrated", tuple(layers))

@@ -15,21 +15,26 @@ import numpy as np
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Done, Ints, nothing
 from resonet.core.validity import collected
+from resonet.cosim.feed.feeds import feed_of
+from resonet.cosim.strip.held import StripWeights
+from resonet.cosim.strip.laid_out import lay_out
 from resonet.cosim.sweep.axes import Axis, Spread, at_point, axis_point, axis_values, count_points
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.prepared import Preparation, fabricated
 from resonet.cosim.sweep.study import Study, run_study, study_key
 from resonet.cosim.sweep.tested import Law, Tested, answering
 from resonet.cosim.weights.checks import check_cases, spread_over
-from resonet.cosim.weights.effective import EffectiveWeights, effective_weights
 from resonet.cosim.weights.engines import Engine, find_engine
+from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.design.parameters import SECTIONS, Parameters, read_parameters
 from resonet.netlist.network.images import read_images
 from resonet.netlist.network.onnx.external import data_files
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, source_power
+from resonet.netlist.planning.frequency_plan import source_power
 from resonet.netlist.programming.methods import METHODS, Method, Program
+from resonet.netlist.strip.drive import line_emf
+from resonet.netlist.strip.parasitics import extract_parasitics
 
 __all__ = ["Measure", "Sweep", "measure_point", "run_sweep", "sweep_from_table", "sweep_key"]
 
@@ -136,7 +141,8 @@ def _make_ground(sweep: Sweep, key: str) -> _Ground:
         raise InputError(f"{sweep.source}: files, code or engine differ here from those where the sweep was started")
     with collected():  # what is said of the design that is varied says nothing of the points
         design, given = _base(sweep)
-    design.require_bus("sweep")
+    if sweep.spread.spread or any(axis.name == "spread" for axis in sweep.axes):
+        design.require_bus("spread of fabrication", None, "sweep without --spread and --over spread")
     tested = None
     if sweep.measure != "weights":
         if sweep.data is None:
@@ -150,7 +156,8 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     """Quantities of one point, by name. Raises InputError, EngineError.
 
     rms_error        {program: {layer: x}} of the weights, as part of the layer's largest
-    residual         {program: {layer: x}} largest error that the program itself left, as part of the same
+    residual         {program: {layer: x}} largest error that the program itself left, as part of the same; of layers on
+                     strip lines, whose programs are made for the circuit on the spot, that of the circuit
     worst_aggressor  {program: {layer: x}} dB
     fill             {program: {layer: x}} largest weight as part of a resonator's range
     source_dbm       {layer: x} largest power of a tone source
@@ -166,10 +173,16 @@ def measure_point(sweep: Sweep, key: str, number: int) -> dict[str, Any]:
     made = {method: fabricated(shared.plan, program, spread) for method, program in shared.programs.items()}
     design = replace(ground.design, plan=shared.plan, programs=made, parameters=given)
     names, quick = [entry.layer.name for entry in shared.plan.layers], ground.engine.unchecked
-    held = {m: {name: effective_weights(design, name, m, engine=quick) for name in names} for m in made}
-    found = _weight_values(shared.plan, made, held)
+    held: dict[Method, dict[str, RfWeights]] = {method: {} for method in made}
+    for name in names:  # programs inside: the passes of strip lines are kept from one to the next
+        for method in made:
+            feed = feed_of(design, name)
+            held[method][name] = feed.weights(design, name, feed.stands_for(method), quick)
+    found = _weight_values(design, made, held)
     if number in (checked := spread_over(sweep.count, MOST_CHECKED)):
-        ends = [(shared.plan, shared.plan.layer(one.layer), one.f_res) for p in made.values() for one in p.layers]
+        buses = set(design.fed_by("bus"))
+        programmed = [one for program in made.values() for one in program.layers if one.layer in buses]
+        ends = [(shared.plan, shared.plan.layer(one.layer), one.f_res) for one in programmed]
         witness = check_cases(ground.engine.with_budget(ground.engine.budget / len(checked)), ends)
         found |= {"witness": asdict(witness)} if witness else {}
     if ground.tested is not None:
@@ -186,18 +199,38 @@ def _by_plan(sweep: Sweep, numbers: list[int]) -> list[int]:
     return np.array(numbers)[np.lexsort(keys[::-1])].tolist() if keys else numbers
 
 
+def _source(design: Design, layer: str) -> float:
+    """Largest power of a tone source into a layer, dBm."""
+    entry = design.plan.layer(layer)
+    if design.feed(layer) == "bus":
+        return source_power(entry, design.plan)
+    laid = lay_out(design, layer)
+    ends = extract_parasitics(laid.placement, float(np.sqrt(laid.frequencies[0] * laid.frequencies[-1])), laid.ends)
+    emf = line_emf(laid.placement, ends, laid.device.resistance)
+    return float(10 * np.log10(emf**2 * design.plan.options.p_max / (8 * ends.source)) + 30)
+
+
 def _weight_values(
-    planned: FrequencyPlan, made: dict[Method, Program], held: dict[Method, dict[str, EffectiveWeights]]
+    design: Design, made: dict[Method, Program], held: dict[Method, dict[str, RfWeights]]
 ) -> dict[str, Any]:
+    planned, buses = design.plan, set(design.fed_by("bus"))
     top = {e.layer.name: float(np.abs(e.layer.matrix).max()) / planned.device.sensitivity for e in planned.layers}
+    fill = {m: {p.layer: p.weight_scale * top[p.layer] for p in made[m].layers if p.layer in buses} for m in made}
+    residual = {m: {p.layer: p.residual for p in made[m].layers if p.layer in buses} for m in made}
+    for method, layers in held.items():
+        for name, own in layers.items():
+            if isinstance(own, StripWeights):
+                trained, values = own.pairs
+                fill[method][name] = own.fill
+                residual[method][name] = float(np.abs(values - trained).max() / (np.abs(trained).max() or 1.0))
     return {
         "rms_error": {str(m): {name: one.rms_error for name, one in held[m].items()} for m in held},
         "worst_aggressor": {
             str(m): {name: one.worst.level if one.worst else None for name, one in held[m].items()} for m in held
         },
-        "residual": {str(m): {p.layer: p.residual for p in made[m].layers} for m in made},
-        "fill": {str(m): {p.layer: p.weight_scale * top[p.layer] for p in made[m].layers} for m in made},
-        "source_dbm": {e.layer.name: source_power(e, planned) for e in planned.layers},
+        "residual": {str(m): residual[m] for m in held},
+        "fill": {str(m): fill[m] for m in held},
+        "source_dbm": {e.layer.name: _source(design, e.layer.name) for e in planned.layers},
     }
 
 

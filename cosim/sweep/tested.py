@@ -1,20 +1,20 @@
 """Images that a sweep classifies at every point, and what is known of them before the first."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from resonet.core.types import Ints
+from resonet.cosim.cascade.hardware import parallel_hardware, saturating_hardware
 from resonet.cosim.noise.repeats import noisy_accuracy
 from resonet.cosim.saturation.held import saturating_weights
-from resonet.cosim.weights.effective import EffectiveWeights
 from resonet.cosim.weights.engines import Engine
 from resonet.cosim.weights.float32 import Float32Images, float32_images
 from resonet.cosim.weights.float32_nodes import Inexpressible
-from resonet.cosim.weights.held import HeldWeights
+from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.cosim.weights.inference import check_labels, circuit_logits
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
@@ -23,7 +23,7 @@ from resonet.netlist.network.images import ImageSet
 
 __all__ = ["Law", "Tested", "answering"]
 
-HeldBy = Mapping[Any, Mapping[str, EffectiveWeights]]  # by program, or whatever else tells them apart
+HeldBy = Mapping[Any, Mapping[str, RfWeights]]  # by program, or whatever else tells them apart
 AnsweringBy = Mapping[Any, Mapping[str, HeldWeights]]
 Law = Literal["linear", "saturating"]
 
@@ -32,6 +32,8 @@ def answering(design: Design, held: HeldBy, resonators: Law, engine: Engine) -> 
     """What answers to a point's tones, by program: linear resonators, or saturating ones as `accuracy` has them."""
     if resonators == "linear":
         return held
+    if design.fed_by("stripline"):
+        return {method: saturating_hardware(method, layers)(design).answering for method, layers in held.items()}
     return {method: saturating_weights(design, layers, engine, wide=True) for method, layers in held.items()}
 
 
@@ -73,6 +75,11 @@ class Tested:
         """The same with noise; `base` answers to the tones."""
         found: dict[str, Any] = {"noisy": {}, "noisy_spread": {}}
         for method, layers in held.items():
-            made = noisy_accuracy(design, layers, self.images, self.trained, seed, repeats, base[method])
+            lines = None
+            if design.fed_by("stripline"):
+                hardware = parallel_hardware(design, method, held=layers)
+                saturating = None if base[method] is layers else base[method]
+                lines = replace(hardware, saturating=saturating).noisy(seed)
+            made = noisy_accuracy(design, layers, self.images, self.trained, seed, repeats, base[method], None, lines)
             found["noisy"][str(method)], found["noisy_spread"][str(method)] = made.mean, made.spread
         return found

@@ -50,6 +50,7 @@ __all__ = [
     "precession_density",
     "saturated_line",
     "saturated_precession_density",
+    "tones_density",
 ]
 
 
@@ -130,10 +131,15 @@ def balanced_density(
 
     The rest as for `balance_tones`. Eq. 3, and the part that turns the other way of eq. 2.
     """
-    at, total = Tones.at(device, law, f_res, tones, currents), p.sum(-1, keepdims=True)
-    hiss = noise_per_precession(device, f_res)
+    at, hiss = Tones.at(device, law, f_res, tones, currents), noise_per_precession(device, f_res)
     if paired:
         at, hiss = at.paired(), hiss[:, None]
+    return tones_density(at, law, hiss, powers, p)
+
+
+def tones_density(at: Tones, law: Saturation, hiss: Array, powers: Array, p: Array) -> Array:
+    """`balanced_density` of resonators whose tones are at hand; hiss: `noise_per_precession`, [n, resonators] or so."""
+    total = p.sum(-1, keepdims=True)
     line = saturated_line(at.detuning, p, total - p, law.nonlinear_damping, at.shift)
     line += (1 + law.nonlinear_damping * total) / (at.mirror**2 + 1)
     return np.asarray(hiss * (at.drive * line * powers[:, None]).sum(-1))

@@ -58,7 +58,7 @@ from resonet.core.validity import warn
 from resonet.models.resonator.auto_oscillator import THEORY, oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
 
-__all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "neighbours", "warn_mixing"]
+__all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "balanced", "neighbours", "warn_mixing"]
 
 MIXING = 0.3  # of |γ'| p_o / |D|: resonators near it are off by 0.5 % of K_SD P, rms (docs/theory/saturation.md)
 
@@ -169,24 +169,32 @@ def balance_tones(
     under powers n alone, and [n, resonators] is [n, 1] in what is found. Newton's method, to 1e-10 of p: what does not
     get there is in `failed`. Warns (tone-mixing) beyond the range of eq. 6.
     """
-    from resonet.models.resonator.tone_kernel import balances
-
     powers = np.atleast_2d(np.asarray(powers, float))
     if not (np.all(powers >= 0) and np.all(np.isfinite(powers))):
         raise InputError(f"RF power {powers.min():g} W: possible: finite, not negative")
     at, wide = Tones.at(device, law, f_res, tones, currents), np.broadcast_to(np.asarray(widths, float), powers.shape)
+    found = balanced(at, law, neighbours(np.atleast_1d(np.asarray(tones, float))), powers, wide, paired)
+    warn_mixing(found.mixing.max(initial=0.0))
+    return found
+
+
+def balanced(at: Tones, law: Saturation, near: Ints, powers: Array, widths: Array, paired: bool = False) -> ToneBalance:
+    """`balance_tones` of resonators whose tones are at hand: near [tones, 3] of `neighbours`, powers and widths alike.
+
+    [n, tones]. Neither checks the powers nor warns.
+    """
+    from resonet.models.resonator.tone_kernel import balances
+
     p = np.zeros((len(powers), 1 if paired else len(at.detuning), powers.shape[1]))
     loss, detuning = np.ones_like(p), np.zeros_like(p)
     failed, jumped = np.zeros(p.shape[:2], bool), np.zeros(p.shape[:2], bool)
-    beside = neighbours(np.atleast_1d(np.asarray(tones, float)))[:, 1:]
+    beside = near[:, 1:]
     beside = np.ascontiguousarray(np.where(beside == len(beside), -1, beside))
-    inputs = (at.detuning, at.drive, at.mirrored, powers, np.ascontiguousarray(wide), beside)
+    inputs = (at.detuning, at.drive, at.mirrored, powers, np.ascontiguousarray(widths), beside)
     balances(*inputs, law.nonlinear_damping, at.shift, paired, p, loss, detuning, failed, jumped)
     own = at.paired() if paired else at
-    voltages = own.voltages(powers, loss + wide[:, None], detuning).sum(-1)
-    mixing = _mixing(own, law, p, beside)
-    warn_mixing(mixing.max(initial=0.0))
-    return ToneBalance(p, voltages, failed, jumped, mixing)
+    voltages = own.voltages(powers, loss + widths[:, None], detuning).sum(-1)
+    return ToneBalance(p, voltages, failed, jumped, _mixing(own, law, p, beside))
 
 
 def warn_mixing(most: float) -> None:

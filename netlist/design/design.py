@@ -26,7 +26,7 @@ from resonet.netlist.programming.methods import Method, Program, programs
 
 __all__ = ["Design", "compile_cnn"]
 
-ON_LINES = "accuracy, run, levels, crosstalk, sneak, layout or crossbar without it"  # what knows strip lines
+ON_LINES = "accuracy, run, levels, sweep, crosstalk, sneak, layout or crossbar without it"  # what knows strip lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -46,6 +46,10 @@ UNPROGRAMMED = {
 
 TABLES = SECTIONS | UNPROGRAMMED
 CORNER = "corner"  # table of tables
+NO_FAMILY = (
+    "device.family: no parameter of a network, whose resonators have one I_th on all channels (fixed_threshold); "
+    "possible: device.threshold_current; resonet plan --family fixed_volume shows the device of every channel"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,8 @@ def _read_tables(tables: dict[str, Any], rank: int, place: Callable[[str, str], 
         found[section] = {}
         for name, value in table.items():
             where = partial(place, section, name)
+            if (section, name) == ("device", "family"):
+                raise InputError(f"{where()}{NO_FAMILY}")
             try:
                 read = parse(value, known_parameter(kind, name, section), section)
             except InputError as error:

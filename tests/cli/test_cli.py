@@ -425,7 +425,17 @@ def test_plan_says_what_its_resonators_are(resonet, small_model, tmp_path, famil
     assert low["threshold_current"] * high["threshold_current"] == pytest.approx((2 * 10e-6) ** 2)  # of mid-band
     assert low["thermal_power"] == pytest.approx(0.0105 / 2 * 20**0.5, rel=2e-3)
     if family:
-        assert "--set device.damping=0.02 --set device.threshold_current=2e-05" in resonet(*words).out
+        shown = resonet(*words).out
+        assert "--set device.damping=0.02 --set device.threshold_current=2e-05" in shown
+        assert "every channel of the largest bus" in shown
+        channels = json.loads(resonet(*words, "--json").out)["channels"]
+        assert [own["device"]["f0"] for own in channels] == sorted(own["device"]["f0"] for own in channels)
+        assert channels[-1]["device"]["f0"] == pytest.approx(20e9)
+        answers = {round(own["tone_power"] * own["device"]["sensitivity"], 12) for own in channels}
+        assert len(answers) == 1 < len(channels)
+    refused = resonet(*words, "--set", "device.family=fixed_volume")
+    assert refused.code == 1
+    assert "device.family: no parameter of a network" in " ".join(refused.err.split())
 
 
 def swap(op: str, **attributes):

@@ -138,3 +138,70 @@ def test_what_changes_nothing_or_cannot_be_is_refused(place, resonet):
     assert "--p-max = '2 V': " in refused(*saturating, "--p-max", "2 V")
     assert "--engine two-pass" in refused("run", build, *data, "--resonators", "saturating")
     assert "without --on-data" in refused("calibrate", build, "--on-data", place / "batch.npz", "--fill", "0.5")
+
+
+@pytest.fixture(scope="module")
+def on_lines(tmp_path_factory, small_model) -> Path:
+    """The convolution on strip lines, the dense layer on its bus."""
+    place, rng = tmp_path_factory.mktemp("on_lines"), RNG(9)
+    np.savez(place / "batch.npz", images=rng.uniform(0, 1, (30, 1, 8, 8)))
+    np.savez(place / "test.npz", images=rng.uniform(0, 1, (12, 1, 8, 8)), labels=rng.integers(0, 3, 12))
+    settings = [*SETTINGS, "feed.kind=stripline", "feed.window=9"]
+    with collected():
+        design = compile_cnn(small_model, read_parameters(None, settings), read_images(place / "batch.npz", (1, 8, 8)))
+        write_design(design, small_model, place / "build")
+    return place
+
+
+@pytest.mark.slow
+def test_accuracy_run_and_levels_under_strip_lines(on_lines, resonet):
+    build, data = on_lines / "build", ["--data", on_lines / "test.npz"]
+    asked = ["accuracy", build, *data, "--engine", "linear", "--program", "coupled"]
+    linear = json.loads(resonet(*asked, "--json").out)["accuracy"]
+    told = resonet(*asked, "--resonators", "saturating", "--p-max", "1 pW,100 nW", "--noise", "--json")
+    assert told.code == 0
+    weak, strong = json.loads(told.out)["accuracy"]["saturating"]
+    assert (weak["circuit"], weak["same_class"]) == (linear["circuit_coupled"], linear["same_class_coupled"])
+    assert (weak["p_max"], strong["p_max"], strong["balance"]) == (1e-12, 1e-7, "fast")  # of the layer on its bus
+    assert weak["noise"]["images"] == strong["noise"]["images"] == 12
+    quiet = resonet(*asked, "--resonators", "saturating", "--balance", "full")
+    assert quiet.code == 0
+    assert "noise was not drawn" in quiet.out
+    run = ["run", build, *data, "--engine", "two-pass", "--program", "coupled", "--weights-by", "linear", "--json"]
+    (plain, bent) = (json.loads(resonet(*run, *more).out) for more in ((), ("--resonators", "saturating")))
+    assert plain["logits"]["software"] == bent["logits"]["software"]
+    assert 0.01 < bent["layers"][0]["rms"] != plain["layers"][0]["rms"]
+    asked = ["levels", build, "--data", on_lines / "batch.npz", "--program", "coupled", "--engine", "linear", "--json"]
+    plain, bent = (json.loads(resonet(*asked, *more).out) for more in ((), ("--resonators", "saturating")))
+    scales = [page["levels"]["layers"][0]["full_scale"] for page in (plain, bent)]
+    assert scales[1] < 0.97 * scales[0]
+
+
+@pytest.mark.slow
+def test_sweep_under_strip_lines_and_what_is_refused(on_lines, resonet):
+    build, data = on_lines / "build", ["--data", on_lines / "test.npz"]
+    asked = ["sweep", build, "--engine", "linear", "--program", "coupled", "--over"]
+    told = resonet(
+        *asked, "plan.p_max=1pW,100nW", *data, "--measure", "accuracy", "--resonators", "saturating", "--json"
+    )
+    assert told.code == 0
+    points = json.loads(told.out)["points"]
+    assert {"conv1", "dense1"} == points[0]["rms_error"]["coupled"].keys()
+    assert all(0 <= point["accuracy"]["coupled"] <= 1 for point in points)
+    over = resonet(*asked, "geometry.pitch_x=1um,1.2um", "--json")
+    first, second = (point["rms_error"]["coupled"]["conv1"] for point in json.loads(over.out)["points"])
+    assert first != second
+    refused = {
+        "accuracy --resonators saturating --fit": (data, ["--fit", on_lines / "batch.npz"], "without it"),
+        "operate": (
+            ["--images", on_lines / "test.npz"],
+            ["--target", "0.9"],
+            "operating points: layer conv1 is on strip lines",
+        ),
+        "calibrate": ([], ["--on-data", on_lines / "batch.npz"], "calibrate --on-data: layer conv1 is on strip lines"),
+    }
+    for command, (files, more, words) in refused.items():
+        verb, *options = command.replace(" --fit", "").split()
+        found = resonet(verb, build, *options, *files, *more)
+        assert found.code == 1, command
+        assert words in " ".join(found.err.split()), command

@@ -239,7 +239,7 @@ def test_commands_of_buses_say_so_in_one_line(folder, resonet):
         ("share", folder, "--layer", "conv1"),
         ("calibrate", folder, "--layer", "conv1"),
         ("sparams", folder, "--layer", "conv1"),
-        ("sweep", folder, "--over", "device.damping=0.01,0.02"),
+        ("sweep", folder, "--over", "device.damping=0.01,0.02", "--spread", "0.1"),
     ):
         assert "layer conv1 is on strip lines" in complaint(resonet(*command))
     told = resonet("sneak", folder, "--layer", "dense1", "--feed", "bus", "--chains", 2)

@@ -1,10 +1,14 @@
 """Device families: what goes with frequency and damping, and what the free layer must be."""
 
+from dataclasses import replace
+
 import pytest
 
 from resonet.core.errors import InputError
-from resonet.models.resonator.family import FAMILIES, member
+from resonet.models.resonator.family import FAMILIES, channel_members, member
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.precession_noise import precession_density
+from resonet.models.resonator.tone_balance import Saturation, balance_tones
 
 DEVICE = SpinDiode()
 
@@ -29,6 +33,29 @@ def test_one_threshold_is_many_volumes():
     assert low.linear_power == pytest.approx(2e-9, rel=0.06)  # of 1.05 % of the largest weight
     assert low.moment / high.moment == pytest.approx(20)
     assert member(DEVICE, "fixed_threshold", 0.02, 1e9, 1e9).moment == pytest.approx(low.moment / 2)
+
+
+def test_channels_of_one_free_layer_with_tones_of_the_same_voltage():
+    """P K_SD and the precession noise are those of one threshold on every channel; the precession goes as 1/f."""
+    middle, p_max = 20e9**0.5 * 1e9**0.5, 2e-9
+    channels = [1e9, middle, 20e9]
+    layer, one = (
+        channel_members(DEVICE, name, channels, middle, p_max) for name in ("fixed_volume", "fixed_threshold")
+    )
+    p = []
+    for f, own, same in zip(channels, layer, one, strict=True):
+        assert (same.tone_power, same.device.sensitivity) == (p_max, DEVICE.sensitivity)
+        assert own.tone_power == pytest.approx(p_max * f / middle)
+        assert own.tone_power * own.device.sensitivity == pytest.approx(p_max * DEVICE.sensitivity)
+        noise, wanted = (
+            float(precession_density(DEVICE, f, f, x.tone_power, x.device.thermal_power)) for x in (own, same)
+        )
+        assert noise == pytest.approx(wanted)
+        made = replace(DEVICE, threshold_current=own.device.threshold_current)
+        p.append(balance_tones(made, Saturation(), f, f, 2 / DEVICE.resistance, own.tone_power * 1e-4).p.item())
+    assert p[0] / p[1] == pytest.approx(middle / 1e9, rel=1e-3)
+    assert p[0] / p[2] == pytest.approx(20, rel=1e-3)
+    assert layer[0].over_linear / layer[2].over_linear == pytest.approx(20, rel=0.01)
 
 
 def test_a_family_that_there_is_not():
