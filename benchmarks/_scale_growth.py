@@ -28,12 +28,7 @@ from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, S
 __all__ = ["claims", "growth_figure", "measured"]
 
 SIZES = (13_000, 50_000, 200_000, 1_000_000)  # weights
-LAID_OUT = (
-    13_000,
-    50_000,
-    200_000,
-    320_000,
-)  # of convolutions, whose layer laid out has three times as many resonators
+LAID_OUT = (13_000, 50_000, 200_000, 320_000)  # convolutions: a layer laid out has three times as many resonators
 SMALL = 2_000  # resonators: what a command takes for anything
 LIMIT = 1200  # s of processor time
 BAR = 1.1
