@@ -36,13 +36,18 @@ CHIPS = 2
 
 def _decks() -> None:
     """Faulty chips with spread in ngspice and in the linear engine."""
-    design = compile_cnn(DIGITS / "digits_relu.onnx", read_parameters(settings=["plan.tile=16"]))
-    chip = ChipSampler(design, SpreadOptions(f_res=0.003, resistance=0.05, damping=0.05)).chip(3)
-    cases: dict[str, dict[FaultKind, float]] = {
-        "shorts, stuck, dead tones": {"short": 0.02, "stuck": 0.02, "tone": 0.1},
-        "a broken bus": {"line": 0.05},
+    alone, groups = ["plan.tile=16"], ["plan.tile=16", "bus.groups=4", "bus.node_capacitance=2 fF"]
+    cases: dict[str, tuple[list[str], dict[FaultKind, float]]] = {
+        "shorts, stuck, dead tones": (alone, {"short": 0.02, "stuck": 0.02, "tone": 0.1}),
+        "a broken bus": (alone, {"line": 0.05}),
+        "opens of 1 TΩ": (alone, {"open": 0.01}),
+        "in groups of 4, shorts": (groups, {"short": 0.02}),
+        "in groups of 4, opens of 1 TΩ": (groups, {"open": 0.01}),
     }
-    for what, rates in cases.items():
+    spread = SpreadOptions(f_res=0.003, resistance=0.05, damping=0.05, node_capacitance=0.05)
+    for what, (settings, rates) in cases.items():
+        design = compile_cnn(DIGITS / "digits_relu.onnx", read_parameters(settings=settings))
+        chip = ChipSampler(design, spread).chip(3)
         broken = faulty_chip(chip, draw_faults(design, rates, 1, 0))
         ours, theirs = (chip_weights(design, "coupled", broken, engine) for engine in ("linear", "ngspice"))
         off = max(np.abs(ours[n].values - theirs[n].values).max() / np.abs(ours[n].values).max() for n in ours)

@@ -24,6 +24,8 @@ CODES = {
     "unit-assumed": "a column of a table has no unit, though others have: it was taken in SI units",
     "coarse-grid": "a grid is too coarse for what is read from it",
     "gate-edge": "a time gate is unreliable at the ends of the band",
+    "spread-law": "a normal law of `[spread]` refuses over 1 % of the chips, which get devices below zero",
+    "layer-gain": "a layer would need a gain above 10 behind it, and is held at that",
     "unused-parameter": "a given parameter changes nothing in this command",
     "edited-deck": "a deck or library of the design folder is not as it was written",
     "damaged-result": "a stored result was damaged or edited, and is computed anew",

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resonet.core.decibel import level as level_of
 from resonet.core.errors import InputError
 from resonet.core.types import Array, Complex, Done, nothing
 from resonet.cosim.calibration.chip_tuning import TuningOptions
-from resonet.cosim.montecarlo.levels import LEVELS, Level, chip_levels
+from resonet.cosim.montecarlo.levels import LEVELS, ChipLevel, Level, chip_levels
+from resonet.cosim.montecarlo.run import MonteCarlo
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.values import layer_values
 from resonet.netlist.design.chips import ChipSampler
@@ -21,13 +23,13 @@ from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import Block
 from resonet.sparams.build import OwnValues, chain_block
 from resonet.sparams.extract import extract
-from resonet.sparams.metrics import ChannelMetrics, channel_metrics
 from resonet.sparams.sheet import BIAS
 from resonet.sparams.window import check_bias, default_grid, find_bus, layer_stand
 
-__all__ = ["Fan", "FanOf", "chip_chain", "chip_fan", "fan_of"]
+__all__ = ["Fan", "FanOf", "chip_chain", "chip_fan", "chip_sparams", "fan_of"]
 
 PER_DECADE = 300  # frequencies
+MEASURED = ("insertion_loss", "return_loss", "resonance_error")  # of a chip
 PERCENTILES = (0.0, 5.0, 50.0, 95.0, 100.0)
 
 
@@ -46,8 +48,6 @@ class Fan:
 
     f: Array  # Hz
     s21: Complex  # [chips, frequencies]
-    insertion_loss: Array  # [chips] the largest at a channel, dB
-    return_loss: Array  # [chips] the least at a channel, dB
 
     def percentiles(self, which: Sequence[float] = PERCENTILES) -> Array:
         """Of |S21| over the chips at each frequency, dB, [percentiles, frequencies]."""
@@ -88,28 +88,46 @@ def chip_fan(
 
     `done` is called after each chip. Raises InputError, EngineError.
     """
-    entry, bus = design.plan.layer(of.layer), find_bus(design, of.layer, of.bus)
-    bias = BIAS * design.plan.device.threshold_current
-    check_bias(design, bias)
+    entry, bus, bias = design.plan.layer(of.layer), find_bus(design, of.layer, of.bus), _bias(design)
     alone = replace(design, plan=replace(design.plan, layers=(entry,)))
     f, at = default_grid(design, of.layer, of.bus, PER_DECADE), entry.buses.index(bus)
     chosen: tuple[Level, ...] = tuple(level for level in levels if level != "gain") or ("programmed",)
     s21: dict[Level, list[Complex]] = {level: [] for level in chosen}
-    found: dict[Level, list[ChannelMetrics]] = {level: [] for level in chosen}
     for number in numbers:
         chip = sampler.chip(number)
         for level, one in chip_levels(alone, method, chip, chosen, tuning).items():
             f_res = one.design.program(method).layer(of.layer).f_res[at][of.chain]
-            network = extract(chip_chain(design, chip, of, f_res, bias), f)
-            s21[level].append(network.s[:, 1, 0])
-            found[level].append(channel_metrics(network, bus.frequencies))
+            s21[level].append(extract(chip_chain(design, chip, of, f_res, bias), f).s[:, 1, 0])
         done()
-    return {
-        level: Fan(
-            f,
-            np.array(s21[level]),
-            np.array([float(one.insertion_loss.max()) for one in found[level]]),
-            np.array([float(one.return_loss.min()) for one in found[level]]),
-        )
-        for level in chosen
-    }
+    return {level: Fan(f, np.array(s21[level])) for level in chosen}
+
+
+def _bias(design: Design) -> float:
+    """DC current that makes resonances visible, A. Raises InputError."""
+    bias = BIAS * design.plan.device.threshold_current
+    check_bias(design, bias)
+    return bias
+
+
+def chip_sparams(
+    design: Design, run: MonteCarlo, chip: Chip, levels: Mapping[Level, ChipLevel]
+) -> dict[str, dict[str, float]]:
+    """Of the chain `run.sparams` of a chip, each {level: x}: what its S-parameters say at the channels.
+
+    insertion_loss   dB, the largest -20 lg |S21|
+    return_loss      dB, the least -20 lg |S11|
+    resonance_error  the largest error of a resonance frequency, part of what was programmed
+
+    Raises InputError, EngineError.
+    """
+    of = fan_of(design, run.sparams or "")
+    entry, bus, bias = design.plan.layer(of.layer), find_bus(design, of.layer, of.bus), _bias(design)
+    at, found = entry.buses.index(bus), {name: dict[str, float]() for name in MEASURED}
+    meant = design.program(run.program).layer(of.layer).f_res[at][of.chain]
+    for level, one in levels.items():
+        f_res = one.design.program(run.program).layer(of.layer).f_res[at][of.chain]
+        s = extract(chip_chain(design, chip, of, f_res, bias), np.sort(bus.frequencies)).s
+        values = -level_of(s[:, 1, 0]).min(), -level_of(s[:, 0, 0]).max(), np.abs(f_res / meant - 1).max()
+        for name, value in zip(MEASURED, values, strict=True):
+            found[name][level] = float(value)
+    return found

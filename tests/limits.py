@@ -24,6 +24,7 @@ from resonet.cosim.cascade import image_run
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.level_faults import MUCH_NOISE, warn_noisy
 from resonet.cosim.feed import store
+from resonet.cosim.montecarlo.levels import MOST_GAIN, limited_gain
 from resonet.cosim.operate.latency import Latency
 from resonet.cosim.operate.measuring import Measured
 from resonet.cosim.operate.memory import Memory
@@ -43,7 +44,7 @@ from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.linear_range import linear_range
 from resonet.models.resonator.tone_balance import MIXING, Saturation, balance_tones
 from resonet.netlist.cascade.level_planning import SAME_SEED
-from resonet.netlist.chips.spread import SpreadOptions
+from resonet.netlist.chips.spread import SpreadOptions, largest_normal
 from resonet.netlist.design.chips import ChipSampler
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
@@ -140,6 +141,18 @@ def _(world):
 @case("netlist/design/chips.py:_check", "unused-parameter")
 def _(world):
     ChipSampler(world.design, SpreadOptions(nonlinear_damping=1e-9 * world.beyond))
+
+
+@case("netlist/design/chips.py:_check_laws", "spread-law")
+def _(world):
+    count = sum(bus.size[0] * bus.size[1] for entry in world.design.plan.layers for bus in entry.buses)
+    sigma = largest_normal(count) * (1.001 if world.beyond else 0.999)
+    ChipSampler(world.design, SpreadOptions(resistance=sigma))
+
+
+@case("cosim/montecarlo/levels.py:limited_gain", "layer-gain")
+def _(world):
+    limited_gain("conv1", MOST_GAIN * (1.001 if world.beyond else 0.999), 1.0)
 
 
 @case("netlist/design/written.py:warn_of_edits", "edited-deck")

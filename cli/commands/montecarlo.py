@@ -1,5 +1,6 @@
 """`resonet montecarlo`: chips of a design with the spread of their fabrication, before and after calibration."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +58,7 @@ def _number(name: str, value: float) -> str:
 def _cells(row: "Row") -> list[str]:
     own = row.summary
     numbers = (own.least, own.low, own.median, own.mean, own.spread, own.high, own.most)
-    told = [_number(row.quantity, value) for value in numbers]
+    told = [_number(row.quantity, value) if math.isfinite(value) else "-" for value in numbers]
     limit = "-" if row.limit is None else row.limit.text.partition(" ")[2]
     kept = "-" if row.passed is None else f"{row.passed} of {own.chips}, {row.verdict}"
     return [row.quantity, row.level or "-", *told, limit, kept]
@@ -144,7 +145,7 @@ def montecarlo_command(
     from resonet.netlist.design.folder import load_design
     from resonet.report.montecarlo_figures import chips_figure
     from resonet.report.style import save
-    from resonet.sparams.fan import fan_of
+    from resonet.sparams.fan import chip_sparams, fan_of
 
     design = load_design(folder)
     given = spread_of(design.parameters.spread, spread or [])
@@ -152,14 +153,15 @@ def montecarlo_command(
     tuning.check_damping(design.plan.device.damping)
     run = MonteCarlo(
         str(folder.absolute()), given, samples, seed, corner, _levels(level), program, tuning,
-        shared, None if data is None else str(data.absolute()), noise, repeat, resonators,
+        shared, None if data is None else str(data.absolute()), noise, repeat, resonators, sparams,
     )  # fmt: skip
     limits = limits_of(design.parameters.specification, spec or [], measured(run))
     asked = limits_of(design.parameters.specification, spec or [])
     unasked = {one.quantity for one in asked} - {one.quantity for one in limits}
     fan = None if sparams is None else fan_of(design, sparams)
     with progress("chips", samples) as done:
-        journal, outcomes = run_montecarlo(run, place or folder, jobs, scheduler, done)
+        also = None if fan is None else chip_sparams
+        journal, outcomes = run_montecarlo(run, place or folder, jobs, scheduler, done, also)
     paths, figures, found = write_montecarlo(montecarlo_dataset(run, outcomes), journal), [], None
     if len(outcomes.failed()) < len(outcomes):
         found = findings(run, outcomes, limits, confidence)
@@ -181,12 +183,8 @@ def montecarlo_command(
         if found is not None:
             _tell(found, given, trained)
         if unasked:
-            say(f"[specification] not tested, as not measured: {', '.join(sorted(unasked))} (--data, --noise)")
-        for name, own in fans.items():
-            loss, back = own.insertion_loss, own.return_loss
-            told = f"worst insertion loss {loss.min():.2f} ... {loss.max():.2f} dB"
-            told += f", worst return loss {back.min():.2f} ... {back.max():.2f} dB"
-            say(f"S-parameters of {sparams}, {name}, {len(loss)} chips: {told}")
+            names = ", ".join(sorted(unasked))
+            say(f"[specification] not tested, as not measured: {names} (--data, --noise, --sparams)")
         print_files("results", [*paths, *figures])
     stop_at_failed(outcomes, "chips")
 
@@ -221,8 +219,6 @@ def _fan_page(fans: "Mapping[Level, Fan]") -> dict[str, Any]:
             level: {
                 "frequency": one.f,
                 "s21_db_percentiles": one.percentiles(),
-                "insertion_loss_db": one.insertion_loss,
-                "return_loss_db": one.return_loss,
             }
             for level, one in fans.items()
         }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -19,6 +20,7 @@ from resonet.core.sources import file_hash, source_hash
 __all__ = ["COMMAND"]
 
 MOST_EDITS = 20  # files that are named
+UNFINISHED = re.compile(r"\d+ of \d+")  # state of a study
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,8 @@ def _changed(record: Record, left_by: Mapping[tuple[str, str], Record]) -> tuple
     """
     lost, later = [], {}
     for name in changed_files(record):
+        if Path(name).match("results/warnings_*.json"):  # of the last run of the command, whichever that was
+            continue
         by = left_by.get((name, file_hash(Path(name)))) if Path(name).is_file() else None
         if by is not None and by.date >= record.date:
             later[name] = by.arguments
@@ -211,19 +215,20 @@ def _sweep(head: dict[str, Any]) -> tuple[str, Callable[[], str]]:
     return " x ".join(f"{axis.name!s:.60} ({len(axis.values)})" for axis in sweep.axes), partial(sweep_key, sweep)
 
 
-def _chips(head: dict[str, Any]) -> tuple[str, Callable[[], str]]:
-    from resonet.cosim.montecarlo.run import montecarlo_from_table, montecarlo_key
+def _chips(kind: str, head: dict[str, Any]) -> tuple[str, Callable[[], str]]:
+    from resonet.cosim.robust.studies import CHIP_STUDIES
 
-    run = montecarlo_from_table(head)
-    return f"{run.samples:,} chips", partial(montecarlo_key, run)
+    study = CHIP_STUDIES[kind]
+    return f"{head['points']:,} {study.points}", partial(study.key, study.read(head))
 
 
 def _studies(folder: Path) -> list[_Line]:
-    """Sweeps and Monte Carlo runs, whole or not."""
-    kinds = {"sweep": _sweep, "montecarlo": _chips}
+    """Sweeps and studies of chips, whole or not."""
+    from resonet.netlist.design.tidy import STUDIES
+
     return [
-        _study(path, read)
-        for kind, read in kinds.items()
+        _study(path, _sweep if kind == "sweep" else partial(_chips, kind))
+        for kind in STUDIES
         for path in sorted((folder / "results").glob(f"{kind}_*.jsonl"))
     ]
 
@@ -260,7 +265,12 @@ def status_command(
         if lines:
             columns = {titles[name]: "left", "state": "left", "why": "left"}
             print_table(f"{folder}: {name}", columns, ((line.what, line.state, line.why) for line in lines))
-    states = [line.state for name, lines in parts.items() if name not in ("warnings", "codes") for line in lines]
+    states = [
+        "unfinished" if UNFINISHED.fullmatch(line.state) else line.state
+        for name, lines in parts.items()
+        if name not in ("warnings", "codes")
+        for line in lines
+    ]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     told += f"; {len(parts['warnings'])} warnings" if parts["warnings"] else ""
     say(f"all in all: {told}")

@@ -51,7 +51,9 @@ def measured(run: MonteCarlo) -> list[str]:
     return [
         one.name
         for one in QUANTITIES.values()
-        if not (one.images and run.data is None) and not (one.name == "noisy" and not run.noise)
+        if not (one.images and run.data is None)
+        and not (one.name == "noisy" and not run.noise)
+        and not (one.sparams and run.sparams is None)
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from resonet.core.types import Array, Bools
+from resonet.core.validity import warn
 from resonet.cosim.calibration.chip_tuning import TuningOptions, tune_layer
 from resonet.cosim.chips.neurons import neuron_errors
 from resonet.cosim.chips.weights import chip_engine, chip_network, chip_weights
@@ -26,10 +27,11 @@ from resonet.netlist.chips.faulty import movable
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method, Program
 
-__all__ = ["LEVELS", "ChipLevel", "Level", "chip_levels"]
+__all__ = ["LEVELS", "MOST_GAIN", "ChipLevel", "Level", "chip_levels", "limited_gain"]
 
 Level = Literal["programmed", "gain", "calibrated"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+MOST_GAIN = 10.0  # of a layer: a transconductor's reach
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,11 +44,24 @@ class ChipLevel:
     at_end: int = 0  # resonators that stand at an end of their tuning range
 
 
+def limited_gain(layer: str, product: float, square: float) -> float:
+    """Gain product / square of a layer, 1 where that is not positive; at most `MOST_GAIN`, with a warning."""
+    gain = product / square if product > 0 and square > 0 else 1.0
+    if gain > MOST_GAIN:
+        warn(
+            "layer-gain",
+            f"layer {layer}: least squares would take a gain of {gain:.3g}, more than a transconductor has; it is held "
+            f"at {MOST_GAIN:g}; possible: fewer faults or less spread, more --range",
+            gain,
+            MOST_GAIN,
+        )
+    return min(gain, MOST_GAIN)
+
+
 def _gain(held: HeldWeights, free: Bools | None) -> float:
     """Gain with the least squared error of a layer's weights, those that are free; 1 where no positive one helps."""
     values = held.values if free is None else np.where(free, held.values, 0)
-    product, square = float((held.trained * values).sum()), float((values**2).sum())
-    return product / square if product > 0 and square > 0 else 1.0
+    return limited_gain(held.layer, float((held.trained * values).sum()), float((values**2).sum()))
 
 
 def _with_gains(level: ChipLevel, method: Method, free: Mapping[str, Bools] | None = None) -> ChipLevel:

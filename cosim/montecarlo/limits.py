@@ -30,6 +30,7 @@ class Quantity:
     place: tuple[str, ...]  # names that lead to it in what `measure_chip` gives
     levels: bool = True  # whether it has one for each level, by a last name
     images: bool = False  # whether it takes labelled images
+    sparams: bool = False  # whether it takes the S-parameters of a chain
 
 
 QUANTITIES = {
@@ -42,6 +43,13 @@ QUANTITIES = {
         Quantity("crosstalk", "dB", "worst crosstalk", "<=", ("crosstalk",)),
         Quantity("latency", "s", "latency", "<=", ("latency", "parallel"), levels=False),
         Quantity("energy", "J", "energy", "<=", ("energy",), levels=False, images=True),
+        Quantity(
+            "insertion_loss", "dB", "largest insertion loss at a channel", "<=", ("insertion_loss",), sparams=True
+        ),
+        Quantity("return_loss", "dB", "least return loss at a channel", ">=", ("return_loss",), sparams=True),
+        Quantity(
+            "resonance_error", "", "largest error of a resonance frequency", "<=", ("resonance_error",), sparams=True
+        ),
     )
 }
 
@@ -68,9 +76,13 @@ class Limit:
 
 
 def _bound(text: str, unit: str) -> float:
+    """SI value of a bound; ValueError for a number whose unit nobody said."""
     if not unit and text.endswith("%"):
         return read_number(text[:-1]) / 100
-    return read_number(text, unit)
+    bound = read_number(text, unit)
+    if text[-1:].isdigit() and (unit or bound > 1):
+        raise ValueError(f"the unit is missing, {text} of what?")
+    return bound
 
 
 def parse_limit(text: str) -> Limit:
@@ -86,8 +98,11 @@ def parse_limit(text: str) -> Limit:
     try:
         bound = _bound(found[3], known.unit)
     except ValueError as error:
-        raise InputError(f"--spec {shown(text)}: {error}; possible: {known.name} {known.sense} NUMBER UNIT") from None
-    most = 1.0 if known.sense == ">=" else float("inf")
+        unit = known.unit or "%"
+        raise InputError(
+            f"--spec {shown(text)}: {error}; possible: {known.name} {known.sense} NUMBER UNIT, the unit {unit}"
+        ) from None
+    most = 1.0 if known.sense == ">=" and not known.unit else float("inf")
     if (known.unit != "dB" and bound < 0) or bound > most:
         raise InputError(
             f"--spec {shown(text)}: possible: 0 ... 100 %" if most == 1 else f"--spec {shown(text)}: below 0"
@@ -108,6 +123,7 @@ def limits_of(
         wrong = next((name for name in own if name not in known), None)
         if wrong is not None:
             need = "with --noise and --data" if wrong == "noisy" else "with labelled images: --data IMAGES.npz"
+            need = "with --sparams LAYER" if QUANTITIES[wrong].sparams else need
             raise InputError(f"--spec {own[wrong].text!r}: is not measured; possible: {need}")
     values = {spec.name: float(getattr(specification, spec.name)) for spec in fields(specification)}
     limits = {name: Limit(name, QUANTITIES[name].sense, value) for name, value in values.items() if value}

@@ -5,28 +5,27 @@ which order, it is the same chip. What all chips share, the design, its programs
 """
 
 import functools
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.sources import file_hash
+from resonet.core.sources import file_hash, source_hash
 from resonet.core.types import Array, Done, nothing
 from resonet.core.validity import collected
 from resonet.cosim.calibration.chip_tuning import TuningOptions
 from resonet.cosim.montecarlo.copies import Copies, check_shared, copies_of
 from resonet.cosim.montecarlo.levels import LEVELS, ChipLevel, Level, chip_levels
+from resonet.cosim.montecarlo.saturating import check_saturating, saturating_chip
 from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.power import activities, drawn
-from resonet.cosim.saturation.held import saturating_weights
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.study import Study, run_study, study_key
 from resonet.cosim.sweep.tested import Law, Tested
 from resonet.cosim.weights.effective import EffectiveWeights
-from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.corners import NOMINAL
@@ -36,11 +35,11 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.design.folder import load_design
 from resonet.netlist.programming.methods import Method
 
-__all__ = ["MOST_SAMPLES", "MonteCarlo", "measure_chip", "montecarlo_from_table", "montecarlo_key", "run_montecarlo"]
+__all__ = ["MOST_SAMPLES", "Also", "MonteCarlo", "measure_chip", "montecarlo_key", "run_montecarlo"]
 
 MOST_SAMPLES = 1_000_000
+ONE = "one chip as it is programmed (resonet accuracy --sample)"  # under strip lines
 FEW = 200  # images that say what an image's tones carry on the mean
-SATURATING = ("f_res", "nonlinear_damping", "frequency_shift")  # spreads that saturating resonators know
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class MonteCarlo:
     noise: bool = False
     repeats: int = 1  # of the images, with noise
     resonators: Law = "linear"  # of the accuracy
+    sparams: str | None = None  # LAYER, LAYER:BUS or LAYER:BUS:CHAIN whose S-parameters are measured
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MOST_SAMPLES:
@@ -72,19 +72,8 @@ class MonteCarlo:
                 raise InputError(
                     "--shared: of linear resonators without noise; possible: without --noise, --resonators"
                 )
-        wrong = [name for name in self.spread.active if name not in SATURATING]
-        if self.resonators == "saturating" and wrong:
-            raise InputError(
-                f"--resonators saturating with spread.{wrong[0]}: saturating resonators know spreads of "
-                f"{', '.join(SATURATING)}; possible: 0, or linear resonators"
-            )
-
-
-def montecarlo_from_table(table: dict[str, Any]) -> MonteCarlo:
-    """What a journal's first line says; KeyError, TypeError or InputError for what is none."""
-    known = {spec.name: table[spec.name] for spec in fields(MonteCarlo)}
-    made = {"spread": SpreadOptions(**table["spread"]), "tuning": TuningOptions(**table["tuning"])}
-    return MonteCarlo(**known | made | {"levels": tuple(table["levels"])})
+        if self.resonators == "saturating":
+            check_saturating(self.spread)
 
 
 def _files(run: MonteCarlo) -> list[Path]:
@@ -94,12 +83,18 @@ def _files(run: MonteCarlo) -> list[Path]:
     return files if run.data is None else [*files, Path(run.data)]
 
 
+# What else is measured of a chip at its levels: design, run, chip, levels -> quantities by name.
+Also: TypeAlias = Callable[[Design, MonteCarlo, Chip, Mapping[Level, ChipLevel]], dict[str, Any]]
+
+
 def montecarlo_key(run: MonteCarlo) -> str:
     """Hash of everything that a chip's results depend on. Raises InputError, EngineError.
 
     How many chips there are is not among it: a longer run goes on where a shorter one ended.
     """
     what = {name: value for name, value in asdict(run).items() if name not in ("source", "data", "samples")}
+    if run.sparams is not None:
+        what["S-parameters"] = source_hash("sparams")
     return study_key(what, _files(run), "linear")
 
 
@@ -129,11 +124,15 @@ def _network(source: str, data: str | None, hashes: tuple[str, ...]) -> tuple[De
     """Design, images and what they put on the tones; kept for the next run of the same files, by their `hashes`."""
     del hashes
     design = load_design(Path(source))
-    design.require_bus("montecarlo")
+    design.require_bus("montecarlo", possible=ONE)
     if data is None:
         return design, None, {}
     tested = Tested.read(design, Path(data))
     return design, tested, activities(design, tested.images.images[:FEW])
+
+
+def _sampler(run: MonteCarlo, design: Design) -> ChipSampler:
+    return ChipSampler(design, run.spread, run.seed, run.corner, run.resonators == "saturating")
 
 
 def _make_ground(run: MonteCarlo, key: str) -> _Ground:
@@ -141,7 +140,9 @@ def _make_ground(run: MonteCarlo, key: str) -> _Ground:
         raise InputError(f"{run.source}: files or code differ here from those where the run was started")
     with collected():  # said once, by whoever began the run (`_begin`)
         design, tested, carried = _network(run.source, run.data, tuple(map(file_hash, _files(run))))
-        sampler = ChipSampler(design, run.spread, run.seed, run.corner)
+        if run.resonators == "saturating":
+            check_saturating(run.spread, bool(design.parameters.saturation.frequency_shift))
+        sampler = _sampler(run, design)
     programmed = design.program(run.program)
     parallel = [entry for entry in design.plan.layers if run.shared and entry.layer.positions > 1]
     copies = tuple(copies_of(design, e, programmed.layer(e.layer.name).weight_scale, sampler) for e in parallel)
@@ -150,11 +151,11 @@ def _make_ground(run: MonteCarlo, key: str) -> _Ground:
 
 def _begin(run: MonteCarlo, key: str) -> None:
     """Say what is wrong for all chips, or changes nothing in them. Raises InputError."""
-    ChipSampler(_ground(run, key).design, run.spread, run.seed, run.corner)
+    _sampler(run, _ground(run, key).design)
 
 
-def measure_chip(run: MonteCarlo, key: str, number: int) -> dict[str, Any]:
-    """Quantities of one chip, by name. Raises InputError, EngineError.
+def measure_chip(run: MonteCarlo, key: str, number: int, also: Also | None = None) -> dict[str, Any]:
+    """Quantities of one chip, by name, and what `also` measures of it. Raises InputError, EngineError.
 
     rms_error   {level: {layer: x}} of the weights, as part of the layer's largest
     rms         {level: x} over all weights of all layers, each as part of its layer's largest
@@ -175,7 +176,9 @@ def measure_chip(run: MonteCarlo, key: str, number: int) -> dict[str, Any]:
         levels = chip_levels(ground.design, run.program, chip, run.levels, run.tuning, ground.copies)
         found = _weights(levels) | _costs(ground, chip)
         if ground.tested is not None:
-            found |= _accuracies(run, ground.tested, levels, number)
+            found |= _accuracies(run, ground.tested, levels, chip, number)
+        if also is not None:
+            found |= also(ground.design, run, chip, levels)
     return found | {"warnings": [asdict(entry) for entry in warnings]} if warnings else found
 
 
@@ -203,7 +206,9 @@ def _costs(ground: _Ground, chip: Chip) -> dict[str, Any]:
     return found
 
 
-def _accuracies(run: MonteCarlo, tested: Tested, levels: Mapping[Level, ChipLevel], number: int) -> dict[str, Any]:
+def _accuracies(
+    run: MonteCarlo, tested: Tested, levels: Mapping[Level, ChipLevel], chip: Chip, number: int
+) -> dict[str, Any]:
     """Accuracy at every level; noise is drawn anew for every chip, and the same for its levels."""
     found: dict[str, Any] = {}
     seed = int(np.random.SeedSequence([run.seed, number]).generate_state(1)[0])
@@ -211,7 +216,7 @@ def _accuracies(run: MonteCarlo, tested: Tested, levels: Mapping[Level, ChipLeve
         base: Mapping[str, HeldWeights] = one.held
         rf = {name: held for name, held in one.held.items() if isinstance(held, EffectiveWeights)}
         if run.resonators == "saturating":
-            base = saturating_weights(one.design, rf, linear)
+            base = saturating_chip(one.design, rf, chip)
         parts = [tested.shares(one.design, {level: base})]
         if run.noise:
             parts.append(tested.noisy_shares(one.design, {level: rf}, {level: base}, seed, run.repeats))
@@ -227,10 +232,16 @@ def run_montecarlo(
     jobs: int | None = None,
     scheduler: str | None = None,
     done: Done = nothing,
+    also: Also | None = None,
 ) -> tuple[Path, Outcomes]:
-    """Compute the chips that are missing; the path of their journal and the outcome of every chip: see `run_study`."""
+    """Compute the chips that are missing; the path of their journal and the outcome of every chip: see `run_study`.
+
+    `also` measures the S-parameters of `run.sparams`, in every process (`chip_sparams` of resonet.sparams.fan).
+    """
+    if (run.sparams is None) != (also is None):
+        raise InputError("S-parameters of chips; possible: sparams = LAYER with also = chip_sparams, or neither")
     key = montecarlo_key(run)
-    work, first = functools.partial(measure_chip, run, key), functools.partial(_begin, run, key)
+    work, first = functools.partial(measure_chip, run, key, also=also), functools.partial(_begin, run, key)
     study = Study("montecarlo", key, asdict(run), run.samples, work, first)
     path, outcomes = run_study(study, folder, jobs, scheduler, done)
     for number in [number for number in outcomes if number >= run.samples]:  # of a longer run

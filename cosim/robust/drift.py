@@ -31,7 +31,7 @@ from resonet.cosim.chips.weights import chip_engine, chip_weights
 from resonet.cosim.montecarlo.levels import ChipLevel, chip_levels
 from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import run_study
+from resonet.cosim.sweep.study import Study, run_study
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.draws import normals
@@ -39,7 +39,7 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan
 from resonet.netlist.programming.methods import LayerProgram, Program
 
-__all__ = ["DriftOptions", "DriftRun", "drift_factors", "drifted", "run_drift", "slope_error"]
+__all__ = ["DriftOptions", "DriftRun", "drift_factors", "drift_study", "drifted", "run_drift", "slope_error"]
 
 STREAM = 1100  # of the random numbers of drift, behind those of faults
 STEPS = 14  # halvings of the interval in which a chip falls below the target, in log t
@@ -188,8 +188,13 @@ def measure_drift(run: DriftRun, number: int) -> dict[str, Any]:
     return found | {"warnings": [asdict(entry) for entry in warnings]} if warnings else found
 
 
+def drift_study(run: DriftRun) -> Study:
+    """The chips of a run as a study. Raises InputError, EngineError."""
+    return subject_study("drift", run, run.samples, measure_drift)
+
+
 def run_drift(
     run: DriftRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the chips that are missing; the path of their journal and every outcome: see `run_study`."""
-    return run_study(subject_study("drift", run, run.samples, measure_drift), folder, jobs, scheduler, done)
+    return run_study(drift_study(run), folder, jobs, scheduler, done)

@@ -19,12 +19,12 @@ from resonet.cosim.montecarlo.levels import chip_levels
 from resonet.cosim.robust.refit import refitted
 from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import run_study
+from resonet.cosim.sweep.study import Study, run_study
 from resonet.netlist.chips.faults import FAULTS, FaultKind, FaultMap, FaultOptions
 from resonet.netlist.chips.faulty import faulty_chip
 from resonet.netlist.design.fault_maps import draw_faults, read_faults
 
-__all__ = ["FAULT_LEVELS", "FaultCurve", "FaultLevel", "FaultRun", "fault_curves", "run_faults"]
+__all__ = ["FAULT_LEVELS", "FaultCurve", "FaultLevel", "FaultRun", "fault_curves", "fault_study", "run_faults"]
 
 FaultLevel = Literal["programmed", "calibrated", "refitted"]
 FAULT_LEVELS: tuple[FaultLevel, ...] = get_args(FaultLevel)
@@ -123,12 +123,16 @@ def fault_curves(run: FaultRun, outcomes: Outcomes) -> list[FaultCurve]:
     return sorted(curves, key=lambda curve: kinds.index(curve.kind))
 
 
+def fault_study(run: FaultRun) -> Study:
+    """The points of a run as a study. Raises InputError, EngineError."""
+    return subject_study("faults", run, len(run.points), measure_faults, _first, [run.map])
+
+
 def run_faults(
     run: FaultRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the points that are missing; the path of their journal and every outcome: see `run_study`."""
-    study = subject_study("faults", run, len(run.points), measure_faults, _first, [run.map])
-    return run_study(study, folder, jobs, scheduler, done)
+    return run_study(fault_study(run), folder, jobs, scheduler, done)
 
 
 def _first(run: FaultRun) -> None:

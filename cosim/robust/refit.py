@@ -24,7 +24,7 @@ from resonet.core.types import Array, Bools
 from resonet.cosim.calibration.chip_tuning import TuningOptions, tune_layer
 from resonet.cosim.chips.neurons import neuron_errors
 from resonet.cosim.chips.weights import chip_engine, chip_network
-from resonet.cosim.montecarlo.levels import ChipLevel, chip_levels
+from resonet.cosim.montecarlo.levels import ChipLevel, chip_levels, limited_gain
 from resonet.cosim.weights.effective import effective_weights
 from resonet.cosim.weights.held import HeldWeights
 from resonet.netlist.chips.chip import Chip
@@ -39,7 +39,6 @@ __all__ = ["MOST_IMAGES", "refitted"]
 
 MOST_IMAGES = 1000
 MOST_ROWS = 100_000  # inputs of a layer that count
-MOST_GAIN = 10.0  # of a layer: a transconductor's reach
 LOST = 0.01  # of the largest weight: a neuron all of whose weights are below that is lost
 RIDGE = 1e-3  # λ, part of the mean variance of an input
 
@@ -102,7 +101,7 @@ def _trimmed(held: HeldWeights, rows: Array, sums: Array, dark: Bools, bias: Arr
     off, wanted = answers - answers.mean(1, keepdims=True), sums - sums.mean(1, keepdims=True)
     lit = ~dark[:, None, :]
     product, square = float((off * wanted * lit).sum()), float((off**2 * lit).sum())
-    gain = min(product / square, MOST_GAIN) if product > 0 and square > 0 else 1.0
+    gain = limited_gain(held.layer, product, square)
     shift = np.where(dark, -bias, sums.mean(1) - gain * answers.mean(1))
     return replace(held, values=gain * held.values, shift=shift), gain
 

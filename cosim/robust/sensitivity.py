@@ -24,7 +24,7 @@ from resonet.core.validity import collected
 from resonet.cosim.montecarlo.levels import ChipLevel, Level, chip_levels
 from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, scaled_spread, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import run_study
+from resonet.cosim.sweep.study import Study, run_study
 from resonet.cosim.weights.inference import circuit_logits, forward
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.mixing import mixed
@@ -39,6 +39,7 @@ __all__ = [
     "Source",
     "rank_sources",
     "run_sensitivity",
+    "sensitivity_study",
     "sobol_indices",
 ]
 
@@ -231,8 +232,13 @@ def rank_sources(run: SensitivityRun, outcomes: Outcomes) -> list[Ranked]:
     return sorted(ranked, key=lambda one: -one.linear)
 
 
+def sensitivity_study(run: SensitivityRun) -> Study:
+    """The pairs of chips of a run as a study. Raises InputError, EngineError."""
+    return subject_study("sensitivity", run, run.samples, measure_sources)
+
+
 def run_sensitivity(
     run: SensitivityRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the pairs that are missing; the path of their journal and every outcome: see `run_study`."""
-    return run_study(subject_study("sensitivity", run, run.samples, measure_sources), folder, jobs, scheduler, done)
+    return run_study(sensitivity_study(run), folder, jobs, scheduler, done)

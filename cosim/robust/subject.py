@@ -16,6 +16,7 @@ from resonet.core.errors import InputError
 from resonet.core.types import Array
 from resonet.core.validity import collected
 from resonet.cosim.calibration.chip_tuning import TuningOptions
+from resonet.cosim.montecarlo.run import ONE
 from resonet.cosim.sweep.study import Study, study_key
 from resonet.cosim.sweep.tested import Tested
 from resonet.cosim.weights.held import HeldWeights
@@ -96,7 +97,7 @@ def ground_of(subject: Subject) -> Ground:
         _grounds.clear()
         with collected():
             design = load_design(Path(subject.source))
-        design.require_bus("chips")
+        design.require_bus("chips that are calibrated, drift or have faults", possible=ONE)
         design.program(subject.program)
         subject.tuning.check_damping(design.plan.device.damping)
         images = None if subject.calibration is None else design.images(Path(subject.calibration)).images

@@ -21,12 +21,12 @@ from resonet.cosim.montecarlo.levels import Level, chip_levels
 from resonet.cosim.montecarlo.yields import CONFIDENCE, clopper_pearson
 from resonet.cosim.robust.subject import Ground, Subject, ground_of, scaled_spread, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes
-from resonet.cosim.sweep.study import run_study
+from resonet.cosim.sweep.study import Study, run_study
 from resonet.netlist.chips.chip import Chip
 from resonet.netlist.chips.spread import MOST, QUANTITIES, SpreadOptions
 from resonet.netlist.design.chips import ChipSampler
 
-__all__ = ["RANGES", "ToleranceRun", "Tolerated", "rows_of", "run_tolerances", "tolerated"]
+__all__ = ["RANGES", "ToleranceRun", "Tolerated", "rows_of", "run_tolerances", "tolerance_study", "tolerated"]
 
 SPREADS = (1e-5, 0.5)  # between which a spread is sought
 FACTORS = (0.01, 100.0)
@@ -221,10 +221,13 @@ def tolerated(outcomes: Outcomes) -> list[Tolerated]:
     return [Tolerated(**one.values) for _, one in sorted(outcomes.items()) if one.values]
 
 
+def tolerance_study(run: ToleranceRun) -> Study:
+    """The rows of the table as a study. Raises InputError, EngineError."""
+    return subject_study("tolerances", run, len(rows_of(run)), measure_tolerance)
+
+
 def run_tolerances(
     run: ToleranceRun, folder: Path, jobs: int | None = None, scheduler: str | None = None, done: Done = nothing
 ) -> tuple[Path, Outcomes]:
     """Compute the rows that are missing; the path of their journal and every outcome: see `run_study`."""
-    return run_study(
-        subject_study("tolerances", run, len(rows_of(run)), measure_tolerance), folder, jobs, scheduler, done
-    )
+    return run_study(tolerance_study(run), folder, jobs, scheduler, done)

@@ -13,6 +13,7 @@ from resonet.core.types import Array, Ints
 from resonet.cosim.weights.bus_answers import core_threads
 from resonet.cosim.weights.engines import Engine, linear
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.own_diodes import OwnDiodes
 from resonet.models.resonator.precession_noise import balanced_density
 from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones
 from resonet.models.resonator.tone_bank import ToneBank
@@ -38,10 +39,11 @@ class BusTable:
     taps: Ints  # [resonators]
     tones: Array  # [resonators] Hz
     f_res: Array  # [chains, resonators] Hz
-    currents: Array  # [resonators, tones] |i|² of a tone that puts 1 W into its own resonator, A²
-    gains: Array  # [resonators] V at the readout per volt of a resonator
+    currents: Array  # [resonators, tones] |i|² of a tone that puts 1 W into its own resonator, A²; or chain by chain
+    gains: Array  # [resonators] V at the readout per volt of a resonator, or [chains, resonators]
     below: int  # resonators of the same neurons on the buses before it
     bank: ToneBank | None = None  # for the fast balance
+    own: OwnDiodes | None = None  # [chains, resonators]; None: all are the device of the layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +76,7 @@ class LayerTable:
 
     def _bank(self, bus: BusTable) -> ToneBank:
         made = (bus.f_res, bus.tones, bus.currents, bus.gains, ROOM * self.p_max, TAILS)
-        return ToneBank.of(self.device, self.law, *made)
+        return ToneBank.of(bus.own or self.device, self.law, *made)
 
     def volts(self, bus: BusTable, carried: Array, widths: Array | None = None) -> Array:
         """Voltages of the chains of a bus [rows, chains] for carried [rows, tones], V; widths as for `heard`.
@@ -108,15 +110,17 @@ class LayerTable:
     def _full(self, bus: BusTable, carried: Array, widths: Array | None, noisy: bool = True) -> tuple[Array, Array]:
         """The same by the full balance; noise, which takes time, only if `noisy`."""
         (chains, count), lost = bus.f_res.shape, np.zeros(len(carried), np.int64)
-        currents, (answers, noise) = np.tile(bus.currents, (chains, 1)), np.zeros((2, len(carried), chains))
+        whole = np.broadcast_to(bus.currents, (chains, count, len(bus.tones)))
+        currents, (answers, noise) = whole.reshape(chains * count, -1), np.zeros((2, len(carried), chains))
+        device = self.device if bus.own is None else bus.own.arranged(np.ravel)
         each = max(1, AT_ONCE // (chains * count * len(bus.tones)))
 
         def part(start: int) -> None:
             rows = slice(start, start + each)
-            made = (self.device, self.law, bus.f_res.ravel(), bus.tones, currents, carried[rows] * self.p_max)
+            made = (device, self.law, bus.f_res.ravel(), bus.tones, currents, carried[rows] * self.p_max)
             balance = balance_tones(*made, 0.0 if widths is None else widths[rows])
             lost[rows] = balance.failed.sum(1)
-            answers[rows] = balance.voltages.reshape(-1, chains, count) @ bus.gains
+            answers[rows] = (balance.voltages.reshape(-1, chains, count) * bus.gains).sum(-1)
             if noisy:
                 noise[rows] = balanced_density(*made, balance.p).reshape(-1, chains, count).sum(-1)
 

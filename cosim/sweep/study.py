@@ -8,9 +8,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -25,9 +25,10 @@ from resonet.cosim.sweep.points import Outcome, open_workers, run_points
 from resonet.cosim.sweep.workers import Work
 from resonet.cosim.weights.engines import ENGINES, find_engine
 
-__all__ = ["Study", "run_study", "study_key"]
+__all__ = ["Study", "from_table", "run_study", "study_key"]
 
 MOST_BREAKS = 3  # times that a pool of processes is opened anew
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,20 @@ def study_key(what: dict[str, Any], files: Sequence[Path], engine: str) -> str:
     plugins = plugged_code("resonet.activations", "resonet.devices", "resonet.onnx_operators")
     text = json.dumps([what | hashes, engines, plugins, source_hash(*PHYSICS), np.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def from_table(kind: type[Record], table: dict[str, Any]) -> Record:
+    """A record of that kind from what `asdict` made of it, as the first line of a journal has it.
+
+    KeyError, TypeError or InputError for what is none.
+    """
+    hints, found = get_type_hints(kind), dict[str, Any]()
+    for spec in fields(kind):  # type: ignore[arg-type]
+        value, of = table[spec.name], hints[spec.name]
+        if is_dataclass(of):
+            value = from_table(of, value)  # type: ignore[arg-type]
+        found[spec.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**found)
 
 
 def _warn_again(outcomes: Iterable[Outcome]) -> None:

@@ -38,7 +38,7 @@ p = 1 is full reversal, (1 - cos θ)/2, and (1) keeps the first nonlinear terms:
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -46,6 +46,7 @@ from numpy.typing import ArrayLike
 from resonet.core.parameters import Interface, check, parameter
 from resonet.core.types import Array
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.own_diodes import OwnDiodes
 from resonet.models.resonator.shared_parameters import LINEAR, LINEAR_LAW, quality, resistance, transduction
 
 __all__ = [
@@ -61,8 +62,12 @@ __all__ = [
 THEORY = "Slavin and Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009)"
 
 
-def oscillation_scale(device: SpinDiode) -> float:
-    """x1 = √2 I_th / (α tan γ_p), A."""
+@overload
+def oscillation_scale(device: SpinDiode) -> float: ...
+@overload
+def oscillation_scale(device: OwnDiodes) -> Array: ...
+def oscillation_scale(device: SpinDiode | OwnDiodes) -> float | Array:
+    """x1 = √2 I_th / (α tan γ_p), A; of `OwnDiodes` [resonators]."""
     return math.sqrt(2) * device.threshold_current / (device.damping * math.tan(device.torque_angle))
 
 

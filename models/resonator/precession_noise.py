@@ -41,6 +41,7 @@ from numpy.typing import ArrayLike
 from resonet.core.types import Array
 from resonet.models.resonator.auto_oscillator import oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.own_diodes import OwnDiodes
 from resonet.models.resonator.tone_balance import Saturation, Tones
 
 __all__ = [
@@ -60,7 +61,7 @@ def noise_line(f: ArrayLike, f_res: ArrayLike, damping: ArrayLike) -> Array:
     return np.asarray(2 * alpha**2 * (1 + square) / ((1 - square) ** 2 + 4 * alpha**2 * square))
 
 
-def _scale(device: SpinDiode, f_res: ArrayLike, noise: ArrayLike) -> Array:
+def _scale(device: SpinDiode | OwnDiodes, f_res: ArrayLike, noise: ArrayLike) -> Array:
     """R0 (ΔR/R)² p_T / (4 Γ0), V²/Hz per watt."""
     gamma0 = 2 * math.pi * device.damping * np.asarray(f_res, float)
     return np.asarray(device.resistance * device.magnetoresistance**2 * np.asarray(noise, float) / (4 * gamma0))
@@ -106,7 +107,7 @@ def saturated_precession_density(
     return np.asarray(_scale(device, f_res, noise) * np.asarray(line, float) * np.asarray(power, float))
 
 
-def noise_per_precession(device: SpinDiode, f_res: ArrayLike) -> Array:
+def noise_per_precession(device: SpinDiode | OwnDiodes, f_res: ArrayLike) -> Array:
     """Density for p_T = 1, V²/Hz, of a tone over its precession power p without saturation.
 
     Both go with 1/(1 + u²) then: p = a P/(1 + u²) with the drive a = (A/(2 α root))² 2/R0 of `tone_balance`, root² =
@@ -118,7 +119,7 @@ def noise_per_precession(device: SpinDiode, f_res: ArrayLike) -> Array:
 
 
 def balanced_density(
-    device: SpinDiode,
+    device: SpinDiode | OwnDiodes,
     law: Saturation,
     f_res: ArrayLike,
     tones: ArrayLike,

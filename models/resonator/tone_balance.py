@@ -57,6 +57,7 @@ from resonet.core.types import Array, Bools, Ints
 from resonet.core.validity import warn
 from resonet.models.resonator.auto_oscillator import THEORY, oscillation_scale
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.own_diodes import OwnDiodes
 
 __all__ = ["MIXING", "Saturation", "ToneBalance", "Tones", "balance_tones", "balanced", "neighbours", "warn_mixing"]
 
@@ -88,8 +89,12 @@ class Tones:
     shift: float  # n
 
     @classmethod
-    def at(cls, device: SpinDiode, law: Saturation, f_res: ArrayLike, tones: ArrayLike, currents: ArrayLike) -> "Tones":
+    def at(
+        cls, device: SpinDiode | OwnDiodes, law: Saturation, f_res: ArrayLike, tones: ArrayLike, currents: ArrayLike
+    ) -> "Tones":
         """Of f_res [resonators] and tones [tones], Hz; `currents` [resonators, tones]: |i|² per watt, A²/W (peak).
+
+        Of `OwnDiodes` every resonator has its own, [resonators].
 
         InputError for frequencies that are not positive.
         """
@@ -101,14 +106,14 @@ class Tones:
         free, width = f0 * np.sqrt(1 - device.damping**2), device.damping * f0
         a = (f0**2 / (2 * free * width))[:, None]  # x1 A / Γ0 of eq. 2, about 1 / (2α)
         mirror = (f + free[:, None]) / width[:, None]
-        drive = (a / oscillation_scale(device)) ** 2 * squares
+        drive = (a / np.reshape(oscillation_scale(device), (-1, 1))) ** 2 * squares
         return cls(
             (f - free[:, None]) / width[:, None],
             mirror,
             drive,
             drive / (mirror**2 + 1),
-            0.5 * device.transduction * a * squares,
-            law.frequency_shift / device.damping,
+            0.5 * np.reshape(device.transduction, (-1, 1)) * a * squares,
+            law.frequency_shift / float(np.mean(device.damping)),
         )
 
     def paired(self) -> "Tones":
@@ -153,7 +158,7 @@ class ToneBalance:
 
 
 def balance_tones(
-    device: SpinDiode,
+    device: SpinDiode | OwnDiodes,
     law: Saturation,
     f_res: ArrayLike,
     tones: ArrayLike,

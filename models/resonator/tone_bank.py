@@ -28,6 +28,7 @@ from resonet.core.errors import EngineError, InputError
 from resonet.core.types import Array, Bools, Ints
 from resonet.models.resonator.fold_over import fold_over
 from resonet.models.resonator.linear import SpinDiode
+from resonet.models.resonator.own_diodes import OwnDiodes
 from resonet.models.resonator.precession_noise import balanced_density, noise_per_precession
 from resonet.models.resonator.tone_balance import Saturation, Tones, balance_tones, neighbours, warn_mixing
 
@@ -48,11 +49,11 @@ EXCESS = 1e-9  # of a power over the largest
 class ToneBank:
     """Chains [chains, resonators] that the same tones drive, and what they rectify."""
 
-    device: SpinDiode
+    device: SpinDiode | OwnDiodes
     law: Saturation
     tones: Array  # [resonators] Hz
     f_res: Array  # [resonators, padded chains] Hz
-    currents: Array  # [resonators, tones] A²/W
+    currents: Array  # [resonators, tones] or [padded chains, resonators, tones] A²/W
     gains: Array  # [resonators, padded chains]
     most: float  # W, largest power of a tone
     near: Ints  # [resonators, 3]
@@ -66,7 +67,7 @@ class ToneBank:
     @classmethod
     def of(
         cls,
-        device: SpinDiode,
+        device: SpinDiode | OwnDiodes,
         law: Saturation,
         f_res: Array,
         tones: Array,
@@ -77,18 +78,30 @@ class ToneBank:
     ) -> "ToneBank":
         """Of f_res [chains, resonators], Hz, whose own tones are tones [resonators], Hz.
 
-        `currents`: |i|² per watt, A²/W (peak), [resonators, tones] or what broadcasts; `gains` [chains, resonators]
-        what a resonator's voltage counts (signs of a chain, dividers); `most` W, the largest power that a tone will
-        have; `tolerance` of a resonator's tails at that power in all tones, parts of K_SD times it.
-        InputError for a largest power that is not finite and above 0.
+        `currents`: |i|² per watt, A²/W (peak), [resonators, tones] or what broadcasts, or [chains, resonators, tones];
+        `gains` [chains, resonators] what a resonator's voltage counts (signs of a chain, dividers); `most` W, the
+        largest power that a tone will have; `tolerance` of a resonator's tails at that power in all tones, parts of
+        K_SD times it. `device`: one for all, or `OwnDiodes` [chains, resonators].
+        InputError for a largest power that is not finite and above 0, and for chains or resonators that are not alike
+        where the law has a frequency shift.
         """
         if not 0 < most < np.inf:
             raise InputError(f"largest power {most:g} W: possible: finite, above 0")
+        given: Array = np.asarray(currents, float)
+        if law.frequency_shift and (isinstance(device, OwnDiodes) or given.ndim == 3):
+            raise InputError("resonators of their own with saturation.frequency_shift; possible: 0 of it, or all alike")
         chains, count = f_res.shape
         lanes = chains + -chains % LANES
         every = np.minimum(np.arange(lanes), chains - 1)  # the last chain again where lanes are to spare
-        currents = np.broadcast_to(np.asarray(currents, float), (count, count))
-        squares, f_res = np.repeat(currents, lanes, 0), f_res[every].T.ravel()
+        if given.ndim == 3:
+            given = given[every]
+            squares = given.swapaxes(0, 1).reshape(count * lanes, count)
+        else:
+            given = np.broadcast_to(given, (count, count))
+            squares = np.repeat(given, lanes, 0)
+        f_res = f_res[every].T.ravel()
+        if isinstance(device, OwnDiodes):
+            device = device.arranged(lambda own: own[every].T.ravel())
         at = Tones.at(device, law, f_res, tones, squares)
         gain = np.broadcast_to(np.asarray(gains, float), (chains, count))[every].T
         volts, near = gain.reshape(-1, 1) * at.volts, neighbours(tones)
@@ -96,7 +109,7 @@ class ToneBank:
         np.put_along_axis(others, near, False, axis=1)
         shifted = law.frequency_shift != 0
         span = _largest(at, law, most) if shifted else _largest_loss(device, law, f_res, tones, squares, most) - 1
-        bound = tolerance * device.sensitivity * np.abs(gain).max()
+        bound = tolerance * float(np.max(device.sensitivity)) * np.abs(gain).max()
         far, span = _polynomials(at, law, volts, np.repeat(others[:, :-1], lanes, 0), span, bound, most, lanes)
         far[0, 0] += at.mirrored * np.repeat(~np.eye(count, dtype=bool), lanes, 0)
 
@@ -113,7 +126,7 @@ class ToneBank:
         points = far.shape[1]
         table = far.reshape(-1, 2 * points, count, lanes, count).transpose(0, 4, 2, 1, 3)
         hiss = np.ascontiguousarray(noise_per_precession(device, f_res).reshape(count, lanes))
-        made = (device, law, tones, f_res.reshape(count, lanes), currents, gain, most, near, own)
+        made = (device, law, tones, f_res.reshape(count, lanes), given, gain, most, near, own)
         return cls(*made, table.reshape(-1, count * 2 * points * lanes), hiss, points, span or 1.0, chains)
 
     def voltages(self, powers: Array, threads: int | None = None, widths: Array | None = None) -> Array:
@@ -170,7 +183,8 @@ class ToneBank:
         made, qnl = (padded, wide, self.near, *self.at, far, self.hiss), self.law.nonlinear_damping
         if not self.law.frequency_shift:
             return float(bank_voltages(*made, qnl, self.span, out, noise))
-        shift, flags = self.law.frequency_shift / self.device.damping, np.zeros((len(powers), resonators, lanes), bool)
+        shift = self.law.frequency_shift / float(np.mean(self.device.damping))
+        flags = np.zeros((len(powers), resonators, lanes), bool)
         mixing = shifted_voltages(*made, qnl, shift, self.span, fold_over(qnl, shift), out, noise, flags)
         warn_mixing(mixing)
         self._solve(powers, widths, flags, out, noise)
@@ -193,7 +207,9 @@ class ToneBank:
                 np.add.at(noise, (n, j), balanced_density(*made, balance.p, paired=True)[:, 0])
 
 
-def _largest_loss(device: SpinDiode, law: Saturation, f_res: Array, tones: Array, squares: Array, most: float) -> float:
+def _largest_loss(
+    device: SpinDiode | OwnDiodes, law: Saturation, f_res: Array, tones: Array, squares: Array, most: float
+) -> float:
     """g² of the resonator that is damped most, with room, at full powers. EngineError without a balance."""
     balance = balance_tones(device, law, f_res, tones, squares, np.full(len(tones), most))
     if not balance.solved:

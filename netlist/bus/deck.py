@@ -137,6 +137,7 @@ def rf_deck_blocks(hardware: BusHardware, lib: str = "../lib", dialect: Dialect 
     name = _rf_name(hardware)
     devices = [device for device in BUS_DEVICES if device != "resonator"]
     yield from dialect.write_head(name, "RF pass, .ac over the channels, source 0 swept", lib, devices)
+    yield dialect.format_pivots()
     yield from map(dialect.format_comment, LINEAR_FORM)
     yield from common_lines(hardware, dialect)
     emf = np.abs(hardware.emf) * math.sqrt(hardware.p_max)  # for a transient of the user's own
@@ -215,7 +216,10 @@ def dc_deck(
     resonator is then its share in the output voltage, so one run gives the gain of every resonator.
     """
     what = "DC pass" if rectified is not None else "DC gain of every resonator: its current with 1 A into the output"
-    lines = dialect.write_head(name, what, lib, ("resonator_dc", "bias_tee", "readout"))
+    lines = [
+        *dialect.write_head(name, what, lib, ("resonator_dc", "bias_tee", "readout")),
+        dialect.format_pivots("0.5"),
+    ]
     lines += common_lines(stacks[0].tiles[0].hardware, dialect)
     for n, stack in enumerate(stacks):
         circuit = stack.tiles[0].hardware.circuit
@@ -298,7 +302,7 @@ def sparam_deck(
     tag = f"_{bias * 1e6:g}ua".replace("-", "m").replace(".", "p") if bias else ""
     name = f"{bus.layer}_{bus.name}_n{chain}_sp{tag}"
     what = f"S-parameters of chain {chain}, DC bias {bias:g} A"
-    lines = dialect.write_head(name, what, lib, ("resonator", "bias_tee"))
+    lines = [*dialect.write_head(name, what, lib, ("resonator", "bias_tee")), dialect.format_pivots()]
     lines += [dialect.format_port(f"vport{port}", f"p{port}", port, f"{circuit.impedance:.12g}") for port in (1, 2)]
     lines.append(dialect.format_instance("xbt0", ("p1", "dc0", "h0_0"), "bias_tee", tee))
     if hardware.values is None:

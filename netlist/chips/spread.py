@@ -29,7 +29,18 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
 from resonet.core.types import Array
 
-__all__ = ["LAWS", "QUANTITIES", "SAMPLINGS", "Law", "Quantity", "Sampling", "Share", "SpreadOptions"]
+__all__ = [
+    "LAWS",
+    "QUANTITIES",
+    "SAMPLINGS",
+    "Law",
+    "Quantity",
+    "Sampling",
+    "Share",
+    "SpreadOptions",
+    "largest_normal",
+    "refused_chips",
+]
 
 Law: TypeAlias = Literal["normal", "lognormal", "uniform"]
 LAWS: tuple[Law, ...] = get_args(Law)
@@ -38,6 +49,7 @@ SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 Of: TypeAlias = Literal["resonator", "tone", "neuron", "line"]
 NONE = "none"
 MOST = 1.0
+RARE = 0.01  # part of the chips that a law may leave without a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +205,20 @@ class SpreadOptions:
                 "value; possible: less, or lognormal"
             )
         return found
+
+
+def refused_chips(sigma: float, devices: int) -> float:
+    """Part of the chips of so many devices of which one or more gets a normal value at or below zero."""
+    from scipy.special import log_ndtr
+
+    return float(-np.expm1(devices * log_ndtr(1 / sigma)))
+
+
+def largest_normal(devices: int) -> float:
+    """Standard deviation from which on a normal law refuses over `RARE` of the chips of so many devices."""
+    from scipy.special import ndtri
+
+    return float(-1 / ndtri(-np.expm1(np.log1p(-RARE) / devices)))
 
 
 assert {spec.name for spec in fields(SpreadOptions)} >= set(QUANTITIES)

@@ -15,7 +15,7 @@ from resonet.netlist.chips.chip import Chip, LayerChip
 from resonet.netlist.chips.corners import NOMINAL, at_corner, find_corner
 from resonet.netlist.chips.draws import COMMON, MOST_NUMBER, normals, sobol_normals
 from resonet.netlist.chips.positions import LayerPositions, Places, chip_positions
-from resonet.netlist.chips.spread import QUANTITIES, Quantity, SpreadOptions
+from resonet.netlist.chips.spread import QUANTITIES, Quantity, SpreadOptions, largest_normal, refused_chips
 from resonet.netlist.chips.values import layer_values
 from resonet.netlist.design.design import Design
 from resonet.netlist.design.parameters import Parameters
@@ -49,11 +49,18 @@ class ChipSampler:
     """Chips of a design by number: what they share (the layout, what of `spread` counts) is looked at once.
 
     Chip `number` of a `seed` is always the same, whoever asks and in which order. `corner` is where the chips lie
-    around. Raises InputError for a spread that the design has no use for.
+    around, `saturating` whether its resonators do. Raises InputError for a spread that the design has no use for.
     """
 
-    def __init__(self, design: Design, spread: SpreadOptions | None = None, seed: int = 1, corner: str = NOMINAL):
-        self.design, self.seed = design, seed
+    def __init__(
+        self,
+        design: Design,
+        spread: SpreadOptions | None = None,
+        seed: int = 1,
+        corner: str = NOMINAL,
+        saturating: bool = False,
+    ):
+        self.design, self.seed, self.saturating = design, seed, saturating
         self.spread = design.parameters.spread if spread is None else spread
         self.corner = find_corner(corner, design.parameters.corners, self.spread)
         if not 0 <= seed <= MOST_NUMBER:
@@ -74,7 +81,7 @@ class ChipSampler:
                     f"spread.{name}: layer {lines[0]} is on strip lines, where the engine takes spreads of "
                     f"{', '.join(ON_LINES)}; possible: 0, or feed.kind = bus"
                 )
-            if quantity.saturating:
+            if quantity.saturating and not self.saturating:
                 warn(
                     "unused-parameter",
                     f"spread.{name} = {self.spread.sigma(name):g}: linear resonators have no {quantity.parameter}: it "
@@ -84,6 +91,26 @@ class ChipSampler:
                 )
         self._check_neurons()
         self._check_corner()
+        self._check_laws()
+
+    def _check_laws(self) -> None:
+        """Warn of normal laws that refuse chips: those that are left have less spread than was asked for."""
+        for name in self.spread.active:
+            quantity, sigma = QUANTITIES[name], self.spread.sigma(name)
+            if quantity.added or self.spread.share(name).law != "normal":
+                continue
+            own = self.spread.share(name).local > 0 and quantity.of != "line"
+            count = sum(self._devices(entry, quantity) for entry in self.design.plan.layers) if own else 1
+            most = largest_normal(count)
+            if sigma > most:
+                warn(
+                    "spread-law",
+                    f"spread.{name} = {sigma:g}: normal, so that one of {count:,} devices gets a value below zero on "
+                    f"{100 * refused_chips(sigma, count):.2g} % of the chips, which are refused and count nowhere; "
+                    "possible: less, or lognormal in spread.own",
+                    sigma,
+                    most,
+                )
 
     def _check_corner(self) -> None:
         """InputError for geometry at a corner without strip lines."""

@@ -20,6 +20,13 @@ class Specification:
     crosstalk: float = parameter(0.0, "dB", -300.0, 0.0, "strongest crosstalk, against K_SD P; 0: no limit")
     latency: float = parameter(0.0, "s", 0.0, 1e3, "longest time of an image in parallel hardware; 0: none")
     energy: float = parameter(0.0, "J", 0.0, 1e3, "most energy of an image in parallel hardware; 0: none")
+    insertion_loss: float = parameter(
+        0.0, "dB", 0.0, 300.0, "largest insertion loss of a chain at a channel (montecarlo --sparams); 0: none"
+    )
+    return_loss: float = parameter(0.0, "dB", 0.0, 300.0, "least return loss of it at a channel; 0: none")
+    resonance_error: float = parameter(
+        0.0, "", 0.0, 1.0, "largest error of a resonance frequency of it, part of what was programmed; 0: none"
+    )
 
     def __post_init__(self) -> None:
         check(self, "specification")

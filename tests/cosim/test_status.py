@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import complaint
 
@@ -66,6 +67,33 @@ def test_sweeps_tell_how_far_they_are(build, status, small_model):
 
 
 @pytest.mark.slow
+def test_studies_of_chips_tell_how_far_they_are(build, status, resonet, small_images, tmp_path):
+    data = tmp_path / "images.npz"
+    np.savez(data, images=small_images, labels=np.arange(len(small_images)) % 3)
+    spread = ["--spread", "f_res=0.1 %"]
+    asked = {
+        "montecarlo over 2 chips": ["--samples", "2", *spread],
+        "faults over 2 points": ["--samples", "1", "--kinds", "short", "--rates", "1 %,2 %"],
+        "drift over 1 chips": ["--samples", "1", "--times", "0 s"],
+        "sensitivity over 2 pairs of chips": ["--samples", "2", *spread],
+        "tolerances over 3 rows": ["--samples", "1", "--accuracy", "0.1", *spread],
+    }
+    for what, words in asked.items():
+        told = resonet(what.split()[0], build, "--data", data, "--jobs", "1", *words)
+        assert told.code == 0, told.err
+    found = status("sweeps")
+    assert {what.partition("_")[0] + what[what.index(" over") :]: state for what, (state, _) in found.items()} == (
+        dict.fromkeys(asked, "fresh")
+    )
+    (journal,) = (build / "results").glob("faults_*.jsonl")
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:3]))
+    assert status("sweeps")[f"{journal.stem} over 2 points"] == ("1 of 2", "the same command goes on with it")
+    assert "1 unfinished" in resonet("status", build).out
+    data.write_bytes(data.read_bytes() + b" ")
+    assert {state for state, _ in status("sweeps").values()} == {"stale"}
+
+
+@pytest.mark.slow
 def test_commands_are_fresh_or_stale(build, status, small_model, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["resonet", "crosstalk", str(build), "--layer", "conv1"])
     with pytest.raises(SystemExit):
@@ -94,6 +122,8 @@ def test_a_figure_that_a_later_run_wrote_makes_no_number_old(build, status, monk
     assert state == "fresh"
     assert why.endswith(f".png is now of: {second}")
     assert status("runs")[second][0] == "fresh"
+    (build / "results" / "warnings_crosstalk.json").unlink(missing_ok=True)  # of the last run, and of no other
+    assert {status("runs")[words][0] for words in (first, second)} == {"fresh"}
     (build / "report" / "weights.png").write_bytes(b"edited")
     assert {status("runs")[words][0] for words in (first, second)} == {"stale"}
 

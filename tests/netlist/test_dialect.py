@@ -86,6 +86,9 @@ class Bracketed(Dialect):
     def format_fixed_step(self, reltol="1e-6", vntol="1e-10", abstol="1e-14"):
         return f"fixed {reltol}"
 
+    def format_pivots(self, least="0.1"):
+        return f"pivots {least}"
+
     def format_analysis(self, command):
         return f"do {command}"
 
@@ -134,7 +137,7 @@ class Bracketed(Dialect):
 
 OTHER = Bracketed()
 LINE = re.compile(
-    r"//|load |keep |fixed |begin |finish|\w+ \([^()]*\)|$"
+    r"//|load |keep |fixed |pivots |begin |finish|\w+ \([^()]*\)|$"
     r"|do (?:ac|sp|op|tran|run|write|set appendwrite|destroy|set \S+:)"
 )
 DEVICE, STAND = SpinDiode(), Stand(read_parameters().bus, SpinDiode())

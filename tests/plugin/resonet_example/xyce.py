@@ -45,6 +45,10 @@ class Xyce(Dialect):
         """Trapezoids without an estimate of the truncation error."""
         return f".options timeint method=trap erroption=1 reltol={reltol} abstol={vntol}"
 
+    def format_pivots(self, least: str = "0.1") -> str:
+        """Nothing: Xyce's direct solvers choose pivots by themselves."""
+        return self.format_comment(f"pivots of at least {least} of a column's largest")
+
     def format_instance(
         self, name: str, nodes: Iterable[str], subcircuit: str, parameters: Mapping[str, str] | None = None
     ) -> str:
