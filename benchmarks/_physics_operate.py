@@ -20,10 +20,12 @@ from resonet.cosim.operate.axes import DEFAULT, chosen_axes
 from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.limits import shortest_time
 from resonet.cosim.operate.measuring import fitted, measure
-from resonet.cosim.operate.points import METHOD, restructured
+from resonet.cosim.operate.points import METHOD, Setting, restructured
 from resonet.cosim.operate.power import drawn
 from resonet.cosim.operate.records import Found, SearchOptions
 from resonet.cosim.operate.search import operating_points
+from resonet.cosim.operate.surrogate import surrogate
+from resonet.cosim.operate.tolerances import tolerance
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import linear
 from resonet.models.circuit.tile_coupling import tone_coupling
@@ -48,10 +50,11 @@ IMAGES = {True: 150, False: 10_000}
 
 
 @cache
-def mnist(point: str | None, preset: str | None = None) -> tuple[Design, ImageSet]:
-    """The shipped network at one of its points."""
+def mnist(point: str | None, preset: str | None = None, scale: str | None = None) -> tuple[Design, ImageSet]:
+    """The shipped network at one of its points; without one, with tones as strong as their weights need."""
+    scale = scale or (None if point else "neuron")
     with as_file(files("resonet.examples.mnist")) as folder, collected():
-        given = read_parameters(folder / point if point else None, (), preset)
+        given = read_parameters(folder / point if point else None, (f"plan.scale={scale}",) if scale else (), preset)
         cnn = read_cnn(folder / "mnist.onnx")
         images = read_images(folder / "mnist_calibration.npz", cnn.input_shape, cnn.pixels)
         design = compile_cnn(folder / "mnist.onnx", given, images)
@@ -92,6 +95,52 @@ def _far() -> None:
         f"{part:.2f}",
         f"{back:.2f} (too small) + 0.05",
         part < back + 0.05,
+    )
+
+
+def _tone_noise(weights: Array, levels: Array, reach: float) -> Array:
+    """Precession and phase noise in a layer's sums, and precession, for weights [chains, taps] and full tones [taps].
+
+    Any unit; the largest weight over its level at 0.92 of a resonator's range, all tones on to the same part.
+    """
+    scale = 0.92 / float((np.abs(weights) / levels).max())
+    held = np.clip(np.abs(weights) / levels * scale, 1e-12, None)
+    root = np.sqrt(1 - held**2)
+    u = np.where(held < 2 * reach / (1 + reach**2), (1 - root) / held, (1 + root) / held)
+    part, slope = 1 / (1 + u**2), 2 * (1 - u**2) / (1 + u**2) ** 2
+    return np.array([(levels * part).sum(), (levels**2 * slope**2).sum()]) / scale**2
+
+
+def _levels(quick: bool) -> None:
+    """Tones as strong as their weights need against tones that are all alike."""
+    design, data = mnist("operating_point.toml")
+    for layer in design.cnn.synapses:
+        weights = layer.held[0]
+        levels = np.abs(weights).max(0) / np.abs(weights).max()
+        noise, phase = _tone_noise(weights, levels, 22) / _tone_noise(weights, np.ones_like(levels), 22)
+        info(f"tones as their weights need, {layer.name}: precession noise, of that of equal ones", f"{noise:.2f}")
+        info(f"tones as their weights need, {layer.name}: phase noise", f"{phase:.3f}")
+        info(f"tones as their weights need, {layer.name}: their power", f"{levels.mean():.2f}")
+    if quick:
+        return
+    found = {}
+    for scale in ("layer", "neuron"):
+        with collected():
+            own = mnist("operating_point.toml", scale=scale)[0]
+            some, setting = sample(data, 300), Setting.of(own.parameters)
+            allowed = tolerance(own.cnn, some.images, some.labels)
+            powers, band = [setting.p_max / 4, setting.p_max * 4], (setting.bandwidth / 4, setting.bandwidth * 4)
+            made = surrogate(restructured(own, {}, ()), allowed, some.images[:20], powers, band).fitted()
+            found[scale] = made.variance(setting) / allowed.variance(0.985)
+        info(
+            f"operating_point.toml, plan.scale={scale}: variance at the outputs, of what 98.5 % allows",
+            f"{found[scale]:.2f}",
+        )
+    show(
+        "scales of neurons: variance at the outputs",
+        f"{found['neuron'] / found['layer']:.2f}",
+        "0.6",
+        found["neuron"] < 0.6 * found["layer"],
     )
 
 
@@ -256,6 +305,7 @@ def _tiles() -> None:
 def claims(quick: bool) -> None:
     """Lines of this part."""
     _far()
+    _levels(quick)
     _settling()
     _tiles()
     _found(quick)
