@@ -28,7 +28,7 @@ from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.limits import obstacle
 from resonet.cosim.operate.measuring import FIRST, Measured, fitted, measure, part_of, widened
 from resonet.cosim.operate.memory import Memory
-from resonet.cosim.operate.points import Setting, at_setting, restructured
+from resonet.cosim.operate.points import Setting, at_setting, restructured, three_digits
 from resonet.cosim.operate.records import UNBOUNDED, Found, SearchOptions
 from resonet.cosim.operate.starts import starts
 from resonet.cosim.operate.surrogate import Surrogate, surrogate
@@ -79,7 +79,8 @@ class _Search:
     @property
     def powers(self) -> Array:
         """W that surrogates are asked at."""
-        return np.geomspace(self.fast["p_max"].low, self.fast["p_max"].high, POWERS)
+        low, high = self.fast["p_max"].low, self.fast["p_max"].high
+        return np.clip([three_digits(power) for power in np.geomspace(low, high, POWERS)], low, high)
 
     def values(self, parts: Sequence[float]) -> dict[str, float]:
         """Structure at parts 0 ... 1 of the axes."""
@@ -132,7 +133,9 @@ class _Search:
             bandwidth = found.widest(power, allowed)
             if bandwidth is not None:
                 time = found.latency(bandwidth)
-                best.append((self.worth(time, time * found.drawn.power(power)), Setting(power, bandwidth)))
+                best.append(
+                    (self.worth(time, time * found.drawn.power(power)), Setting(power, three_digits(bandwidth)))
+                )
                 continue
             setting = Setting(power, float(found.bandwidths[0]))
             over = np.log(max(found.variance(setting), 1e-300) / max(allowed, 1e-300))

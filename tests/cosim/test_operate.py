@@ -16,7 +16,7 @@ from resonet.cosim.operate.front import unbeaten
 from resonet.cosim.operate.latency import dc_side, latency
 from resonet.cosim.operate.limits import ADVICE, LEVELS, least_time, obstacle, shares
 from resonet.cosim.operate.measuring import _held
-from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured
+from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured, three_digits
 from resonet.cosim.operate.records import FrontPoint, SearchOptions
 from resonet.cosim.operate.search import SLOWER, _Search, operating_points, point_tables
 from resonet.cosim.operate.starts import starts
@@ -200,6 +200,12 @@ def test_what_stands_in_the_way_is_named(made: Surrogate, setting: Setting, sour
     assert f"against that: {ADVICE[source]}, {LEVELS}" in told
     ranked = shares(made, setting)
     assert sum(share for _, _, share in ranked) == pytest.approx(1)
+
+
+def test_settings_have_three_digits() -> None:
+    for value, written in ((1.23e6, 1.23e6), (1.2399e6, 1.23e6), (2.9907e-7, 2.99e-7), (1e-9, 1e-9), (99.99, 99.9)):
+        assert three_digits(value) == written
+    assert three_digits(three_digits(3.01e6)) == 3.01e6
 
 
 def test_what_moves_outputs_alike_moves_no_class() -> None:
