@@ -176,6 +176,22 @@ def test_a_choice_is_an_axis_of_words() -> None:
         chosen_axes("filters=0:1")
 
 
+@pytest.mark.slow
+def test_filters_draw_less_and_ring_in_the_surrogate(digits: tuple[Design, ImageSet], made: Surrogate) -> None:
+    design, data = digits
+    axes, images = chosen_axes("filters"), data.images[:20]
+    with collected():
+        plain, filtered = (restructured(design, {"filters": value}, axes) for value in (0.0, 1.0))
+        found = surrogate(filtered, made.tolerance, images, [1e-9, 1e-8], BAND)
+    assert (plain.plan.circuit.combining, filtered.plan.circuit.combining) == ("resistive", "multiplexer")
+    assert found.drawn.slope < made.drawn.slope / 10 ** (5 / 10)  # 16 tones: a combiner loses 12 dB
+    assert found.latency(BAND[1]) > made.latency(BAND[1])
+    setting = Setting(1e-8, 1e5)  # chains do not see what feeds the bus: the same signal, Johnson and precession noise
+    for source in ("johnson", "precession"):
+        own = [sum(v for (_, s), v in one.noise(setting).items() if s == source) for one in (made, found)]
+        assert own[1] == pytest.approx(own[0], rel=0.02)
+
+
 def test_filters_beside_a_combiners_loss_are_refused_by_name(digits: tuple[Design, ImageSet]) -> None:
     design, data = digits
     lossy = replace(
