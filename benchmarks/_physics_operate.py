@@ -113,7 +113,7 @@ def _tone_noise(weights: Array, levels: Array, reach: float) -> Array:
 
 def _levels(quick: bool) -> None:
     """Tones as strong as their weights need against tones that are all alike."""
-    design, data = mnist("operating_point.toml")
+    design, data = mnist("operating_point.toml", scale="layer")
     for layer in design.cnn.synapses:
         weights = layer.held[0]
         levels = np.abs(weights).max(0) / np.abs(weights).max()
@@ -230,7 +230,7 @@ def presets(names: Sequence[str]) -> None:
         if design.parameters == mnist(None)[0].parameters:
             info(f"{preset}: the default device", "")
             continue
-        options = SearchOptions(0.98, structures=4, measured=1, images=500)
+        options = SearchOptions(0.98, structures=3, measured=1, images=500)
         with collected():
             try:
                 axes = chosen_axes(",".join(DEFAULT))
