@@ -55,26 +55,13 @@ def _point_file(found: "Found", place: Path) -> Path:
     return path
 
 
-def _shares(found: "Found") -> list[tuple[str, str, float]]:
-    """Layer, source and share of the variance at the outputs, the largest first."""
-    noise = found.surrogate.noise(found.setting)
-    total = sum(noise.values()) or 1.0
-    ranked = sorted(noise.items(), key=lambda item: -item[1])
-    return [(layer, source, value / total) for (layer, source), value in ranked]
-
-
 def _limits(found: "Found", options: "SearchOptions") -> dict[str, dict[str, float]]:
     """Shortest times that noise leaves, by what of it there is, and at what power."""
-    from resonet.cosim.operate.limits import shortest_time
+    from resonet.cosim.operate.limits import KINDS, shortest_time
 
     made, variance = found.surrogate, found.surrogate.tolerance.variance(options.target)
-    kinds: dict[str, tuple[str, ...] | None] = {
-        "all noise": None,
-        "Johnson": ("johnson",),
-        "precession": ("precession",),
-    }
     limits = {}
-    for name, sources in kinds.items():
+    for name, sources in KINDS.items():
         time, power = shortest_time(made, found.powers, variance, sources)
         limits[name] = {"time": time, "p_max": power}
     return limits
@@ -83,6 +70,7 @@ def _limits(found: "Found", options: "SearchOptions") -> dict[str, dict[str, flo
 def _json(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") -> dict[str, Any]:
     from resonet.cosim.cascade.energy_budget import LITERATURE
     from resonet.cosim.operate.axes import settings_of
+    from resonet.cosim.operate.limits import shares
 
     values = found.structure | {"p_max": found.setting.p_max, "bandwidth": found.setting.bandwidth}
     return {
@@ -98,7 +86,9 @@ def _json(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
         "target": options.target,
         "fitted_on": found.design.fitted.images if found.design.fitted else 0,
         "predicted": found.surrogate.accuracy(found.setting),
-        "limited_by": [{"layer": a, "source": b, "share": c} for a, b, c in _shares(found)[:LIMITING]],
+        "limited_by": [
+            {"layer": a, "source": b, "share": c} for a, b, c in shares(found.surrogate, found.setting)[:LIMITING]
+        ],
         "limits": _limits(found, options),
         "front": [asdict(point) for point in found.front],
         "structures": found.looked_at,
@@ -133,6 +123,7 @@ def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
     print_table(title, columns, rows)
     values = found.structure | {"p_max": found.setting.p_max, "bandwidth": found.setting.bandwidth}
     from resonet.cosim.operate.axes import settings_of
+    from resonet.cosim.operate.limits import shares
 
     told = " ".join(f'--set {name}="{value}"' for name, value in settings_of(values, axes).items())
     say(f"chosen: {told}", style="bold")
@@ -150,7 +141,7 @@ def _show(found: "Found", axes: "tuple[Axis, ...]", options: "SearchOptions") ->
         f"the resonator alone (literature: {engineering(LITERATURE['synapse'], 'J')} a synaptic and "
         f"{engineering(LITERATURE['neuron'], 'J')} a neuron operation, estimates for junctions of 20 nm)"
     )
-    for layer, source, share in _shares(found)[:LIMITING]:
+    for layer, source, share in shares(found.surrogate, found.setting)[:LIMITING]:
         say(f"  {percent(share, 0)} of the variance at the outputs: {source}, layer {layer}")
     for name, limit in _limits(found, options).items():
         say(

@@ -11,7 +11,7 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import known_parameter, parse, quantity
-from resonet.models.resonator.linear import SpinDiode
+from resonet.models.circuit.bus import COMBINING
 from resonet.netlist.design.parameters import TABLES, Parameters
 
 __all__ = ["AXES", "DEFAULT", "FAST", "Axis", "chosen_axes", "for_device", "settings_of", "with_values"]
@@ -27,6 +27,7 @@ class Axis:
     high: float
     whole: bool = False
     scale: str = "log"  # or "linear": how the search sees it
+    words: tuple[str, ...] = ()  # of a choice: its value is a place in them
 
     def at(self, part: float) -> float:
         """Value at a part 0 ... 1 of the range."""
@@ -38,9 +39,23 @@ class Axis:
 
     def part(self, value: float) -> float:
         """The inverse, held within 0 ... 1."""
+        if value <= self.low:
+            return 0.0
         span = np.log(self.high / self.low) if self.scale == "log" else self.high - self.low
         way = np.log(value / self.low) if self.scale == "log" else value - self.low
         return float(np.clip(way / span, 0, 1)) if span else 0.0
+
+    def value(self, parameters: Parameters) -> float:
+        """What a design has."""
+        section, _, name = self.parameters[0].partition(".")
+        own = getattr(getattr(parameters, section), name)
+        return float(self.words.index(own) if self.words else own)
+
+    def setting(self, value: float) -> str | float | int:
+        """A value as the parameter has it."""
+        if self.words:
+            return self.words[round(value)]
+        return round(value) if self.whole else value
 
 
 AXES: dict[str, Axis] = {
@@ -62,11 +77,15 @@ AXES: dict[str, Axis] = {
         Axis("damping", ("device.damping",), 0.003, 0.03),
         Axis("order", ("plan.assign",), 0, 1, True, "linear"),
         Axis("ends", ("plan.ends",), 1, 4, True),
+        Axis("threshold", ("neuron.threshold_current",), 10e-6, 1e-3),
+        Axis("filters", ("bus.combining",), 0, 1, True, "linear", COMBINING),
     )
 }
 FAST = ("p_max", "bandwidth")
+BAND = 1e9  # Hz, lowest channel that ranges of capacitances are for
+UPWARDS = 5.0  # of a design's lowest channel
 WORKING = (0.02, 40.0)  # of a device's ½ I_th² R0: tone powers that are searched where no range is given
-DEFAULT = (*FAST, "tile", "reach", "fill", "block", "bypass", "choke")
+DEFAULT = (*FAST, "tile", "reach", "fill", "block", "bypass", "choke", "f_min", "threshold")
 
 
 def _ranged(text: str) -> Axis:
@@ -78,6 +97,8 @@ def _ranged(text: str) -> Axis:
     axis = AXES[name]
     if not equals:
         return axis
+    if axis.words:
+        raise InputError(f"--search {text[:60]!r}: possible: {name}, which is one of {', '.join(axis.words)}")
     low, colon, high = ends.partition(":")
     section, _, parameter = axis.parameters[0].partition(".")
     if not colon:
@@ -101,22 +122,33 @@ def chosen_axes(text: str) -> tuple[Axis, ...]:
     return tuple(AXES[name] for name in FAST if name not in names) + tuple(given)
 
 
-def for_device(axes: tuple[Axis, ...], device: SpinDiode) -> tuple[Axis, ...]:
-    """The axes, with powers that suit a device where no range was given: precession goes with P / (½ I_th² R0)."""
+def for_device(axes: tuple[Axis, ...], own: Parameters) -> tuple[Axis, ...]:
+    """The axes, with ranges that suit a design's device and band where none was given.
+
+    Precession goes with P / (½ I_th² R0). What tees let through to the next tile goes with 1 / (w² L C) at the lowest
+    channel: below 1 GHz capacitances go up, the least as 1/w and the largest as 1/w², and chokes stay.
+    """
     most = float(known_parameter(TABLES["plan"], "p_max", "plan").metadata["high"])
-    low, high = (min(part * device.threshold_power, most) for part in WORKING)
-    return tuple(replace(axis, low=low, high=high) if axis is AXES["p_max"] else axis for axis in axes)
+    slower = max(1.0, BAND / own.plan.f_min)
+    suited = {"p_max": tuple(min(part * own.device.threshold_power, most) for part in WORKING)}
+    suited["f_min"] = own.plan.f_min, min(UPWARDS * own.plan.f_min, np.sqrt(own.plan.f_min * own.plan.f_max))
+    for name in ("block", "bypass"):
+        suited[name] = AXES[name].low * slower, AXES[name].high * slower**2
+    found = []
+    for axis in axes:
+        low, high = suited.get(axis.name, (axis.low, axis.high))
+        found.append(replace(axis, low=float(low), high=float(high)) if axis is AXES[axis.name] else axis)
+    return tuple(found)
 
 
 def with_values(parameters: Parameters, values: Mapping[str, float], axes: tuple[Axis, ...]) -> Parameters:
     """Parameters with the values of some axes. Raises InputError for values that are not possible together."""
-    changed: dict[str, dict[str, float | int]] = {}
+    changed: dict[str, dict[str, str | float | int]] = {}
     for axis in axes:
         if axis.name in values:
             for parameter in axis.parameters:
                 section, _, name = parameter.partition(".")
-                value = values[axis.name]
-                changed.setdefault(section, {})[name] = round(value) if axis.whole else value
+                changed.setdefault(section, {})[name] = axis.setting(values[axis.name])
     records = {section: replace(getattr(parameters, section), **new) for section, new in changed.items()}
     return replace(parameters, **records)
 
@@ -130,6 +162,6 @@ def settings_of(values: Mapping[str, float], axes: tuple[Axis, ...]) -> dict[str
         for parameter in axis.parameters:
             section, _, name = parameter.partition(".")
             spec = known_parameter(TABLES[section], name, section)
-            value = round(values[axis.name]) if axis.whole else values[axis.name]
-            found[parameter] = quantity(value, spec.metadata["unit"])
+            value = axis.setting(values[axis.name])
+            found[parameter] = value if isinstance(value, str) else quantity(value, spec.metadata["unit"])
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from resonet.core.errors import EngineError
 from resonet.core.types import Array, Done, nothing
 from resonet.cosim.noise.noisy import noisy_weights
-from resonet.cosim.operate.points import METHOD, Setting, at_setting
+from resonet.cosim.operate.points import METHOD, Setting, at_setting, three_digits
 from resonet.cosim.saturation.data_fit import fit_on_data
 from resonet.cosim.saturation.held import saturating_weights
 from resonet.cosim.weights.effective import network_weights
@@ -98,13 +98,13 @@ def widened(
             kept.append(found)
         if step and (tried[-2].accuracy >= target(tried[-2].images)) != good:
             factor = math.sqrt(factor)
-        setting = replace(setting, bandwidth=setting.bandwidth * (factor if good else 1 / factor))
+        setting = replace(setting, bandwidth=three_digits(setting.bandwidth * (factor if good else 1 / factor)))
     if not kept:
         return None, tried[-1]
     best, whole = kept[-1], len(data.images)
     for _ in range(STEPS):
         if best.images == whole and best.accuracy >= target(whole):
             break
-        narrower = best.setting.bandwidth / (math.sqrt(STEP) if best.images == whole else 1)
+        narrower = three_digits(best.setting.bandwidth / (math.sqrt(STEP) if best.images == whole else 1))
         best = measure(at_setting(design, replace(best.setting, bandwidth=narrower)), data, seed)
     return (best if best.accuracy >= target(whole) else None), best

@@ -1,5 +1,6 @@
 """Variants of a design: other structures of the same trained network; other powers and bandwidths of one of them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -9,9 +10,15 @@ from resonet.netlist.design.parameters import Parameters
 from resonet.netlist.planning.frequency_plan import plan
 from resonet.netlist.programming.methods import Method, programs
 
-__all__ = ["METHOD", "Setting", "at_setting", "restructured"]
+__all__ = ["METHOD", "Setting", "at_setting", "restructured", "three_digits"]
 
 METHOD: Method = "coupled"  # the program of all variants: what calibration gains is far below the noise
+
+
+def three_digits(value: float) -> float:
+    """The largest number of three digits that is not above a positive value: what people write down."""
+    places = 2 - math.floor(math.log10(value))
+    return float(f"{math.floor(float(f'{value * 10.0**places:.9g}'))}e{-places}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,19 +22,21 @@ import numpy as np
 from resonet.core.errors import EngineError, InputError
 from resonet.core.parameters import table_from_record
 from resonet.core.types import Array, Done, nothing
-from resonet.cosim.operate.axes import FAST, Axis, for_device
+from resonet.cosim.operate.axes import FAST, Axis, for_device, with_values
 from resonet.cosim.operate.front import front_points
 from resonet.cosim.operate.latency import latency
+from resonet.cosim.operate.limits import obstacle
 from resonet.cosim.operate.measuring import FIRST, Measured, fitted, measure, part_of, widened
 from resonet.cosim.operate.memory import Memory
-from resonet.cosim.operate.points import Setting, at_setting, restructured
+from resonet.cosim.operate.points import Setting, at_setting, restructured, three_digits
 from resonet.cosim.operate.records import UNBOUNDED, Found, SearchOptions
+from resonet.cosim.operate.starts import starts
 from resonet.cosim.operate.surrogate import Surrogate, surrogate
 from resonet.cosim.operate.tolerances import Tolerance, tolerance
 from resonet.cosim.weights.inference import check_labels
 from resonet.cosim.weights.software import SoftwareLogits
 from resonet.netlist.design.design import Design
-from resonet.netlist.design.parameters import TABLES, Parameters
+from resonet.netlist.design.parameters import TABLES
 from resonet.netlist.network.forward import classes
 from resonet.netlist.network.images import ImageSet
 
@@ -45,11 +47,6 @@ SATURATED = 5  # of these that saturation is measured at
 SAMPLE = 40  # images that a surrogate comes from
 MOST = 3.0  # by which measurements correct a surrogate
 SLOWER = 1e3  # ln s: the objective of a structure that reaches the target nowhere, and more
-FAR = (  # parts of the range of structures that closed forms say are quick, and quick with tees that couple less
-    {"tile": 0.2, "reach": 1.0, "fill": 0.95, "block": 0.0, "bypass": 0.25, "choke": 0.75},
-    {"tile": 0.2, "reach": 1.0, "fill": 0.95, "block": 0.0, "bypass": 0.65, "choke": 0.8},
-    {"tile": 0.3, "reach": 1.0, "fill": 0.95, "block": 0.1, "bypass": 0.4, "choke": 0.75},
-)
 
 Chosen = tuple[Design, dict[str, float], Surrogate, Measured]  # at its point, structure, and on the images searched
 
@@ -82,7 +79,8 @@ class _Search:
     @property
     def powers(self) -> Array:
         """W that surrogates are asked at."""
-        return np.geomspace(self.fast["p_max"].low, self.fast["p_max"].high, POWERS)
+        low, high = self.fast["p_max"].low, self.fast["p_max"].high
+        return np.clip([three_digits(power) for power in np.geomspace(low, high, POWERS)], low, high)
 
     def values(self, parts: Sequence[float]) -> dict[str, float]:
         """Structure at parts 0 ... 1 of the axes."""
@@ -135,7 +133,9 @@ class _Search:
             bandwidth = found.widest(power, allowed)
             if bandwidth is not None:
                 time = found.latency(bandwidth)
-                best.append((self.worth(time, time * found.drawn.power(power)), Setting(power, bandwidth)))
+                best.append(
+                    (self.worth(time, time * found.drawn.power(power)), Setting(power, three_digits(bandwidth)))
+                )
                 continue
             setting = Setting(power, float(found.bandwidths[0]))
             over = np.log(max(found.variance(setting), 1e-300) / max(allowed, 1e-300))
@@ -169,22 +169,20 @@ def _explore(search: _Search) -> None:
     from scipy.optimize import differential_evolution
 
     options, own = search.options, search.base.parameters
-    start = [axis.part(float(_value(own, axis))) for axis in search.slow]
     if not search.slow:
         search.look({})
         return
     rng = np.random.default_rng(options.seed)
-    size = max(5, min(options.structures // 3, 5 * len(start)))
-    far = [[own.get(axis.name, part) for axis, part in zip(search.slow, start, strict=True)] for own in FAR]
-    starts = list(dict.fromkeys(map(tuple, (start, *far))))[:size]
-    first = np.vstack([*starts, rng.random((size - len(starts), len(start)))])
+    size = max(5, min(options.structures // 3, 5 * len(search.slow)))
+    begun = starts(own, search.slow)[:size]
+    first = np.vstack([*begun, rng.random((size - len(begun), len(search.slow)))])
 
     def enough(*_: object, **__: object) -> bool:
         return len(search.known) >= options.structures
 
     differential_evolution(
         search.objective,
-        [(0.0, 1.0)] * len(start),
+        [(0.0, 1.0)] * len(search.slow),
         init=first,
         seed=options.seed,
         polish=False,
@@ -192,11 +190,6 @@ def _explore(search: _Search) -> None:
         maxiter=4 * options.structures,
         callback=enough,
     )
-
-
-def _value(parameters: Parameters, axis: Axis) -> float:
-    section, _, name = axis.parameters[0].partition(".")
-    return float(getattr(getattr(parameters, section), name))
 
 
 def operating_points(
@@ -219,7 +212,10 @@ def operating_points(
     check_labels(data)
     base.require_bus("operating points")
     base = replace(base, fitted=None)  # of one power: a search goes to others
-    axes = for_device(axes, base.parameters.device)
+    axes = for_device(axes, base.parameters)
+    for axis in axes:
+        for place in range(len(axis.words)):  # a choice that the design's other parameters rule out
+            with_values(base.parameters, {axis.name: place}, (axis,))
     seen, others = _split(data, options)
     allowed = tolerance(base.cnn, seen.images, seen.labels, options.seed)
     if allowed.best < options.target:
@@ -285,10 +281,20 @@ def _chosen(search: _Search) -> Chosen:
     if chosen is None:
         raise InputError(
             f"target {options.target:g}: not reached at any of {len(search.known)} structures with noise and "
-            f"saturation, at most {nearest:.4f} of the {options.aim:.4f} aimed at; possible: a lower --target, more "
-            "--structures, wider ranges of --search"
+            f"saturation, at most {nearest:.4f} of the {options.aim:.4f} aimed at; {_nearest(search)}; possible: a "
+            "lower --target, more --structures, other ranges of --search"
         )
     return chosen[1]
+
+
+def _nearest(search: _Search) -> str:
+    """What stands in the way of the structure that is nearest to the target by its surrogate, in a line."""
+    known = [found for found in search.known.values() if found is not None]
+    if not known:
+        return "no structure can be built in these ranges"
+    worth = [search.best(found) for found in known]
+    n = min(range(len(known)), key=lambda n: worth[n][0])
+    return obstacle(known[n], worth[n][1], search.tolerance.variance(search.options.aim))
 
 
 def _by_surrogate(search: _Search, known: dict[tuple[float, ...], Surrogate]) -> Chosen:
@@ -300,8 +306,8 @@ def _by_surrogate(search: _Search, known: dict[tuple[float, ...], Surrogate]) ->
         nearest = max(known[one].accuracy(best[1]) for one, best in ranked.items())
         raise InputError(
             f"target {search.options.target:g}: not reached by the surrogates of {len(search.known)} structures, at "
-            f"most {nearest:.4f} of the {search.options.aim:.4f} aimed at; possible: --measured 1, a lower --target, "
-            "more --structures, wider ranges of --search"
+            f"most {nearest:.4f} of the {search.options.aim:.4f} aimed at; {_nearest(search)}; possible: --measured 1, "
+            "a lower --target, more --structures, other ranges of --search"
         )
     at = search.programmed(known[key].design, setting)
     return at, search.named(key), known[key], measure(at, part_of(search.images, FIRST), search.options.seed)

@@ -16,8 +16,9 @@ J times the source's impedance, as in `bus.py`. With the voltages of the buses g
 system; what the buses draw then gives these voltages.
 
 `tone_coupling` is κ = |current of the neighbour's tone in the resonator that holds its channel here| over that of this
-tile's own tone there, both full. Phases of different sources are unknown: a tone of the part c of p_max becomes
-c + 2 κ √(c c') cos φ (the κ² of the neighbour's own power is left out), of the variance 2 κ² c c' over all phases.
+tile's own tone there, both full; behind filters both buses see the impedance of all of them at the tone. Phases of
+different sources are unknown: a tone of the part c of p_max becomes c + 2 κ √(c c') cos φ (the κ² of the neighbour's
+own power is left out), of the variance 2 κ² c c' over all phases.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from numpy.typing import ArrayLike
 from resonet.core.types import Array, Complex
 from resonet.models.circuit.bus import BusCircuit, resonator_impedance, seen_from_chains, tail_admittance
 from resonet.models.circuit.groups import group_sizes
+from resonet.models.circuit.multiplexer import source_impedance
 
 __all__ = ["stack_currents", "tone_coupling"]
 
@@ -91,11 +93,13 @@ def stack_currents(
     chains: Sequence[int],
     bus: BusCircuit,
     below: int = 0,
+    source: Complex | None = None,
 ) -> list[Complex]:
     """RF currents in a neuron per volt of EMF of each tile's bus, A/V: by tile [tiles driven, f, resonators].
 
     `tiles` are the resonators of its tiles from ground up, `chains` those of their buses, `below` the resonators under
-    the first one, of tiles that are left out; resonators of a tile are counted from the feed.
+    the first one, of tiles that are left out; resonators of a tile are counted from the feed. `source`: impedance at
+    the combiners' outputs, ohm [f], by default Z0.
     """
     s = 2j * np.pi * np.atleast_1d(np.asarray(f, float)).astype(complex)
     own = np.broadcast_to(np.asarray(resonator_impedance(s, resistance, bus), complex), s.shape)
@@ -106,7 +110,7 @@ def stack_currents(
         ladder.add_tile(size)
     ladder.shunt[-1] = ladder.shunt[-1] + 1 / bus.readout_resistance
     voltages, block = ladder.solve(), s * bus.block_capacitance
-    emf, impedance = seen_from_chains(s, bus)
+    emf, impedance = seen_from_chains(s, bus, source)
     # At the bus: V + J Z Σ s C (V - V_head) = emf.
     count = len(ladder.heads)
     system = np.zeros((len(s), count, count), complex)
@@ -135,6 +139,10 @@ def tone_coupling(
 
     `levels`: of its tones, V/√W: EMF that puts 1 W into the tone's own resonator.
     """
-    currents, full = stack_currents(f, resistance, tiles, chains, bus, below), np.sqrt(2 / resistance)
     beside = [t for t in (driven - 1, driven + 1) if 0 <= t < len(tiles) and tiles[t] == tiles[driven]]
-    return {t: np.abs(np.diagonal(currents[t][driven])) * levels / full for t in beside}
+    filtered = bus.combining == "multiplexer"
+    currents = stack_currents(f, resistance, tiles, chains, bus, below, source_impedance(f, bus) if filtered else None)
+    if filtered:  # a source is levelled through its filter: what its own resonator has is full
+        own = np.abs(np.diagonal(currents[driven][driven]))
+        return {t: np.abs(np.diagonal(currents[t][driven])) / own for t in beside}
+    return {t: np.abs(np.diagonal(currents[t][driven])) * levels * np.sqrt(resistance / 2) for t in beside}

@@ -11,19 +11,22 @@ from scipy.stats import norm
 from resonet.core.errors import InputError
 from resonet.core.validity import collected
 from resonet.cosim.noise.noisy import noisy_weights
-from resonet.cosim.operate.axes import AXES, chosen_axes, for_device, settings_of, with_values
+from resonet.cosim.operate.axes import AXES, DEFAULT, FAST, chosen_axes, for_device, settings_of, with_values
 from resonet.cosim.operate.front import unbeaten
 from resonet.cosim.operate.latency import dc_side, latency
-from resonet.cosim.operate.limits import least_time
+from resonet.cosim.operate.limits import ADVICE, LEVELS, least_time, obstacle, shares
 from resonet.cosim.operate.measuring import _held
-from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured
+from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured, three_digits
 from resonet.cosim.operate.records import FrontPoint, SearchOptions
 from resonet.cosim.operate.search import SLOWER, _Search, operating_points, point_tables
+from resonet.cosim.operate.starts import starts
 from resonet.cosim.operate.surrogate import Surrogate, moved, surrogate
 from resonet.cosim.operate.tolerances import Tolerance, tolerance
 from resonet.cosim.weights.effective import network_weights
 from resonet.cosim.weights.engines import linear
 from resonet.cosim.weights.inference import forward
+from resonet.models.circuit.bus import tone_levels
+from resonet.models.circuit.tile_coupling import tone_coupling
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.images import ImageSet
@@ -131,12 +134,94 @@ def test_axes_that_are_none_are_refused(text: str) -> None:
         chosen_axes(text)
 
 
-def test_powers_suit_the_device_unless_a_range_is_given() -> None:
-    device = read_parameters(preset="shno").device  # ½ (2.6 mA)² 300 ohm = 1.014 mW
-    free, given = chosen_axes("tile"), chosen_axes("p_max=2nW:3nW")
-    power = next(axis for axis in for_device(free, device) if axis.name == "p_max")
+def test_ranges_suit_the_device_unless_one_is_given() -> None:
+    shno, vortex, plain = (read_parameters(preset=name) for name in ("shno", "vortex_mtj", None))
+    free, given = chosen_axes("f_min,block,bypass,choke"), chosen_axes("p_max=2nW:3nW,bypass=1pF:2pF,f_min=2GHz:3GHz")
+    of = {own: {axis.name: axis for axis in for_device(free, own)} for own in (shno, vortex, plain)}
+    power = of[shno]["p_max"]  # ½ (2.6 mA)² 300 ohm = 1.014 mW
     assert (power.low, power.high) == pytest.approx((0.02 * 1.014e-3, 40 * 1.014e-3))
-    assert for_device(given, device) == given
+    assert set(given) <= set(for_device(given, vortex))
+    assert (of[vortex]["bypass"].low, of[vortex]["bypass"].high) == pytest.approx((0.1e-12, 20e-12))
+    assert of[vortex]["choke"] == AXES["choke"]
+    assert of[plain]["block"].low == AXES["block"].low
+    assert (of[vortex]["f_min"].low, of[vortex]["f_min"].high) == pytest.approx((0.1e9, np.sqrt(0.1e18)))
+
+
+def test_a_search_begins_at_the_design_and_at_tees_that_keep_tiles_apart() -> None:
+    for preset in (None, "vortex_mtj"):
+        own = read_parameters(preset=preset)
+        axes = tuple(axis for axis in for_device(chosen_axes(",".join(DEFAULT)), own) if axis.name not in FAST)
+        first, *far = starts(own, axes)
+        named = [{axis.name: axis.at(part) for axis, part in zip(axes, parts, strict=True)} for parts in (first, *far)]
+        assert named[0] == {axis.name: pytest.approx(axis.value(own), rel=5e-3) for axis in axes}
+        for values in named[1:]:
+            circuit = replace(own.bus, choke_inductance=values["choke"], bypass_capacitance=values["bypass"])
+            circuit = replace(circuit, block_capacitance=values["block"])
+            f = np.geomspace(own.plan.f_max, values["f_min"], int(values["tile"]))
+            r0, size = own.device.resistance, len(f)
+            levels = tone_levels(f, r0, 16, circuit, size)
+            kappa = tone_coupling(f, r0, [size, size, size], [16] * 3, circuit, 1, levels, size)
+            assert 0.005 < max(one.max() for one in kappa.values()) < 0.08
+
+
+def test_a_choice_is_an_axis_of_words() -> None:
+    (filters,) = (axis for axis in chosen_axes("filters") if axis.name == "filters")
+    assert [filters.setting(filters.at(part)) for part in (0.0, 0.4, 0.6, 1.0)] == ["resistive"] * 2 + [
+        "multiplexer"
+    ] * 2
+    changed = with_values(read_parameters(), {"filters": 1.0}, (filters,))
+    assert (changed.bus.combining, filters.value(changed)) == ("multiplexer", 1.0)
+    assert settings_of({"filters": 1.0}, (filters,)) == {"bus.combining": "multiplexer"}
+    with pytest.raises(InputError, match="possible: filters, which is one of resistive, multiplexer"):
+        chosen_axes("filters=0:1")
+
+
+@pytest.mark.slow
+def test_filters_draw_less_and_ring_in_the_surrogate(digits: tuple[Design, ImageSet], made: Surrogate) -> None:
+    design, data = digits
+    axes, images = chosen_axes("filters"), data.images[:20]
+    with collected():
+        plain, filtered = (restructured(design, {"filters": value}, axes) for value in (0.0, 1.0))
+        found = surrogate(filtered, made.tolerance, images, [1e-9, 1e-8], BAND)
+    assert (plain.plan.circuit.combining, filtered.plan.circuit.combining) == ("resistive", "multiplexer")
+    assert found.drawn.slope < made.drawn.slope / 10 ** (5 / 10)  # 16 tones: a combiner loses 12 dB
+    assert found.latency(BAND[1]) > made.latency(BAND[1])
+    setting = Setting(1e-8, 1e5)  # chains do not see what feeds the bus: the same signal, Johnson and precession noise
+    for source in ("johnson", "precession"):
+        own = [sum(v for (_, s), v in one.noise(setting).items() if s == source) for one in (made, found)]
+        assert own[1] == pytest.approx(own[0], rel=0.02)
+
+
+def test_filters_beside_a_combiners_loss_are_refused_by_name(digits: tuple[Design, ImageSet]) -> None:
+    design, data = digits
+    lossy = replace(
+        design, parameters=replace(design.parameters, bus=replace(design.parameters.bus, combiner_loss=1.0))
+    )
+    with pytest.raises(InputError, match=r"bus\.combiner_loss = 1 dB: a multiplexer"):
+        operating_points(lossy, data, chosen_axes("filters"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "source", "fixed"),
+    [(Setting(1e-9, 1e7), "johnson", False), (Setting(1e-7, 1e4), "saturation", True)],
+)
+def test_what_stands_in_the_way_is_named(made: Surrogate, setting: Setting, source: str, fixed: bool) -> None:
+    layers = tuple(
+        replace(own, saturation=own.saturation * (1e6 if fixed else 1e-6), densities=own.densities | {"tiles": 0.0})
+        for own in made.layers
+    )
+    told = obstacle(replace(made, layers=layers), setting, 1e-6)
+    assert f"of it {source} (most in layer" in told
+    assert ("which no time lowers" in told) == fixed
+    assert f"against that: {ADVICE[source]}, {LEVELS}" in told
+    ranked = shares(made, setting)
+    assert sum(share for _, _, share in ranked) == pytest.approx(1)
+
+
+def test_settings_have_three_digits() -> None:
+    for value, written in ((1.23e6, 1.23e6), (1.2399e6, 1.23e6), (2.9907e-7, 2.99e-7), (1e-9, 1e-9), (99.99, 99.9)):
+        assert three_digits(value) == written
+    assert three_digits(three_digits(3.01e6)) == 3.01e6
 
 
 def test_what_moves_outputs_alike_moves_no_class() -> None:
