@@ -48,7 +48,7 @@ def demo(tmp_path_factory) -> tuple[Path, dict]:
     cwd = tmp_path_factory.mktemp("demo run")
     result = command("demo", "--json", "--out", "my demo", cwd=cwd, timeout=300)
     assert result.code == 0, result.err
-    assert result.err == ""
+    assert all(re.match(r"resonet: .*: [\d,]+ of [\d,]+ after ", line) for line in result.err.splitlines())
     assert entries(cwd) == ["my demo"]
     return cwd / "my demo", json.loads(result.out)
 
