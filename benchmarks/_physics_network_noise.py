@@ -234,7 +234,9 @@ def _saturating(count: int) -> None:
     (found,) = saturating_accuracy(design, held, few, trained, reads=Reads(few=None))
     assert found.noisy is not None
     what = f"50 nW, 10 kHz, {count:,} images, saturating: without noise, with it (software {found.noisy.software:.2%})"
-    info(what, f"{found.circuit:.2%}, {found.noisy.mean:.2%}")  # a point that people chose; those of `operate` have bars
+    info(
+        what, f"{found.circuit:.2%}, {found.noisy.mean:.2%}"
+    )  # a point that people chose; those of `operate` have bars
 
 
 def claims(quick: bool) -> None:

@@ -22,7 +22,9 @@ import numpy as np
 from _scale_nets import dense_network, images, resonators, vgg
 from _show import info, show
 from matplotlib import rc_context
+from scipy.optimize import least_squares
 
+from resonet.core.types import Array
 from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, SHARED, SOFTWARE, STYLE, figure, save
 
 __all__ = ["claims", "growth_figure", "measured"]
@@ -32,7 +34,7 @@ LAID_OUT = (13_000, 50_000, 200_000, 320_000)  # convolutions: a layer laid out 
 SMALL = 2_000  # resonators: what a command takes for anything
 LIMIT = 1200  # s of processor time
 BAR = 1.1
-LEAST = 0.3  # s beyond that of the small network, below which growth is not to be seen
+LEAST = 0.3  # s, below which growth is not to be seen
 
 COMMANDS: dict[str, tuple[str, str, str]] = {  # the network, the layer that it is about, what is run
     "compile": ("dense", "", "compile {net} -o {out}"),
@@ -116,14 +118,21 @@ def measured(
 
 
 def exponent(costs: Mapping[int, Cost], counts: Mapping[int, int]) -> float | None:
-    """Slope of processor time over resonators, both logarithmic; None where it never takes longer than a small one."""
-    base = costs[SMALL].seconds
-    points = [(counts[size], one.seconds - base) for size, one in costs.items() if size != SMALL and one.ended]
-    taken = np.array([point for point in points if point[1] > LEAST])
-    if len(taken) < 2:
+    """P of the processor time a + c n^p over resonators n, all three fitted to logarithms; None where it is flat.
+
+    `a` is what the command takes for anything: the small network has some resonators as well.
+    """
+    ended = [(counts[size], one.seconds) for size, one in costs.items() if one.ended]
+    n, seconds = np.array(sorted(ended)).T
+    if len(ended) < 3 or seconds.max() < seconds.min() + 2 * LEAST:
         return None
-    n, seconds = np.log(taken).T
-    return float(np.polyfit(n, seconds, 1)[0])
+    n = n / n.max()
+
+    def off(of: Array) -> Array:
+        return np.asarray(np.log(of[0] + np.exp(of[1]) * n ** of[2]) - np.log(seconds))
+
+    begin = [0.8 * seconds.min(), np.log(seconds.max() - seconds.min()), 1.0]
+    return float(least_squares(off, begin, bounds=([0, -20, 0], [seconds.min(), 20, 3])).x[2])
 
 
 def _counts(name: str, costs: Mapping[int, Cost]) -> dict[int, int]:
@@ -165,7 +174,8 @@ def growth_figure(found: Mapping[str, Mapping[int, Cost]], folder: Path) -> list
 
 
 def _print(found: Mapping[str, Mapping[int, Cost]]) -> None:
-    for name, costs in found.items():
+    for name, unsorted in found.items():
+        costs = dict(sorted(unsorted.items()))
         counts = _counts(name, costs)
         last, slope = max(costs), exponent(costs, counts)
         ended = costs[last].ended
