@@ -93,12 +93,7 @@ class ToneBank:
         chains, count = f_res.shape
         lanes = chains + -chains % LANES
         every = np.minimum(np.arange(lanes), chains - 1)  # the last chain again where lanes are to spare
-        if given.ndim == 3:
-            given = given[every]
-            squares = given.swapaxes(0, 1).reshape(count * lanes, count)
-        else:
-            given = np.broadcast_to(given, (count, count))
-            squares = np.repeat(given, lanes, 0)
+        given, squares = _of_lanes(given, every, count)
         f_res = f_res[every].T.ravel()
         if isinstance(device, OwnDiodes):
             device = device.arranged(lambda own: own[every].T.ravel())
@@ -238,6 +233,14 @@ def _tails(at: Tones, law: Saturation, volts: Array, chosen: Bools, p: Array) ->
     cube = at.drive * chosen / norm**3
     second = [2 * (qnl * g - shift * u) * at.drive * cube, -(shift * (g**2 - u**2) + 2 * qnl * g * u) * volts * cube]
     return np.stack(first + second)
+
+
+def _of_lanes(given: Array, every: Ints, count: int) -> tuple[Array, Array]:
+    """|i|² per watt as it is kept, and of each resonator of every lane, [resonators * lanes, tones]."""
+    if given.ndim == 3:
+        return given[every], given[every].swapaxes(0, 1).reshape(count * len(every), count)
+    given = np.broadcast_to(given, (count, count))
+    return given, np.repeat(given, len(every), 0)
 
 
 def _polynomials(
