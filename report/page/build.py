@@ -165,7 +165,7 @@ def _weights(facts: Facts, name: str, entry: LayerPlan) -> Iterator[Block]:
     if causes is None:
         yield _missing(facts, f"Causes of the weight error of {layer}", f"sneak {layer}")
     else:
-        yield causes_plot(name, layer, causes.answer["causes"])
+        yield causes_plot(name, layer, causes.answer["program"], causes.answer["causes"])
 
 
 def _ports(facts: Facts, name: str, layer: str) -> Iterator[Block]:
@@ -201,7 +201,8 @@ def _signals(facts: Facts, name: str, layer: str) -> Iterator[Block]:
     plots = []
     if run is not None:
         levels = run.answer["levels"]
-        plots = [levels_plot(name, layer, levels), budget_plot(name, layer, levels["budgets"])]
+        told = f"program {run.answer['program']}, {run.answer['resonators']} resonators"
+        plots = [levels_plot(name, layer, told, levels), budget_plot(name, layer, told, levels["budgets"])]
     found = [plot for plot in plots if plot is not None]
     if not found:
         yield _missing(facts, f"Level diagram and noise budget of {layer}", "levels")

@@ -52,6 +52,7 @@ class Ports:
     name: str
     layer: str
     words: str  # the command that made them
+    program: str
     engine: str
     file: str
     f: Array  # Hz

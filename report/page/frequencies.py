@@ -105,7 +105,8 @@ def _marks(f: Array, values: Array, channels: Array) -> dict[str, Any]:
 def levels_of_ports(name: str, ports: Ports) -> list[Plot]:
     """|S21| and |S11| of a chain with its channels marked, one below the other: they differ by tens of dB."""
     plots = []
-    under = f", {1e6 * ports.bias:g} µA of bias" if ports.bias else ", no bias"
+    under = f"program {ports.program}, {ports.engine}, "
+    under += f"{1e6 * ports.bias:g} µA of bias" if ports.bias else "no bias"
     for i, j in ((1, 0), (0, 0)):
         if i >= ports.s.shape[1]:
             continue
@@ -122,7 +123,7 @@ def levels_of_ports(name: str, ports: Ports) -> list[Plot]:
         plots.append(
             Plot(
                 f"{name}-{which.lower()}",
-                f"{ports.layer}: |{which}| of a chain, {ports.engine}{under}",
+                f"{ports.layer}: |{which}| of a chain, {under}",
                 f"Level of {which} {band}, between {db.min():.2f} and {db.max():.2f} dB, with a triangle at each of "
                 f"the {len(ports.channels)} channels.",
                 {
@@ -161,7 +162,7 @@ def smith_plot(name: str, ports: Ports) -> Plot:
     ends = [f"{ports.f[n] / 1e9:.3g} GHz: {abs(s11[n]):.3f}" for n in (0, len(s11) - 1)]
     return Plot(
         f"{name}-smith",
-        f"{ports.layer}: S11 of a chain in the Smith chart, to {ports.z0:g} Ω",
+        f"{ports.layer}: S11 of a chain in the Smith chart, to {ports.z0:g} Ω, program {ports.program}",
         f"Smith chart of S11 with the channels marked; its magnitude at {ends[0]}, at {ends[1]}.",
         {"data": data, "layout": {"smith": {}, "showlegend": True}},
         Table(f"{ports.layer}: impedance at the channels / {ports.z0:g} Ω", ("channel, GHz", "z"), rows, words=()),

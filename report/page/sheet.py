@@ -1,7 +1,7 @@
 """The data sheet of a design in Markdown: minimum, typical and largest value of what was measured."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,16 +67,16 @@ def _layer(facts: Facts, layer: str) -> Iterator[Row]:
                 yield "crosstalk", f"program {method}, {held.worst.where}", "", "", f"{held.worst.level:.1f} dB"
     yield from _noise(facts, layer)
     if (run := facts.sheet(layer)) is not None:
-        yield from _metrics(run.answer["metrics"])
+        yield from _metrics(run.answer["metrics"], run.answer["program"])
 
 
 def _noise(facts: Facts, layer: str) -> Iterator[Row]:
     run = next((run for run in facts.runs if run.command == "levels"), None)
-    budgets = run.answer["levels"]["budgets"] if run else ()
-    budget = next((one for one in budgets if one["layer"] == layer), None)
-    if budget is None:
+    budget = next((one for one in run.answer["levels"]["budgets"] if one["layer"] == layer), None) if run else None
+    if run is None or budget is None:
         return
-    told = f"in {si(budget['bandwidth'], 'Hz')}, most of it {budget['dominant'] or 'none'}"
+    told = f"program {run.answer['program']}, in {si(budget['bandwidth'], 'Hz')}, "
+    told += f"most of it {budget['dominant'] or 'none'}"
     yield "noise at the neurons, rms", told, "", si(budget["noise"], "V"), ""
     for name, key, unit in (("signal to noise", "snr", " dB"), ("effective bits", "enob", "")):
         if budget[key] is not None:
@@ -84,9 +84,9 @@ def _noise(facts: Facts, layer: str) -> Iterator[Row]:
             yield name, "typ: all neurons; min: the worst", f"{worst:.1f}{unit}", f"{budget[key]:.1f}{unit}", ""
 
 
-def _metrics(metrics: dict[str, Any]) -> Iterator[Row]:
+def _metrics(metrics: Mapping[str, Any], program: str) -> Iterator[Row]:
     """What the data sheet of S-parameters holds, over the channels of the bus."""
-    told = f"bus {metrics['bus']}, by {metrics['engine']}"
+    told = f"bus {metrics['bus']}, program {program}, by {metrics['engine']}"
     tables = [
         (name, values, metrics["units"].get(name))
         for part in ("channels", "resonances")

@@ -19,7 +19,7 @@ def _dbm(watts: float) -> float:
     return 10 * math.log10(watts) + 30 if watts > 0 else float("nan")
 
 
-def levels_plot(name: str, layer: str, levels: Mapping[str, Any]) -> Plot | None:
+def levels_plot(name: str, layer: str, told: str, levels: Mapping[str, Any]) -> Plot | None:
     """Power of the largest, the median and the smallest tone into a layer, stage by stage; None without any."""
     tones = [tone for tone in levels["tones"] if tone["layer"] == layer]
     if not tones:
@@ -46,7 +46,7 @@ def levels_plot(name: str, layer: str, levels: Mapping[str, Any]) -> Plot | None
     heads = ("tone", *(f"{one}, dBm" for one in names))
     return Plot(
         f"{name}-levels",
-        f"{layer}: level diagram of its tones, {levels['images']} images at {levels['temperature']:g} K",
+        f"{layer}: level diagram of its tones, {levels['images']} images at {levels['temperature']:g} K, {told}",
         f"Power in dBm of {len(tones)} tones into {layer}, from {names[0]} to {names[-1]}, with p_max and the noise "
         "floor of a linewidth as level lines; the table has the figures.",
         {"data": data, "layout": layout(axis(""), axis("power, dBm"), showlegend=True)},
@@ -54,7 +54,7 @@ def levels_plot(name: str, layer: str, levels: Mapping[str, Any]) -> Plot | None
     )
 
 
-def budget_plot(name: str, layer: str, budgets: Sequence[Mapping[str, Any]]) -> Plot | None:
+def budget_plot(name: str, layer: str, told: str, budgets: Sequence[Mapping[str, Any]]) -> Plot | None:
     """Noise at the neurons of a layer by source; None where there is none."""
     budget = next((one for one in budgets if one["layer"] == layer), None)
     if budget is None or not budget["sources"]:
@@ -63,7 +63,7 @@ def budget_plot(name: str, layer: str, budgets: Sequence[Mapping[str, Any]]) -> 
     shown = [1e6 * value for _, value in sources]
     trace = bars([one for one, _ in sources], numbers(shown, 3), "", 0, "%{x}: %{y} µV rms<extra></extra>")
     known = {"SNR": budget["snr"], "ENOB": budget["enob"]}
-    told = ", ".join(
+    ratios = ", ".join(
         f"{key} {value:.1f}{' dB' if key == 'SNR' else ' bit'}" for key, value in known.items() if value is not None
     )
     rows = [(one, f"{1e6 * value:.3g}") for one, value in sources]
@@ -71,9 +71,9 @@ def budget_plot(name: str, layer: str, budgets: Sequence[Mapping[str, Any]]) -> 
     rows += [("full scale", f"{1e6 * budget['full_scale']:.3g}")]
     return Plot(
         f"{name}-noise",
-        f"{layer}: noise at its neurons by source, {told}",
+        f"{layer}: noise at its neurons by source, {ratios}, {told}",
         f"Bars of the noise of each source in a bandwidth of {si(budget['bandwidth'], 'Hz')}; the largest is "
-        f"{sources[0][0]} with {shown[0]:.3g} µV rms, all of them {1e6 * budget['noise']:.3g} µV; {told}.",
+        f"{sources[0][0]} with {shown[0]:.3g} µV rms, all of them {1e6 * budget['noise']:.3g} µV; {ratios}.",
         {"data": [trace], "layout": layout(axis(""), log_axis("noise, µV rms", shown))},
         Table(f"{layer}: noise budget, in {si(budget['bandwidth'], 'Hz')}", ("what", "µV rms"), tuple(rows)),
     )

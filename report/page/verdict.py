@@ -58,6 +58,12 @@ def _of_images(count: object) -> str:
     return f"{count:,} images" if isinstance(count, int) else "images"
 
 
+def _whose(run: Run) -> str:
+    """Whose the weights are, where it is not the default."""
+    engine = run.answer.get("engine", "auto")
+    return "" if engine == "auto" else f", weights by engine {engine}"
+
+
 def _accuracy_run(facts: Facts) -> Run | None:
     """The last run of accuracy of the design itself, without saturation, with the program that is judged."""
     for run in facts.runs:
@@ -80,7 +86,7 @@ def _circuit(facts: Facts) -> _Found | None:
     if (run := _accuracy_run(facts)) is None:
         return None
     table = run.answer["accuracy"]
-    how = f"program {facts.program}, without noise, {_of_images(table.get('images'))}"
+    how = f"program {facts.program}, without noise, {_of_images(table.get('images'))}{_whose(run)}"
     return _Found(table[f"circuit_{facts.program}"], how, run.words)
 
 
@@ -99,7 +105,7 @@ def _noisy(facts: Facts) -> _Found | None:
     if run is None or row is None:
         return None
     how = f"program {facts.program}, linear resonators, {_point(noise.get('operating_point', {}))}"
-    return _Found(row["mean"], f"{how}, {_of_images(row.get('images'))}", run.words)
+    return _Found(row["mean"], f"{how}, {_of_images(row.get('images'))}{_whose(run)}", run.words)
 
 
 def _saturating(facts: Facts) -> _Found | None:
@@ -111,7 +117,9 @@ def _saturating(facts: Facts) -> _Found | None:
             row = rows[-1]
             told = dict.fromkeys((table["program"], row["variant"]))
             how = f"program {', '.join(told)}, {si(p_max, 'W')} a tone"
-            return _Found(row["noise"]["mean"], f"{how}, {_of_images(row['noise'].get('images'))}", run.words)
+            return _Found(
+                row["noise"]["mean"], f"{how}, {_of_images(row['noise'].get('images'))}{_whose(run)}", run.words
+            )
     return None
 
 
@@ -133,9 +141,11 @@ def _of_chips(run: Run, name: str) -> list[float]:
 def _drawn(run: Run) -> str:
     given = run.answer["run"]["spread"]
     told = ", ".join(f"{name} {100 * given[name]:g} %" for name in SPREADS if given.get(name))
-    data = run.answer["run"].get("data")
-    images = f"; {Path(data).name}" if data else ""
-    return f"{len(run.answer['chips']):,} chips, {chip_level(run.answer)}; spread {told}{images}"
+    options = run.answer["run"]
+    more = f"; {Path(options['data']).name}" if options.get("data") else ""
+    more += f"; corner {options['corner']}" if options["corner"] != "tt" else ""
+    more += "; saturating resonators" if options["resonators"] == "saturating" else ""
+    return f"{len(run.answer['chips']):,} chips, {chip_level(run.answer)}; spread {told}{more}"
 
 
 def _spread(facts: Facts) -> _Found | None:

@@ -161,7 +161,7 @@ def crosstalk_plot(name: str, weights: RfWeights, entry: LayerPlan) -> Plot:
     )
 
 
-def causes_plot(name: str, layer: str, causes: Sequence[Mapping[str, Any]]) -> Plot:
+def causes_plot(name: str, layer: str, program: str, causes: Sequence[Mapping[str, Any]]) -> Plot:
     """What the weight error of a layer is made of."""
     rows = [(str(row["cause"]), float(row["alone"])) for row in causes]
     cells = tuple((cause, small_percent(value)) for cause, value in rows)
@@ -170,7 +170,7 @@ def causes_plot(name: str, layer: str, causes: Sequence[Mapping[str, Any]]) -> P
     largest = max(rows[:-1], key=lambda row: row[1], default=("nothing", 0.0))
     return Plot(
         f"{name}-causes",
-        f"{layer}: what its weight error is made of",
+        f"{layer}: what its weight error is made of, program {program}",
         f"Bars of the RMS weight error that each cause makes alone; largest: {largest[0]}, {percent(largest[1])}.",
         {
             "data": [trace],

@@ -138,6 +138,7 @@ def test_everything_that_was_computed_stands_on_the_page(whole, tmp_path):
     assert len(plots) == len(names)
     assert all(given["role"] == "img" and len(given["aria-label"]) > 40 and given["tabindex"] == "0" for given in plots)
     assert "resonet sparams" in shown  # of the layer that has none
+    assert "|S21| of a chain, program coupled" in shown  # another one than the page judges
     answer = answer_of(whole, "accuracy")
     assert f"{100 * answer['accuracy']['circuit_calibrated']:.2f} %" in shown
     assert len(text.encode()) < 8e6
@@ -332,7 +333,7 @@ def test_the_data_sheet_has_the_stored_numbers(whole, tmp_path):
     assert ("accuracy", "3 chips, calibrated", *wanted) in rows
     metrics = answer_of(whole, "sparams")["metrics"]
     loss = metrics["channels"]["insertion_loss"]
-    bus = f"bus {metrics['bus']}, by {metrics['engine']}"
+    bus = f"bus {metrics['bus']}, program coupled, by {metrics['engine']}"
     assert ("insertion loss", bus, *(f"{value:.3f} dB" for value in (min(loss), np.median(loss), max(loss)))) in rows
     worst = answer_of(whole, "crosstalk")["layers"][0]["worst_aggressor_db"]
     assert f"{worst:.1f} dB" in [row[-1] for row in rows if row[0] == "crosstalk"]
