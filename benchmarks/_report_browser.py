@@ -101,7 +101,7 @@ def claims(quick: bool) -> None:
         return
     from playwright.sync_api import sync_playwright
 
-    path, _ = report(quick)
+    path = report(quick)[0]
     axe = _axe()
     kept = os.environ.get("RESONET_SCREENSHOTS")
     with sync_playwright() as driver:

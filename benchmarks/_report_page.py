@@ -12,9 +12,11 @@ MOST_SECONDS, MOST_BYTES = 15.0, 8e6
 
 def claims(quick: bool) -> None:
     """Print them."""
-    path, seconds = report(quick)
+    path, seconds, wall = report(quick)
     text = path.read_text()
-    show("resonet report, shipped network", f"{seconds:.1f} s", f"<= {MOST_SECONDS:g} s", seconds <= MOST_SECONDS)
+    what = "resonet report, shipped network, processor time"
+    show(what, f"{seconds:.1f} s", f"<= {MOST_SECONDS:g} s", seconds <= MOST_SECONDS)
+    info("the same, wall time, which is the same on an idle machine", f"{wall:.1f} s")
     size = len(text.encode())
     show("size of the page", f"{size / 1e6:.2f} MB", f"< {MOST_BYTES / 1e6:g} MB", size < MOST_BYTES)
     again = Path(path.parent) / "again.html"
