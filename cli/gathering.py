@@ -141,7 +141,7 @@ def _chains(runs: Sequence[Run], records: Mapping[str, KeptRun]) -> Iterator[Por
             np.array([row[key] for row in table["channels"]], float) for key in ("channel_hz", "resonance_hz")
         )
         made = (network.f, network.s, float(np.real(network.z0[0, 0])), channels, resonances, float(table["bias"]))
-        yield Ports(table["name"], table["layer"], run.words, table["program"], table["engine"], path.name, *made)
+        yield Ports(table["name"], table["layer"], run.words, table["program"], table["engine"], *made)
 
 
 def _drawings(runs: Sequence[Run], records: Mapping[str, KeptRun]) -> Iterator[Drawing]:

@@ -31,7 +31,7 @@ def page_of(facts: Facts) -> Page:
             "Warnings",
             (_warnings(facts.warnings, "Warnings of validity, of the last run of each command"),),
         ),
-        Section("stale", "Stale results", (_stale(facts),), lead="") if facts.stale else None,
+        Section("stale", "Stale results", (_stale(facts),)) if facts.stale else None,
         Section("provenance", "Provenance", tuple(_provenance(facts))),
     )
     cnn = facts.design.cnn

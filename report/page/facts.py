@@ -54,7 +54,6 @@ class Ports:
     words: str  # the command that made them
     program: str
     engine: str
-    file: str
     f: Array  # Hz
     s: Complex  # [frequencies, ports, ports]
     z0: float  # Ohm, of the first port
