@@ -129,7 +129,7 @@ locked() {
     for extra in $(printf %s "$extras" | tr , ' '); do
         case $extra in
         test | lint) lock=dev ;;
-        va) more='-r requirements/va.txt' ;;
+        va | browser) more="$more -r requirements/$extra.txt" ;;
         *) return 1 ;;
         esac
     done

@@ -25,6 +25,7 @@ from resonet.core.seen import Seen
 from resonet.core.sources import file_hash, source_hash
 
 __all__ = [
+    "ASIDE",
     "Record",
     "changed_files",
     "dependencies",
@@ -40,6 +41,7 @@ CALIBRATION = ("calibrated.npz", "fitted.npz", "earlier.npz")
 DESIGN = ("design.toml", "model.onnx", "program.npz", *CALIBRATION)
 UNCALIBRATED = ("plan", "layout")  # commands that ask for no program, so that a calibration changes nothing in them
 MOST_BYTES = 20_000_000  # of a record: what a command printed
+ASIDE = " but its limits"  # behind design.toml: what of it numbers depend on
 DEEPEST = 4  # levels of a file below its design folder
 OUTPUT = ("-o", "--out")
 UNKNOWN = frozenset({"resonet.commands", "resonet.engines"})  # groups of plug-ins that may run other programs
@@ -60,6 +62,7 @@ class Record:
     files: dict[str, str]  # hash by path, of what it left
     seconds: float
     date: str
+    answer: dict[str, Any] | None = None  # what it found, as --json prints it; None of a command that keeps nothing
 
     @property
     def own_hash(self) -> str:
@@ -67,7 +70,8 @@ class Record:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-KINDS = {"arguments": list, "depends_on": dict, "files": dict, "status": int, "seconds": float, "out": str, "err": str}
+KINDS: dict[str, Any] = {"arguments": list, "depends_on": dict, "files": dict, "status": int, "seconds": float}
+KINDS |= {"out": str, "err": str, "answer": dict | None}
 
 
 def _inputs(arguments: Sequence[str], place: Path) -> Iterator[Path]:
@@ -101,7 +105,22 @@ def _file_hashes(arguments: Sequence[str], place: Path) -> dict[str, str]:
             files = [path / name for name in DESIGN if arguments[0] not in UNCALIBRATED or name not in CALIBRATION]
         files += [file for model in files if model.suffix != ".npz" and model.is_file() for file in data_files(model)]
         found |= _hashes(file for file in files if file.is_file())
+        designs = (file for file in files if file.name == "design.toml" and file.is_file())
+        found |= {f"{file}{ASIDE}": _but_limits(file) for file in designs}
     return found
+
+
+def _but_limits(file: Path) -> str:
+    """Hash of a design's parameters without those that only judge: numbers hold whatever is asked of them."""
+    from resonet.core.errors import InputError
+    from resonet.core.files import read_toml
+    from resonet.netlist.design.parameters import JUDGING
+
+    try:
+        tables = {name: table for name, table in read_toml(file).items() if name not in JUDGING}
+    except InputError:
+        return "unreadable"
+    return hashlib.sha256(json.dumps(tables, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _design_folder(path: Path) -> Path | None:

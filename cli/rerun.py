@@ -6,7 +6,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from resonet.cli.replay import Record, dependencies, find_record, write_record
 from resonet.core.sources import file_hash
@@ -84,6 +84,7 @@ def _is_stored(name: str) -> bool:
 def _run(arguments: list[str], seldom: float) -> None:
     """Run a command, and store what came of it. Raises SystemExit."""
     from resonet.cli import main
+    from resonet.cli.show import answers
     from resonet.core.files import written_files
     from resonet.netlist.design.written import WRITTEN
 
@@ -92,6 +93,8 @@ def _run(arguments: list[str], seldom: float) -> None:
     place = Path.cwd()
     before, begin = dependencies(arguments, place), time.perf_counter()
     out, err = _Copy(sys.stdout), _Copy(sys.stderr)
+    told: list[dict[str, Any]] = []
+    answers.set(told)
     try:
         with redirect_stdout(out), redirect_stderr(err), written_files() as written:
             main.main()
@@ -99,18 +102,23 @@ def _run(arguments: list[str], seldom: float) -> None:
         status = _ended(error)
         after, seconds = dependencies(arguments, place), time.perf_counter() - begin
         whole = "[not-written]" not in err.kept.getvalue()  # what it could not write then, it may write now
-        if whole and status is not None and seconds > seldom and _repeats(arguments, before, after):
+        worth = seconds > seldom or bool(told)  # what it found is wanted by `report`, however quickly it was found
+        if whole and status is not None and worth and _repeats(arguments, before, after):
             # the list of decks grows with what other commands write, and is no result
             kept = [path for path in dict.fromkeys(written) if path.is_file() and path.name != WRITTEN]
             files = {str(path.absolute()): file_hash(path) for path in kept}
             date = datetime.now().isoformat(" ", "seconds")
-            told = (out.kept.getvalue(), err.kept.getvalue())
-            write_record(Record(arguments, str(place), after, status, *told, files, seconds, date))
+            texts = (out.kept.getvalue(), err.kept.getvalue())
+            last = told[-1] if told else None
+            write_record(Record(arguments, str(place), after, status, *texts, files, seconds, date, last))
         raise
 
 
 def known_or_run(seldom: float) -> None:
-    """Show what is known, run what is not; what takes less than `seldom` s is not stored. Raises SystemExit."""
+    """Show what is known, run what is not; what takes less than `seldom` s and finds nothing is not stored.
+
+    Raises SystemExit.
+    """
     arguments = sys.argv[1:]
     if not arguments or "--help" in arguments:
         from resonet.cli import main

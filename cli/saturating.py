@@ -7,7 +7,7 @@ import typer
 
 from resonet.cli.noise_tables import noise_row, tell_noise, warn_of_noise, with_spread
 from resonet.cli.options import only
-from resonet.cli.show import engineering, percent, print_json, print_table, say, small_percent
+from resonet.cli.show import answer, engineering, percent, print_json, print_table, say, small_percent
 from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
@@ -147,12 +147,11 @@ def show_saturating_accuracy(
         here = {one.variant: one for one in found if one.p_max == power}
         noisy_here = {name: one.noisy for name, one in here.items() if one.noisy}
         warn_of_noise(at_power(design, power), share, {name: one.circuit for name, one in here.items()}, noisy_here)
-    if as_json:
-        law = design.parameters.saturation
-        page: dict[str, Any] = {"images": len(images.images), "software": share, "program": method}
-        page |= {"nonlinear_damping": law.nonlinear_damping, "frequency_shift": law.frequency_shift}
-        page["saturating"] = [_row(one) for one in found]
-        print_json({"accuracy": page} | witness_json(engine, checked))
+    law = design.parameters.saturation
+    page: dict[str, Any] = {"images": len(images.images), "software": share, "program": method}
+    page |= {"nonlinear_damping": law.nonlinear_damping, "frequency_shift": law.frequency_shift}
+    page["saturating"] = [_row(one) for one in found]
+    if answer(as_json, {"accuracy": page} | witness_json(engine, checked)):
         return
     columns = {"network": "left"} | dict.fromkeys(
         ("p_max", "accuracy", "same class\nas software", "with noise"), "right"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from resonet.core.numbers import engineering
+from resonet.core.numbers import engineering, percent, small_percent
 from resonet.core.text import visible
 from resonet.core.validity import given
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from resonet.netlist.design.design import Design
 
 __all__ = [
+    "answer",
+    "answers",
     "engineering",
     "err",
     "out",
@@ -44,6 +46,7 @@ LONGEST_WORD = 32  # that is not broken in a table
 LAYOUT = "\n\t"  # what else than printable characters our own text has
 
 running: ContextVar[str] = ContextVar("running", default="")  # name of the command
+answers: ContextVar[list[dict[str, Any]] | None] = ContextVar("answers", default=None)  # of it; None: nobody keeps them
 
 
 @contextmanager
@@ -100,25 +103,36 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def answer(as_json: bool, value: Mapping[str, Any]) -> bool:
+    """Keep what a command found with its run, for `resonet report`; print it too, as JSON, where that is asked for.
+
+    Whether it was printed: then the tables are not.
+    """
+    table = _answer(value)
+    if (kept := answers.get()) is not None:
+        kept.append(table)
+    if as_json:
+        _write_json(table)
+    return as_json
+
+
+def _answer(value: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {"schema": f"resonet.{running.get()}/1"} if running.get() else {}
+    table: dict[str, Any] = _plain({**value, **schema, "warnings": [asdict(entry) for entry in given()]})
+    return table
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout: `value`, what it is (`schema`), and the warnings of validity so far."""
-    schema = {"schema": f"resonet.{running.get()}/1"} if running.get() else {}
-    table = _plain({**value, **schema, "warnings": [asdict(entry) for entry in given()]})
+    _write_json(_answer(value))
+
+
+def _write_json(table: Mapping[str, Any]) -> None:
     text = json.dumps(table, indent=2, allow_nan=False, ensure_ascii=False)
     if not text.isprintable():
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     with _named():
         sys.stdout.write(text + "\n")
-
-
-def percent(share: float | None, digits: int = 2) -> str:
-    """A share in per cent, or a dash."""
-    return "-" if share is None else f"{100 * share:.{digits}f} %"
-
-
-def small_percent(share: float | None) -> str:
-    """A share in per cent, or a dash; what two digits would show as zero comes with its order of magnitude."""
-    return f"{100 * share:.0e} %" if share is not None and 0 < abs(share) < 5e-5 else percent(share)
 
 
 def _widths(headings: Mapping[str, str], rows: Sequence[Sequence[str]], room: int) -> list[int]:

@@ -15,7 +15,17 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-__all__ = ["engineering", "has_prefix", "mixed_units", "quantity", "read_list", "read_number", "read_whole"]
+__all__ = [
+    "engineering",
+    "has_prefix",
+    "mixed_units",
+    "percent",
+    "quantity",
+    "read_list",
+    "read_number",
+    "read_whole",
+    "small_percent",
+]
 
 LONGEST = 100  # characters: more than any number has
 MOST_DBM = 3000
@@ -152,3 +162,13 @@ def engineering(value: float, unit: str, digits: int = 3) -> str:
     if not has_prefix(unit):
         return f"{value:.{digits}g} {unit}".strip()
     return str(Quantity(value, unit).render(prec=digits - 1))
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share in per cent, or a dash."""
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def small_percent(share: float | None) -> str:
+    """A share in per cent, or a dash; what two digits would show as zero comes with its order of magnitude."""
+    return f"{100 * share:.0e} %" if share is not None and 0 < abs(share) < 5e-5 else percent(share)

@@ -26,7 +26,7 @@ from resonet.cli.saturating import (
     refuse_linear_fitted,
     show_saturating_accuracy,
 )
-from resonet.cli.show import percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.show import answer, percent, print_files, print_table, say, small_percent
 from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.validity import warn
@@ -180,20 +180,19 @@ def accuracy_command(
             )
             warn_maximum(pool.layer, pool.inputs, pool.bound, pool.full_scale, more)
     figures = accuracy_page(folder, shares, first.images) if chip is None else []  # those are of the design
-    if as_json:
-        shown: dict[str, float] = {"images": first.images, "software": first.software}
-        shown |= {f"circuit_{m}": found[m].circuit for m in methods}
-        shown |= {f"same_class_{m}": found[m].same_class for m in methods}
-        shown |= {f"logit_rms_{m}": found[m].logit_rms for m in methods}
-        shown |= {f"logit_max_{m}": found[m].logit_max for m in methods}
-        heads = {m: {name: {"rms": o[0], "max": o[1]} for name, o in found[m].heads.items()} for m in methods}
-        shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
-        pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
-        page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
-        page["noise"] = noise_json(design, noisy)
-        page["arithmetic"] = {m: found[m].arithmetic for m in methods}
-        about = {} if chip is None else {"chip": chip.told}
-        print_json(page | about | witness_json(engine, checked) | {"figures": figures})
+    shown: dict[str, float] = {"images": first.images, "software": first.software}
+    shown |= {f"circuit_{m}": found[m].circuit for m in methods}
+    shown |= {f"same_class_{m}": found[m].same_class for m in methods}
+    shown |= {f"logit_rms_{m}": found[m].logit_rms for m in methods}
+    shown |= {f"logit_max_{m}": found[m].logit_max for m in methods}
+    heads = {m: {name: {"rms": o[0], "max": o[1]} for name, o in found[m].heads.items()} for m in methods}
+    shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
+    pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
+    page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+    page["noise"] = noise_json(design, noisy)
+    page["arithmetic"] = {m: found[m].arithmetic for m in methods}
+    about = {} if chip is None else {"chip": chip.told}
+    if answer(as_json, page | about | witness_json(engine, checked) | {"figures": figures}):
         return
     rows = [("software", percent(first.software), "-", "-", "-")]
     for m in methods:

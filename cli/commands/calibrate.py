@@ -9,7 +9,7 @@ import typer
 from resonet.cli.options import Folder, Json, Layers, WeightEngine, unless, with_decks
 from resonet.cli.registry import Command
 from resonet.cli.saturating import calibrate_on_data
-from resonet.cli.show import print_json, print_table, say, small_percent, tell_zeros, warning
+from resonet.cli.show import answer, print_table, say, small_percent, tell_zeros, warning
 from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
@@ -157,12 +157,8 @@ def calibrate_command(
             seen["calibrated"] = stored_effective_weights(folder, found.design, "calibrated", names, jobs, done, chosen)
     checked = witness_of(seen["calibrated"].values())
     figures = save(weight_figure(seen), folder / "report", "calibration")
-    if as_json:
-        print_json(
-            {"layers": [_row(one) for one in found.layers], "decks": decks, "figures": figures}
-            | witness_json(engine, checked)
-        )
-    else:
+    page = {"layers": [_row(one) for one in found.layers], "decks": decks, "figures": figures}
+    if not answer(as_json, page | witness_json(engine, checked)):
         _show(found, f"{design.cnn.file}: weights that the circuit holds, by {engine}", begin)
         tell_engine(engine, checked)
         for one in found.layers:

@@ -8,7 +8,7 @@ import typer
 
 from resonet.cli.options import Data, Folder, Jobs, Json, only
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.show import answer, percent, print_files, print_table, say, small_percent
 from resonet.cli.steps import progress
 from resonet.core.parameters import parse, table_from_record
 
@@ -219,15 +219,14 @@ def crossbar_command(
         | {f"rms_error_rf_{m}": error for m, error in chains.layers[name].items()}
         for name in layers
     ]
-    if as_json:
-        sweeps = [
-            {"axis": p.axis, "value": p.value, "program": p.curve[0], "unselected": p.curve[1], "accuracy": p.accuracy}
-            | {"rms_error": pooled_error([w.error for w in p.weights.values()])}
-            for p in swept
-        ]
-        shown = {"array": asdict(array), "layers": table, "networks": rows, "sweeps": sweeps}
-        software = {"software": chains.accuracy.get("software"), "images": len(images.images) if images else 0}
-        print_json(shown | software | {"decks": decks, "notes": notes, "figures": files})
+    sweeps = [
+        {"axis": p.axis, "value": p.value, "program": p.curve[0], "unselected": p.curve[1], "accuracy": p.accuracy}
+        | {"rms_error": pooled_error([w.error for w in p.weights.values()])}
+        for p in swept
+    ]
+    shown = {"array": asdict(array), "layers": table, "networks": rows, "sweeps": sweeps}
+    software = {"software": chains.accuracy.get("software"), "images": len(images.images) if images else 0}
+    if answer(as_json, shown | software | {"decks": decks, "notes": notes, "figures": files}):
         return
     _show(table, rows, chains, array, len(images.images) if images else 0)
     for note in notes:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from resonet.cli.options import Folder, Jobs, Json, Layers, Programs, WeightEngine, with_decks
 from resonet.cli.registry import Command
-from resonet.cli.show import print_files, print_json, say, summary_json, summary_table, tell_zeros
+from resonet.cli.show import answer, print_files, say, summary_json, summary_table, tell_zeros
 from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
@@ -39,8 +39,8 @@ def crosstalk_command(
     checked = witness_of(one for found in effective.values() for one in found.values())
     rows = summarise(design, effective)
     figures = weights_page(folder, effective)
-    if as_json:
-        print_json({"layers": summary_json(rows), **witness_json(engine, checked), "figures": figures})
+    page = {"program": methods[-1], "layers": summary_json(rows), **witness_json(engine, checked), "figures": figures}
+    if answer(as_json, page):
         return
     summary_table(f"{design.cnn.file}: weights that the circuit holds (errors: part of the largest weight)", rows)
     tell_engine(engine, checked)

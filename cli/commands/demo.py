@@ -7,7 +7,7 @@ import typer
 
 from resonet.cli.options import Jobs, Json, Out
 from resonet.cli.registry import Command
-from resonet.cli.show import print_json
+from resonet.cli.show import answer
 from resonet.cli.steps import progress
 
 __all__ = ["COMMAND"]
@@ -26,9 +26,7 @@ def demo_command(
     from resonet.cli.demo import demo_json, run_demo, show_demo
 
     result = run_demo(folder, jobs, progress, force)
-    if as_json:
-        print_json(demo_json(result))
-    else:
+    if not answer(as_json, demo_json(result)):
         show_demo(result)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from resonet.cli.options import Folder, Json, Layers
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, print_files, print_json, print_table
+from resonet.cli.show import answer, engineering, print_files, print_table
 from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 
@@ -110,8 +110,8 @@ def layout_command(
             name = f"layout_{placement.usage.layer}_{placement.arrangement.name}"
             figures += save(layout_figure(placement), folder / "report", name)
             done()
-    if as_json:
-        print_json({"geometry": asdict(geometry), "layouts": [_plain(facts) for facts in found], "figures": figures})
+    page = {"geometry": asdict(geometry), "layouts": [_plain(facts) for facts in found], "figures": figures}
+    if answer(as_json, page):
         return
     for one in layers:
         facts = [entry for entry in found if entry.layer == one.name]

@@ -13,7 +13,7 @@ from resonet.cli.noise_tables import show_budget
 from resonet.cli.options import FittedToo, Folder, Json, Neurons, WeightEngine
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table
+from resonet.cli.show import answer, engineering, percent, print_files, print_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 
 if TYPE_CHECKING:
@@ -169,17 +169,8 @@ def levels_command(
     wrong = faults(diagram)
     warn_maxima(hardware.levels, [layer.full_scale for layer in diagram.layers])
     warn_noisy(diagram)
-    if as_json:
-        print_json(
-            {
-                "levels": asdict(diagram),
-                "resonators": resonators,
-                "faults": wrong,
-                **witness_json(engine, checked),
-                "figures": figures,
-            }
-        )
-    else:
+    page = {"levels": asdict(diagram), "program": program, "resonators": resonators, "faults": wrong}
+    if not answer(as_json, page | witness_json(engine, checked) | {"figures": figures}):
         law = ", saturating resonators" if resonators == "saturating" else ""
         _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}{law}")
         tell_engine(engine, checked)

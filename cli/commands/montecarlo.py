@@ -10,7 +10,7 @@ import typer
 from resonet.cli.options import Chosen, Data, Folder, Json, only, when
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table, say, small_percent
+from resonet.cli.show import answer, engineering, percent, print_files, print_table, say, small_percent
 from resonet.cli.steps import progress
 from resonet.cli.studies import Processes, Scheduler, Spreads, spread_of, stop_at_failed
 from resonet.core.errors import InputError
@@ -173,13 +173,8 @@ def montecarlo_command(
     trained = next(
         (row.values["software"] for row in outcomes.values() if row.values and "software" in row.values), None
     )
-    if as_json:
-        print_json(
-            _page(run, found, trained)
-            | _fan_page(fans)
-            | {"results": paths, "journal": journal, "figures": figures, "not_tested": sorted(unasked)}
-        )
-    else:
+    files = {"results": paths, "journal": journal, "figures": figures, "not_tested": sorted(unasked)}
+    if not answer(as_json, _page(run, found, trained) | _fan_page(fans) | files):
         if found is not None:
             _tell(found, given, trained)
         if unasked:

@@ -8,7 +8,7 @@ import typer
 
 from resonet.cli.options import Json, ParameterFile, Preset, Settings, when
 from resonet.cli.registry import Command
-from resonet.cli.show import engineering, percent, print_files, print_json, print_table, say
+from resonet.cli.show import answer, engineering, percent, print_files, print_table, say
 from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 from resonet.core.validity import warn
@@ -221,9 +221,7 @@ def operate_command(
     _warn_below(found, options.target)
     path = _point_file(found, place)
     figures = save(operate_figure(found, options.target), place / "report", "operate")
-    if as_json:
-        print_json(_json(found, axes, options) | {"file": path, "figures": figures})
-    else:
+    if not answer(as_json, _json(found, axes, options) | {"file": path, "figures": figures}):
         _show(found, axes, options)
         print_files("results", [path, *figures])
 

@@ -14,7 +14,7 @@ from resonet.cli.numbers import numbers
 from resonet.cli.options import FittedToo, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
-from resonet.cli.show import engineering, print_files, print_json, print_table, say, small_percent
+from resonet.cli.show import answer, engineering, print_files, print_table, say, small_percent
 from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
@@ -308,14 +308,9 @@ def run_command(
     figures = _figures(run, folder, name)
     written = [decks / f"{name}.cir"] if run.transient else []
     label = int(images.labels[image]) if images.labels.size and cut is None else None
-    if as_json:
-        page = {
-            "image": image,
-            "resonators": resonators,
-            **_json(run, label, prepared),
-            "weights": witness_json(weights, checked),
-        }
-        print_json(page | {"decks": written, "figures": figures})
+    page = {"image": image, "program": program, "resonators": resonators, **_json(run, label, prepared)}
+    page |= {"weights": witness_json(weights, checked), "decks": written, "figures": figures}
+    if answer(as_json, page):
         return
     kinds = ", ".join(dict.fromkeys(link.kind for own in hardware.levels.stages for link in own.links)) or "no"
     known = "" if label is None else f" (label {label})"

@@ -7,7 +7,7 @@ import typer
 
 from resonet.cli.options import Folder, Json, Layer
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table, say
+from resonet.cli.show import answer, percent, print_files, print_table, say
 from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.errors import InputError
@@ -103,10 +103,8 @@ def _bus(folder: Path, design: "Design", layer: str, program: Any, engine: str, 
         with progress("check", count_steps(design, [layer])) as done:
             held = stored_effective_weights(folder, design, program, [layer], None, done, auto)
         checked = witness_of(held.values())
-    if as_json:
-        page = {"layer": layer, "feed": "bus", "program": program, "causes": rows}
-        print_json(page | witness_json(engine, checked))
-    else:
+    page = {"layer": layer, "feed": "bus", "program": program, "causes": rows}
+    if not answer(as_json, page | witness_json(engine, checked)):
         _print_rows(f"{layer}, bus feed, {program} program: RMS, part of the largest weight", rows)
         tell_engine(engine, checked)
 
@@ -228,12 +226,10 @@ def sneak_command(
     drawn = sneak_figure(found, laid.frequencies.tolist(), shares, whole["images"] if whole else 0)
     figures = save(drawn, folder / "report", f"sneak_{layer}_{arrangement}")
     rows, facts = _strip_rows(found), _strip_facts(found)
-    if as_json:
-        head = {"layer": layer, "feed": "stripline", "arrangement": arrangement, "program": program}
-        chosen = {"chains": window.tolist(), "neighbours": options.neighbours, **witness_json(engine, checked)}
-        print_json(
-            head | chosen | {"causes": rows} | facts | {"pairs": found.pairs, "whole": whole, "figures": figures}
-        )
+    page: dict[str, Any] = {"layer": layer, "feed": "stripline", "arrangement": arrangement, "program": program}
+    page |= {"chains": window.tolist(), "neighbours": options.neighbours, **witness_json(engine, checked)}
+    page |= {"causes": rows} | facts | {"pairs": found.pairs, "whole": whole, "figures": figures}
+    if answer(as_json, page):
         return
     title = f"{layer}, {arrangement}, {program} program, chains {window[0]} ... {window[-1]}"
     _print_rows(f"{title}: RMS, part of the largest weight", rows)

@@ -9,7 +9,7 @@ import typer
 
 from resonet.cli.options import Chosen, Folder, Json, Layer, Values, only, when
 from resonet.cli.registry import Command
-from resonet.cli.show import err, out, print_json
+from resonet.cli.show import answer, err, out
 from resonet.cli.sparam_tables import chain_table, compare_table, file_names, parts_table, sheet_table
 from resonet.cli.steps import progress
 
@@ -98,12 +98,15 @@ def _block(
     return _Result(page, figures, notes, fitted, stand)
 
 
-def _print_json(result: _Result) -> None:
+def _page(result: _Result, options: "Options") -> dict[str, Any]:
+    """For scripts."""
     from resonet.cli.sparam_page import sheet_json
 
     page = result.page
     numbers = ("name", "rms_error", "max_error", "fit_error", "passive_before", "data_gain", "change", "ended")
     shown: dict[str, Any] = {"name": page.network.name, "engine": page.engine}
+    shown |= {"layer": options.layer, "program": options.method, "block": options.kind, "bus": options.bus}
+    shown |= {"chain": options.chain, "bias": options.bias}
     shown["ports"] = [{"name": port.name, "impedance": port.impedance} for port in page.block.ports]
     shown["parts"] = [{key: getattr(part, key) for key in numbers} for part in result.parts]
     keys = ("channel_hz", "resonance_hz", "s21_db", "s11_db")
@@ -113,7 +116,7 @@ def _print_json(result: _Result) -> None:
         shown["compare"] = result.compared
     if result.sheet:
         shown["metrics"] = {"engine": result.solver, **sheet_json(result.sheet)}
-    print_json(shown)
+    return shown
 
 
 def _print_tables(result: _Result) -> None:
@@ -247,9 +250,7 @@ def sparams_command(
         solver = engine or "linear"
         result.sheet = layer_sheet(design, layer, program, bus, chain, current or None, solver, result.stand)
         result.solver = solver
-    if as_json:
-        _print_json(result)
-    else:
+    if not answer(as_json, _page(result, options)):
         _print_tables(result)
     if result.sheet and not result.sheet.passed:
         err.print(f"resonet: layer {layer}: outside its limits", style="red", markup=False)

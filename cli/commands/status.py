@@ -3,19 +3,20 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from resonet.cli.kept import kept_runs
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.replay import DESIGN, PACKAGES, Record, changed_files, dependencies, read_record
+from resonet.cli.replay import DESIGN, PACKAGES
 from resonet.cli.show import print_json, print_table, say
 from resonet.core.errors import EngineError
 from resonet.core.seen import Seen, seen
-from resonet.core.sources import file_hash, source_hash
+from resonet.core.sources import source_hash
 
 __all__ = ["COMMAND"]
 
@@ -129,42 +130,15 @@ def _decks(folder: Path, design: Any) -> list[_Line]:
 def _runs(folder: Path) -> list[_Line]:
     """Commands that were run on the folder."""
     found = []
-    records = {path: read_record(path) for path in sorted((folder / "runs").glob("*.json"))}
-    left_by: dict[tuple[str, str], Record] = {}  # by file and hash
-    for known in sorted(filter(None, records.values()), key=lambda known: known.date):
-        left_by |= dict.fromkeys(known.files.items(), known)
-    for path, record in records.items():
-        if record is None:
-            found.append(_Line(f"runs/{path.name}", "damaged", "delete it"))
+    for run in kept_runs(folder):
+        if run.record is None:
+            found.append(_Line(f"runs/{run.path.name}", "damaged", "delete it"))
             continue
-        now = dependencies(record.arguments, Path(record.place))
-        changed = [Path(name).name for name in now if record.depends_on.get(name) != now[name]]
-        changed += [f"{Path(name).name} (gone)" for name in record.depends_on if name not in now]
-        lost, later = _changed(record, left_by)
-        why = [f"changed: {', '.join(changed)}"] if changed else []
-        why += [f"{len(lost)} of its files changed or gone, such as {Path(lost[0]).name}"] if lost else []
-        what, told = " ".join(["resonet", *record.arguments]), f"{record.date}, {record.seconds:.1f} s"
-        if later:
-            told += f"; {Path(next(iter(later))).name} is now of: {' '.join(['resonet', *next(iter(later.values()))])}"
-        found.append(_Line(what, "stale" if why else "fresh", "; ".join(why) or told))
+        told = f"{run.record.date}, {run.record.seconds:.1f} s"
+        if run.later:
+            told += f"; {Path(next(iter(run.later))).name} is now of: {next(iter(run.later.values()))}"
+        found.append(_Line(run.words, "stale" if run.why else "fresh", run.why or told))
     return found
-
-
-def _changed(record: Record, left_by: Mapping[tuple[str, str], Record]) -> tuple[list[str], dict[str, list[str]]]:
-    """Files that are no longer as a run left them; and those that a later run wrote anew, with its words.
-
-    The latter are no sign that its numbers are out of date: it makes those files again when it is run again.
-    """
-    lost, later = [], {}
-    for name in changed_files(record):
-        if Path(name).match("results/warnings_*.json"):  # of the last run of the command, whichever that was
-            continue
-        by = left_by.get((name, file_hash(Path(name)))) if Path(name).is_file() else None
-        if by is not None and by.date >= record.date:
-            later[name] = by.arguments
-        else:
-            lost.append(name)
-    return lost, later
 
 
 def _warnings(folder: Path) -> list[_Line]:

@@ -9,7 +9,7 @@ import typer
 from resonet.cli.numbers import engine_of
 from resonet.cli.options import Chosen, Folder, Json, Layer
 from resonet.cli.registry import Command
-from resonet.cli.show import percent, print_files, print_json, print_table
+from resonet.cli.show import answer, percent, print_files, print_table
 from resonet.cli.steps import progress
 from resonet.core.errors import InputError
 
@@ -67,8 +67,8 @@ def transient_command(
         result, deck = run(design, layer, program, powers, chain, points, prewarp, engine=integrator)
         done()
     path = write_deck(deck, folder / "decks" / program)
-    if as_json:
-        print_json(asdict(result) | {"difference_of_full_scale": abs(result.difference_of_full_scale), "deck": path})
+    off = abs(result.difference_of_full_scale)
+    if answer(as_json, {"program": program, **asdict(result)} | {"difference_of_full_scale": off, "deck": path}):
         return
     columns = {"chain": "left", "transient": "right", "two-pass": "right", "difference / full scale": "right"}
     row = (

@@ -35,6 +35,7 @@ __all__ = [
     "changed_parts",
     "count_steps",
     "effective_path",
+    "known_weights",
     "result_parts",
     "stored_effective_weights",
     "stored_parts",
@@ -127,6 +128,21 @@ def changed_parts(stored: dict[str, str] | None, now: dict[str, str]) -> list[st
 def stored_result(path: Path) -> StoredResult | None:
     """A stored result, where there is one and it is whole."""
     return read_result(path)
+
+
+def known_weights(
+    folder: Path, design: Design, layer: str, method: Method, engine: Engine = auto
+) -> tuple[RfWeights | None, list[str]]:
+    """Stored weights that still hold; else None, and what has changed since: "unreadable" where they are damaged.
+
+    Nothing has where there are none. Nothing is computed. Raises InputError, EngineError.
+    """
+    path = effective_path(folder, layer, method, engine)
+    if not path.is_file():
+        return None, []
+    stored = read_result(path)
+    changed = changed_parts(stored.depends_on if stored else None, result_parts(design, layer, method, engine))
+    return (None, changed) if stored is None or changed else (stored.weights(design), [])
 
 
 def stored_parts(path: Path) -> dict[str, str] | None:

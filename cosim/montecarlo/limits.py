@@ -1,7 +1,7 @@
 """What is measured of a chip, and what a specification asks of it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
@@ -11,9 +11,10 @@ from resonet.core.errors import InputError
 from resonet.core.numbers import engineering, read_number
 from resonet.core.parameters import shown
 from resonet.core.types import Array, Bools
+from resonet.netlist.design.acceptance import Acceptance
 from resonet.netlist.design.specification import Specification
 
-__all__ = ["QUANTITIES", "Limit", "Quantity", "Sense", "limits_of", "parse_limit"]
+__all__ = ["ACCEPTED", "QUANTITIES", "Limit", "Quantity", "Sense", "acceptance_limits", "limits_of", "parse_limit"]
 
 Sense = Literal[">=", "<="]
 GRAMMAR = re.compile(r"\s*([a-z_0-9]+)\s*(>=|<=)\s*(.*?)\s*$")
@@ -53,10 +54,21 @@ QUANTITIES = {
     )
 }
 
+# Of a network as a whole, in [acceptance].
+ACCEPTED = {
+    one.name: one
+    for one in (
+        Quantity("software", "", "accuracy in software", ">=", (), images=True),
+        Quantity("saturating", "", "accuracy with noise and saturation", ">=", (), images=True),
+        Quantity("spread", "", "accuracy with spread, median chip", ">=", (), images=True),
+        Quantity("passing", "", "yield", ">=", ()),
+    )
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a chip has to keep."""
+    """What a chip, or the network, has to keep."""
 
     quantity: str
     sense: Sense
@@ -65,7 +77,7 @@ class Limit:
     @property
     def text(self) -> str:
         """As people write it."""
-        unit = QUANTITIES[self.quantity].unit
+        unit = (QUANTITIES | ACCEPTED)[self.quantity].unit
         value = f"{100 * self.bound:g} %" if not unit else engineering(self.bound, unit, 6)
         return f"{self.quantity} {self.sense} {value}"
 
@@ -85,14 +97,14 @@ def _bound(text: str, unit: str) -> float:
     return bound
 
 
-def parse_limit(text: str) -> Limit:
+def parse_limit(text: str, quantities: Mapping[str, Quantity] = QUANTITIES) -> Limit:
     """Limit from "accuracy >= 98 %", "latency <= 20 us", "crosstalk <= -20 dB". Raises InputError."""
     found = GRAMMAR.match(text)
-    names = ", ".join(f"{one.name} {one.sense}" for one in QUANTITIES.values())
+    names = ", ".join(f"{one.name} {one.sense}" for one in quantities.values())
     told = f"--spec {shown(text)}: possible: NAME >= VALUE or NAME <= VALUE with {names}"
-    if found is None or found[1] not in QUANTITIES:
+    if found is None or found[1] not in quantities:
         raise InputError(told)
-    known = QUANTITIES[found[1]]
+    known = quantities[found[1]]
     if found[2] != known.sense:
         raise InputError(f"--spec {shown(text)}: a chip passes with {known.name} {known.sense} VALUE; possible: that")
     try:
@@ -125,11 +137,28 @@ def limits_of(
             need = "with --noise and --data" if wrong == "noisy" else "with labelled images: --data IMAGES.npz"
             need = "with --sparams LAYER" if QUANTITIES[wrong].sparams else need
             raise InputError(f"--spec {own[wrong].text!r}: is not measured; possible: {need}")
-    values = {spec.name: float(getattr(specification, spec.name)) for spec in fields(specification)}
-    limits = {name: Limit(name, QUANTITIES[name].sense, value) for name, value in values.items() if value}
+    limits = _limits(specification, QUANTITIES)
     merged = {name: own.get(name, limits.get(name)) for name in QUANTITIES}
     return tuple(one for name, one in merged.items() if one is not None and (known is None or name in known))
 
 
+def _limits(table: Specification | Acceptance, quantities: Mapping[str, Quantity]) -> dict[str, Limit]:
+    """Those that are set, by quantity."""
+    values = {spec.name: float(getattr(table, spec.name)) for spec in fields(table)}
+    return {name: Limit(name, quantities[name].sense, value) for name, value in values.items() if value}
+
+
+def acceptance_limits(
+    specification: Specification, acceptance: Acceptance, given: Sequence[str] = ()
+) -> dict[str, Limit]:
+    """Limits by quantity: of both tables, and of --spec in the place of those of the same quantity.
+
+    Raises InputError.
+    """
+    own = {limit.quantity: limit for limit in (parse_limit(text, QUANTITIES | ACCEPTED) for text in given)}
+    return _limits(specification, QUANTITIES) | _limits(acceptance, ACCEPTED) | own
+
+
 assert get_args(Sense) == (">=", "<=")
 assert {spec.name for spec in fields(Specification)} == set(QUANTITIES)
+assert {spec.name for spec in fields(Acceptance)} == set(ACCEPTED)

@@ -19,6 +19,7 @@ from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.tone_balance import Saturation
 from resonet.netlist.chips.corners import Corner, read_corners
 from resonet.netlist.chips.spread import SpreadOptions
+from resonet.netlist.design.acceptance import Acceptance
 from resonet.netlist.design.feed_options import FeedOptions
 from resonet.netlist.design.limits import Limits
 from resonet.netlist.design.neuron_options import NeuronOptions
@@ -26,7 +27,7 @@ from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.design.specification import Specification
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
-__all__ = ["CORNER", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
+__all__ = ["CORNER", "JUDGING", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
 
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
 
@@ -41,7 +42,9 @@ UNPROGRAMMED = {
     "saturation": Saturation,
     "spread": SpreadOptions,
     "specification": Specification,
+    "acceptance": Acceptance,
 }
+JUDGING = ("limits", "specification", "acceptance")  # of these, what only says whether numbers are good enough
 
 
 TABLES = SECTIONS | UNPROGRAMMED
@@ -67,6 +70,7 @@ class Parameters:
     saturation: Saturation = field(default_factory=Saturation)
     spread: SpreadOptions = field(default_factory=SpreadOptions)
     specification: Specification = field(default_factory=Specification)
+    acceptance: Acceptance = field(default_factory=Acceptance)
     corners: Mapping[str, Corner] = field(default_factory=dict, hash=False)  # of [corner.NAME], by name
 
     def __post_init__(self) -> None:

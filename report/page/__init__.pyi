@@ -1,0 +1,12 @@
+from .build import page_of as page_of
+from .facts import Drawing as Drawing
+from .facts import Facts as Facts
+from .facts import Ports as Ports
+from .facts import Run as Run
+from .facts import Stale as Stale
+from .facts import Told as Told
+from .pdf import print_pdf as print_pdf
+from .render import render as render
+from .sheet import data_sheet as data_sheet
+from .verdict import Judged as Judged
+from .verdict import judge as judge
