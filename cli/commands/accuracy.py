@@ -220,4 +220,4 @@ def accuracy_command(
         print_files("figures", figures)
 
 
-COMMAND = Command("simulate", accuracy_command, then="levels {folder}")
+COMMAND = Command("simulate", accuracy_command, then="report {folder}")
