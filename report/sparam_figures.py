@@ -13,7 +13,19 @@ from matplotlib.figure import Figure
 
 from resonet.core.decibel import level
 from resonet.core.types import Array
-from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
+from resonet.report.style import (
+    AGGRESSOR,
+    CALIBRATED,
+    COUPLED,
+    FORMULA,
+    INK,
+    MUTED,
+    SHARED,
+    SOFTWARE,
+    STYLE,
+    figure,
+    finish,
+)
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -31,7 +43,7 @@ __all__ = [
 ]
 
 Pairs = Sequence[tuple[int, int]]  # S_ij as (i, j) from 0
-COLOURS = (COUPLED, FORMULA, SOFTWARE, AGGRESSOR, "#6a8f3c", "#8e5ea2")
+COLOURS = (COUPLED, FORMULA, SOFTWARE, CALIBRATED, SHARED, MUTED)  # the red is the channels'
 MOST_CURVES = len(COLOURS)
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
