@@ -199,7 +199,12 @@ def sparam_figure(
     """|S21| of a chain with its channels; with a bias also what the bias changes."""
     with rc_context(STYLE):
         drawn = figure(7.2, 6.0 if unbiased else 3.4)
-        draw_s21(drawn.add_subplot(2 if unbiased else 1, 1, 1), network, channels, f"|S21| of {network.name}")
+        draw_s21(
+            drawn.add_subplot(2 if unbiased else 1, 1, 1),
+            network,
+            channels,
+            f"|S21| of {str(network.name).replace('_', ' ')}",
+        )
         if unbiased:
             draw_bias_effect(drawn.add_subplot(2, 1, 2), unbiased, network, resonances, bias)
     return drawn
