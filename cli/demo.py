@@ -149,7 +149,7 @@ def run_demo(folder: Path, jobs: int | None, progress: Progress, force: bool = F
         chain = chain_page(design, folder, LAYER, "coupled", bias=bias)
         done()
         shares = _shares(found["coupled"].software, {m: found[m].circuit for m in METHODS}, noisy, slow)
-        figures = overview_page(folder, effective, shares, len(data.images), chain)
+        figures = overview_page(folder, effective, shares, len(data.images), chain, design)
         done()
     return DemoResult(
         summarise(design, effective),

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from resonet.cli.sparam_page import BlockPage, Options, block_page
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method
 from resonet.report.figures import (
+    Tones,
     accuracy_figure,
     crosstalk_figure,
     overview_figure,
@@ -23,14 +26,22 @@ def chain_page(design: Design, folder: Path, layer: str, method: Method, bias: f
     return block_page(design, folder, Options(layer, method, bias=bias, engine="ngspice"))
 
 
-def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, RfWeights]]) -> list[Path]:
-    """Trained vs effective weights, and the crosstalk matrices of the last program given."""
+def _tones(design: Design) -> Tones:
+    """Frequencies of the tones of every bus, in the order of its resonators."""
+    layers = design.fed_by("bus")
+    return {name: {bus.name: np.asarray(bus.frequencies) for bus in design.plan.layer(name).buses} for name in layers}
+
+
+def weights_page(folder: Path, effective: Mapping[Method, Mapping[str, RfWeights]], design: Design) -> list[Path]:
+    """Errors of the effective weights, and the crosstalk matrices of the last program given."""
     figures = save(weight_figure(effective), folder / "report", "weights")
-    return figures + save(crosstalk_figure(list(effective.values())[-1]), folder / "report", "crosstalk")
+    return figures + save(
+        crosstalk_figure(list(effective.values())[-1], _tones(design)), folder / "report", "crosstalk"
+    )
 
 
 def accuracy_page(folder: Path, shares: Mapping[str, float], images: int) -> list[Path]:
-    """Accuracy bars."""
+    """Bars of the accuracy that the circuit loses."""
     return save(accuracy_figure(shares, images), folder / "report", "accuracy")
 
 
@@ -40,13 +51,16 @@ def overview_page(
     shares: Mapping[str, float],
     images: int,
     chain: BlockPage,
+    design: Design,
 ) -> list[Path]:
     """Every figure of the demo, and all of them on one page."""
     networks = (chain.unbiased, chain.network)
-    page = overview_figure(effective, shares, images, networks, chain.channels, chain.resonances, chain.bias)
+    page = overview_figure(
+        effective, shares, images, networks, chain.channels, chain.resonances, chain.bias, _tones(design)
+    )
     return [
         *save(page, folder / "report", "overview"),
-        *weights_page(folder, effective),
+        *weights_page(folder, effective, design),
         *accuracy_page(folder, shares, images),
         *chain.figures,
     ]

@@ -12,14 +12,13 @@ from resonet.core.decibel import level
 from resonet.core.types import Array, Ints
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.programming.methods import Method
+from resonet.report.error_axis import LEAST, error_axis, floored, told
 from resonet.report.style import (
     AGGRESSOR,
-    CALIBRATED,
+    COLOURS,
     COUPLED,
-    FORMULA,
     INK,
-    MUTED,
-    SHARED,
+    MARKS,
     SOFTWARE,
     STYLE,
     figure,
@@ -29,11 +28,11 @@ from resonet.report.style import (
 if TYPE_CHECKING:
     from skrf import Network
 
-__all__ = ["accuracy_figure", "crosstalk_figure", "overview_figure", "sparam_figure", "weight_figure"]
+__all__ = ["Tones", "accuracy_figure", "crosstalk_figure", "overview_figure", "sparam_figure", "weight_figure"]
 
 MOST_POINTS = 4000  # markers in one scatter
 MOST_PANELS = 6  # layers side by side; a deeper network shows its first ones
-COLOURS = {"formula": FORMULA, "coupled": COUPLED, "shared": SHARED, "calibrated": CALIBRATED}
+Tones = Mapping[str, Mapping[str, Array]]  # layer -> bus -> frequencies of its tones, Hz
 Effective = Mapping[Method, Mapping[str, RfWeights]]  # method -> layer -> weights
 
 
@@ -43,41 +42,60 @@ def _thinned(size: int) -> Ints:
 
 
 def draw_weights(axes: Axes, name: str, effective: Effective, legend: bool = True) -> None:
-    """Trained against effective weights of a layer, both in units of the largest trained weight."""
-    axes.axline((0, 0), slope=1, color=INK, linewidth=0.8, zorder=1)
+    """Size of the error of a layer's weights over the trained weight, both in units of the largest trained weight."""
+    smallest, largest = np.inf, LEAST
     for method, results in effective.items():
         result = results[name]
         full = np.abs(result.trained).max() or 1.0
         trained, in_circuit = result.pairs
         pick = _thinned(trained.size)
-        label = f"{method}, RMS error {100 * result.rms_error:.2g} %"
+        errors = floored(100 * (in_circuit - trained)[pick] / full)
+        smallest, largest = min(smallest, float(np.percentile(errors, 1))), max(largest, float(errors.max()))
         axes.scatter(
             trained[pick] / full,
-            in_circuit[pick] / full,
-            s=3,
+            errors,
+            s=5,
+            marker=MARKS[method],
             linewidths=0,
             alpha=0.5,
             color=COLOURS[method],
-            label=label,
+            label=f"{method}, RMS {told(100 * result.rms_error)} %",
             zorder=2 + list(COLOURS).index(method),
             rasterized=True,
         )
+    error_axis(axes, smallest, largest, room=0.3 if legend else 0.0)
     axes.grid(visible=True)
-    finish(axes, f"{name}: weights in the circuit", "trained weight / largest", "effective weight / largest")
+    finish(axes, f"{name}: error of the weights", "trained weight / largest", "|error| / largest weight, %")
     if legend:
-        axes.legend(loc="upper left", markerscale=3, fontsize=8, handletextpad=0.2)
+        axes.legend(loc="upper left", markerscale=2.5, fontsize=8, handletextpad=0.2)
 
 
-def draw_crosstalk(axes: Axes, result: RfWeights, colorbar: bool = True) -> None:
-    """Crosstalk matrix of the bus that holds the layer's worst aggressor, in dB."""
+def _gigahertz(axes: Axes, frequencies: Array, labels: tuple[str, str]) -> tuple[str, str]:
+    """Ticks of a map of tones: number and GHz."""
+    size = len(frequencies)
+    at = list(range(0, size, max(1, -(-size // 6))))
+    names = [f"{frequencies[n] / 1e9:.3g}" for n in at]
+    axes.set_xticks(at, [f"{n}\n{name}" for n, name in zip(at, names, strict=True)])
+    axes.set_yticks(at, [f"{name}  {n}" for n, name in zip(at, names, strict=True)])
+    return f"{labels[0]}; below: GHz", f"{labels[1]}; left: GHz"
+
+
+def draw_crosstalk(
+    axes: Axes, result: RfWeights, colorbar: bool = True, frequencies: Mapping[str, Array] | None = None
+) -> None:
+    """Crosstalk matrix of the bus that holds the layer's worst aggressor, in dB; frequencies [tones] in Hz by bus."""
     worst = result.worst
     bus = worst.bus if worst else next(iter(result.crosstalk))
-    drawn = axes.imshow(level(result.crosstalk[bus], 1e-6), cmap="magma", vmin=-60, vmax=0, interpolation="nearest")
+    matrix = result.crosstalk[bus]
+    drawn = axes.imshow(level(matrix, 1e-6), cmap="magma", vmin=-60, vmax=0, interpolation="nearest")
     title = f"{result.layer}, {result.MAP.format(bus)}: crosstalk"
     if worst:
         axes.scatter([worst.aggressor], [worst.victim], s=26, facecolors="none", edgecolors="#35d0ff", linewidths=1.2)
-        title += f", worst {worst.level:.1f} dB"
-    finish(axes, title, *result.AXES)
+        title += f"\nworst {worst.level:.1f} dB"
+    labels, own = result.AXES, (frequencies or {}).get(bus)
+    if own is not None and matrix.shape == (len(own), len(own)):
+        labels = _gigahertz(axes, own, labels)
+    finish(axes, title, *labels)
     if colorbar and axes.figure is not None:
         bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.85)
         bar.set_label("|V| / (P K_SD), dB", fontsize=8)
@@ -113,24 +131,38 @@ def draw_bias_effect(axes: Axes, unbiased: "Network", biased: "Network", resonan
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.set_xticks([], minor=True)
     axes.grid(visible=True, axis="y")
-    finish(axes, f"Change of |S21| under {bias * 1e6:g} µA of bias", "frequency, GHz", "mdB")
+    finish(axes, f"Change of |S21| under {bias * 1e6:g} µA of bias", "frequency, GHz", "change of |S21|, mdB")
+
+
+def _points(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 0.005 else "0"
 
 
 def draw_accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
-    """Accuracy as bars: software, then the circuit by program, then what is read with noise."""
-    colours = {"software": SOFTWARE} | {f"circuit, {method}": colour for method, colour in COLOURS.items()}
-    noisy = [name for name in shares if "noise" in name]
-    names = [name.replace(", ", ",\n") for name in shares]
-    bars = axes.bar(names, [100 * s for s in shares.values()], color=[colours.get(n, MUTED) for n in shares])
-    for name, bar in zip(shares, bars, strict=True):
-        if name in noisy:
-            bar.set(hatch="///", edgecolor="white")
-    axes.bar_label(bars, fmt="%.2f %%", padding=2, fontsize=8 if len(names) < 5 else 6.5)
-    axes.tick_params(axis="x", labelsize=8 if len(names) < 5 else 6.5)
-    axes.set_ylim(0, 112)
-    axes.grid(visible=True, axis="y")
+    """Accuracy that the circuit loses against the software, percentage points, a bar each; accuracy beside it."""
+    reference = next((share for name, share in shares.items() if name == "software"), 1.0)
+    names = [name for name in shares if name != "software"] or list(shares)
+    lost = np.array([100 * (reference - shares[name]) for name in names])
+    at = np.arange(len(names))[::-1]
+    for y, name, value in zip(at, names, lost, strict=True):
+        method = next((one for one in COLOURS if one in name), None)
+        noisy = "noise" in name
+        colour = COLOURS[method] if method else SOFTWARE
+        axes.barh(y, value, 0.62, color="white" if noisy else colour, edgecolor=colour, hatch="///" if noisy else None)
+        text = f"{_points(value)}  ({100 * shares[name]:.2f} %)"
+        axes.annotate(text, (max(value, 0.0), y), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(at, names, fontsize=8)
+    most, least = max(float(lost.max()), 0.1), min(float(lost.min()), 0.0)
+    axes.set_xlim(1.15 * least, 1.6 * most)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.grid(visible=True, axis="x")
     axes.set_axisbelow(True)
-    finish(axes, f"Accuracy on {images:,} images", "", "%")
+    finish(axes, f"Accuracy lost, {images:,} images", _loss_label(shares, reference), "")
+
+
+def _loss_label(shares: Mapping[str, float], reference: float) -> str:
+    to = f"the software's {100 * reference:.2f} %" if "software" in shares else "100 %"
+    return f"below {to}, percentage points (accuracy)"
 
 
 def _grid(panels: int, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
@@ -142,7 +174,7 @@ def _grid(panels: int, width: float, height: float) -> tuple[Figure, Sequence[Ax
 
 
 def weight_figure(effective: Effective) -> Figure:
-    """Trained vs effective weights, one panel a layer."""
+    """Errors of the effective weights over the trained ones, one panel a layer."""
     layers = list(next(iter(effective.values())))[:MOST_PANELS]
     with rc_context(STYLE):
         drawn, axes = _grid(len(layers), 4.2, 4.0)
@@ -151,13 +183,13 @@ def weight_figure(effective: Effective) -> Figure:
     return drawn
 
 
-def crosstalk_figure(results: Mapping[str, RfWeights]) -> Figure:
-    """Crosstalk matrices in dB (victim resonator x aggressor tone), one panel a layer."""
+def crosstalk_figure(results: Mapping[str, RfWeights], tones: Tones | None = None) -> Figure:
+    """Crosstalk matrices in dB (victim resonator x aggressor tone), one panel a layer; with GHz by `tones`."""
     chosen = list(results.values())[:MOST_PANELS]
     with rc_context(STYLE):
         drawn, axes = _grid(len(chosen), 4.4, 3.9)
         for panel, result in zip(axes, chosen, strict=True):
-            draw_crosstalk(panel, result)
+            draw_crosstalk(panel, result, frequencies=(tones or {}).get(result.layer))
     return drawn
 
 
@@ -167,16 +199,21 @@ def sparam_figure(
     """|S21| of a chain with its channels; with a bias also what the bias changes."""
     with rc_context(STYLE):
         drawn = figure(7.2, 6.0 if unbiased else 3.4)
-        draw_s21(drawn.add_subplot(2 if unbiased else 1, 1, 1), network, channels, f"|S21| of {network.name}")
+        draw_s21(
+            drawn.add_subplot(2 if unbiased else 1, 1, 1),
+            network,
+            channels,
+            f"|S21| of {str(network.name).replace('_', ' ')}",
+        )
         if unbiased:
             draw_bias_effect(drawn.add_subplot(2, 1, 2), unbiased, network, resonances, bias)
     return drawn
 
 
 def accuracy_figure(shares: Mapping[str, float], images: int) -> Figure:
-    """Accuracy bars."""
+    """Bars of the accuracy that is lost."""
     with rc_context(STYLE):
-        drawn = figure(4.6, 3.4)
+        drawn = figure(5.6, max(2.2, 0.9 + 0.36 * len(shares)))
         draw_accuracy(drawn.add_subplot(), shares, images)
     return drawn
 
@@ -189,6 +226,7 @@ def overview_figure(
     channels: Array,
     resonances: Array,
     bias: float,
+    tones: Tones | None = None,
 ) -> Figure:
     """One page: weights and crosstalk of up to three layers, the chain's S-parameters, the accuracy.
 
@@ -199,7 +237,9 @@ def overview_figure(
         drawn = figure(13.5, 11.5)
         for n, name in enumerate(layers):
             draw_weights(drawn.add_subplot(3, 3, n + 1), name, effective)
-            draw_crosstalk(drawn.add_subplot(3, 3, n + 4), list(effective.values())[-1][name])
+            draw_crosstalk(
+                drawn.add_subplot(3, 3, n + 4), list(effective.values())[-1][name], True, (tones or {}).get(name)
+            )
         draw_s21(drawn.add_subplot(3, 3, 7), networks[0], channels, f"{layers[0]}: |S21| of chain 0, no bias")
         draw_bias_effect(drawn.add_subplot(3, 3, 8), *networks, resonances, bias)
         draw_accuracy(drawn.add_subplot(3, 3, 9), shares, images)

@@ -10,10 +10,23 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from resonet.core.decibel import level
 from resonet.core.types import Array
-from resonet.report.style import AGGRESSOR, COUPLED, FORMULA, INK, MUTED, SOFTWARE, STYLE, figure, finish
+from resonet.report.style import (
+    AGGRESSOR,
+    CALIBRATED,
+    COUPLED,
+    FORMULA,
+    INK,
+    MUTED,
+    SHARED,
+    SOFTWARE,
+    STYLE,
+    figure,
+    finish,
+)
 
 if TYPE_CHECKING:
     from skrf import Network
@@ -31,8 +44,11 @@ __all__ = [
 ]
 
 Pairs = Sequence[tuple[int, int]]  # S_ij as (i, j) from 0
-COLOURS = (COUPLED, FORMULA, SOFTWARE, AGGRESSOR, "#6a8f3c", "#8e5ea2")
+COLOURS = (COUPLED, FORMULA, SOFTWARE, CALIBRATED, SHARED, MUTED)  # the red is the channels'
 MOST_CURVES = len(COLOURS)
+DOT = 0.1  # of a Smith chart: shorter curves are enlarged
+ROUNDING = 1e-9  # dB: what varies by less is flat
+MOST_NUMBERS = 8  # ports up to which a matrix has its numbers in it
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
@@ -78,6 +94,20 @@ def _marks(axes: Axes, f: Array, values: Array, channels: Array | None) -> None:
     )
 
 
+def _flat(axes: Axes, curves: Sequence[Array]) -> None:
+    """Room around curves that differ by rounding alone, which would else fill the panel."""
+    found = np.concatenate(curves)
+    found = found[np.isfinite(found)]
+    if found.size and np.ptp(found) < ROUNDING * max(1.0, float(np.abs(found).max())):
+        middle = round(float(np.median(found)), 9)
+        axes.set_ylim(middle - 1.0, middle + 1.0)
+
+
+def _title(network: "Network") -> str:
+    """What a network is of, for people: its name without underscores."""
+    return str(network.name or "network").replace("_", " ")
+
+
 def _curves(
     network: "Network",
     of: Callable[[int, int], Array],
@@ -98,6 +128,7 @@ def _curves(
                 axes.plot(network.f / 1e9, of(i, j), color=colour, linewidth=1.2, label=_label(network, i, j))
             _marks(axes, network.f, of(*group[0]), channels)
             _axis(axes, network.f)
+            _flat(axes, [of(i, j) for i, j in group])
             axes.ticklabel_format(axis="y", useOffset=False)
             axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
             finish(axes, title if axes is panels[0] else "", "frequency, GHz" if axes is panels[-1] else "", unit)
@@ -106,7 +137,9 @@ def _curves(
 
 def level_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
     """Level in dB of some entries (default: reflection and transmission of the first ports), channels marked."""
-    return _curves(network, lambda i, j: level(network.s[:, i, j]), pairs, channels, f"{network.name}: level", "dB")
+    return _curves(
+        network, lambda i, j: level(network.s[:, i, j]), pairs, channels, f"{_title(network)}: level", "level |S|, dB"
+    )
 
 
 def phase_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
@@ -115,7 +148,7 @@ def phase_figure(network: "Network", channels: Array | None = None, pairs: Pairs
     def phase(i: int, j: int) -> Array:
         return np.asarray(np.rad2deg(np.unwrap(np.angle(network.s[:, i, j]))))
 
-    return _curves(network, phase, pairs, channels, f"{network.name}: phase", "degrees")
+    return _curves(network, phase, pairs, channels, f"{_title(network)}: phase", "phase, degrees")
 
 
 def delay_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
@@ -127,7 +160,7 @@ def delay_figure(network: "Network", channels: Array | None = None, pairs: Pairs
             return np.asarray(-(np.gradient(s, network.f) / s).imag / (2 * np.pi) * 1e12)
 
     pairs = pairs or [(i, j) for i, j in some_pairs(network) if i != j] or [(0, 0)]
-    return _curves(network, delay, pairs, channels, f"{network.name}: group delay", "ps")
+    return _curves(network, delay, pairs, channels, f"{_title(network)}: group delay", "group delay, ps")
 
 
 def smith_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
@@ -154,14 +187,25 @@ def smith_figure(network: "Network", channels: Array | None = None, pairs: Pairs
             s = network.s[:, i, j]
             x, y = np.interp(at, network.f, s.real), np.interp(at, network.f, s.imag)
             axes.plot(x, y, "v", color=AGGRESSOR, markersize=4, label="channels", zorder=6)
-        axes.set_xlim(-1.08, 1.08)
-        axes.set_ylim(-1.08, 1.08)
+        zoom = _zoom(axes, np.array([network.s[:, i, j] for i, j in pairs]))
         axes.set_aspect("equal")
         axes.set_axis_off()
+        axes.set_clip_on(True)
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
         low, high = network.f[0] / 1e9, network.f[-1] / 1e9
-        axes.set_title(f"{network.name}: {low:.3g} (○) ... {high:.3g} GHz", loc="left", fontweight="bold")
+        axes.set_title(f"{_title(network)}: {low:.3g} (○) ... {high:.3g} GHz{zoom}", loc="left", fontweight="bold")
     return drawn
+
+
+def _zoom(axes: Axes, s: NDArray[np.complex128]) -> str:
+    """The whole chart, or what is around a curve that would be a dot on it; what to say of that."""
+    middle = complex((s.real.max() + s.real.min()) / 2, (s.imag.max() + s.imag.min()) / 2)
+    reach = max(float(np.ptp(s.real)), float(np.ptp(s.imag)))
+    half = 1.08 if reach > DOT else max(0.8 * reach, 1e-6)
+    x, y = (0.0, 0.0) if reach > DOT else (middle.real, middle.imag)
+    axes.set_xlim(x - half, x + half)
+    axes.set_ylim(y - half, y + half)
+    return "" if reach > DOT else f"\nenlarged {1.08 / half:,.0f} times around {x:.4g}{y:+.2g}j"
 
 
 def isolation_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
@@ -174,19 +218,35 @@ def isolation_figure(network: "Network", channels: Array | None = None, pairs: P
     np.fill_diagonal(worst, np.nan)
     names, n = _names(network), network.nports
     finite = worst[np.isfinite(worst)]
-    low = max(float(finite.min()), float(finite.max()) - 120.0) if finite.size else -60.0
+    top = float(finite.max()) if finite.size else 0.0
+    low = max(float(finite.min()), top - 120.0) if finite.size else -60.0
+    if top - low < 1.0:  # alike: one shade, told by the numbers
+        low = top - 1.0
     with rc_context(STYLE):
         drawn = figure(5.6, 4.6)
         axes = drawn.add_subplot()
-        shown = axes.imshow(np.maximum(worst, low), cmap="magma", interpolation="nearest", vmin=low)
+        shown = axes.imshow(
+            np.maximum(worst, low), cmap="magma", interpolation="nearest", vmin=low, vmax=max(top, low + 1.0)
+        )
         step = max(1, -(-n // 16))
         axes.set_xticks(range(0, n, step), names[::step], rotation=90 if n > 4 else 0, fontsize=8)
         axes.set_yticks(range(0, n, step), names[::step], fontsize=8)
         bar = drawn.colorbar(shown, ax=axes, shrink=0.9)
-        bar.set_label("dB", fontsize=8)
+        bar.set_label("largest |S|, dB", fontsize=8)
+        if n <= MOST_NUMBERS:
+            _numbers(axes, worst, low)
         where = "at the channels" if channels is not None and len(channels) else "over the band"
-        finish(axes, f"{network.name}: largest |S| {where}", "from port", "to port")
+        finish(axes, f"{_title(network)}\nlargest |S| {where}", "from port", "to port")
     return drawn
+
+
+def _numbers(axes: Axes, levels: Array, low: float) -> None:
+    """Levels in their fields, dark on light ones."""
+    middle = (low + float(np.nanmax(levels, initial=low))) / 2
+    for (i, j), value in np.ndenumerate(levels):
+        if np.isfinite(value):
+            colour = INK if value > middle else "white"
+            axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=8, color=colour)
 
 
 def waterfall_figure(
@@ -219,8 +279,8 @@ def waterfall_figure(
         _axis(axes, f)
         axes.grid(visible=False)
         bar = drawn.colorbar(shown, ax=axes)
-        bar.set_label(("change, " if reference is not None else "") + unit, fontsize=8)
-        finish(axes, f"{networks[0].name}: {_label(networks[0], i, j)}", "frequency, GHz", quantity)
+        bar.set_label(f"{'change of |S|' if reference is not None else 'level |S|'}, {unit}", fontsize=8)
+        finish(axes, f"{_title(networks[0])}: {_label(networks[0], i, j)}", "frequency, GHz", quantity)
     return drawn
 
 
@@ -238,7 +298,7 @@ def sweep_figure(networks: Sequence["Network"], values: Array, quantity: str, pa
             axes.plot(network.f / 1e9, level(network.s[:, i, j]), color=shades.to_rgba(value), linewidth=0.9)
         _axis(axes, networks[0].f)
         drawn.colorbar(shades, ax=axes).set_label(quantity, fontsize=8)
-        finish(axes, f"{networks[0].name}: {_label(networks[0], i, j)}", "frequency, GHz", "dB")
+        finish(axes, f"{_title(networks[0])}: {_label(networks[0], i, j)}", "frequency, GHz", "level |S|, dB")
     return drawn
 
 
@@ -262,7 +322,7 @@ def compare_figure(simulated: "Network", measured: "Network", pairs: Pairs | Non
         _axis(top, simulated.f)
         _axis(bottom, simulated.f)
         top.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        finish(top, f"{simulated.name} and {measured.name}", "", "dB")
+        finish(top, f"{_title(simulated)} and {_title(measured)}", "", "level |S|, dB")
         finish(bottom, "", "frequency, GHz", "|ΔS|")
         bottom.axhline(0, color=INK, linewidth=0)
     return drawn

@@ -16,9 +16,12 @@ from resonet.core.validity import warn
 __all__ = [
     "AGGRESSOR",
     "CALIBRATED",
+    "COLOURS",
     "COUPLED",
+    "DASHES",
     "FORMULA",
     "INK",
+    "MARKS",
     "MUTED",
     "SHARED",
     "SOFTWARE",
@@ -27,9 +30,13 @@ __all__ = [
     "save",
 ]
 
-INK, MUTED = "#1b2733", "#7a8794"
-SOFTWARE, FORMULA, COUPLED, CALIBRATED, AGGRESSOR = "#4a5a6a", "#d9822b", "#1f77b4", "#2a9d5c", "#c0392b"
-SHARED = "#7b5ea7"
+# Okabe and Ito's, the red and the purple darker: any two stay apart for deuteranopes too (test_colours.py).
+INK, MUTED = "#1b2733", "#a0aab4"
+SOFTWARE, FORMULA, COUPLED, CALIBRATED, AGGRESSOR = "#33414e", "#E69F00", "#0072B2", "#009E73", "#B8410A"
+SHARED = "#a0559a"
+COLOURS = {"formula": FORMULA, "coupled": COUPLED, "shared": SHARED, "calibrated": CALIBRATED}  # of the programs
+MARKS = {"formula": "o", "coupled": "s", "shared": "D", "calibrated": "^"}
+DASHES = {"formula": ":", "coupled": "--", "shared": "-.", "calibrated": "-"}
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,

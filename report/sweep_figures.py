@@ -12,16 +12,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from resonet.core.types import Array
 from resonet.netlist.design.parameters import TABLES
-from resonet.report.style import CALIBRATED, COUPLED, FORMULA, MUTED, STYLE, figure, finish
+from resonet.report.error_axis import LEAST, error_axis, floored
+from resonet.report.style import COLOURS, DASHES, MARKS, MUTED, SOFTWARE, STYLE, figure, finish
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
 __all__ = ["sweep_figure"]
 
-COLOURS = {"formula": FORMULA, "coupled": COUPLED, "calibrated": CALIBRATED}
 WIDE = 1000.0  # from where on a logarithmic axis has a number a decade
-ROUNDING = 1e-6  # %: errors below are rounding
 PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 
@@ -61,7 +60,8 @@ def _curves(panel: Axes, quantity: Array, programs: list[str], x: Array, second:
     """One curve a program; or, with a second axis, one a value of it, of one program."""
     if second is None:
         for n, program in enumerate(programs):
-            _curve(panel, x, quantity[:, n], COLOURS.get(program, MUTED), program)
+            mark = MARKS.get(program, "o") + DASHES.get(program, "-")
+            _curve(panel, x, quantity[:, n], COLOURS.get(program, MUTED), program, mark)
         return
     values = np.unique(second)
     shades = colormaps["viridis"](np.linspace(0, 0.85, len(values)))
@@ -98,10 +98,11 @@ def _mean(values: Array) -> float:
 
 
 def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> Figure:
-    """Figure of a sweep whose axes have those names ("seed" is averaged over): RMS error, and accuracy if there is any.
+    """Errors and accuracies of a sweep whose axes have those names ("seed" is averaged over).
 
-    One axis: a curve for each program. Two: curves of one program, for each of at most six values of the second axis;
-    beyond that a map. Further axes: mean and band.
+    RMS error of the worst layer, as the table has it, and accuracy if there is any. One axis: a curve for each program.
+    Two: curves of one program, for each of at most six values of the second axis; beyond that a map. Further axes: mean
+    and band.
     """
     varied = [name for name in names if name != "seed"] or names
     columns = {name: np.asarray(data[name.replace(".", "_")].values, float) for name in varied}
@@ -109,11 +110,11 @@ def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> F
     second = columns[varied[1]] if len(varied) > 1 and not together else None
     scaled, y_label = _scaled(second, varied[1]) if second is not None else (None, "")
     programs = [str(program) for program in data["program"].values]
-    errors = 100 * np.sqrt((data["rms_error"].values ** 2).mean(2))
+    errors = floored(100 * data["rms_error"].values.max(2))  # of the worst layer, as the table has it
     if second is not None:  # one program: the best that leaves an error to speak of
-        shown = max([n for n in range(len(programs)) if np.nanmax(errors[:, n]) > ROUNDING], default=0)
+        shown = max([n for n in range(len(programs)) if np.nanmax(errors[:, n]) > LEAST], default=0)
         data, programs, errors = data.isel(program=[shown]), [programs[shown]], errors[:, [shown]]
-    panels = [("weight error", "RMS error / largest weight, %", errors)]
+    panels = [("weight error of the worst layer", "RMS error / largest weight, %", errors)]
     if "accuracy" in data:
         panels.append(("accuracy", "accuracy, %", 100 * data["accuracy"].values))
     if "noisy" in data:
@@ -133,11 +134,15 @@ def sweep_figure(data: "Dataset", names: list[str], together: bool = False) -> F
                 _curves(panel, quantity, programs, x, scaled, y_label)
                 finish(panel, told, x_label, label)
                 panel.grid(visible=True)
-                if title == "weight error" and np.nanmin(quantity) > 0:
-                    _logarithmic(panel, "y")
+                if quantity is errors:
+                    error_axis(panel, float(np.nanmin(errors)), float(np.nanmax(errors)))
                 if "software" in data and title.startswith("accuracy"):
                     panel.axhline(
-                        100 * float(np.nanmean(data["software"].values)), color=MUTED, lw=1, ls="--", label="software"
+                        100 * float(np.nanmean(data["software"].values)),
+                        color=SOFTWARE,
+                        lw=1,
+                        ls=(0, (1, 2)),
+                        label="software",
                     )
                 panel.legend(fontsize=8)
             if _grows(x):

@@ -38,7 +38,7 @@ def crosstalk_command(
         effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
     checked = witness_of(one for found in effective.values() for one in found.values())
     rows = summarise(design, effective)
-    figures = weights_page(folder, effective)
+    figures = weights_page(folder, effective, design)
     page = {"program": methods[-1], "layers": summary_json(rows), **witness_json(engine, checked), "figures": figures}
     if answer(as_json, page):
         return

@@ -1,11 +1,14 @@
 """The figures draw from small data, show something, and are the same file every time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skrf
 from matplotlib import image
 
 from resonet.cosim.weights.effective import Aggressor, EffectiveWeights
+from resonet.report.error_axis import told
 from resonet.report.figures import accuracy_figure, crosstalk_figure, overview_figure, sparam_figure, weight_figure
 from resonet.report.style import save
 
@@ -121,7 +124,7 @@ def panels(drawn) -> list[str]:
 @pytest.mark.slow
 def test_a_deep_network_shows_its_first_layers():
     deep = NETWORKS["ten layers"]
-    assert panels(weight_figure(deep)) == [f"conv{n}: weights in the circuit" for n in range(1, 7)]
+    assert panels(weight_figure(deep)) == [f"conv{n}: error of the weights" for n in range(1, 7)]
     assert len(panels(crosstalk_figure(deep["coupled"]))) == 6
     assert len(panels(overview(deep))) == 9
 
@@ -129,16 +132,35 @@ def test_a_deep_network_shows_its_first_layers():
 def test_what_is_drawn_is_what_was_found():
     effective = NETWORKS["tiles"]
     result = effective["coupled"]["dense1"]
-    assert panels(crosstalk_figure({"dense1": result})) == ["dense1, bus t3: crosstalk, worst -14.0 dB"]
+    assert panels(crosstalk_figure({"dense1": result})) == ["dense1, bus t3: crosstalk\nworst -14.0 dB"]
     [axes] = weight_figure(effective).axes
     assert axes.get_xlabel() == "trained weight / largest"
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     found = effective["formula"]["dense1"].rms_error, result.rms_error
-    assert labels == [f"{m}, RMS error {100 * e:.2g} %" for m, e in zip(METHODS, found, strict=True)]
+    assert labels == [f"{m}, RMS {100 * e:.2g} %" for m, e in zip(METHODS, found, strict=True)]
     full = np.abs(result.trained).max()
     dots = np.asarray(axes.collections[1].get_offsets())
     assert dots[:, 0] == pytest.approx(result.trained.ravel() / full)
-    assert dots[:, 1] == pytest.approx(result.values.ravel() / full)
+    assert dots[:, 1] == pytest.approx(100 * np.abs(result.values - result.trained).ravel() / full)
+
+
+def test_rounding_is_drawn_and_written_as_that():
+    """Errors of 1e-10 stand at the floor, which says so; the axis has numbers over all its decades."""
+    effective = network(["conv1"])
+    exact = replace(effective["coupled"]["conv1"], values=effective["coupled"]["conv1"].trained * (1 + 1e-12))
+    [axes] = weight_figure({"formula": effective["formula"], "coupled": {"conv1": exact}}).axes
+    assert np.asarray(axes.collections[1].get_offsets())[:, 1] == pytest.approx(1e-6)
+    assert axes.get_legend().get_texts()[1].get_text() == "coupled, RMS < 1e-6 %"
+    assert axes.get_yticklabels()[0].get_text() == "≤ 1e-6"
+    assert len(axes.get_yticks()) >= 4
+    assert (told(7e-9), told(-7e-9), told(1.234)) == ("< 1e-6", "< 1e-6", "1.2")
+
+
+def test_a_map_of_crosstalk_has_the_frequencies_of_its_tones():
+    result = NETWORKS["tiles"]["coupled"]["dense1"]
+    axes = crosstalk_figure({"dense1": result}, {"dense1": {"t3": np.linspace(20e9, 2e9, 10)}}).axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()][:2] == ["0\n20", "2\n16"]
+    assert axes.get_xlabel().endswith("GHz")
 
 
 def test_a_single_tone_has_no_aggressor():
@@ -146,11 +168,12 @@ def test_a_single_tone_has_no_aggressor():
     assert panels(crosstalk_figure(NETWORKS["one tone"]["coupled"])) == ["scale1, bus t0: crosstalk"]
 
 
-def test_bars_are_the_accuracies():
+def test_bars_are_the_accuracy_that_is_lost():
     [axes] = accuracy_figure(SHARES, 10000).axes
-    assert [bar.get_height() for bar in axes.patches] == pytest.approx([99.1, 78.0, 98.9])
-    assert [text.get_text() for text in axes.texts] == ["99.10 %", "78.00 %", "98.90 %"]
-    assert panels(axes.figure) == ["Accuracy on 10,000 images"]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([21.1, 0.2])
+    assert [text.get_text() for text in axes.texts] == ["21.10  (78.00 %)", "0.20  (98.90 %)"]
+    assert panels(axes.figure) == ["Accuracy lost, 10,000 images"]
+    assert axes.get_xlabel() == "below the software's 99.10 %, percentage points (accuracy)"
 
 
 def test_the_bias_panel_is_the_change_of_s21():
@@ -171,5 +194,5 @@ def test_weights_that_are_all_zero():
         worst=None,
     )
     assert zero.rms_error == 0
-    assert panels(weight_figure({"coupled": {"conv1": zero}})) == ["conv1: weights in the circuit"]
+    assert panels(weight_figure({"coupled": {"conv1": zero}})) == ["conv1: error of the weights"]
     assert panels(crosstalk_figure({"conv1": zero})) == ["conv1, bus t0: crosstalk"]
