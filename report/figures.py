@@ -1,6 +1,7 @@
 """The figures: each draws into axes that it is given, so that the single figures and the overview share one code."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,7 +152,7 @@ def draw_accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
         axes.barh(y, value, 0.62, color="white" if noisy else colour, edgecolor=colour, hatch="///" if noisy else None)
         text = f"{_points(value)}  ({100 * shares[name]:.2f} %)"
         axes.annotate(text, (max(value, 0.0), y), (4, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.set_yticks(at, names, fontsize=8)
+    axes.set_yticks(at, [fill(name, 20) for name in names], fontsize=8)
     most, least = max(float(lost.max()), 0.1), min(float(lost.min()), 0.0)
     axes.set_xlim(1.15 * least, 1.6 * most)
     axes.axvline(0, color=INK, linewidth=0.8)

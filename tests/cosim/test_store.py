@@ -41,7 +41,7 @@ def copy(tmp_path, built) -> Path:
     return shutil.copytree(built, tmp_path / "build")
 
 
-def plain_page(folder: Path, effective) -> list[Path]:
+def plain_page(folder: Path, effective, design) -> list[Path]:
     paths = [folder / "report" / f"weights.{kind}" for kind in ("png", "svg")]
     for path in paths:
         with new_file(path) as temporary:
