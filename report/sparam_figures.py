@@ -47,6 +47,7 @@ Pairs = Sequence[tuple[int, int]]  # S_ij as (i, j) from 0
 COLOURS = (COUPLED, FORMULA, SOFTWARE, CALIBRATED, SHARED, MUTED)  # the red is the channels'
 MOST_CURVES = len(COLOURS)
 DOT = 0.1  # of a Smith chart: shorter curves are enlarged
+CLOSEST = 1e-3  # half of the part of a Smith chart that is shown at the least; below are rounding and nothing to see
 ROUNDING = 1e-9  # dB: what varies by less is flat
 MOST_NUMBERS = 8  # ports up to which a matrix has its numbers in it
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -188,6 +189,8 @@ def smith_figure(network: "Network", channels: Array | None = None, pairs: Pairs
             x, y = np.interp(at, network.f, s.real), np.interp(at, network.f, s.imag)
             axes.plot(x, y, "v", color=AGGRESSOR, markersize=4, label="channels", zorder=6)
         zoom = _zoom(axes, np.array([network.s[:, i, j] for i, j in pairs]))
+        for drawn_part in (*axes.patches, *axes.lines):  # what lies beyond an enlarged part takes no room
+            drawn_part.set_in_layout(False)
         axes.set_aspect("equal")
         axes.set_axis_off()
         axes.set_clip_on(True)
@@ -201,7 +204,7 @@ def _zoom(axes: Axes, s: NDArray[np.complex128]) -> str:
     """The whole chart, or what is around a curve that would be a dot on it; what to say of that."""
     middle = complex((s.real.max() + s.real.min()) / 2, (s.imag.max() + s.imag.min()) / 2)
     reach = max(float(np.ptp(s.real)), float(np.ptp(s.imag)))
-    half = 1.08 if reach > DOT else max(0.8 * reach, 1e-6)
+    half = 1.08 if reach > DOT else max(0.8 * reach, CLOSEST)
     x, y = (0.0, 0.0) if reach > DOT else (middle.real, middle.imag)
     axes.set_xlim(x - half, x + half)
     axes.set_ylim(y - half, y + half)

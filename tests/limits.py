@@ -14,6 +14,7 @@ import skrf
 from conftest import RNG
 from networks import SETTINGS, dense, tiny_model
 
+from resonet.cli import gathering
 from resonet.cli.commands.accuracy import MUCH_CLIPPED, warn_clipped
 from resonet.cli.commands.compile import HELD, warn_held
 from resonet.cli.commands.operate import _warn_below
@@ -254,6 +255,16 @@ def _(world):
         (path,) = copy.glob("results/effective_conv1_*.nc")
         path.write_bytes(path.read_bytes()[:-1])
     run()
+
+
+@case("cli/gathering.py:_warnings", "damaged-result")
+def _(world):
+    """Warnings that a command left, whole and cut off; others of the folder are whole."""
+    path = world.folder / "results" / "warnings_levels.json"
+    path.parent.mkdir()
+    row = {"code": "noise", "text": "much", "value": 2.0, "limit": 1.0, "unit": ""}
+    path.write_text(json.dumps([row])[: -1 if world.beyond else None])
+    assert len(list(gathering._warnings(world.folder))) == (not world.beyond)
 
 
 @case("cosim/feed/store.py:_keep", "not-written")

@@ -384,7 +384,7 @@ def test_figures_are_drawn(kind, tmp_path):
     f = np.geomspace(0.5e9, 25e9, 30)
     for block in (chain_block(TONES, STAND), tee_block(STAND.circuit), bus_block(np.tile(TONES, (20, 1)), STAND)):
         drawn = PLOTS[kind](extract(block, f), TONES)
-        assert drawn.axes[0].get_title(loc="left").startswith(block.name)
+        assert drawn.axes[0].get_title(loc="left").startswith(block.name.replace("_", " "))
         drawn.savefig(tmp_path / "x.png")
     one = extract(with_impedance(notch(5e9), 50.0), f)
     single = to_network(Block("one", (Port("a", 1),), ()), f, one.s[:, :1, :1])
@@ -398,6 +398,6 @@ def test_swept_figures(tmp_path):
     change = waterfall_figure(networks, values, "tuning current, mA", reference=networks[0])
     mesh = change.axes[0].collections[0].get_array()
     assert np.abs(np.asarray(mesh).reshape(3, 20)[0]).max() == 0
-    assert change.axes[1].get_ylabel() == "change, mdB"
+    assert change.axes[1].get_ylabel() == "change of |S|, mdB"
     for drawn in (change, sweep_figure(networks, values, "mA"), compare_figure(networks[0], networks[1])):
         drawn.savefig(tmp_path / "x.png")
