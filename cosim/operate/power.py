@@ -73,8 +73,8 @@ def _sources(plan: FrequencyPlan, bus: Bus, known: dict[tuple[bytes, int, int], 
         return bus.levels**2 * len(bus.taps) * (10 ** (circuit.combiner_loss / 10) / (8 * circuit.impedance))
     key = bus.frequencies.tobytes(), len(bus.outputs), bus.below
     if key not in known:
-        known[key] = np.abs(bus.levels / bus_gains(bus, plan.device, circuit)) ** 2 / (8 * circuit.impedance)
-    return known[key]
+        known[key] = np.abs(bus.even_levels / bus_gains(bus, plan.device, circuit)) ** 2 / (8 * circuit.impedance)
+    return known[key] if bus.parts is None else known[key] * bus.parts
 
 
 def _senders(cnn: Cnn, layer: str) -> set[str]:
