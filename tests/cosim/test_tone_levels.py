@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RNG
+from conftest import RNG, save_model
 from networks import SETTINGS, tiny_model
+from onnx import helper
 
 from resonet.core.errors import InputError
 from resonet.cosim.calibration.newton import calibrate
@@ -33,6 +34,7 @@ from resonet.models.resonator.linear import SpinDiode
 from resonet.models.resonator.precession_noise import precession_density
 from resonet.models.resonator.thermal import thermal_power
 from resonet.netlist.bus.deck import rf_deck
+from resonet.netlist.cascade.paths import all_paths, parallel_design
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import propagate
@@ -191,6 +193,35 @@ def test_parallel_hardware_gives_the_sums_and_levels_show_the_tones(designs):
         assert weakest == pytest.approx(least)
         assert all(tone.resonator <= tone.part * design.plan.options.p_max * (1 + 1e-9) for tone in diagram.tones)
         assert (min(weakest.values()) == 1) == (name == "equal")
+
+
+def two_convolutions(folder):
+    """conv 3x3x2 on a 6 x 6 image, ReLU, conv 2x2x3, ReLU, dense 2."""
+    rng = RNG(4)
+    weights = {"w1": rng.normal(0, 0.4, (2, 1, 3, 3)), "w2": rng.normal(0, 0.3, (3, 2, 2, 2))}
+    weights |= {"w3": rng.normal(0, 0.3, (2, 27)), "b3": rng.normal(0, 0.1, 2)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w1"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "w2"], ["c"]),
+        helper.make_node("Relu", ["c"], ["d"]),
+        helper.make_node("Flatten", ["d"], ["e"]),
+        helper.make_node("Gemm", ["e", "w3", "b3"], ["y"], transB=1),
+    ]
+    return save_model(folder / "two.onnx", nodes, weights, (1, 6, 6), "y")
+
+
+def test_amplifiers_draw_what_the_neediest_branch_of_a_split_tone_takes(tmp_path):
+    """Closed form of the energy against the sources of parallel hardware, where a tone feeds a kernel's positions."""
+    for levels in ("equal", "power"):
+        design = compile_cnn(two_convolutions(tmp_path), read_parameters(None, [*SETTINGS, f"plan.levels={levels}"]))
+        entry = next(one for one in design.plan.layers if one.layer.name == "conv2")
+        of_all = replace(design, plan=replace(design.plan, layers=(entry,)))
+        closed = drawn(of_all, RNG(1).uniform(0, 1, (2, 1, 6, 6))).slope * design.plan.options.p_max
+        paths = all_paths(parallel_design(design, programmed=False))[1]
+        sources = (paths.source**2 / (8 * paths.impedance)).sum() / design.parameters.neuron.efficiency
+        assert closed == pytest.approx(sources, rel=1e-3)  # colours put taps on other channels
+    assert entry.carries[0] < 0.5
 
 
 def test_weaker_tones_draw_less(designs):
