@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonet.cli.kept import KeptRun, kept_runs
-from resonet.cli.replay import LIBRARIES
+from resonet.cli.replay import LIBRARIES, Record
 from resonet.core.errors import EngineError
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, file_hash, source_hash
@@ -98,6 +98,11 @@ def _weights(
     return held, stale
 
 
+def _words(record: Record) -> str:
+    """The command line of a run, with tables."""
+    return shlex.join(["resonet", *(word for word in record.arguments if word != "--json")])
+
+
 def _runs(kept: Sequence[KeptRun], folder: Path) -> tuple[list[Run], list[Stale]]:
     """Runs whose numbers hold, the last first; and those that do not, but for what ran again since."""
     runs, stale = list[Run](), list[Stale]()
@@ -110,7 +115,7 @@ def _runs(kept: Sequence[KeptRun], folder: Path) -> tuple[list[Run], list[Stale]
     ):
         record = one.record
         assert record is not None
-        words = shlex.join(["resonet", *(word for word in record.arguments if word != "--json")])
+        words = _words(record)
         if one.why_numbers:
             if words not in {run.words for run in runs} and words not in {old.again for old in stale}:
                 stale.append(Stale(words, one.why_numbers, words, record.arguments[0]))
@@ -259,9 +264,7 @@ def gather(folder: Path, given: Sequence[str], chosen: Method | None) -> Facts:
     commands = _commands(folder, design, _images(design, kept))
     held, stale = _weights(folder, design, commands)
     runs, old = _runs(kept, folder)
-    records = {
-        shlex.join(["resonet", *(w for w in one.record.arguments if w != "--json")]): one for one in kept if one.record
-    }
+    records = {_words(one.record): one for one in kept if one.record}
     return Facts(
         str(folder),
         design,

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND", "differing", "size_of"]
 
-SAME_WEIGHTS = ("same network", "other networks")
-
 
 def differing(one: "Facts", other: "Facts") -> list[tuple[str, str, str]]:
     """Parameters with another value: table.name, the first value, the second."""
@@ -28,9 +26,10 @@ def differing(one: "Facts", other: "Facts") -> list[tuple[str, str, str]]:
 
 
 def size_of(facts: "Facts") -> dict[str, float]:
-    """What a design takes, of one copy of the kernels: resonators, chains, buses, tones; the strongest source, W.
+    """What a design takes, of one copy of the kernels: resonators, chains; buses, tones and the strongest source, W.
 
-    Under bus feed; `area`, m², of all layouts that were drawn, the larger where a layer has two arrangements.
+    The latter three where buses feed all layers; `area`, m², where the layouts of all layers were drawn, the larger of
+    two arrangements of a layer.
     """
     from resonet.netlist.planning.frequency_plan import source_power
 
@@ -38,10 +37,13 @@ def size_of(facts: "Facts") -> dict[str, float]:
     found = {
         "resonators": float(sum(entry.chains * entry.layer.series for entry in plan.layers)),
         "chains": float(sum(entry.chains for entry in plan.layers)),
-        "buses": float(sum(len(entry.buses) for entry in plan.layers)),
-        "tones": float(sum(bus.size[1] for entry in plan.layers for bus in entry.buses)),
-        "strongest source": 10 ** (max(source_power(entry, plan) for entry in plan.layers) / 10 - 3),
     }
+    if not facts.design.fed_by("stripline"):
+        found |= {
+            "buses": float(sum(len(entry.buses) for entry in plan.layers)),
+            "tones": float(sum(bus.size[1] for entry in plan.layers for bus in entry.buses)),
+            "strongest source": 10 ** (max(source_power(entry, plan) for entry in plan.layers) / 10 - 3),
+        }
     areas: dict[str, float] = {}
     for run in facts.runs:
         for layout in run.answer["layouts"] if run.command == "layout" else ():
@@ -100,7 +102,8 @@ def compare_command(
         )
         return
     columns = {"parameter": "left", str(first): "right", str(second): "right"}
-    print_table(f"{SAME_WEIGHTS[not same]}; parameters that differ: {len(changed)}", columns, changed)
+    networks = "same network" if same else "other networks"
+    print_table(f"{networks}; parameters that differ: {len(changed)}", columns, changed)
     columns = {"": "left", str(first): "right", str(second): "right"}
     print_table("what was found", columns, [(name, a, b) for name, _, _, a, b in rows])
     if one.program != other.program:

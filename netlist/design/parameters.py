@@ -27,7 +27,7 @@ from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.design.specification import Specification
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
-__all__ = ["CORNER", "JUDGING", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
+__all__ = ["CORNER", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
 
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
 
@@ -44,7 +44,6 @@ UNPROGRAMMED = {
     "specification": Specification,
     "acceptance": Acceptance,
 }
-JUDGING = ("limits", "specification", "acceptance")  # of these, what only says whether numbers are good enough
 
 
 TABLES = SECTIONS | UNPROGRAMMED

@@ -49,3 +49,9 @@ def test_no_design(resonet, tmp_path, pair):
     found = resonet("compare", pair[0], tmp_path)
     assert found.code == 1
     assert str(tmp_path) in found.err
+
+
+def test_figures_of_buses_are_those_of_buses(resonet, tmp_path, small_model):
+    lines = tmp_path / "lines"
+    resonet("compile", small_model, "-o", lines, "--set", "feed.kind=stripline")
+    assert set(size_of(gather(lines, (), None))) == {"resonators", "chains"}
