@@ -35,7 +35,7 @@ def size_of(facts: "Facts") -> dict[str, float]:
 
     plan = facts.design.plan
     found = {
-        "resonators": float(sum(entry.chains * entry.layer.series for entry in plan.layers)),
+        "resonators": float(sum(entry.resonators for entry in plan.layers)),
         "chains": float(sum(entry.chains for entry in plan.layers)),
     }
     if not facts.design.fed_by("stripline"):

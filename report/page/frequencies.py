@@ -18,7 +18,7 @@ MOST_BUSES = 40
 MOST_ROWS = 64
 
 
-def plan_plot(name: str, entry: LayerPlan, program: LayerProgram, method: str) -> Plot:
+def plan_plot(name: str, entry: LayerPlan, program: LayerProgram) -> Plot:
     """Channels of a bus, and how far the resonances of its chains lie from them."""
     bus, f_res = entry.buses[0], program.f_res[0]
     count = len(bus.frequencies)
