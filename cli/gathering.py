@@ -50,11 +50,12 @@ def _images(design: "Design", runs: Sequence[KeptRun]) -> str:
 def _commands(folder: Path, design: "Design", data: str) -> dict[str, str]:
     """Command lines by what they compute."""
     build, data = shlex.quote(str(folder)), shlex.quote(data)
+    noise = " --noise" if design.fed_by("stripline") else ""  # which is not drawn unasked there
     spread = "" if design.parameters.spread.active else " --spread f_res=0.003"
     found = {
         "crosstalk": f"resonet crosstalk {build}",
-        "accuracy": f"resonet accuracy {build} --data {data}",
-        "saturating": f"resonet accuracy {build} --data {data} --resonators saturating",
+        "accuracy": f"resonet accuracy {build} --data {data}{noise}",
+        "saturating": f"resonet accuracy {build} --data {data} --resonators saturating{noise}",
         "montecarlo": f"resonet montecarlo {build}{spread} --data {data}",
         "yield": f'resonet montecarlo {build}{spread} --data {data} --spec "accuracy >= 98 %"',
         "crossbar": f"resonet crossbar {build} --data {data}",

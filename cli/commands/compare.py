@@ -28,8 +28,8 @@ def differing(one: "Facts", other: "Facts") -> list[tuple[str, str, str]]:
 def size_of(facts: "Facts") -> dict[str, float]:
     """What a design takes, of one copy of the kernels: resonators, chains; buses, tones and the strongest source, W.
 
-    The latter three where buses feed all layers; `area`, m², where the layouts of all layers were drawn, the larger of
-    two arrangements of a layer.
+    The latter three of layers on buses, where there are any; `area`, m², where the layouts of all layers were drawn,
+    the larger of two arrangements of a layer.
     """
     from resonet.netlist.planning.frequency_plan import source_power
 
@@ -38,11 +38,11 @@ def size_of(facts: "Facts") -> dict[str, float]:
         "resonators": float(sum(entry.resonators for entry in plan.layers)),
         "chains": float(sum(entry.chains for entry in plan.layers)),
     }
-    if not facts.design.fed_by("stripline"):
+    if driven := [plan.layer(name) for name in facts.design.fed_by("bus")]:
         found |= {
-            "buses": float(sum(len(entry.buses) for entry in plan.layers)),
-            "tones": float(sum(bus.size[1] for entry in plan.layers for bus in entry.buses)),
-            "strongest source": 10 ** (max(source_power(entry, plan) for entry in plan.layers) / 10 - 3),
+            "buses": float(sum(len(entry.buses) for entry in driven)),
+            "tones on buses": float(sum(bus.size[1] for entry in driven for bus in entry.buses)),
+            "strongest source of a bus": 10 ** (max(source_power(entry, plan) for entry in driven) / 10 - 3),
         }
     areas: dict[str, float] = {}
     for run in facts.runs:
@@ -61,7 +61,7 @@ def _rows(one: "Facts", other: "Facts") -> list[tuple[str, float | None, float |
     first, second = size_of(one), size_of(other)
     rows = []
     for name in dict.fromkeys([*first, *second]):
-        unit = {"strongest source": "W", "area": "m^2"}.get(name)
+        unit = {"strongest source of a bus": "W", "area": "m^2"}.get(name)
         values = [own.get(name) for own in (first, second)]
         told = ["-" if v is None else engineering(v, unit, 4) if unit else f"{v:,.0f}" for v in values]
         rows.append((name, *values, *told))

@@ -76,7 +76,9 @@ def _network(facts: Facts, judged: tuple[Judged, ...]) -> Iterator[Block]:
 
 
 def _chips(facts: Facts) -> Iterator[Block]:
-    if (run := chips_run(facts)) is None:
+    if (run := chips_run(facts)) is None and facts.design.fed_by("stripline"):
+        return  # montecarlo is of buses only
+    if run is None:
         yield _missing(facts, "Chips with spread: histograms, min, typ, max, yield", "montecarlo")
         return
     for name in ("accuracy", "noisy", "weight_error", "crosstalk"):
@@ -112,7 +114,7 @@ def _layer(facts: Facts, number: int, entry: LayerPlan) -> Section:
     parts += [
         Section(f"{name}-layout", "Layout", tuple(_layout(facts, layer))),
         Section(f"{name}-weights", "Weights and crosstalk", tuple(_weights(facts, name, entry))),
-        Section(f"{name}-ports", "S-parameters", tuple(_ports(facts, name, layer))),
+        *([Section(f"{name}-ports", "S-parameters", tuple(_ports(facts, name, layer)))] if on_bus else []),
         Section(f"{name}-signals", "Levels and noise", tuple(_signals(facts, name, layer))),
         Section(f"{name}-crossbar", "Resistive crossbar", tuple(_crossbar(facts, name, layer))),
     ]

@@ -228,6 +228,7 @@ NAMES = {
     "energy": "Energy of an image",
     "latency": "Latency of an image",
 }
+OF_CHIPS = ("spread", "passing")
 COMMAND_OF = {"weight_error": "crosstalk", "worst_error": "crosstalk", "energy": "run", "latency": "run"}
 COMMAND_OF |= {"software": "accuracy", "accuracy": "accuracy", "noisy": "accuracy", "crosstalk": "crosstalk"}
 COMMAND_OF |= {"saturating": "saturating", "spread": "montecarlo", "passing": "yield"}
@@ -242,6 +243,8 @@ def _found(facts: Facts, name: str) -> _Found | None:
 def _judged(facts: Facts, name: str) -> Judged:
     limit, quantity = facts.limits.get(name), (QUANTITIES | ACCEPTED)[name]
     found = _found(facts, name)
+    if found is None and name in OF_CHIPS and facts.design.fed_by("stripline"):
+        return Judged(NAMES[name], None, "-", _limit_text(limit), "not computed", "of designs on buses only", "")
     if found is None:
         word = facts.commands[COMMAND_OF[name]].split()[1]
         old = next((one for one in facts.stale if one.command == word), None)
