@@ -110,4 +110,4 @@ def compare_command(
         say(f"programs: {one.program} in {first}, {other.program} in {second}")
 
 
-COMMAND = Command("look", compare_command, stored=False, writes=False)
+COMMAND = Command("analyse", compare_command, stored=False, writes=False)

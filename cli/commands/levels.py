@@ -181,4 +181,4 @@ def levels_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("simulate", levels_command)
+COMMAND = Command("analyse", levels_command)

@@ -72,4 +72,4 @@ def report_command(
     say(f"report: {path}")
 
 
-COMMAND = Command("look", report_command, stored=False)
+COMMAND = Command("analyse", report_command, stored=False)

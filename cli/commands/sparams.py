@@ -257,4 +257,4 @@ def sparams_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("look", sparams_command)
+COMMAND = Command("analyse", sparams_command)
