@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from resonet.cli.noise_tables import operating_point
+from resonet.api.laws import operating_point
 from resonet.cli.show import engineering, out, percent, print_table, say, summary_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 from resonet.core.types import Array, Done

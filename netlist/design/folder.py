@@ -342,4 +342,4 @@ def _load_design(folder: Path, table: Seen) -> Design:
     warn_of_edits(folder, table)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     made = (replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own, fitted)
-    return Design(*made)
+    return Design(*made, folder.absolute())
