@@ -10,6 +10,7 @@ Comments in a page:
 
     <!-- skip: next "why it cannot be run here" -->    (also start ... end, for several blocks)
     <!-- quick: 7:log => 2:log; --chains 12 => --chains 2 -->    the short form of the next block
+    <!-- given: design held images -->    names that Python takes as given, of build and test.npz
     <!-- status: 1 -->    the exit status that the next block ends with, where the physics says no
 
 Prints what ran, what was left out and why; exit status 1 if a block failed.
@@ -76,13 +77,18 @@ def _environment() -> dict[str, str]:
     return os.environ | {"PATH": path, "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "120", "MPLBACKEND": "agg"}
 
 
-def _run_commands(example: Example) -> None:
-    given = example.document.namespace
-    text, status = str(example.parsed), given.pop("status", 0)
-    for old, new in given.pop("quick", ()):
+def _shortened(example: Example) -> str:
+    """The text of a block in its short form, where it has one."""
+    text = str(example.parsed)
+    for old, new in example.document.namespace.pop("quick", ()):
         if old not in text:
             raise BlockFailed(f"quick: no {old!r} in the block")
         text = text.replace(old, new)
+    return text
+
+
+def _run_commands(example: Example) -> None:
+    text, status = _shortened(example), example.document.namespace.pop("status", 0)
     for line in _lines(text):
         done = subprocess.run(
             ["bash", "-c", line],
@@ -109,7 +115,7 @@ def _run_python(example: Example) -> None:
     os.chdir(_folder(example.document))
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(str(example.parsed), f"{example.path}:{example.line}", "exec"), example.document.namespace)
+            exec(compile(_shortened(example), f"{example.path}:{example.line}", "exec"), example.document.namespace)
     finally:
         os.chdir(here)
 
@@ -117,6 +123,20 @@ def _run_python(example: Example) -> None:
 def _set_quick(example: Example) -> None:
     pairs = [part.split("=>") for part in str(example.parsed).split(";")]
     example.document.namespace["quick"] = [(old.strip(), new.strip()) for old, new in pairs]
+
+
+def _set_given(example: Example) -> None:
+    """Names that a page takes as given: the design in build, what its circuit holds, 64 images."""
+    from resonet.cosim import effective_weights
+    from resonet.cosim.weights import find_engine, forward
+    from resonet.netlist.design import load_design
+
+    folder = _folder(example.document)
+    design, linear = load_design(folder / "build"), find_engine("linear")
+    held = {one.name: effective_weights(design, one.name, "coupled", engine=linear) for one in design.cnn.synapses}
+    images = design.images(folder / "test.npz").images[:64]
+    known = {"design": design, "held": held, "images": images, "forward": forward, "Path": Path}
+    example.document.namespace.update(known)
 
 
 def _set_status(example: Example) -> None:
@@ -150,7 +170,7 @@ def _files(document: Document) -> Iterable[Region]:
 
 
 def _directives(document: Document) -> Iterable[Region]:
-    for name, act in (("quick", _set_quick), ("status", _set_status)):
+    for name, act in (("quick", _set_quick), ("status", _set_status), ("given", _set_given)):
         lexer: BlockLexer = DirectiveInHTMLCommentLexer(name)
         for lexed in lexer(document):
             yield Region(lexed.start, lexed.end, lexed.lexemes["arguments"].strip(), act)
@@ -182,10 +202,16 @@ def _designs(base: Path) -> None:
         shutil.copy(DIGITS / "digits_test.npz", base / f"{name}.npz")
     (base / "examples").symlink_to(ROOT / "examples")
     block = "sparams build --layer conv1 --engine linear --block"
-    for command in ("compile model.onnx -o build --calibration images.npz", "calibrate build", f"{block} tee"):
+    for command in (
+        "compile model.onnx -o build --calibration images.npz",
+        "calibrate build",
+        f"{block} tee",
+        f"{block} chain",
+    ):
         words = [sys.executable, "-m", "resonet.cli.start", *command.split()]
         subprocess.run(words, cwd=base, env=_environment(), capture_output=True, check=True)
     shutil.copy(next((base / "build" / "results").glob("*.s3p")), base / "tee.s3p")
+    shutil.copy(next((base / "build" / "results").glob("*.s2p")), base / "measured.s2p")
     shutil.copytree(base / "build", base / "other")
 
 

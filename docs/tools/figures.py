@@ -42,7 +42,7 @@ def rectification(axes: Axes) -> None:
     axes.axvspan(4.95, 5.05, color=GREY, alpha=0.15, lw=0, label="linewidth: every weight once")
     axes.set(xlabel="tone, GHz", ylabel="rectified voltage / (K_SD P)")
     axes.legend(loc="lower right")
-    far = axes.inset_axes((0.06, 0.54, 0.36, 0.36))
+    far = axes.inset_axes((0.06, 0.52, 0.36, 0.36))
     f = np.geomspace(1e9, 20e9, 801)
     far.loglog(f / 1e9, np.abs(rectified_per_watt(f, 5e9, DEVICE)) / DEVICE.sensitivity, color=BLUE)
     far.loglog(f / 1e9, np.abs(published_law(f, 5e9, DEVICE)) / DEVICE.sensitivity, "--", color=RED)
