@@ -85,7 +85,7 @@ def compare_command(
 
     Example: resonet compare build other
     """
-    from resonet.cli.gathering import gather
+    from resonet.api.gathering import gather
 
     one, other = gather(first, (), None), gather(second, (), None)
     same = one.design.cnn.sha256 == other.design.cnn.sha256

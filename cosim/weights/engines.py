@@ -16,7 +16,8 @@ from functools import partial
 import numpy as np
 
 from resonet.core.registry import Registry, named
-from resonet.core.types import Array, Complex, Done, nothing
+from resonet.core.types import Array, Complex
+from resonet.core.watching import Done, nothing
 from resonet.cosim.ngspice.program import engine_identity, ngspice_missing
 from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers, loudest_of
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass

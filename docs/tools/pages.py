@@ -86,13 +86,16 @@ def reference() -> str:
     homes: dict[str, list[str]] = {}
     for name in package.__all__:
         thing = getattr(package, name)
-        home = thing.__name__ if inspect.ismodule(thing) else getattr(thing, "__module__", None)
-        if home is None or not home.startswith("resonet."):
-            raise SystemExit(
-                f"resonet.{name}: no module of ours says where it is from; possible: a class or a function"
-            )
-        path = home if inspect.ismodule(thing) else f"{home}.{thing.__qualname__}"
-        homes.setdefault(home.split(".")[1], []).append(path)
+        if inspect.ismodule(thing):
+            lines += [f"`{name}`, a package: {inspect.getdoc(thing).splitlines()[0]}", ""]
+            continue
+        if isinstance(thing, str):
+            lines += [f"`{name}`: text, `{thing}`", ""]
+            continue
+        home = getattr(thing, "__module__", None) or ""
+        if not home.startswith("resonet."):
+            raise SystemExit(f"resonet.{name}: not from a module of ours; possible: a class or a function of ours")
+        homes.setdefault(home.split(".")[1], []).append(f"{home}.{thing.__qualname__}")
     for home, paths in homes.items():
         lines += [f"## {home}", ""]
         for path in paths:

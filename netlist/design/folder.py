@@ -29,7 +29,7 @@ from resonet.core.leftovers import draft_path, forget_draft, sweep_design
 from resonet.core.npz import write_arrays
 from resonet.core.parameters import plain_number, table_from_record
 from resonet.core.seen import Seen, seen
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.netlist.bus.graph import write_graphml
 from resonet.netlist.design.archive import (
     layer_channels,
@@ -342,4 +342,4 @@ def _load_design(folder: Path, table: Seen) -> Design:
     warn_of_edits(folder, table)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     made = (replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own, fitted)
-    return Design(*made)
+    return Design(*made, folder.absolute())

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
+from resonet.api.gathering import gather
 from resonet.cli.commands.compare import differing, size_of
-from resonet.cli.gathering import gather
 
 pytestmark = pytest.mark.slow
 

@@ -84,7 +84,7 @@ def test_without_a_home(build, home):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("moment", ["resonet.cli.rerun", "resonet.cli.replay", "rich.console", "resonet.core.files"])
+@pytest.mark.parametrize("moment", ["resonet.cli.rerun", "resonet.api.replay", "rich.console", "resonet.core.files"])
 def test_an_interrupt_while_it_is_being_imported(build, moment):
     """Ctrl-C at the import of a module, wherever that happens."""
     code = (

@@ -13,8 +13,8 @@ import onnx
 import plotly.graph_objects as go
 import pytest
 
+from resonet.api.gathering import gather
 from resonet.cli import entry
-from resonet.cli.gathering import gather
 from resonet.core.errors import InputError
 from resonet.cosim.montecarlo.limits import parse_limit
 from resonet.netlist.network import propagate, read_cnn

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonet.cli.kept import KeptRun, kept_runs
-from resonet.cli.replay import LIBRARIES, Record
+from resonet.api.kept import KeptRun, kept_runs
+from resonet.api.replay import LIBRARIES, Record
 from resonet.core.errors import EngineError
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, file_hash, source_hash
@@ -37,7 +37,7 @@ MOST_PNG = 700_000  # bytes of a drawing
 
 def _images(design: "Design", runs: Sequence[KeptRun]) -> str:
     """Test images for commands: those of the last run that had some, or the shipped ones."""
-    from resonet.cli.shipped import shipped_images
+    from resonet.api.shipped import shipped_images
 
     for run in sorted((run for run in runs if run.record), key=lambda run: run.record.date, reverse=True):  # type: ignore[union-attr]
         words = run.record.arguments if run.record else []
