@@ -17,7 +17,7 @@ from resonet.api.laws import (
 from resonet.core.errors import InputError
 from resonet.core.numbers import engineering, percent
 from resonet.core.tabled import Table, Tabled
-from resonet.core.types import Progress, unwatched
+from resonet.core.watching import Progress, unwatched
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -18,8 +18,8 @@ from resonet.api.inputs import (
 )
 from resonet.core.numbers import percent, small_percent
 from resonet.core.tabled import Table, Tabled
-from resonet.core.types import Progress, unwatched
 from resonet.core.validity import warn
+from resonet.core.watching import Progress, unwatched
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -5,12 +5,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from resonet.netlist.design.design import Design
     from resonet.netlist.design.parameters import Parameters
     from resonet.netlist.network.images import ImageSet
@@ -104,6 +103,8 @@ def stored_design(design: DesignOrFolder, what: str) -> "tuple[Design, Path]":
 
 def _same(one: "Design", other: "Design") -> bool:
     """Whether two designs have the same network, parameters and programs."""
+    import numpy as np
+
     if (one.cnn.sha256, one.parameters, one.scales) != (other.cnn.sha256, other.parameters, other.scales):
         return False
     return one.programs.keys() == other.programs.keys() and all(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from resonet.core.errors import InputError
 from resonet.core.numbers import engineering, percent
-from resonet.core.types import Progress, unwatched
 from resonet.core.validity import warn
+from resonet.core.watching import Progress, unwatched
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.hardware import Hardware

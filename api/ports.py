@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from resonet.api.inputs import DesignOrFolder, PathText, as_design, refuse
 from resonet.core.tabled import Table, Tabled
-from resonet.core.types import Progress, unwatched
+from resonet.core.watching import Progress, unwatched
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,7 +9,7 @@ from resonet.api.inputs import DesignOrFolder, PathText, refuse, stored_design
 from resonet.core.errors import InputError
 from resonet.core.numbers import percent, small_percent
 from resonet.core.tabled import Table, Tabled
-from resonet.core.types import Progress, unwatched
+from resonet.core.watching import Progress, unwatched
 
 if TYPE_CHECKING:
     from pandas import DataFrame

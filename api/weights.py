@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from resonet.api.inputs import DesignOrFolder, as_design, design_layers
 from resonet.core.numbers import small_percent
 from resonet.core.tabled import Table, Tabled
-from resonet.core.types import Progress, unwatched
+from resonet.core.watching import Progress, unwatched
 
 if TYPE_CHECKING:
     from pandas import DataFrame

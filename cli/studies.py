@@ -75,7 +75,7 @@ def shares(text: str, option: str) -> tuple[float, ...]:
     found = []
     for part in map(str.strip, text.split(",")):
         try:
-            found.append(read_number(part[:-1], "") / 100 if part.endswith("%") else read_number(part, ""))
+            found.append(read_number(part))
         except ValueError as error:
             raise InputError(f"{option} {part[:40]!r}: {error}; possible: parts such as 0.1 %, with commas") from None
     return tuple(sorted(set(found)))

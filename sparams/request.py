@@ -10,7 +10,8 @@ import numpy as np
 from resonet.core.decibel import level
 from resonet.core.errors import InputError
 from resonet.core.parameters import check_value, parameter, parse
-from resonet.core.types import Array, Done
+from resonet.core.types import Array
+from resonet.core.watching import Done
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method
 from resonet.sparams.block import Block, pick_ports, with_impedance

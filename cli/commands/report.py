@@ -51,4 +51,4 @@ def report_command(
     say(f"report: {made.file}")
 
 
-COMMAND = Command("look", report_command, stored=False)
+COMMAND = Command("analyse", report_command, stored=False)

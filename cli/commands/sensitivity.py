@@ -98,4 +98,4 @@ def sensitivity_command(
     stop_at_failed(outcomes, "pairs of chips")
 
 
-COMMAND = Command("simulate", sensitivity_command, then="tolerances {folder}")
+COMMAND = Command("analyse", sensitivity_command, then="tolerances {folder}")

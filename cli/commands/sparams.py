@@ -260,4 +260,4 @@ def sparams_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("look", sparams_command)
+COMMAND = Command("analyse", sparams_command)

@@ -250,4 +250,4 @@ def status_command(
     say(f"all in all: {told}")
 
 
-COMMAND = Command("look", status_command, stored=False, writes=False)
+COMMAND = Command("analyse", status_command, stored=False, writes=False)

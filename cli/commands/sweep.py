@@ -162,4 +162,4 @@ def sweep_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("tools", sweep_command)
+COMMAND = Command("simulate", sweep_command)

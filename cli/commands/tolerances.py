@@ -134,4 +134,4 @@ def tolerances_command(
     stop_at_failed(outcomes, "rows")
 
 
-COMMAND = Command("simulate", tolerances_command)
+COMMAND = Command("analyse", tolerances_command)

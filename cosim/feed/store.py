@@ -18,8 +18,8 @@ import numpy as np
 
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, source_hash
-from resonet.core.types import Done, nothing
 from resonet.core.validity import warn
+from resonet.core.watching import Done, nothing
 from resonet.cosim.feed.feeds import feed_of
 from resonet.cosim.feed.result_file import StoredResult, read_result, write_result
 from resonet.cosim.strip.laid_out import solved_layer

@@ -27,7 +27,7 @@ from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.design.specification import Specification
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
-__all__ = ["CORNER", "JUDGING", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
+__all__ = ["CORNER", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
 
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
 
@@ -44,7 +44,6 @@ UNPROGRAMMED = {
     "specification": Specification,
     "acceptance": Acceptance,
 }
-JUDGING = ("limits", "specification", "acceptance")  # of these, what only says whether numbers are good enough
 
 
 TABLES = SECTIONS | UNPROGRAMMED
@@ -78,6 +77,11 @@ class Parameters:
             raise InputError(
                 f"bus.junction_capacitance = {self.bus.junction_capacitance:g} F: of resonators that a bus feeds; "
                 "possible: 0 F, or feed.kind = bus"
+            )
+        if self.feed.kind == "stripline" and self.plan.levels != "equal":
+            raise InputError(
+                f"plan.levels = {self.plan.levels}: of tones on buses; under strip lines all full tones are alike; "
+                "possible: equal, or feed.kind = bus"
             )
 
 

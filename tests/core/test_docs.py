@@ -93,7 +93,7 @@ def test_every_picture_is_shown():
         for page in PAGES
         for name in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
     }
-    assert shown == set(DOCS.rglob("*.png"))
+    assert shown == {*DOCS.rglob("*.png"), *DOCS.rglob("*.svg")}
 
 
 # Code
