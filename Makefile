@@ -46,7 +46,7 @@ format: ## format the code, and make the safe corrections of style
 	$(BIN)/ruff format .
 
 bench: ## run every benchmarks/show_*.py
-	@sh bootstrap.sh test va browser ngspice
+	@sh bootstrap.sh test va browser docs ngspice
 	@rc=0; \
 	for script in benchmarks/show_*.py; do \
 		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || rc=1; fi; \
