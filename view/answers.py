@@ -11,7 +11,7 @@ from resonet.netlist.design.design import Design
 from resonet.report.page.blocks import Plot
 from resonet.view.chain import ChainState, Chosen, chain_state, choose, programs_of, scattering
 from resonet.view.change import HOWS, KINDS, OF_CHANNELS, Change, changeable, changed_state, parse_change
-from resonet.view.plots import chain_plots, figures, levels_plots, rows, waveform_plot
+from resonet.view.plots import chain_plots, figures, levels_plots, rows, waveform_plots
 from resonet.view.query import Query
 from resonet.view.studies import quantities, study_plots
 from resonet.view.waveform import MOST_RESONATORS, waveform
@@ -107,11 +107,12 @@ def wave_answer(query: Query, design: Design) -> dict[str, Any]:
         query.choice("engine", TRANSIENT_ENGINES, "fixed_step"),
     )
     return {
-        "plots": [_plot(waveform_plot(found))],
+        "plots": [_plot(plot) for plot in waveform_plots(found)],
         "output": found.output,
         "expected": found.expected,
         "full_scale": found.full_scale,
         "engine": found.engine,
+        "seconds_engine": round(found.seconds, 2),
     }
 
 

@@ -15,7 +15,7 @@ from resonet.report.page.units import si
 from resonet.view.chain import ChainState
 from resonet.view.waveform import Waveform
 
-__all__ = ["chain_plots", "figures", "levels_plots", "rows", "waveform_plot"]
+__all__ = ["chain_plots", "figures", "levels_plots", "rows", "waveform_plots"]
 
 States = Sequence[tuple[str, ChainState]]  # as designed, and with the change where there is one
 TONE = "tone (0 = at the feed)"
@@ -48,7 +48,8 @@ def _ring(x: float, y: float) -> dict[str, Any]:
 def _weights(states: States, picked: int) -> Plot:
     first = states[0][1]
     k = list(range(len(first.trained)))
-    bar = {"type": "bar", "x": k, "y": numbers(first.trained), "name": "trained", "marker": {"color": "@grid"}}
+    pale = {"color": "@soft", "opacity": 0.4}
+    bar = {"type": "bar", "x": k, "y": numbers(first.trained), "name": "trained", "marker": pale}
     data = [bar | {"hovertemplate": "tone %{x}: trained %{y}<extra></extra>"}]
     for n, (name, state) in enumerate(states):
         data.append(_marks(k, numbers(state.effective), f"effective, {name}", n, "tone %{x}: effective %{y}"))
@@ -219,29 +220,40 @@ def rows(state: ChainState, picked: int) -> list[list[str]]:
     ]
 
 
-def waveform_plot(found: Waveform) -> Plot:
-    """The output over time, with what the closed form expects."""
-    ends = [0.0, float(found.time[-1])]
-    expected = numbers([1e6 * found.expected] * 2, 6)
-    data = [
-        curve(numbers(1e9 * found.time, 6), numbers(1e6 * found.volts, 5), "output", 0, "%{x} ns: %{y} µV"),
-        curve(numbers(1e9 * np.array(ends), 6), expected, "closed form", 1, "closed form: %{y} µV"),
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": numbers([1e9 * found.settle, 1e9 * ends[1]], 6),
-            "y": numbers([1e6 * found.output] * 2, 6),
-            "name": "mean of the window",
-            "line": {"color": "@vermilion", "width": 3, "dash": "dot"},
-            "hovertemplate": "mean: %{y} µV<extra></extra>",
-        },
+def waveform_plots(found: Waveform) -> list[Plot]:
+    """The output over time, and what a neuron makes of it that averages, with what the closed form expects."""
+    told = f"{found.resonators} resonators, {found.engine}, {found.steps:,} steps of {si(found.dt, 's')}"
+    hover = "%{x} ns: %{y} mV<extra></extra>"
+    output = curve(numbers(1e9 * found.time, 6), numbers(1e3 * found.volts, 5), "output", 0, hover)
+    x, means = numbers(1e9 * found.mean_time, 6), numbers(1e6 * found.means, 5)
+    ends = [x[0], x[-1]]
+    level_, full = 1e6 * found.expected, 1e6 * found.full_scale
+    reach = 0.6 * full + 0.4 * abs(level_)
+    held = numbers([level_] * 2, 6)
+    averaged = [
+        curve(x, means, "averaged output", 0, "%{x} ns: %{y} µV<extra></extra>"),
+        curve(ends, held, "closed form", 1, "closed form: %{y} µV<extra></extra>"),
     ]
     off = (found.output - found.expected) / found.full_scale
-    return Plot(
-        "chain-wave",
-        f"Rectified voltage at the neuron: {found.resonators} resonators, {found.engine}, {found.steps:,} steps of "
-        f"{si(found.dt, 's')}, {found.seconds:.1f} s",
-        f"Output of the chain over time; mean {si(found.output, 'V', 5)}, closed form {si(found.expected, 'V', 5)}, "
-        f"{off:+.1e} of full scale apart.",
-        {"data": data, "layout": layout(axis("time, ns"), axis("DC output, µV", zeroline=True), showlegend=True)},
-    )
+    return [
+        Plot(
+            "chain-wave",
+            f"Voltage at the neuron from silence on: {told}",
+            f"Output of the chain over {si(float(found.time[-1]), 's')}, from the moment that all tones begin.",
+            {"data": [output], "layout": layout(axis("time, ns"), axis("output, mV", zeroline=True))},
+        ),
+        Plot(
+            "chain-mean",
+            f"Averaged over the last {si(found.window, 's')}: rectified voltage, {si(found.output, 'V', 5)}",
+            f"Mean of the output over the last {si(found.window, 's')}; at the end {si(found.output, 'V', 5)}, closed "
+            f"form {si(found.expected, 'V', 5)}, {off:+.1e} of full scale ({si(found.full_scale, 'V')}) apart.",
+            {
+                "data": averaged,
+                "layout": layout(
+                    axis("end of the window, ns"),
+                    axis("mean, µV", zeroline=True, range=numbers([level_ - reach, level_ + reach])),
+                    showlegend=True,
+                ),
+            },
+        ),
+    ]

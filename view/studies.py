@@ -55,9 +55,12 @@ class FollowedStudy:
         points = (self.tail.head or {}).get("points")
         return points if isinstance(points, int) and 0 < points < 10**9 else 0
 
+    def _mark(self) -> tuple[str, bool, int, int, int]:
+        return self.problem, self.ended, len(self.tail.outcomes), len(self.tail.begun), self.tail.broken
+
     def follow(self, now: float | None = None) -> bool:
         """Take up what came; whether anything did."""
-        before = (self.problem, self.ended, len(self.tail.outcomes), len(self.tail.begun))
+        before = self._mark()
         now = time.monotonic() if now is None else now
         try:
             while self.tail.read():
@@ -71,7 +74,7 @@ class FollowedStudy:
             self.seen.append((now, len(self.tail.outcomes)))
             while len(self.seen) > 2 and now - self.seen[0][0] > PACE:
                 self.seen.pop(0)
-        changed = before != (self.problem, self.ended, len(self.tail.outcomes), len(self.tail.begun))
+        changed = before != self._mark()
         self.version += changed
         return changed
 
@@ -166,16 +169,17 @@ def study_plots(study: FollowedStudy, quantity: tuple[str, ...]) -> list[Plot]:
     counts, edges = np.histogram(values, BINS, (low, high if high > low else low + 1e-3 * (abs(low) or 1.0)))
     hover = f"%{{x}}: %{{y}} {POINTS.get(study.kind, 'points')}<extra></extra>"
     trace = bars(numbers((edges[1:] + edges[:-1]) / 2, 5), counts.tolist(), label(text), 0, hover)
+    whole = {"dtick": 1} if counts.max() <= 6 else {}
     middle = f"median {np.median(values):.5g}, {low:.5g} ... {high:.5g}" if len(values) else "none yet"
     return [
         Plot("live-points", f"{study.kind}: {text} {said}", f"{len(values):,} values, {middle}.", over),
         Plot(
             "live-histogram",
-            f"{study.kind}: {text} of {len(values):,} {POINTS.get(study.kind, 'points')}, {middle}",
+            f"{text}: {len(values):,} {POINTS.get(study.kind, 'points')}, {middle}",
             f"Histogram of {len(values):,} values: {middle}.",
             {
                 "data": [trace],
-                "layout": layout(axis(label(text)), axis(POINTS.get(study.kind, "points")), bargap=0.04),
+                "layout": layout(axis(label(text)), axis(POINTS.get(study.kind, "points"), **whole), bargap=0.04),
             },
         ),
     ]

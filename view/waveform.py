@@ -28,10 +28,13 @@ class Waveform:
 
     time: Array  # s
     volts: Array  # V, the extremes of every stretch
+    mean_time: Array  # s
+    means: Array  # V, what a neuron gets that averages over the last `window` (Hann-weighted)
     output: float  # V, mean over the window
     expected: float  # V, closed form
     full_scale: float  # V, K_SD p_max
     settle: float  # s until the window begins
+    window: float  # s
     dt: float  # s
     steps: int
     resonators: int
@@ -56,8 +59,19 @@ def _thinned(time: Array, volts: Array) -> tuple[Array, Array]:
         return time, volts
     edges = np.linspace(0, len(time), SHOWN + 1).astype(int)
     ends = [first + int(find(volts[first:last])) for first, last in pairwise(edges) for find in (np.argmin, np.argmax)]
-    kept = np.unique([*ends, len(time) - 1])
+    kept = np.unique([0, *ends, len(time) - 1])
     return time[kept], volts[kept]
+
+
+def _averaged(time: Array, volts: Array, window: float, dt: float) -> tuple[Array, Array]:
+    """Means over the last `window` at some of the times, as many as there are whole windows behind."""
+    from scipy.signal import fftconvolve
+
+    count = round(window / dt)
+    weights = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
+    means = fftconvolve(volts, weights / weights.sum(), mode="valid")
+    kept = np.unique(np.linspace(0, len(means) - 1, SHOWN).astype(int))
+    return time[kept + count - 1], means[kept]
 
 
 def waveform(
@@ -81,13 +95,15 @@ def waveform(
     hardware, begin = lone_hardware(before, state, how, count), time.perf_counter()
     powers = np.full(count, activation * state.plan.options.p_max)
     run = play_chain(hardware, powers, engine=engine, most=MOST_STEPS)  # type: ignore[arg-type]
-    shown = _thinned(run.readings.time, run.readings.columns(["v(dc0)"])[0][:, 0])
+    volts = run.readings.columns(["v(dc0)"])[0][:, 0]
     return Waveform(
-        *shown,
+        *_thinned(run.readings.time, volts),
+        *_averaged(run.readings.time, volts, run.window, run.dt),
         run.output,
         chain_voltage(hardware, powers),
         state.plan.device.sensitivity * state.plan.options.p_max,
         run.settle,
+        run.window,
         run.dt,
         run.steps,
         count,

@@ -158,12 +158,23 @@
       fill($("one"), ["", ...found.states], found.resonator);
       $("chain-warnings").replaceChildren(...found.warnings.map((one) => { const item = document.createElement("li"); item.textContent = `[${one.code}] ${one.text}`; return item; }));
       await draw(found.plots);
+      picks();
       say("chain-said", `${found.title}: linear engine, ${(1000 * found.seconds).toFixed(0)} ms`);
       $("chain-body").classList.remove("busy");
       root.dataset.chain = String(Number(root.dataset.chain || 0) + 1);
     },
     (error) => { say("chain-error", error.message); $("chain-body").classList.remove("busy"); root.dataset.chain = String(Number(root.dataset.chain || 0) + 1); },
   );
+
+  // A mark of a tone that is clicked picks its resonator.
+  function picks() {
+    for (const name of ["chain-weights", "chain-errors", "chain-detuning"]) {
+      const div = $(name);
+      if (div.dataset.picks) continue;
+      div.dataset.picks = "yes";
+      div.on("plotly_click", (event) => { $("resonator").value = event.points[0].x; showChain(); });
+    }
+  }
 
   function showChain() {
     if (!design || !design.layers.length) return;
@@ -226,7 +237,7 @@
     async (found) => {
       $("wave-body").hidden = false;
       await draw(found.plots);
-      say("wave-said", $("chain-wave").getAttribute("aria-label"));
+      say("wave-said", `${found.plots[1].alt} ${found.engine}, ${found.seconds_engine} s.`);
       root.dataset.wave = String(Number(root.dataset.wave || 0) + 1);
     },
     (error) => { say("wave-said", error.message); root.dataset.wave = String(Number(root.dataset.wave || 0) + 1); },
