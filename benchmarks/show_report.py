@@ -1,4 +1,4 @@
-"""Show the report of the shipped network (topic: report): what stands on it, and how a browser takes it.
+"""Show the report of the shipped network (topic: report): what stands on it, how a browser takes it, and the live page.
 
     python benchmarks/show_report.py            # all of it, some minutes
     python benchmarks/show_report.py --quick    # what ends within a minute: fewer results on the page
@@ -10,7 +10,7 @@ Chromium, driven by Playwright (`sh bootstrap.sh test browser`); axe-core is fet
 
 from _show import run_parts
 
-PARTS = ("page", "browser")
+PARTS = ("page", "browser", "view")
 
 if __name__ == "__main__":
     run_parts(str(__doc__), "_report_", PARTS, "plotly", "jinja2", "numpy")

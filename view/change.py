@@ -82,7 +82,7 @@ def parse_change(design: Design, words: list[str], how: str, shift: str | None =
         if how == "built" and section == "plan" and name in OF_CHANNELS:
             raise InputError(f"{key}: is built into channels and resonances; possible: how = anew")
         values[key] = parse(text, known_parameter(KINDS[section], name, section), section)
-    return Change(values, how, None if shift is None else _shift(shift))  # type: ignore[arg-type]
+    return Change(values, how, None if shift is None else _shift(shift))
 
 
 def _shift(text: str) -> tuple[int, float]:

@@ -94,7 +94,7 @@ def waveform(
         raise InputError(f"resonators = {count}; possible: 1 ... {min(size, MOST_RESONATORS)}")
     hardware, begin = lone_hardware(before, state, how, count), time.perf_counter()
     powers = np.full(count, activation * state.plan.options.p_max)
-    run = play_chain(hardware, powers, engine=engine, most=MOST_STEPS)  # type: ignore[arg-type]
+    run = play_chain(hardware, powers, engine=engine, most=MOST_STEPS)
     volts = run.readings.columns(["v(dc0)"])[0][:, 0]
     return Waveform(
         *_thinned(run.readings.time, volts),
@@ -107,6 +107,6 @@ def waveform(
         run.dt,
         run.steps,
         count,
-        engine,  # type: ignore[arg-type]
+        engine,
         time.perf_counter() - begin,
     )

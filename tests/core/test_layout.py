@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # Floors of the house, lowest first; rooms on one floor know nothing of each other.
-PACKAGES = [["core"], ["models"], ["spice_lib"], ["netlist"], ["cosim"], ["sparams", "report"], ["cli"], ["examples"]]
+PACKAGES = [["core"], ["models"], ["spice_lib"], ["netlist"], ["cosim"], ["sparams", "report"], ["view"], ["cli"]]
+PACKAGES += [["examples"]]
 ROOMS = {
     "models": [["resonator"], ["line", "circuit", "neuron", "fit", "presets"], ["device"]],
     "netlist": [
@@ -140,7 +141,7 @@ def test_a_face_shows_what_is_there(path):
 
 
 @pytest.mark.parametrize(
-    "package", ["core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "cli.main"]
+    "package", ["core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "view", "cli", "cli.main"]
 )
 def test_importing_a_package_is_light(package):
     code = f"import sys, resonet.{package}; print(*[m for m in {HEAVY!r} if m in sys.modules])"

@@ -281,15 +281,17 @@ class Events:
                 return state
         raise AssertionError(f"never so; last {state}")
 
-    def close(self) -> None:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
         self.answer.close()
         self.connection.close()
 
 
 def test_a_page_follows_a_study_as_it_grows(build):
     path = build / "results" / "montecarlo_abc.jsonl"
-    with served(build) as serving:
-        events = Events(serving)
+    with served(build) as serving, Events(serving) as events:
         events.until(lambda state: state["studies"] == [])
         with open_journal(path, {"points": 3, "key": "abc"}) as journal:
             for point, accuracy in enumerate((0.5, 0.75, 1.0)):
@@ -309,7 +311,6 @@ def test_a_page_follows_a_study_as_it_grows(build):
         assert events.until(lambda state: state["studies"][0]["broken"] == 1)
         path.unlink()
         assert events.until(lambda state: state["studies"][0]["state"] == "ended")
-        events.close()
 
 
 def test_a_sweep_is_shown_over_its_axis(build):
@@ -334,8 +335,7 @@ def test_a_sweep_is_shown_over_its_axis(build):
 def test_damage_and_disappearance_are_said_and_forgotten(build):
     toml = build / "design.toml"
     whole = toml.read_text()
-    with served(build) as serving:
-        events = Events(serving)
+    with served(build) as serving, Events(serving) as events:
         events.until(lambda state: not state["problem"] and state["report"] > 0)
         toml.write_text(whole.replace("damping = ", "damping = -"))
         state = events.until(lambda state: state["problem"])
@@ -349,31 +349,27 @@ def test_damage_and_disappearance_are_said_and_forgotten(build):
         gone.rename(build)
         events.until(lambda state: not state["problem"] and not state["trouble"])
         assert asked(serving, "/chain")[0] == 200
-        events.close()
 
 
 def test_the_report_is_the_page_of_the_report_and_is_made_anew(build):
-    with served(build) as serving:
-        events = Events(serving)
+    with served(build) as serving, Events(serving) as events:
         first = events.until(lambda state: state["report"] > 0)["report"]
         html = asked(serving, "/report")[1]["html"]
         assert 'id="verdict"' in html
         assert 'id="layer1-plan"' in html
+        (build / "results").mkdir(exist_ok=True)
         np.savez(build / "results" / "something.npz", a=1)
         events.until(lambda state: state["report"] > first)
-        events.close()
 
 
 def test_nothing_is_written_into_the_folder_and_names_are_text(small_folder, tmp_path):
     folder = shutil.copytree(small_folder, tmp_path / HOSTILE)
     before = content(folder)
-    with served(folder) as serving:
-        events = Events(serving)
+    with served(folder) as serving, Events(serving) as events:
         events.until(lambda state: state["report"] > 0)
         for path in ("/design", "/chain?set=device.damping=0.02&how=anew", "/report", "/state"):
             assert asked(serving, path)[0] == 200
         page = raw(serving, "/", Cookie=cookie(serving))[2] + asked(serving, "/report")[1]["html"]
-        events.close()
     assert "<img" not in page
     assert content(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == [HOSTILE]
