@@ -67,7 +67,7 @@ class _App:
         self.watch = watch
         self.streams = 0
         self.waiting = 0
-        self.limits = {"quick": CapacityLimiter(1), "slow": CapacityLimiter(1)}
+        self.limits = {kind: CapacityLimiter(1) for kind in ("quick", "slow", "study")}
         self.page = environment(_template).get_template("view.html.j2")
 
     async def show(self, request: Request) -> Response:
@@ -92,6 +92,8 @@ class _App:
 
     async def events(self, request: Request) -> Response:
         """The state whenever it changes, as server-sent events."""
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if self.streams >= MOST_STREAMS:
             return _json({"error": f"{self.streams} pages are open; possible: close one"}, 503)
         return StreamingResponse(self._told(request), media_type="text/event-stream")
@@ -147,7 +149,8 @@ class _App:
         """A quantity of a study that is under way."""
         try:
             query = Query(request.query_params.multi_items(), ("name", "quantity"))
-            return _json(study_answer(query, self.watch))
+            call = functools.partial(study_answer, query, self.watch)
+            return _json(await to_thread.run_sync(call, limiter=self.limits["study"], abandon_on_cancel=True))
         except Exception as error:
             return _error(error)
 

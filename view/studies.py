@@ -63,8 +63,7 @@ class FollowedStudy:
         before = self._mark()
         now = time.monotonic() if now is None else now
         try:
-            while self.tail.read():
-                continue
+            self.tail.read()
             self.problem, self.ended = "", False
         except FileNotFoundError:
             self.ended = True

@@ -58,6 +58,7 @@ class Watch:
         self.trouble = ""  # why there is no report to be seen
         self.studies: dict[str, FollowedStudy] = {}
         self.lock = threading.Lock()  # of the studies
+        self._told: list[dict[str, Any]] = []  # of the studies
         self._of_design: Signature | None = None
         self._ended = threading.Event()
         self._environment = environment()
@@ -78,15 +79,13 @@ class Watch:
 
     def state(self) -> dict[str, Any]:
         """All that changes by itself, for the page."""
-        with self.lock:
-            studies = [study.summary() for study in self.studies.values()]
         return {
             "folder": visible(str(self.folder)),
             "problem": visible(self.problem),
             "trouble": visible(self.trouble),
             "design": self.design_version,
             "report": self.report["version"],
-            "studies": studies,
+            "studies": self._told,
         }
 
     # The design
@@ -166,6 +165,8 @@ class Watch:
                 changed |= study.follow()
             while len(self.studies) > MOST_STUDIES:
                 self.studies.pop(next(iter(self.studies)))
+            if changed:
+                self._told = [study.summary() for study in self.studies.values()]
         if changed:
             self._tell()
         return changed

@@ -92,6 +92,8 @@ def waveform(
     count = min(size, MOST_RESONATORS) if resonators is None else resonators
     if not 1 <= count <= min(size, MOST_RESONATORS):
         raise InputError(f"resonators = {count}; possible: 1 ... {min(size, MOST_RESONATORS)}")
+    if 1 < count < state.plan.circuit.groups:
+        raise InputError(f"resonators = {count}: bus.groups = {state.plan.circuit.groups}; possible: as many, or more")
     hardware, begin = lone_hardware(before, state, how, count), time.perf_counter()
     powers = np.full(count, activation * state.plan.options.p_max)
     run = play_chain(hardware, powers, engine=engine, most=MOST_STEPS)

@@ -139,8 +139,8 @@ class JournalTail:
         self.broken = 0  # damaged lines
         self._at, self._file = 0, -1
 
-    def read(self, most: int = MOST_LINE) -> bool:
-        """Take up the whole lines that came, `most` bytes of them at once; whether there were any.
+    def read(self, most: int = 1_000_000) -> bool:
+        """Take up the whole lines that came, some `most` bytes of them at once; whether there were any.
 
         A file in the place of the one before is read from its beginning. Raises InputError for what is no journal, and
         OSError.
@@ -154,9 +154,13 @@ class JournalTail:
                 return False
             file.seek(self._at)
             found = file.read(most)
+            if b"\n" not in found:
+                found += file.read(max(MOST_LINE - most, 0))
         whole = found.rfind(b"\n") + 1
-        if not whole and len(found) >= most:
-            raise InputError(f"{self.path}: no journal of a sweep (a line of over {most:,} bytes); possible: delete it")
+        if not whole and len(found) >= MOST_LINE:
+            raise InputError(
+                f"{self.path}: no journal of a sweep (a line of {len(found):,} bytes); possible: delete it"
+            )
         self._at += whole
         for line in found[:whole].splitlines(keepends=True):
             self._take(line)

@@ -72,8 +72,21 @@ def test_what_is_no_journal_is_said(tmp_path, text):
         JournalTail(path).read()
 
 
-def test_a_line_without_end_is_refused(tmp_path):
+def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("resonet.cosim.sweep.journal.MOST_LINE", 1500)
     path = tmp_path / "sweep_6.jsonl"
     path.write_text("x" * 2000)
-    with pytest.raises(InputError, match="line of over 1,000 bytes"):
+    with pytest.raises(InputError, match="a line of 1,500 bytes"):
         JournalTail(path).read(1000)
+
+
+def test_a_journal_is_taken_up_bit_by_bit(tmp_path):
+    path = tmp_path / "sweep_7.jsonl"
+    with open_journal(path, {"points": 9}) as journal:
+        for point in range(9):
+            journal.end(point, outcome(point))
+    tail, looks = JournalTail(path), 0
+    while tail.read(300):
+        looks += 1
+    assert looks > 4
+    assert dict(tail.outcomes) == dict(read_journal(path)[1])

@@ -153,9 +153,9 @@
     () => ask("/chain", [...asked(), ["resonator", $("resonator").value], ["bias", $("bias").value]]),
     async (found) => {
       say("chain-error", "");
-      fill($("figures"), ["", ...found.states], found.figures);
+      fill($("figures"), ["quantity", ...found.states], found.figures);
       $("one").caption.textContent = `Resonator ${found.picked}`;
-      fill($("one"), ["", ...found.states], found.resonator);
+      fill($("one"), ["quantity", ...found.states], found.resonator);
       $("chain-warnings").replaceChildren(...found.warnings.map((one) => { const item = document.createElement("li"); item.textContent = `[${one.code}] ${one.text}`; return item; }));
       await draw(found.plots);
       picks();
