@@ -117,6 +117,12 @@ def _keys(page: Any, told: list[str]) -> None:
     show("a change by keys, until it is drawn", f"{took:.2f} s", f"<= {SLOWEST_UPDATE:g} s", took <= SLOWEST_UPDATE)
     heads = page.locator("#figures thead th").all_inner_texts()
     show("before and after stand side by side", " | ".join(heads[1:]), "both", heads[1:] == ["as designed", "changed"])
+    if kept := os.environ.get("RESONET_SCREENSHOTS"):
+        page.evaluate("() => document.getElementById('figures').scrollIntoView()")
+        page.set_viewport_size({"width": 1280, "height": 1300})
+        page.wait_for_timeout(500)
+        page.screenshot(path=f"{kept}/view_change.png", clip={"x": 240, "y": 0, "width": 1040, "height": 1300})
+        page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
     said = page.inner_text("#chain-said")
     info("what the server took for it", re.sub(r".*engine, ", "", said))
     canvas = page.locator("#chain-weights")

@@ -202,9 +202,9 @@ def _one(state: ChainState) -> float:
 def rows(state: ChainState, picked: int) -> list[list[str]]:
     """Figures of one resonator of a chain."""
     f, f_res, device = state.bus.frequencies[picked], float(state.resonances[picked]), state.plan.device
-    power = 0.5 * device.resistance * float(state.powers[picked, picked]) * state.plan.options.p_max
-    others = state.volts[:, picked].copy()
-    others[picked] = 0.0
+    power = 0.5 * device.resistance * float(state.powers[picked, picked])
+    own, tone = float(state.volts[picked, picked]), float(state.volts[picked].sum())
+    p_max = state.plan.options.p_max
     return [
         ["tone", f"{f / 1e9:.6g} GHz"],
         ["resonance", f"{f_res / 1e9:.6g} GHz"],
@@ -214,9 +214,10 @@ def rows(state: ChainState, picked: int) -> list[list[str]]:
         ["trained weight", f"{state.trained[picked]:+.6g}"],
         ["effective weight", f"{state.effective[picked]:+.6g}"],
         ["error, part of largest", small_percent(float(abs(state.error[picked])))],
-        ["power of its tone in it", si(power, "W", 4)],
-        ["rectified of its tone", si(float(state.volts[picked, picked]) * state.plan.options.p_max, "V", 4)],
-        ["rectified of all others", si(float(others.sum()) * state.plan.options.p_max, "V", 4)],
+        ["power of its tone in it", si(power * p_max, "W", 4)],
+        ["rectified of its tone, here", si(own * p_max, "V", 4)],
+        ["of its tone, in all other resonators", si((tone - own) * p_max, "V", 4)],
+        ["of its tone, at the neuron", si(tone * p_max, "V", 4)],
     ]
 
 
