@@ -21,7 +21,7 @@ from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, reso
 from resonet.netlist.design.design import Design
 from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, bus_gains, replanned_bus
 from resonet.netlist.planning.powers import check_source_power, check_tone_power
-from resonet.netlist.programming.methods import bus_weights, layer_unit, solve_layer
+from resonet.netlist.programming.methods import bus_weights, layer_unit, solve_layer, solver_chains
 from resonet.view.chain import ChainState, Chosen, chain_state
 
 __all__ = ["HOWS", "MOST_CHANGES", "Change", "How", "changeable", "changed_state", "parse_change"]
@@ -30,7 +30,7 @@ How = Literal["built", "anew"]
 HOWS: tuple[How, ...] = get_args(How)
 MOST_CHANGES = 8
 KINDS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}
-STRUCTURE = {"bus": ("combining", "groups"), "plan": ("tile", "fanout", "assign", "scale", "gain_range")}
+STRUCTURE = {"bus": ("combining", "groups"), "plan": ("tile", "fanout", "assign", "levels", "scale", "gain_range")}
 OF_CHANNELS = ("f_min", "f_max", "fill", "reach", "ends")  # of [plan]: what only planning and programming read
 HIGHEST = 1e13  # Hz, of a resonance
 OF_FILTERS, OF_COIL = "filter_", "transformer_"
@@ -110,7 +110,8 @@ def _programmed(state: ChainState, fill: float) -> Array:
     """Resonances of the bus, Hz [chains, resonators], by the chain's program and the state's parameters."""
     entry, device, bus = state.alone, state.plan.device, state.bus
     if state.chosen.program == "formula":
-        detuning = detuning_for_weight(bus.signs * bus_weights(entry, bus) * layer_unit(entry, fill))
+        goal = bus_weights(entry, bus) * layer_unit(entry, fill)
+        detuning = detuning_for_weight(solver_chains(bus, device).alone(goal))
         return resonance_for_detuning(bus.frequencies, detuning, device.damping)
     profile = None
     if state.chosen.program == "calibrated":  # as the linear engine explains itself to the solver
@@ -125,7 +126,7 @@ def _anew(before: ChainState, plan: FrequencyPlan) -> ChainState:
     """The chain planned and programmed with other parameters."""
     if before.chosen.program not in ("formula", "coupled", "calibrated"):
         raise InputError(f"program {before.chosen.program}: not of one chain; possible: formula, coupled, calibrated")
-    bus = replanned_bus(before.bus, plan)
+    bus = replanned_bus(before.bus, before.entry.layer, plan)
     entry = LayerPlan(before.entry.layer, tuple(bus if one is before.bus else one for one in before.entry.buses))
     largest = float(np.abs(before.entry.layer.matrix).max())
     lowered = before.scale * largest / before.plan.device.sensitivity / before.plan.options.fill if largest else 1.0

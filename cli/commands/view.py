@@ -29,7 +29,7 @@ def view(
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise InputError(f"view: no {' and no '.join(missing)}; possible: pip install 'resonet[view]'")
-    from resonet.cli.gathering import gather
+    from resonet.api.gathering import gather
     from resonet.view.server import Serving, serve
 
     def told(serving: Serving) -> None:

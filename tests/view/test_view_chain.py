@@ -99,8 +99,11 @@ def test_a_shift_is_that_of_the_engine(design):
     assert np.abs(state.error).max() > 1e-3
 
 
-def test_anew_is_what_compile_and_calibrate_make(design, small_model):
-    other = read_parameters(settings=["plan.tile=12", "plan.f_max=12 GHz", "device.damping=0.004"])
+@pytest.mark.parametrize("levels", ["equal", "power"])
+def test_anew_is_what_compile_and_calibrate_make(small_model, levels):
+    settings = ["plan.tile=12", f"plan.levels={levels}"]
+    design = calibrate(compile_cnn(small_model, read_parameters(settings=settings))).design
+    other = read_parameters(settings=[*settings, "plan.f_max=12 GHz", "device.damping=0.004"])
     made = calibrate(compile_cnn(small_model, other)).design
     for program in programs_of(design):
         chosen = choose(design, "conv1", None, 0, program)

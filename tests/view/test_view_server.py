@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from conftest import complaint, heed_interrupts
 
-from resonet.cli.gathering import gather
+from resonet.api.gathering import gather
 from resonet.core.errors import InputError
 from resonet.cosim.sweep.journal import open_journal, sealed_line
 from resonet.cosim.sweep.points import Outcome
