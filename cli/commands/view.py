@@ -38,4 +38,4 @@ def view(
     serve(folder, lambda place: gather(place, (), None), port, told)
 
 
-COMMAND = Command("look", view, stored=False, writes=False)
+COMMAND = Command("analyse", view, stored=False, writes=False)
