@@ -35,7 +35,7 @@ __all__ = [
     "write_record",
 ]
 
-PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli", "examples")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "view", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
 CALIBRATION = ("calibrated.npz", "fitted.npz", "earlier.npz")
 DESIGN = ("design.toml", "model.onnx", "program.npz", *CALIBRATION)

@@ -15,13 +15,15 @@ from _show import info, show
 from resonet.core.errors import EngineError
 from resonet.report.page.pdf import find_browser
 
+__all__ = ["AXE", "CUT", "DRAWN", "SIZES", "THEMES", "axe_script", "check_page", "claims", "none"]
+
 AXE = "axe-core@4.14.1"
 SIZES, THEMES = ((1280, 900), (400, 800)), ("light", "dark")
-DRAWN = """() => [...document.querySelectorAll('.canvas')].filter((div) => {
+DRAWN = """() => [...document.querySelectorAll('.canvas')].filter((div) => div.offsetParent).filter((div) => {
     const svg = div.querySelector('.main-svg');
     return !svg || svg.getBoundingClientRect().width < 150 || div.querySelectorAll('svg path, svg image').length < 5;
 }).map((div) => div.id)"""
-CUT = """() => [...document.querySelectorAll('.canvas')].flatMap((div) => {
+CUT = """() => [...document.querySelectorAll('.canvas')].filter((div) => div.offsetParent).flatMap((div) => {
     const outer = div.getBoundingClientRect();
     return [...div.querySelectorAll('text')].filter((text) => {
         const box = text.getBoundingClientRect();
@@ -33,7 +35,7 @@ LINKS = """() => [...document.querySelectorAll('a[href^="#"]')]
     .filter((a) => !document.getElementById(a.hash.slice(1))).map((a) => a.hash)"""
 
 
-def _axe() -> str | None:
+def axe_script() -> str | None:
     """The script of axe-core, by npm; None where there is none."""
     npm = shutil.which("npm")
     if npm is None:
@@ -64,8 +66,23 @@ def _opened(browser: Any, path: Path) -> Iterator[tuple[str, Any, list[str], lis
             context.close()
 
 
-def _none(what: str, found: list[Any]) -> None:
+def none(what: str, found: list[Any]) -> None:
     show(what, "none" if not found else f"{len(found)}: {str(found[0])[:40]}", "none", not found)
+
+
+def check_page(page: Any, which: str, axe: str | None) -> None:
+    """Claims about any page of ours: drawn, whole, linked, no wider than the window, and what axe-core says."""
+    none(f"{which}: plots that are not drawn", page.evaluate(DRAWN))
+    none(f"{which}: labels of plots that are cut", page.evaluate(CUT))
+    none(f"{which}: links to nothing", page.evaluate(LINKS))
+    wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+    show(f"{which}: the page is no wider than the window", f"{wide} px", "0 px", wide <= 0)
+    if axe:
+        page.evaluate(axe)
+        found = page.evaluate("() => axe.run()")["violations"]
+        grave = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+        none(f"{which}: axe-core, serious or critical", grave)
+        none(f"{which}: axe-core, others", [v["id"] for v in found if v["id"] not in grave])
 
 
 def _keys(page: Any) -> None:
@@ -102,30 +119,14 @@ def claims(quick: bool) -> None:
     from playwright.sync_api import sync_playwright
 
     path = report(quick)[0]
-    axe = _axe()
+    axe = axe_script()
     kept = os.environ.get("RESONET_SCREENSHOTS")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"] if os.geteuid() == 0 else [])
         for which, page, told, asked in _opened(browser, path):
-            _none(f"{which}: messages on the console", told)
-            _none(
-                f"{which}: requests beside the page", [url for url in asked if not url.startswith(("file:", "data:"))]
-            )
-            _none(f"{which}: plots that are not drawn", page.evaluate(DRAWN))
-            _none(f"{which}: labels of plots that are cut", page.evaluate(CUT))
-            _none(f"{which}: links to nothing", page.evaluate(LINKS))
-            wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-            show(f"{which}: the page is no wider than the window", f"{wide} px", "0 px", wide <= 0)
-            if axe:
-                page.evaluate(axe)
-                found = page.evaluate("() => axe.run()")["violations"]
-                _none(
-                    f"{which}: axe-core, serious or critical",
-                    [v["id"] for v in found if v["impact"] in ("serious", "critical")],
-                )
-                _none(
-                    f"{which}: axe-core, others", [v["id"] for v in found if v["impact"] not in ("serious", "critical")]
-                )
+            none(f"{which}: messages on the console", told)
+            none(f"{which}: requests beside the page", [url for url in asked if not url.startswith(("file:", "data:"))])
+            check_page(page, which, axe)
             if kept:
                 page.screenshot(path=f"{kept}/{which.replace(' px, ', '_')}.png")
             if which == "1280 px, light":

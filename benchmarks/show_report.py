@@ -12,7 +12,7 @@ Chromium, driven by Playwright (`sh bootstrap.sh test browser`); axe-core is fet
 
 from _show import run_parts
 
-PARTS = ("page", "browser", "tutorial", "docs")
+PARTS = ("page", "browser", "view", "tutorial", "docs")
 
 if __name__ == "__main__":
     run_parts(str(__doc__), "_report_", PARTS, "plotly", "jinja2", "numpy")

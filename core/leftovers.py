@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "sweep",
     "sweep_design",
     "sweep_once",
+    "untouched",
+    "untouched_now",
 ]
 
 MARK = re.compile(r"-resonet-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
@@ -36,6 +39,22 @@ FOREIGN = 7 * 86_400  # s
 PROC = Path("/proc")
 
 _drafts: set[Path] = set()
+_untouched: ContextVar[bool] = ContextVar("untouched", default=False)
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """Design folders are only looked at meanwhile: nothing is swept, and nothing that was learned is noted in them."""
+    token = _untouched.set(True)
+    try:
+        yield
+    finally:
+        _untouched.reset(token)
+
+
+def untouched_now() -> bool:
+    """Whether design folders are only looked at, in this context."""
+    return _untouched.get()
 
 
 def _start(process: int) -> int | None:
@@ -180,6 +199,8 @@ def sweep_once(folder: Path) -> None:
 
 def sweep_design(folder: Path) -> None:
     """Sweep a design folder, what is beside it, and the run folders of engines; each once in a process."""
+    if untouched_now():
+        return
     folder = folder.absolute()
     inner = [folder / name for name in ("", "results", "runs", "report", "decks")]
     for place in (Path(tempfile.gettempdir()), folder.parent, *inner, *folder.glob("decks/*/")):

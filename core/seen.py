@@ -16,7 +16,7 @@ from pathlib import Path
 
 from resonet.core.errors import InputError
 from resonet.core.files import read_bytes, read_json
-from resonet.core.leftovers import draft_path, forget_draft
+from resonet.core.leftovers import draft_path, forget_draft, untouched_now
 from resonet.core.sources import file_hash
 
 __all__ = ["SEEN", "Seen", "seen"]
@@ -71,7 +71,7 @@ class Seen:
 
     def _now(self) -> int | None:
         """What the file system's clock showed before anything was read; None where nothing can be written."""
-        if self._clock is None:
+        if self._clock is None and not untouched_now():
             draft = draft_path(self.folder, SEEN)
             with suppress(OSError):
                 draft.touch()
@@ -82,7 +82,7 @@ class Seen:
 
     def store(self) -> None:
         """Write what was learned, if anything was; not where nothing can be written."""
-        if not self._changed:
+        if not self._changed or untouched_now():
             return
         kept = {name: entry for name, entry in self._known.items() if (self.folder / name).is_file()}
         draft = draft_path(self.folder, SEEN)

@@ -19,10 +19,11 @@ from resonet.core.validity import warn
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.points import Outcome
 
-__all__ = ["Journal", "open_journal", "read_journal", "sealed_line"]
+__all__ = ["Journal", "JournalTail", "open_journal", "read_journal", "sealed_line"]
 
 
 MOST_LINE = 32_000_000  # bytes: the first line names the values of every axis
+MOST_POINT = 10**9  # number of a point
 SEAL = b', "seal": "'  # before the hash of what stands before it
 KINDS = {"values": dict | None, "error": str, "final": bool, "seconds": int | float, "process": str}  # of an outcome
 
@@ -99,14 +100,20 @@ def _outcome(line: dict[str, Any]) -> tuple[int, Outcome]:
     return line["end"], outcome
 
 
+def _head(line: dict[str, Any]) -> dict[str, Any]:
+    """What a study computes, of the first line of its journal. Raises KeyError, ValueError for what is none."""
+    head = line["sweep"]
+    if not isinstance(head, dict) or not json.dumps(head).isprintable():
+        raise ValueError("control characters")
+    return head
+
+
 def read_journal(path: Path) -> tuple[dict[str, Any], Outcomes]:
     """What a sweep computes, and the outcomes so far that are final; InputError for what is no journal."""
     outcomes = Outcomes()
     try:
         lines = _lines(path)
-        head = next(lines, {})["sweep"]
-        if not json.dumps(head).isprintable():
-            raise ValueError("control characters")
+        head = _head(next(lines, {}))
         for line in lines:
             if "end" in line:
                 point, outcome = _outcome(line)
@@ -116,6 +123,68 @@ def read_journal(path: Path) -> tuple[dict[str, Any], Outcomes]:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no journal of a sweep ({error!r:.80}); possible: delete it") from None
     return head, outcomes
+
+
+class JournalTail:
+    """A journal that somebody else writes, as it grows: only what came since the last `read` is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self.head: dict[str, Any] | None = None  # what is computed; None as long as its first line is not there
+        self.outcomes = Outcomes()  # that are final
+        self.begun: set[int] = set()  # points that were handed out and have no final outcome
+        self.broken = 0  # damaged lines
+        self._at, self._file = 0, -1
+
+    def read(self, most: int = 1_000_000) -> bool:
+        """Take up the whole lines that came, some `most` bytes of them at once; whether there were any.
+
+        A file in the place of the one before is read from its beginning. Raises InputError for what is no journal, and
+        OSError.
+        """
+        with self.path.open("rb") as file:
+            facts = os.fstat(file.fileno())
+            if facts.st_ino != self._file or facts.st_size < self._at:
+                self._begin()
+                self._file = facts.st_ino
+            if facts.st_size == self._at:
+                return False
+            file.seek(self._at)
+            found = file.read(most)
+            if b"\n" not in found:
+                found += file.read(max(MOST_LINE - most, 0))
+        whole = found.rfind(b"\n") + 1
+        if not whole and len(found) >= MOST_LINE:
+            raise InputError(
+                f"{self.path}: no journal of a sweep (a line of {len(found):,} bytes); possible: delete it"
+            )
+        self._at += whole
+        for line in found[:whole].splitlines(keepends=True):
+            self._take(line)
+        return whole > 0
+
+    def _take(self, line: bytes) -> None:
+        try:
+            table = _table(line)
+            if self.head is None:
+                self.head = _head(table)
+            elif "end" in table:
+                point, outcome = _outcome(table)
+                if not 0 <= point < MOST_POINT:
+                    raise ValueError("no point")
+                self.begun.discard(point)
+                self.outcomes[point] = outcome
+                if not outcome.final:
+                    del self.outcomes[point]
+            elif type(table.get("start")) is int:
+                self.begun.add(table["start"])
+        except (ValueError, KeyError, TypeError) as error:
+            if self.head is None:
+                raise InputError(f"{self.path}: no journal of a sweep ({error!r:.80}); possible: delete it") from None
+            self.broken += line != b"\n"
 
 
 def _mend(path: Path) -> None:

@@ -6,15 +6,18 @@ the page load nothing.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resonet.core.text import visible
 from resonet.report.page.blocks import Page, Plot, Section
 
-__all__ = ["embedded", "render"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["check_names", "embedded", "environment", "render", "template_text"]
 
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -28,7 +31,8 @@ def embedded(value: Any) -> str:
 
 
 @cache
-def _text(name: str, package: str = "resonet.report.page", folder: str = "templates") -> str:
+def template_text(name: str, package: str = "resonet.report.page", folder: str = "templates") -> str:
+    """Text of a template, style or script of a package."""
     return files(package).joinpath(folder, name).read_text(encoding="utf-8")
 
 
@@ -38,26 +42,42 @@ def _plots(sections: tuple[Section, ...]) -> Iterator[Plot]:
         yield from _plots(tuple(section.sections))
 
 
-def render(page: Page) -> str:
-    """HTML; the same page gives the same bytes."""
+def environment(text: Callable[[str], str] = template_text) -> "Environment":
+    """What templates are rendered with: everything in them is escaped. `text` finds one by its name."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FunctionLoader(_text),
+    found = Environment(
+        loader=FunctionLoader(text),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["visible"] = visible
-    environment.filters["embedded"] = lambda value: Markup(embedded(value))
+    found.filters["visible"] = visible
+    found.filters["embedded"] = lambda value: Markup(embedded(value))
+    return found
+
+
+def check_names(page: Page) -> None:
+    """AssertionError for two plots of one name."""
     names = [plot.name for plot in _plots(page.sections)]
     if len(names) != len(set(names)):
         raise AssertionError(f"two plots of one name: {sorted(names)}")
-    return environment.get_template("page.html.j2").render(
-        page=page,
-        style=Markup(_text("page.css")),
-        script=Markup(_text("page.js")),
-        plotly=Markup(_text("plotly.min.js", "plotly", "package_data")),
+
+
+def render(page: Page) -> str:
+    """HTML; the same page gives the same bytes."""
+    from markupsafe import Markup
+
+    check_names(page)
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            style=Markup(template_text("page.css")),
+            scripts=[Markup(template_text(name)) for name in ("plots.js", "page.js")],
+            plotly=Markup(template_text("plotly.min.js", "plotly", "package_data")),
+        )
     )

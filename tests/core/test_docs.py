@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 EACH = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli", "examples")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "view", "cli", "examples")
 FOLDERS = (*PACKAGES, "benchmarks", "tests", "docs")
 SOURCES = [
     path

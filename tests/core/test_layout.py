@@ -20,7 +20,7 @@ PACKAGES = [
     ["netlist"],
     ["cosim"],
     ["sparams", "report"],
-    ["api"],
+    ["api", "view"],
     ["cli"],
     ["examples"],
 ]
@@ -154,7 +154,8 @@ def test_a_face_shows_what_is_there(path):
 
 
 @pytest.mark.parametrize(
-    "package", ["core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli", "cli.main"]
+    "package",
+    ["core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "view", "cli", "cli.main"],
 )
 def test_importing_a_package_is_light(package):
     code = f"import sys, resonet.{package}; print(*[m for m in {HEAVY!r} if m in sys.modules])"
