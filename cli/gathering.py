@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resonet.cli.kept import KeptRun, kept_runs
+from resonet.cli.options import best_program
 from resonet.cli.replay import LIBRARIES
 from resonet.core.errors import EngineError
 from resonet.core.parameters import table_from_record
@@ -254,7 +255,7 @@ def gather(folder: Path, given: Sequence[str], chosen: Method | None) -> Facts:
     """
     design, kept = load_design(folder), kept_runs(folder)
     limits = acceptance_limits(design.parameters.specification, design.parameters.acceptance, given)
-    program: Method = chosen or ("calibrated" if "calibrated" in design.programs else "coupled")
+    program = best_program(design, chosen)
     design.program(program)
     commands = _commands(folder, design, _images(design, kept))
     held, stale = _weights(folder, design, commands)

@@ -58,12 +58,18 @@ def _show_heads(found: Mapping[str, Mapping[str, tuple[float, float]]]) -> None:
         print_table("each output, part of its own largest value; the first tells the class", columns, rows)
 
 
-def _show_clipped(shares: Mapping[str, float]) -> None:
-    """Layers some of whose inputs are cut off, if there are any."""
-    rows = [(layer, small_percent(share)) for layer, share in shares.items() if share > 0]
-    if rows:
-        columns = {"layer": "left", "inputs": "right"}
-        print_table("inputs beyond what the tones carry, cut off", columns, rows)
+def show_clipped(shares: Mapping[str, Mapping[str, float]], images: int) -> None:
+    """Layers some of whose inputs are cut off, by program, if there are any."""
+    layers = [layer for layer, share in worst_clipped(shares).items() if share > 0]
+    if layers:
+        columns = {"layer": "left"} | dict.fromkeys(shares, "right")
+        rows = [(layer, *(small_percent(own[layer]) for own in shares.values())) for layer in layers]
+        print_table(f"inputs of {images:,} images beyond what the tones carry, cut off", columns, rows)
+
+
+def worst_clipped(shares: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Of each layer, the largest share of its inputs that a program cuts off; `shares` by program and layer."""
+    return {layer: max(own[layer] for own in shares.values()) for layer in next(iter(shares.values()))}
 
 
 def _noisy_lines(
@@ -172,7 +178,8 @@ def accuracy_command(
     warn_of_noise(design, first.software, {m: found[m].circuit for m in methods}, noisy)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     shares |= {f"{m}, with noise": made.mean for m, made in noisy.items()}
-    warn_clipped(design, first.clipped)
+    cut = {m: found[m].clipped for m in methods}
+    warn_clipped(design, worst_clipped(cut))
     for made in list(pooled.values())[-1:]:
         for pool in made.pools:
             more = (
@@ -188,7 +195,8 @@ def accuracy_command(
     heads = {m: {name: {"rms": o[0], "max": o[1]} for name, o in found[m].heads.items()} for m in methods}
     shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
     pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
-    page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+    page = {"accuracy": shown, "heads": heads, "clipped": worst_clipped(cut), "clipped_by_program": cut}
+    page |= {"neurons": fitted(design), "maxima": pools}
     page["noise"] = noise_json(design, noisy)
     page["arithmetic"] = {m: found[m].arithmetic for m in methods}
     about = {} if chip is None else {"chip": chip.told}
@@ -214,7 +222,7 @@ def accuracy_command(
     for how in dict.fromkeys(found[m].arithmetic for m in methods):
         say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
     _show_heads({m: found[m].heads for m in methods})
-    _show_clipped(first.clipped)
+    show_clipped(cut, first.images)
     show_fitted(design)
     if chip is None:
         print_files("figures", figures)
