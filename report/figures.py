@@ -155,6 +155,7 @@ def draw_accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
     axes.set_yticks(at, [fill(name, 20) for name in names], fontsize=8)
     most, least = max(float(lost.max()), 0.1), min(float(lost.min()), 0.0)
     axes.set_xlim(1.15 * least, 1.6 * most)
+    axes.set_xticks([tick for tick in axes.get_xticks() if least <= tick <= 100 and tick <= 1.6 * most])
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.grid(visible=True, axis="x")
     axes.set_axisbelow(True)
