@@ -133,7 +133,6 @@ def plan_figure(
         ]
         handles.append(Line2D([], [], color=MUTED, ls="--", lw=0.8, label="plan.fill"))
         if chosen is not None:
-            mark = {"marker": STAR, "ms": 10, "ls": "", "markerfacecolor": "white", "label": "recommended"}
-            handles.append(Line2D([], [], color=INK, **mark))
+            handles.append(Line2D([], [], color=INK, marker=STAR, ms=10, ls="", mfc="white", label="recommended"))
         drawn.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4 if columns < 3 else 8))
     return drawn

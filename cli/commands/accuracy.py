@@ -178,7 +178,7 @@ def accuracy_command(
     warn_of_noise(design, first.software, {m: found[m].circuit for m in methods}, noisy)
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     shares |= {f"{m}, with noise": made.mean for m, made in noisy.items()}
-    cut = {m: found[m].clipped for m in methods}
+    cut = {str(m): found[m].clipped for m in methods}
     warn_clipped(design, worst_clipped(cut))
     for made in list(pooled.values())[-1:]:
         for pool in made.pools:
