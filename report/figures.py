@@ -14,6 +14,7 @@ from resonet.core.types import Array, Ints
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.programming.methods import Method
 from resonet.report.error_axis import LEAST, error_axis, floored, told
+from resonet.report.network_titles import network_title
 from resonet.report.style import (
     AGGRESSOR,
     COLOURS,
@@ -205,7 +206,7 @@ def sparam_figure(
             drawn.add_subplot(2 if unbiased else 1, 1, 1),
             network,
             channels,
-            f"|S21| of {str(network.name).replace('_', ' ')}",
+            f"|S21|: {network_title(network)}",
         )
         if unbiased:
             draw_bias_effect(drawn.add_subplot(2, 1, 2), unbiased, network, resonances, bias)

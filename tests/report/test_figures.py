@@ -13,6 +13,7 @@ from resonet.cosim.weights.effective import Aggressor, EffectiveWeights
 from resonet.report.crossbar_figures import crossbar_figure
 from resonet.report.error_axis import told
 from resonet.report.figures import accuracy_figure, crosstalk_figure, overview_figure, sparam_figure, weight_figure
+from resonet.report.network_titles import network_title
 from resonet.report.style import save
 
 RNG = np.random.default_rng
@@ -214,3 +215,20 @@ def test_crossbars_and_rf_chains_have_the_same_noise_on_one_panel():
     assert [round(bar.get_width()) for bar in panel.patches] == [80, 70, 98, 10]
     assert [bool(bar.get_hatch()) for bar in panel.patches] == [False, True] * 2
     assert panel.get_xlabel() == "accuracy, %; noise: 2 nW a tone"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("conv1_t0_chain0_5ua_linear_calibrated", "conv1, bus t0, chain 0, 5 µA, calibrated program, by linear"),
+        ("res_2_t11_chain3_m2p5ua_ngspice_coupled", "res_2, bus t11, chain 3, -2.5 µA, coupled program, by ngspice"),
+        ("conv1_t0_bus_scikit_rf_formula", "conv1, bus t0, whole bus, formula program, by scikit-rf"),
+        (
+            "conv1_t0_chain0_tee1a2b3c_linear_coupled",
+            "conv1, bus t0, chain 0, with measured parts, coupled program, by linear",
+        ),
+        ("my_part", "my part"),
+    ],
+)
+def test_titles_of_networks_are_for_people(name, title):
+    assert network_title(SimpleNamespace(name=name)) == title
