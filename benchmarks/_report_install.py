@@ -77,7 +77,10 @@ def installed(
     where = "import pathlib, resonet.examples.digits as d; print(pathlib.Path(d.__path__[0]))"
     shipped = Path(must(place / "env" / "bin" / "python", "-c", where, cwd=place).strip())
     images = shipped / "digits_calibration.npz"
-    yield "resonet compile", run(resonet, "compile", shipped / "digits_relu.onnx", "--calibration", images, cwd=place)
+    yield (
+        "resonet compile",
+        run(resonet, "compile", shipped / "digits_relu.onnx", "--calibration", images, "-o", "build", cwd=place),
+    )
     if demo:
         yield "resonet demo", run(resonet, "demo", cwd=place, OPENBLAS_NUM_THREADS="1")
 

@@ -9,13 +9,9 @@ option that would change nothing is refused, never dropped.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
-
-if TYPE_CHECKING:
-    from resonet.netlist.design.design import Design
-    from resonet.netlist.programming.methods import Method
 
 __all__ = [
     "Applies",
@@ -41,7 +37,6 @@ __all__ = [
     "Strict",
     "Verbose",
     "WeightEngine",
-    "best_program",
     "only",
     "option_name",
     "refuse_what_does_not_apply",
@@ -142,11 +137,6 @@ def _runs_decks(found: Values) -> bool:
 
 
 with_decks = Applies(_runs_decks, "with an --engine that runs decks, such as auto or ngspice")
-
-
-def best_program(design: "Design", chosen: "Method | None") -> "Method":
-    """The program that was chosen, or the best that there is of the weights."""
-    return chosen or ("calibrated" if "calibrated" in design.programs else "coupled")
 
 
 def option_name(parameter: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from resonet.cli.numbers import engine_of
-from resonet.cli.options import BestProgram, Folder, Json, Layer, best_program
+from resonet.cli.options import BestProgram, Folder, Json, Layer
 from resonet.cli.registry import Command
 from resonet.cli.show import answer, percent, print_files, print_table
 from resonet.cli.steps import progress
@@ -47,6 +47,7 @@ def transient_command(
     """
     import numpy as np
 
+    from resonet.cosim.feed.feeds import best_program
     from resonet.cosim.fixed_step.transients import TRANSIENT_ENGINES
     from resonet.cosim.referee.chain import patch_powers
     from resonet.cosim.referee.chain import transient as run

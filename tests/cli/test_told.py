@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from resonet.cli.commands.accuracy import show_clipped, worst_clipped
+from resonet.api.laws import worst_clipped
+from resonet.cli.commands.accuracy import show_clipped
 
 CUT = {"formula": {"conv1": 0.0, "dense1": 0.0}, "calibrated": {"conv1": 0.0, "dense1": 0.02}}
 
