@@ -223,6 +223,7 @@ def sparams_command(
     """
     from resonet.cli.sparam_page import compare_page, plot_page, readable
     from resonet.cli.sparam_sweep import check_request
+    from resonet.cosim.feed.feeds import best_program
     from resonet.netlist.design.folder import load_design
     from resonet.sparams.request import Options, Units, check_parts
 
