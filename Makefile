@@ -46,7 +46,7 @@ format: ## format the code, and make the safe corrections of style
 	$(BIN)/ruff format .
 
 bench: ## run every benchmarks/show_*.py
-	@sh bootstrap.sh test va browser docs ngspice
+	@sh bootstrap.sh test va browser docs release ngspice
 	@rc=0; \
 	for script in benchmarks/show_*.py; do \
 		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || rc=1; fi; \
@@ -63,11 +63,11 @@ lock: ## renew requirements/: the versions, with hashes, that tests and CI insta
 	@sh bootstrap.sh release
 	@sh requirements/lock.sh $(BIN)/uv
 
-wheel: ## build the wheel and its bill of materials (CycloneDX) in dist/; the same commit gives the same bytes
+wheel: ## build source archive, wheel and their bill of materials (CycloneDX) in dist/; the same commit gives the same bytes
 	@sh bootstrap.sh release
 	rm -rf build/source && mkdir -p build/source dist
 	umask 022; git archive HEAD | tar -x -C build/source; SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
-		$(BIN)/python -m build --wheel --outdir dist build/source
+		$(BIN)/python -m build --sdist --wheel --outdir dist build/source
 	$(BIN)/cyclonedx-py requirements requirements/base.txt --output-reproducible --of JSON -o dist/sbom.cdx.json
 fuzz: ## read 10,000 broken inputs with every reader, and 3,000 random networks as onnxruntime does
 	@sh bootstrap.sh test

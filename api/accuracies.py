@@ -13,6 +13,7 @@ from resonet.api.laws import (
     tone_powers,
     warn_clipped,
     warn_of_noise,
+    worst_clipped,
 )
 from resonet.core.errors import InputError
 from resonet.core.numbers import engineering, percent
@@ -172,7 +173,7 @@ def _linear(
     first = next(iter(found.values()))
     check_chance(design.cnn, path, images, software.values)
     warn_of_noise(design, first.software, {m: one.circuit for m, one in found.items()}, noisy)
-    warn_clipped(design, first.clipped)
+    warn_clipped(design, worst_clipped({str(m): one.clipped for m, one in found.items()}))
     for made in list(pooled.values())[-1:]:
         for pool in made.pools:
             more = (

@@ -15,7 +15,7 @@ from resonet.core.errors import EngineError
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, file_hash, source_hash
 from resonet.core.validity import warn
-from resonet.cosim.feed.feeds import feed_of
+from resonet.cosim.feed.feeds import best_program, feed_of
 from resonet.cosim.feed.store import known_weights
 from resonet.cosim.montecarlo.limits import acceptance_limits
 from resonet.netlist.design.folder import load_design
@@ -260,7 +260,7 @@ def gather(folder: Path, given: Sequence[str], chosen: Method | None) -> Facts:
     """
     design, kept = load_design(folder), kept_runs(folder)
     limits = acceptance_limits(design.parameters.specification, design.parameters.acceptance, given)
-    program: Method = chosen or ("calibrated" if "calibrated" in design.programs else "coupled")
+    program = best_program(design, chosen)
     design.program(program)
     commands = _commands(folder, design, _images(design, kept))
     held, stale = _weights(folder, design, commands)

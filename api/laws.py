@@ -28,6 +28,7 @@ __all__ = [
     "tone_powers",
     "warn_clipped",
     "warn_of_noise",
+    "worst_clipped",
 ]
 
 Program = TypeVar("Program", bound=str)
@@ -101,6 +102,11 @@ def tone_powers(given: float | str | Sequence[float | str] | None) -> tuple[floa
     for value in found:
         check_value(value, spec, "--p-max")
     return found
+
+
+def worst_clipped(shares: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Of each layer, the largest share of its inputs that a program cuts off; `shares` by program and layer."""
+    return {layer: max(own[layer] for own in shares.values()) for layer in next(iter(shares.values()))}
 
 
 def warn_clipped(design: "Design", clipped: Mapping[str, float]) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from skrf import Network
     from xarray import Dataset
 
-    from resonet.netlist.programming.methods import Method
     from resonet.sparams.build import Stand
     from resonet.sparams.extract import Engine
     from resonet.sparams.measured import FittedPart
@@ -86,7 +85,7 @@ def sparameters(
     chain: int = 0,
     bus: str | None = None,
     bias: float | str = 0.0,
-    program: Literal["coupled", "formula", "calibrated"] = "coupled",
+    program: Literal["coupled", "formula", "calibrated"] | None = None,
     engine: "Engine | None" = None,
     ports: Sequence[str] = (),
     z0: float | str | Mapping[str, float | str] | None = None,
@@ -103,12 +102,14 @@ def sparameters(
     order (default: all); frequencies from `start` to `stop`, Hz, `points` a decade, refined where they miss a
     resonance. Numbers are SI, text has a unit ("5 uA", "75 Ohm"). `parts`: Touchstone files of measured parts by kind
     (tee, combiner, line, package), with gain of `passive_tolerance`, dB, explained. `engine`: linear, ngspice,
-    scikit-rf (default: ngspice up to 5 ports). Raises InputError, EngineError.
+    scikit-rf (default: ngspice up to 5 ports); `program`: default calibrated, where
+    there is one. Raises InputError, EngineError.
 
     >>> found = rn.sparameters(rn.load(build), "conv1", engine="linear", points=200)
     >>> found.to_skrf().nports, bool((abs(found.to_skrf().s) <= 1 + 1e-9).all())
     (2, True)
     """
+    from resonet.cosim.feed.feeds import best_program
     from resonet.sparams.measured import STEPS
     from resonet.sparams.request import Options, Units, check_parts, layer_parts, solve_block
 
@@ -119,7 +120,7 @@ def sparameters(
     refuse("passive_tolerance", passive_tolerance != 0.1 and not words, "with parts")
     ends = tuple(None if value is None else Units.si(name, value) for name, value in (("start", start), ("stop", stop)))
     held = check_parts(words, block, False)
-    method: Method = program
+    method = best_program(given, program)
     options = Options(layer, method, block, bus, chain, current, engine, tuple(ports), _impedances(z0), parts=held)
     with progress("fit measured parts", STEPS * len(words)) as done:
         stand, fitted = layer_parts(given, layer, bus, words, tolerance, done)

@@ -42,15 +42,16 @@ def show_budget(budgets: "Sequence[LayerBudget]") -> None:
     ]
     if names:
         print_table("noise at the neurons by source, uV rms", columns, rows)
-    per_layer = ("lost by\nline width", "signal\nuV rms", "range\nuV", "SNR\ndB", "ENOB\nbit")
+    per_layer = ("lost by\nline width", "signal\nuV rms", "swing\nuV", "SNR\ndB", "ENOB\nbit")
     headings = (*per_layer, "worst\nneuron", "its SNR\ndB", "its ENOB\nbit")
     columns = {"layer": "left", "most of the noise": "left"} | dict.fromkeys(headings, "right")
     cells = []
     for b in budgets:
-        worst, signal = b.worst, (percent(b.dulled, 1), f"{1e6 * b.signal:.3g}", f"{1e6 * b.full_scale:.3g}")
+        worst, signal = b.worst, (percent(b.dulled, 1), f"{1e6 * b.signal:.3g}", f"{1e6 * b.swing:.3g}")
         own = (_number(worst.snr), _number(worst.enob))
         cells.append((b.layer, b.dominant or "-", *signal, _number(b.snr), _number(b.enob), str(worst.neuron), *own))
-    print_table("what it leaves: range over the batch in steps of √12 of the noise", columns, cells)
+    title = "what it leaves: ENOB counts the swing, largest less smallest voltage, in steps of √12 of the noise"
+    print_table(title, columns, cells)
 
 
 def with_spread(found: "NoisyAccuracy") -> str:

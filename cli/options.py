@@ -15,6 +15,7 @@ import typer
 
 __all__ = [
     "Applies",
+    "BestProgram",
     "Chosen",
     "Data",
     "FittedToo",
@@ -74,6 +75,10 @@ Output = Annotated[
 ]
 Chosen = Annotated[
     Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How the resonators are programmed.")
+]
+BestProgram = Annotated[
+    Literal["coupled", "formula", "calibrated"] | None,
+    typer.Option("--program", help="How the resonators are programmed (default: calibrated, where there is one)."),
 ]
 Programs = Annotated[
     Literal["all", "formula", "coupled", "calibrated"], typer.Option("--program", help="Only this program.")

@@ -40,9 +40,11 @@ __all__ = [
     "summary_json",
     "summary_table",
     "tell_zeros",
+    "version_of",
     "warning",
 ]
 
+CHANGED = {"levels": 2}  # versions of answers that are not the first; levels: `swing` in budgets
 LONGEST_WORD = 32  # that is not broken in a table
 LAYOUT = "\n\t"  # what else than printable characters our own text has
 
@@ -117,8 +119,14 @@ def answer(as_json: bool, value: Mapping[str, Any]) -> bool:
     return as_json
 
 
+def version_of(command: str) -> int:
+    """Version of what a command answers with --json."""
+    return CHANGED.get(command, 1)
+
+
 def _answer(value: Mapping[str, Any]) -> dict[str, Any]:
-    schema = {"schema": f"resonet.{running.get()}/1"} if running.get() else {}
+    command = running.get()
+    schema = {"schema": f"resonet.{command}/{version_of(command)}"} if command else {}
     table: dict[str, Any] = _plain({**value, **schema, "warnings": [asdict(entry) for entry in given()]})
     return table
 

@@ -18,6 +18,7 @@ from decimal import Decimal
 __all__ = [
     "engineering",
     "has_prefix",
+    "is_bare",
     "mixed_units",
     "percent",
     "quantity",
@@ -29,6 +30,7 @@ __all__ = [
 
 LONGEST = 100  # characters: more than any number has
 MOST_DBM = 3000
+TINY = 1e-8  # share, below which a difference is no more than rounding
 PREFIXES = {"Q": 30, "R": 27, "Y": 24, "Z": 21, "E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "K": 3}
 PREFIXES |= {"": 0, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18, "z": -21, "y": -24}
 PREFIXES |= {"r": -27, "q": -30}
@@ -70,6 +72,8 @@ def _power(rest: str, unit: str) -> int:
     if rest == "%" and not unit:
         return -2
     prefix = rest.removesuffix(unit) if unit else rest
+    if rest.endswith("%"):
+        raise ValueError(f"the unit is {unit}" if unit else "% takes no prefix, and nothing between number and %")
     if rest == "E":
         raise ValueError("an exponent without digits")
     if prefix.upper() == "MEG":
@@ -133,10 +137,14 @@ def read_list(text: str, unit: str = "", most: int = 10_000) -> list[str]:
     return words
 
 
+def is_bare(text: str) -> bool:
+    """Whether text ends in the digits of a number, so that nothing says its unit."""
+    return not text.strip() or text.strip()[-1] in "0123456789."
+
+
 def mixed_units(words: Sequence[str], unit: str) -> bool:
     """Whether some of several numbers carry a unit or prefix and some do not, so that two things may be meant."""
-    bare = [not word.strip() or word.strip()[-1] in "0123456789." for word in words]
-    return bool(unit or "%" in "".join(words)) and len(set(bare)) > 1
+    return bool(unit or "%" in "".join(words)) and len(set(map(is_bare, words))) > 1
 
 
 def quantity(value: float | str, unit: str) -> str | float | int:
@@ -170,5 +178,10 @@ def percent(share: float | None, digits: int = 2) -> str:
 
 
 def small_percent(share: float | None) -> str:
-    """A share in per cent, or a dash; what two digits would show as zero comes with its order of magnitude."""
-    return f"{100 * share:.0e} %" if share is not None and 0 < abs(share) < 5e-5 else percent(share)
+    """A share in per cent, or a dash; what two digits would show as zero comes with its order of magnitude.
+
+    What is less than `TINY` is rounding, whose size says nothing: "< 1e-6 %".
+    """
+    if share is None or not 0 < abs(share) < 5e-5:
+        return percent(share)
+    return f"{100 * share:.0e} %" if abs(share) >= TINY else f"< {100 * TINY:.0e} %".replace("e-0", "e-")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from resonet.core.choices import parse_choice
 from resonet.core.errors import InputError
-from resonet.core.numbers import engineering, quantity, read_number, read_whole
+from resonet.core.numbers import engineering, is_bare, quantity, read_number, read_whole
 from resonet.core.text import meant
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "check_value",
     "describe",
     "known_parameter",
+    "limit",
     "parameter",
     "parameters_of",
     "parse",
@@ -40,9 +41,20 @@ __all__ = [
 Record = TypeVar("Record")
 
 
-def parameter(default: float | int, unit: str, low: float, high: float, doc: str, source: str = "") -> Any:
-    """Dataclass field with its unit (SI, "" where there is none), closed range, meaning, and source of the default."""
-    return field(default=default, metadata={"unit": unit, "low": low, "high": high, "doc": doc, "source": source})
+def parameter(
+    default: float | int, unit: str, low: float, high: float, doc: str, source: str = "", *, named: bool = False
+) -> Any:
+    """Dataclass field with its unit (SI, "" where there is none), closed range, meaning, and source of the default.
+
+    `named`: a number other than 0 comes with its unit, and is not taken to be in SI without.
+    """
+    meta = {"unit": unit, "low": low, "high": high, "doc": doc, "source": source, "named": named}
+    return field(default=default, metadata=meta)
+
+
+def limit(default: float, unit: str, low: float, high: float, doc: str) -> Any:
+    """Parameter that results are judged by: `latency = 10` without "us" would judge nothing, and so is refused."""
+    return parameter(default, unit, low, high, doc, named=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,8 @@ def parse(text: object, spec: "Field[Any]", section: str) -> Any:
             raise InputError(f"{name} = {shown(text)}: {error}; possible: {describe(spec)}") from None
     else:
         value = text
+    if value and spec.metadata.get("named") and spec.metadata["unit"] and is_bare(str(text)):
+        raise InputError(f"{name} = {shown(text)}: the unit is missing; possible: {describe(spec)}")
     if isinstance(value, int) and abs(value) > 10**300:
         raise InputError(f"{name}: a number of over 300 digits; possible: {describe(spec)}")
     if not math.isfinite(value):

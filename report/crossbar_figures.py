@@ -1,7 +1,9 @@
 """The crossbar next to the RF chains: error of the weights and accuracy over what spoils a crossbar."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ from resonet.report.style import AGGRESSOR, CALIBRATED, COUPLED, FORMULA, INK, M
 __all__ = ["crossbar_figure"]
 
 LEAST_SHOWN = 1e-4  # RMS error; below it the reprogramming has long ended
+CLOSE = 0.08  # of the axis: ticks that have no room for their numbers
 LEAST_MISSED = 1e-4  # of the images; a logarithmic scale has no zero
 AXES: dict[Axis, str] = {
     "size": "largest array, lines",
@@ -37,7 +40,8 @@ CHAINS = {
 def _scale(axes: Axes, axis: Axis, values: Sequence[float], nominal: float) -> None:
     axes.set_xscale("log")
     shown = [100 * v if axis == "noise" else v for v in values]
-    axes.set_xticks(shown, [f"{v:g}" for v in shown])
+    kept = [v for n, v in enumerate(shown) if not n or np.log(v / shown[n - 1]) > CLOSE * np.log(shown[-1] / shown[0])]
+    axes.set_xticks(shown, [f"{v:g}" if v in kept else "" for v in shown])
     axes.xaxis.set_minor_locator(NullLocator())
     if nominal:
         x = 100 * nominal if axis == "noise" else nominal
@@ -99,33 +103,58 @@ def _legend(drawn: Figure, free: SubplotSpec | None) -> None:
     place.legend(list(handles.values()), list(handles), fontsize=8.5, loc="center", labelspacing=0.9)
 
 
+def _both(axes: Axes, compared: Mapping[str, tuple[float, float]], told: str) -> None:
+    """Accuracy without and with the same noise of crossbars and RF chains, a pair of bars each, the first on top."""
+    at = np.arange(len(compared))[::-1]
+    for y, (name, pair) in zip(at, compared.items(), strict=True):
+        colour = AGGRESSOR if name.startswith("crossbar") else COUPLED
+        for up, share, noisy in zip((0.2, -0.2), pair, (False, True), strict=True):
+            face, hatch = ("white", "///") if noisy else (colour, None)
+            axes.barh(y + up, 100 * share, 0.36, color=face, edgecolor=colour, hatch=hatch)
+            place = (100 * share, y + up)
+            axes.annotate(f"{100 * share:.2f} %", place, (4, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(at, [fill(name, 34) for name in compared], fontsize=8)
+    axes.set_xlim(0, 112)
+    axes.set_xticks(range(0, 101, 20))
+    axes.grid(visible=True, axis="x")
+    axes.set_axisbelow(True)
+    finish(axes, "The same noise on both sides (hatched), and none", f"accuracy, %; noise: {told}", "")
+
+
 def crossbar_figure(
     points: Sequence[CrossbarPoint],
     nominal: Mapping[Axis, float],
     chain_errors: Mapping[str, float],
     chain_accuracy: Mapping[str, float],
     images: int,
+    compared: Mapping[str, tuple[float, float]] | None = None,
+    told: str = "",
 ) -> Figure:
     """Top: RMS error of all weights; bottom, where there were images: accuracy.
 
     `nominal` marks what the other panels keep; `chain_errors` (shares) and `chain_accuracy` by program of the RF
     chains, and "software" for the trained network. Read noise leaves the weights as they are, so its panel has no top.
+    `compared`: accuracy without and with all noise at the operating point that `told` says, by network.
     """
     rows = 2 if images else 1
     with rc_context(STYLE):
         shown: list[Axis] = [axis for axis in AXES if any(p.axis == axis for p in points)]
-        drawn = figure(3.4 * len(shown), 3.1 * rows + (0 if images else 0.7))
-        grid = drawn.add_gridspec(rows, len(shown))
+        tall = 0.6 + 0.5 * len(compared) if compared else 0.0
+        drawn = figure(3.4 * len(shown), 3.1 * rows + (0 if images else 0.7) + tall)
+        heights = [3.1] * rows + ([tall] if compared else [])
+        grid = drawn.add_gridspec(len(heights), len(shown), height_ratios=heights)
         for n, axis in enumerate(shown):
             values = sorted({p.value for p in points if p.axis == axis})
-            panels = [] if axis == "noise" else [(0, _errors, "RMS error of the weights", "% of the largest")]
-            panels += [(1, _accuracy, f"Accuracy, {images:,} images", "%")] if images else []
+            panels = [] if axis == "noise" else [(0, _errors, "Error of the weights", "RMS error / largest weight, %")]
+            panels += [(1, _accuracy, f"Accuracy, {images:,} images", "accuracy, %")] if images else []
             for row, draw, title, unit in panels:
                 axes = drawn.add_subplot(grid[row, n])
                 draw(axes, points, axis, chain_accuracy if row else chain_errors)
                 _scale(axes, axis, values, nominal[axis])
                 if axis == "noise":
-                    title, unit = "RF chains: without noise", ""
+                    title, unit = "read noise of cells alone", ""
                 finish(axes, title if n == 0 or axis == "noise" else "", AXES[axis], unit if n == 0 else "")
+        if compared:
+            _both(drawn.add_subplot(grid[rows, :]), compared, told)
         _legend(drawn, grid[0, len(shown) - 1] if "noise" in shown else None)
     return drawn

@@ -14,6 +14,7 @@ from resonet.core.types import Array, Ints
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.programming.methods import Method
 from resonet.report.error_axis import LEAST, error_axis, floored, told
+from resonet.report.network_titles import network_title
 from resonet.report.style import (
     AGGRESSOR,
     COLOURS,
@@ -155,6 +156,7 @@ def draw_accuracy(axes: Axes, shares: Mapping[str, float], images: int) -> None:
     axes.set_yticks(at, [fill(name, 20) for name in names], fontsize=8)
     most, least = max(float(lost.max()), 0.1), min(float(lost.min()), 0.0)
     axes.set_xlim(1.15 * least, 1.6 * most)
+    axes.set_xticks([tick for tick in axes.get_xticks() if least <= tick <= 100 and tick <= 1.6 * most])
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.grid(visible=True, axis="x")
     axes.set_axisbelow(True)
@@ -204,7 +206,7 @@ def sparam_figure(
             drawn.add_subplot(2 if unbiased else 1, 1, 1),
             network,
             channels,
-            f"|S21| of {str(network.name).replace('_', ' ')}",
+            f"|S21|: {network_title(network)}",
         )
         if unbiased:
             draw_bias_effect(drawn.add_subplot(2, 1, 2), unbiased, network, resonances, bias)

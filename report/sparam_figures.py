@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from resonet.core.decibel import level
 from resonet.core.types import Array
+from resonet.report.network_titles import network_title
 from resonet.report.style import (
     AGGRESSOR,
     CALIBRATED,
@@ -104,11 +105,6 @@ def _flat(axes: Axes, curves: Sequence[Array]) -> None:
         axes.set_ylim(middle - 1.0, middle + 1.0)
 
 
-def _title(network: "Network") -> str:
-    """What a network is of, for people: its name without underscores."""
-    return str(network.name or "network").replace("_", " ")
-
-
 def _curves(
     network: "Network",
     of: Callable[[int, int], Array],
@@ -139,7 +135,12 @@ def _curves(
 def level_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
     """Level in dB of some entries (default: reflection and transmission of the first ports), channels marked."""
     return _curves(
-        network, lambda i, j: level(network.s[:, i, j]), pairs, channels, f"{_title(network)}: level", "level |S|, dB"
+        network,
+        lambda i, j: level(network.s[:, i, j]),
+        pairs,
+        channels,
+        f"{network_title(network)}: level",
+        "level |S|, dB",
     )
 
 
@@ -149,7 +150,7 @@ def phase_figure(network: "Network", channels: Array | None = None, pairs: Pairs
     def phase(i: int, j: int) -> Array:
         return np.asarray(np.rad2deg(np.unwrap(np.angle(network.s[:, i, j]))))
 
-    return _curves(network, phase, pairs, channels, f"{_title(network)}: phase", "phase, degrees")
+    return _curves(network, phase, pairs, channels, f"{network_title(network)}: phase", "phase, degrees")
 
 
 def delay_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
@@ -161,7 +162,7 @@ def delay_figure(network: "Network", channels: Array | None = None, pairs: Pairs
             return np.asarray(-(np.gradient(s, network.f) / s).imag / (2 * np.pi) * 1e12)
 
     pairs = pairs or [(i, j) for i, j in some_pairs(network) if i != j] or [(0, 0)]
-    return _curves(network, delay, pairs, channels, f"{_title(network)}: group delay", "group delay, ps")
+    return _curves(network, delay, pairs, channels, f"{network_title(network)}: group delay", "group delay, ps")
 
 
 def smith_figure(network: "Network", channels: Array | None = None, pairs: Pairs | None = None) -> Figure:
@@ -196,7 +197,9 @@ def smith_figure(network: "Network", channels: Array | None = None, pairs: Pairs
         axes.set_clip_on(True)
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
         low, high = network.f[0] / 1e9, network.f[-1] / 1e9
-        axes.set_title(f"{_title(network)}: {low:.3g} (○) ... {high:.3g} GHz{zoom}", loc="left", fontweight="bold")
+        axes.set_title(
+            f"{network_title(network)}\n{low:.3g} (○) ... {high:.3g} GHz{zoom}", loc="left", fontweight="bold"
+        )
     return drawn
 
 
@@ -239,7 +242,7 @@ def isolation_figure(network: "Network", channels: Array | None = None, pairs: P
         if n <= MOST_NUMBERS:
             _numbers(axes, worst, low)
         where = "at the channels" if channels is not None and len(channels) else "over the band"
-        finish(axes, f"{_title(network)}\nlargest |S| {where}", "from port", "to port")
+        finish(axes, f"{network_title(network)}\nlargest |S| {where}", "from port", "to port")
     return drawn
 
 
@@ -283,7 +286,7 @@ def waterfall_figure(
         axes.grid(visible=False)
         bar = drawn.colorbar(shown, ax=axes)
         bar.set_label(f"{'change of |S|' if reference is not None else 'level |S|'}, {unit}", fontsize=8)
-        finish(axes, f"{_title(networks[0])}: {_label(networks[0], i, j)}", "frequency, GHz", quantity)
+        finish(axes, f"{network_title(networks[0])}: {_label(networks[0], i, j)}", "frequency, GHz", quantity)
     return drawn
 
 
@@ -301,7 +304,7 @@ def sweep_figure(networks: Sequence["Network"], values: Array, quantity: str, pa
             axes.plot(network.f / 1e9, level(network.s[:, i, j]), color=shades.to_rgba(value), linewidth=0.9)
         _axis(axes, networks[0].f)
         drawn.colorbar(shades, ax=axes).set_label(quantity, fontsize=8)
-        finish(axes, f"{_title(networks[0])}: {_label(networks[0], i, j)}", "frequency, GHz", "level |S|, dB")
+        finish(axes, f"{network_title(networks[0])}: {_label(networks[0], i, j)}", "frequency, GHz", "level |S|, dB")
     return drawn
 
 
@@ -325,7 +328,7 @@ def compare_figure(simulated: "Network", measured: "Network", pairs: Pairs | Non
         _axis(top, simulated.f)
         _axis(bottom, simulated.f)
         top.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        finish(top, f"{_title(simulated)} and {_title(measured)}", "", "level |S|, dB")
+        finish(top, f"{network_title(simulated)}\nand {network_title(measured)}", "", "level |S|, dB")
         finish(bottom, "", "frequency, GHz", "|ΔS|")
         bottom.axhline(0, color=INK, linewidth=0)
     return drawn

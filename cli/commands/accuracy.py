@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from resonet.api.laws import worst_clipped
 from resonet.cli.chips import ChipSeed, CornerOption, SampleOption
 from resonet.cli.noise_tables import noise_json, tell_noise, with_spread
 from resonet.cli.options import Folder, Jobs, Json, ProgramsToo, WeightEngine, when, with_decks
@@ -42,12 +43,13 @@ def _show_heads(found: Mapping[str, Mapping[str, tuple[float, float]]]) -> None:
         print_table("each output, part of its own largest value; the first tells the class", columns, rows)
 
 
-def _show_clipped(shares: Mapping[str, float]) -> None:
-    """Layers some of whose inputs are cut off, if there are any."""
-    rows = [(layer, small_percent(share)) for layer, share in shares.items() if share > 0]
-    if rows:
-        columns = {"layer": "left", "inputs": "right"}
-        print_table("inputs beyond what the tones carry, cut off", columns, rows)
+def show_clipped(shares: Mapping[str, Mapping[str, float]], images: int) -> None:
+    """Layers some of whose inputs are cut off, by program, if there are any."""
+    layers = [layer for layer, share in worst_clipped(shares).items() if share > 0]
+    if layers:
+        columns = {"layer": "left"} | dict.fromkeys(shares, "right")
+        rows = [(layer, *(small_percent(own[layer]) for own in shares.values())) for layer in layers]
+        print_table(f"inputs of {images:,} images beyond what the tones carry, cut off", columns, rows)
 
 
 def accuracy_command(
@@ -98,6 +100,7 @@ def accuracy_command(
     methods, first, checked = tuple(found), next(iter(found.values())), seen.witness
     shares = {"software": first.software} | {f"circuit, {m}": found[m].circuit for m in methods}
     shares |= {f"{m}, with noise": made.mean for m, made in noisy.items()}
+    cut = {str(m): one.clipped for m, one in found.items()}
     figures = accuracy_page(folder, shares, first.images) if chip is None else []  # those are of the design
     shown: dict[str, float] = {"images": first.images, "software": first.software}
     shown |= {f"circuit_{m}": found[m].circuit for m in methods}
@@ -107,7 +110,8 @@ def accuracy_command(
     heads = {m: {name: {"rms": o[0], "max": o[1]} for name, o in found[m].heads.items()} for m in methods}
     shown |= {f"diode_maxima_{m}": made.circuit for m, made in pooled.items()}
     pools = {m: [asdict(pool) for pool in made.pools] for m, made in pooled.items()}
-    page = {"accuracy": shown, "heads": heads, "clipped": first.clipped, "neurons": fitted(design), "maxima": pools}
+    page = {"accuracy": shown, "heads": heads, "clipped": worst_clipped(cut), "clipped_by_program": cut}
+    page |= {"neurons": fitted(design), "maxima": pools}
     page["noise"] = noise_json(design, noisy)
     page["arithmetic"] = {m: found[m].arithmetic for m in methods}
     about = {} if chip is None else {"chip": chip.told}
@@ -133,7 +137,7 @@ def accuracy_command(
     for how in dict.fromkeys(found[m].arithmetic for m in methods):
         say(f"outputs of {', '.join(m for m in methods if found[m].arithmetic == how)}: {how}", "dim")
     _show_heads({m: found[m].heads for m in methods})
-    _show_clipped(first.clipped)
+    show_clipped(cut, first.images)
     show_fitted(design)
     if chip is None:
         print_files("figures", figures)

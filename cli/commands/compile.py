@@ -1,8 +1,9 @@
 """`resonet compile`: a trained CNN into a design folder."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +13,21 @@ from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_json, say, summary_json, summary_table, tell_zeros
 from resonet.cli.steps import progress
 
+if TYPE_CHECKING:
+    from resonet.netlist.design.design import Design
+
 __all__ = ["COMMAND"]
+
+
+def _carried(design: "Design") -> Iterator[str]:
+    """What tones carry of the image, for each layer that it goes into."""
+    from resonet.netlist.network.cnn import IMAGE
+
+    for layer, sources in zip(design.cnn.layers, design.cnn.inputs, strict=True):
+        if IMAGE in sources and layer.name in design.scales:
+            scale = design.scales[layer.name]
+            ends = f"{0 - scale.offset:.6g} ... {scale.full_scale - scale.offset:.6g}"
+            yield f"tones into {layer.name} carry inputs of {ends} ({design.calibration}); what is beyond is cut off"
 
 
 def compile_command(
@@ -86,6 +101,8 @@ def compile_command(
     if few:
         say(f"note: those are a few of its decks; {folder / 'decks' / INDEX} lists all, `resonet decks` writes them")
     say(f"pixels: {made.pixels} ({made.pixels.source})")
+    for line in _carried(made):
+        say(line)
     for note in made.cnn.notes:
         say(f"note: {note}")
     for synapses in made.cnn.synapses:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resonet.cli.noise_tables import operating_point
 from resonet.cli.options import Data, Folder, Jobs, Json, only
 from resonet.cli.registry import Command
 from resonet.cli.show import answer, percent, print_files, print_table, say, small_percent
@@ -107,9 +108,15 @@ def _decks(folder: Path, design: Any, layers: list[str], array: "CrossbarArray")
 
 
 def _sweeps(
-    folder: Path, design: Any, layers: list[str], array: "CrossbarArray", images: Any, chains: _Chains
+    folder: Path,
+    design: Any,
+    layers: list[str],
+    array: "CrossbarArray",
+    images: Any,
+    chains: _Chains,
+    rows: list[dict[str, Any]],
 ) -> tuple[list[Any], list[Path]]:
-    """Points of the study, and its figure."""
+    """Points of the study, and its figure; `rows` are networks with their accuracies."""
     from resonet.cosim.crossbar.studies import CURVES, SWEEPS, Axis, study, sweep_axes
     from resonet.report.crossbar_figures import crossbar_figure
     from resonet.report.style import save
@@ -120,7 +127,11 @@ def _sweeps(
     kept: dict[Axis, float] = {"ratio": array.cell.ratio, "wire": array.word_resistance, "noise": array.read_noise}
     kept["size"] = max(array.rows, array.columns)
     count = 0 if images is None else len(images.images)
-    drawn = crossbar_figure(points, kept, chains.errors, chains.accuracy, count)
+    compared = {
+        row["network"]: (row["accuracy"], row["accuracy_noise"]) for row in rows if row["accuracy_noise"] is not None
+    }
+    told = operating_point(design)
+    drawn = crossbar_figure(points, kept, chains.errors, chains.accuracy, count, compared, told)
     return points, save(drawn, folder / "report", "crossbar")
 
 
@@ -197,7 +208,6 @@ def crossbar_command(
     }
     sneaks = {name: sneak(design, name, array) for name in layers}
     decks, notes = _decks(folder, design, layers, array)
-    swept, files = _sweeps(folder, design, layers, array, images, chains) if sweep else ([], [])
     rows = [
         {"network": f"crossbar, {name}", "accuracy": point.accuracy}
         | {"rms_error": pooled_error([w.error for w in point.weights.values()]), "accuracy_noise": drawn.get(name)}
@@ -208,6 +218,7 @@ def crossbar_command(
         | {"accuracy_noise": chains.noisy.get(name)}
         for name, error in chains.errors.items()
     ]
+    swept, files = _sweeps(folder, design, layers, array, images, chains, rows) if sweep else ([], [])
     table = [
         {"layer": name, "arrays": points["direct"].weights[name].arrays, "sneak": sneaks[name]}
         | {f"rms_error_{p}": points[p].weights[name].rms_error for p in CROSSBAR_PROGRAMS}

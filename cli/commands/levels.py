@@ -128,10 +128,11 @@ def _show(diagram: "LevelDiagram", title: str) -> None:
     )
     columns = {"layer": "left"} | dict.fromkeys(floors, "right")
     rows = map(_noise, diagram.layers, diagram.budgets)
-    print_table(f"noise floors at {diagram.temperature:g} K", columns, rows)
+    over = f"over {diagram.images:,} images"
+    print_table(f"noise floors at {diagram.temperature:g} K; full scale: the largest voltage {over}", columns, rows)
     show_budget(diagram.budgets)
     left = ("to p_max", "to linear\nlimit", "inputs\nbeyond", "largest\nI/I_th", "to clamp", "clipped", "to P1dB")
-    print_table("headroom", {"layer": "left"} | dict.fromkeys(left, "right"), map(_headroom, diagram.layers))
+    print_table(f"headroom {over}", {"layer": "left"} | dict.fromkeys(left, "right"), map(_headroom, diagram.layers))
 
 
 def levels_command(

@@ -29,9 +29,9 @@ NETWORK = when(
 )
 
 
-def _table(points: "tuple[PlanPoint, ...]", title: str) -> None:
+def _table(points: "tuple[PlanPoint, ...]", title: str, chosen: tuple[int, float]) -> None:
     numbers = ("tones", "buses", "α", "fits", "formula", "coupled", "calibr.", "dBm")
-    columns = {"layer": "left"} | dict.fromkeys(numbers, "right")
+    columns = {"layer": "left"} | dict.fromkeys(numbers, "right") | {"": "left"}
     rows = (
         (
             p.layer,
@@ -43,6 +43,7 @@ def _table(points: "tuple[PlanPoint, ...]", title: str) -> None:
             f"{100 * p.rms_coupled:.3f}",
             f"{100 * p.rms_calibrated:.0e}",
             f"{p.source_dbm:.1f}",
+            "<- recommended" if (p.tile, p.damping) == chosen else "",
         )
         for p in points
     )
@@ -131,6 +132,9 @@ def _say(advice: "Advice", given: "Parameters") -> None:
     """The recommendation, in words."""
     settings = " ".join(f"--set {setting}" for setting in advice.settings) or "as it is"
     say(f"compile with: {settings}", style="bold")
+    holds = f"the largest tile of these, {advice.tile}, whose chains all hold their weights at plan.fill"
+    least = f"no tile of these holds all weights at plan.fill; the one that holds most of them, {advice.tile}"
+    say(f"rule: {holds if advice.held else least}, at device.damping {given.device.damping:g}")
     say(
         f"largest weight that all chains hold: {percent(advice.fill, 0)} of a resonator's range "
         f"({percent(advice.fill_before, 0)} with tiles of {advice.tile} and the channels as the plan has them)"
@@ -233,16 +237,17 @@ def plan_command(
     weights = "random weights" if random else "its own weights"
     title = f"{cnn.file}: {weights}, {given.plan.f_min / 1e9:g}-{given.plan.f_max / 1e9:g} GHz"
     place = folder or (source / "report" if source.is_dir() else Path())
-    figures = save(plan_figure(points, given.plan.fill, title), place, "plan")
+    chosen = advice.tile, own
+    figures = save(plan_figure(points, given.plan.fill, title, chosen), place, "plan")
     if as_json:
         devices = [asdict(member) for member in _devices(given, dampings, family)]
         feeding = [asdict(feed) | {"most": feed.most} for feed in feeds]
-        found = {"points": [asdict(p) for p in points], "devices": devices, "advice": asdict(advice)}
+        found = {"points": [asdict(p) for p in points], "devices": devices, "advice": asdict(advice) | {"damping": own}}
         if family is not None:
             found["channels"] = [asdict(own) for own in _channels(given, cnn, family)]
         print_json(found | {"feeds": feeding, "figures": figures})
         return
-    _table(points, title)
+    _table(points, title, chosen)
     say(
         "tones: channels per bus; fits: largest weight, % of a resonator's range; formula, coupled, calibrated: RMS "
         "weight error, % of the largest weight; dBm: what a tone source must give"

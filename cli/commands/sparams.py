@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.options import Chosen, Folder, Json, Layer, Values, only, when
+from resonet.cli.options import BestProgram, Folder, Json, Layer, Values, only, when
 from resonet.cli.registry import Command
-from resonet.cli.show import answer, err, out
+from resonet.cli.show import answer, err, out, say
 from resonet.cli.sparam_tables import chain_table, compare_table, file_names, parts_table, sheet_table
 from resonet.cli.steps import progress
 
 if TYPE_CHECKING:
     from resonet.cli.sparam_page import BlockPage
     from resonet.netlist.design.design import Design
+    from resonet.netlist.programming.methods import Method
     from resonet.sparams.build import Stand
     from resonet.sparams.measured import FittedPart
     from resonet.sparams.request import Options
@@ -121,10 +122,10 @@ def _page(result: _Result, options: "Options") -> dict[str, Any]:
     return shown
 
 
-def _print_tables(result: _Result) -> None:
+def _print_tables(result: _Result, method: "Method") -> None:
     page = result.page
     size = f"{page.solved.network.nports} ports, {len(page.solved.network.f)} frequencies"
-    out.print(f"{page.solved.network.name}: {size}, by {page.solved.engine} (--engine)", markup=False, soft_wrap=True)
+    say(f"{page.solved.network.name}: {size}; {method} program, computed by {page.solved.engine}")
     if page.solved.rows:
         chain_table(page.solved.network.name or "", page.solved.rows)
     if result.parts:
@@ -148,7 +149,7 @@ def sparams_command(
     start: Annotated[str | None, typer.Option(help="Lowest frequency, such as 0.5GHz.")] = None,
     stop: Annotated[str | None, typer.Option(help="Highest frequency, such as 25GHz.")] = None,
     points: Annotated[int, typer.Option(min=1, help="Frequencies per decade.")] = 1000,
-    program: Chosen = "coupled",
+    program: BestProgram = None,
     block: Annotated[
         Literal["chain", "bus", "combiner", "tee"] | None,
         typer.Option(help="Block: chain, whole bus, its combiner, a bias tee.", rich_help_panel=PANEL),
@@ -222,13 +223,14 @@ def sparams_command(
     """
     from resonet.cli.sparam_page import compare_page, plot_page, readable
     from resonet.cli.sparam_sweep import check_request
+    from resonet.cosim.feed.feeds import best_program
     from resonet.netlist.design.folder import load_design
     from resonet.sparams.request import Options, Units, check_parts
 
     design = load_design(folder)
     if plot and "waterfall" in plot and not sweep:
         raise typer.BadParameter("a waterfall needs --sweep, such as --sweep tuning=0:20mA:41", param_hint="--plot")
-    current = Units.si("bias", bias)
+    current, method = Units.si("bias", bias), best_program(design, program)
     limits = Units.si("start", start) if start else None, Units.si("stop", stop) if stop else None, points
     kinds = tuple(kind for kind in plot or () if kind != "waterfall")
     check_request(design, kinds, sweep, tuple(drift or ()), tuning_width)
@@ -237,7 +239,7 @@ def sparams_command(
     names, kind = tuple(name.strip() for name in ports.split(",")) if ports else (), block or "chain"
     held = check_parts(tuple(part or ()), kind, metrics)
     options = Options(
-        layer, program, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone, held, all_points
+        layer, method, kind, bus, chain, current, engine, names, tuple(z0 or ()), touchstone, held, all_points
     )
     asked = _Sweep(sweep, tuning_width, tuple(drift or ()))
     result = _block(design, folder, options, tuple(part or ()), limits, asked, tolerance)
@@ -251,10 +253,10 @@ def sparams_command(
         from resonet.sparams.sheet import layer_sheet
 
         solver = engine or "linear"
-        result.sheet = layer_sheet(design, layer, program, bus, chain, current or None, solver, result.stand)
+        result.sheet = layer_sheet(design, layer, method, bus, chain, current or None, solver, result.stand)
         result.solver = solver
     if not answer(as_json, _page(result, options)):
-        _print_tables(result)
+        _print_tables(result, method)
     if result.sheet and not result.sheet.passed:
         err.print(f"resonet: layer {layer}: outside its limits", style="red", markup=False)
         raise typer.Exit(1)

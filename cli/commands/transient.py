@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from resonet.cli.numbers import engine_of
-from resonet.cli.options import Chosen, Folder, Json, Layer
+from resonet.cli.options import BestProgram, Folder, Json, Layer
 from resonet.cli.registry import Command
 from resonet.cli.show import answer, percent, print_files, print_table
 from resonet.cli.steps import progress
@@ -36,7 +36,7 @@ def transient_command(
         str,
         typer.Option(help="Who integrates the deck: ngspice, or fixed_step, compiled trapezoids on the same points."),
     ] = "ngspice",
-    program: Chosen = "coupled",
+    program: BestProgram = None,
     as_json: Json = False,
 ) -> None:
     """The referee: one chain in the time domain, against the two-pass result.
@@ -47,6 +47,7 @@ def transient_command(
     """
     import numpy as np
 
+    from resonet.cosim.feed.feeds import best_program
     from resonet.cosim.fixed_step.transients import TRANSIENT_ENGINES
     from resonet.cosim.referee.chain import patch_powers
     from resonet.cosim.referee.chain import transient as run
@@ -55,6 +56,7 @@ def transient_command(
 
     integrator = engine_of(engine, TRANSIENT_ENGINES)
     design = load_design(folder)
+    method = best_program(design, program)
     size = design.plan.layer(layer).buses[0].size[1]
     if resonators is not None and resonators > size:
         raise InputError(f"layer {layer}: {resonators} resonators of a chain of {size}; possible: 1 ... {size}")
@@ -64,11 +66,11 @@ def transient_command(
     else:
         powers = np.full(resonators or size, 0.5 * design.plan.options.p_max)
     with progress(f"{engine}, transient", 1) as done:
-        result, deck = run(design, layer, program, powers, chain, points, prewarp, engine=integrator)
+        result, deck = run(design, layer, method, powers, chain, points, prewarp, engine=integrator)
         done()
-    path = write_deck(deck, folder / "decks" / program)
+    path = write_deck(deck, folder / "decks" / method)
     off = abs(result.difference_of_full_scale)
-    if answer(as_json, {"program": program, **asdict(result)} | {"difference_of_full_scale": off, "deck": path}):
+    if answer(as_json, {"program": method, **asdict(result)} | {"difference_of_full_scale": off, "deck": path}):
         return
     columns = {"chain": "left", "transient": "right", "two-pass": "right", "difference / full scale": "right"}
     row = (
@@ -78,7 +80,9 @@ def transient_command(
         percent(result.difference_of_full_scale, 4),
     )
     print_table(
-        f"{engine}, pre-warp: {prewarp}; full scale {result.full_scale * 1e6:.1f} uV = K_SD p_max", columns, [row]
+        f"{engine}, {method} program, pre-warp: {prewarp}; full scale {result.full_scale * 1e6:.1f} uV = K_SD p_max",
+        columns,
+        [row],
     )
     print_files("deck", [path])
 

@@ -22,7 +22,17 @@ from resonet.netlist.design.design import Design
 from resonet.netlist.design.feed_options import FeedKind
 from resonet.netlist.programming.methods import METHODS, OF_WEIGHTS, Method
 
-__all__ = ["FEEDS", "BusFeed", "Feed", "StripFeed", "chosen_programs", "feed_of", "layer_weights", "network_programs"]
+__all__ = [
+    "FEEDS",
+    "BusFeed",
+    "Feed",
+    "StripFeed",
+    "best_program",
+    "chosen_programs",
+    "feed_of",
+    "layer_weights",
+    "network_programs",
+]
 
 STRIP_ENGINES = ("auto", "linear")
 
@@ -159,6 +169,11 @@ def network_programs(design: Design, layers: Sequence[str] | None = None) -> tup
     lines = any(feed.name == "stripline" for feed in feeds)
     order = STRIP_PROGRAMS if lines else tuple(design.programs)
     return tuple(m for m in order if all(feed.stands_for(m) in feed.programs(design) for feed in feeds))
+
+
+def best_program(design: Design, chosen: Method | None = None) -> Method:
+    """The program that was chosen, or the best that there is of the weights."""
+    return chosen or ("calibrated" if "calibrated" in design.programs else "coupled")
 
 
 def chosen_programs(design: Design, chosen: str, layers: Sequence[str] | None = None) -> tuple[Method, ...]:

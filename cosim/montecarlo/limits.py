@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.numbers import engineering, read_number
+from resonet.core.numbers import engineering, is_bare, read_number
 from resonet.core.parameters import shown
 from resonet.core.types import Array, Bools
 from resonet.netlist.design.acceptance import Acceptance
@@ -90,7 +90,7 @@ class Limit:
 def _bound(text: str, unit: str) -> float:
     """SI value of a bound; ValueError for a number whose unit nobody said."""
     bound = read_number(text, unit)
-    if text[-1:].isdigit() and (unit or bound > 1):
+    if is_bare(text) and (unit or bound > 1):
         raise ValueError(f"the unit is missing, {text} of what?")
     return bound
 

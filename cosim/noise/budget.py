@@ -5,8 +5,8 @@ input behind its poles:
 
     SNR = 20 log10(std(v) / σ),      ENOB = log2((max v - min v) / (√12 σ)):
 
-a converter of that many bits over the neuron's range has the rms error σ, a step of √12 σ. Noise that depends on the
-tones is averaged in power over the batch. Of a layer: all its neurons together, the largest range of one.
+a converter of that many bits over the neuron's swing, max v - min v, has the rms error σ, a step of √12 σ. Noise that
+depends on the tones is averaged in power over the batch. Of a layer: all its neurons, the largest swing of one.
 What the line width of the tones takes off the weights is no noise: the part of the voltages that is gone,
 Σ (v0 - v) v0 / Σ v0² with v0 those of sharp tones.
 """
@@ -27,11 +27,11 @@ from resonet.netlist.network.cnn import Synapses
 __all__ = ["LayerBudget", "NeuronBudget", "Tally", "effective_bits", "noise_budget", "signal_to_noise"]
 
 
-def effective_bits(full_scale: float, noise: float) -> float:
-    """ENOB of that range and noise, V; nan without a range, infinite without noise."""
-    if not full_scale > 0:
+def effective_bits(swing: float, noise: float) -> float:
+    """ENOB of that swing and noise, V; nan without a swing, infinite without noise."""
+    if not swing > 0:
         return float("nan")
-    return float(np.log2(full_scale / (np.sqrt(12) * noise))) if noise else float("inf")
+    return float(np.log2(swing / (np.sqrt(12) * noise))) if noise else float("inf")
 
 
 def signal_to_noise(signal: float, noise: float) -> float:
@@ -46,17 +46,17 @@ class NeuronBudget:
     """One neuron at all its positions."""
 
     neuron: int  # counted over the groups of the layer
-    full_scale: float  # V, largest less smallest voltage
+    swing: float  # V, largest less smallest voltage
     signal: float  # V, standard deviation
     noise: float  # V rms
     snr: float  # dB
     enob: float
 
     @classmethod
-    def of(cls, neuron: int, full_scale: float, signal: float, noise: float) -> "NeuronBudget":
+    def of(cls, neuron: int, swing: float, signal: float, noise: float) -> "NeuronBudget":
         """With what follows."""
         ratio = signal_to_noise(signal, noise)
-        return cls(neuron, full_scale, signal, noise, ratio, effective_bits(full_scale, noise))
+        return cls(neuron, swing, signal, noise, ratio, effective_bits(swing, noise))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class LayerBudget:
     sources: dict[NoiseSource, float]  # V rms of each
     noise: float  # V rms of all
     density: float  # V/√Hz: white noise of that in the bandwidth is as much
-    full_scale: float
+    swing: float
     signal: float
     snr: float
     enob: float
@@ -78,8 +78,8 @@ class LayerBudget:
 
     @property
     def worst(self) -> NeuronBudget:
-        """The neuron with the fewest bits, of those that have a range."""
-        live = [one for one in self.neurons if one.full_scale > 0] or list(self.neurons)
+        """The neuron with the fewest bits, of those that have a swing."""
+        live = [one for one in self.neurons if one.swing > 0] or list(self.neurons)
         return min(live, key=lambda one: one.enob)
 
 

@@ -6,7 +6,7 @@ that every layer passes (300 dB of insertion loss, 0 dB of return loss) judges n
 
 from dataclasses import dataclass, fields
 
-from resonet.core.parameters import check, parameter
+from resonet.core.parameters import check, limit
 
 __all__ = ["Limits"]
 
@@ -15,15 +15,15 @@ __all__ = ["Limits"]
 class Limits:
     """Pass or fail of `resonet sparams --metrics`; dB values are positive losses, crosstalk a negative level."""
 
-    insertion_loss: float = parameter(300.0, "dB", 0.0, 300.0, "largest insertion loss of a channel")
-    return_loss: float = parameter(0.0, "dB", 0.0, 300.0, "smallest return loss of a channel")
-    isolation: float = parameter(0.0, "dB", 0.0, 300.0, "smallest isolation between the inputs of adjacent channels")
-    rejection: float = parameter(0.0, "dB", 0.0, 300.0, "smallest rejection of a resonance at the adjacent channel")
-    next_level: float = parameter(0.0, "dB", -300.0, 0.0, "largest near-end crosstalk between lines")
-    fext_level: float = parameter(0.0, "dB", -300.0, 0.0, "largest far-end crosstalk between lines")
-    group_delay: float = parameter(1.0, "s", 0.0, 1.0, "largest magnitude of the group delay at a channel")
-    gain_excess: float = parameter(1e-6, "", 0.0, 1e3, "how far the largest singular value may lie above 1 (passivity)")
-    asymmetry: float = parameter(1e-6, "", 0.0, 1e3, "largest |S_ij - S_ji| (reciprocity)")
+    insertion_loss: float = limit(300.0, "dB", 0.0, 300.0, "largest insertion loss of a channel")
+    return_loss: float = limit(0.0, "dB", 0.0, 300.0, "smallest return loss of a channel")
+    isolation: float = limit(0.0, "dB", 0.0, 300.0, "smallest isolation between the inputs of adjacent channels")
+    rejection: float = limit(0.0, "dB", 0.0, 300.0, "smallest rejection of a resonance at the adjacent channel")
+    next_level: float = limit(0.0, "dB", -300.0, 0.0, "largest near-end crosstalk between lines")
+    fext_level: float = limit(0.0, "dB", -300.0, 0.0, "largest far-end crosstalk between lines")
+    group_delay: float = limit(1.0, "s", 0.0, 1.0, "largest magnitude of the group delay at a channel")
+    gain_excess: float = limit(1e-6, "", 0.0, 1e3, "how far the largest singular value may lie above 1 (passivity)")
+    asymmetry: float = limit(1e-6, "", 0.0, 1e3, "largest |S_ij - S_ji| (reciprocity)")
 
     def __post_init__(self) -> None:
         check(self, "limits")

@@ -68,7 +68,7 @@ def budget_plot(name: str, layer: str, told: str, budgets: Sequence[Mapping[str,
     )
     rows = [(one, f"{1e6 * value:.3g}") for one, value in sources]
     rows += [("all", f"{1e6 * budget['noise']:.3g}"), ("signal", f"{1e6 * budget['signal']:.3g}")]
-    rows += [("full scale", f"{1e6 * budget['full_scale']:.3g}")]
+    rows += [("swing, largest less smallest", f"{1e6 * budget['swing']:.3g}")]
     return Plot(
         f"{name}-noise",
         f"{layer}: noise at its neurons by source, {ratios}, {told}",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from resonet.core.numbers import percent, small_percent
-from resonet.cosim.montecarlo.limits import ACCEPTED, QUANTITIES, Limit, Quantity
+from resonet.cosim.montecarlo.limits import ACCEPTED, QUANTITIES, Limit, Quantity, parse_limit
 from resonet.cosim.montecarlo.yields import Yield, yield_of
 from resonet.netlist.chips.spread import QUANTITIES as SPREADS
 from resonet.report.page.facts import Facts, Run
@@ -160,11 +160,16 @@ def _spread(facts: Facts) -> _Found | None:
 
 
 def chip_yield(facts: Facts) -> tuple[Yield, tuple[Limit, ...], Run] | None:
-    """Yield against the limits of the design as they are, of the last run; None where nothing can be held."""
+    """Yield of the last run against the limits of the design as they are, beside those that the run was given (--spec).
+
+    None where nothing can be held.
+    """
     run = chips_run(facts)
     if run is None:
         return None
-    kept = tuple(limit for name, limit in facts.limits.items() if name in QUANTITIES and _of_chips(run, name))
+    given = {limit.quantity: limit for limit in map(parse_limit, run.answer.get("limits", ()))}
+    limits = given | {name: limit for name, limit in facts.limits.items() if name in QUANTITIES}
+    kept = tuple(limit for name, limit in limits.items() if _of_chips(run, name))
     if not kept:
         return None
     passes = np.all([limit.passes(np.asarray(_of_chips(run, limit.quantity), float)) for limit in kept], axis=0)

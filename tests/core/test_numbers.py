@@ -1,14 +1,15 @@
 """Numbers as people write them: read as meant or refused; shown with prefixes only where a unit takes them."""
 
 import math
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from resonet.core.errors import InputError
-from resonet.core.numbers import engineering, has_prefix, quantity, read_list, read_number, read_whole
-from resonet.core.parameters import parameter, parse
+from resonet.core.numbers import engineering, has_prefix, quantity, read_list, read_number, read_whole, small_percent
+from resonet.core.parameters import limit, parameter, parse
 from resonet.models.circuit.bus import BusCircuit
 
 READ = [
@@ -69,8 +70,9 @@ REFUSED = [
     ("0x10", "", "no unit"),
     ("1 000", "", "no unit"),
     ("5 %", "W", "the unit is W"),
-    ("5 k%", "", "no unit"),
-    ("5 % %", "", "no unit"),
+    ("5 k%", "", "% takes no prefix"),
+    ("5 % %", "", "% takes no prefix"),
+    ("5 k%", "Hz", "the unit is Hz"),
     ("-27 dBm", "V", "the unit is V"),
     ("-27 mdBm", "W", "the unit is W"),
     ("-27 dB", "W", "the unit is W"),
@@ -120,6 +122,29 @@ def test_the_nearest_number_is_read():
         for prefix, power in prefixes.items():
             assert read_number(f"{mantissa!r} {prefix}V", "V") == float(f"{mantissa!r}e{power}")
     assert read_number("0." + "3" * 90) == float("0." + "3" * 90)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        *[(None, "-"), (0.0, "0.00 %"), (0.1234, "12.34 %"), (4.9e-5, "5e-03 %"), (1.1e-8, "1e-06 %")],
+        *[(9e-9, "< 1e-6 %"), (-7e-11, "< 1e-6 %"), (9e-25, "< 1e-6 %")],
+    ],
+)
+def test_small_shares_keep_their_size_down_to_rounding(share, text):
+    assert small_percent(share) == text
+
+
+def test_a_limit_without_its_unit_is_refused():
+    spec = dataclass(
+        type("Asked", (), {"__annotations__": {"latency": float}, "latency": limit(0.0, "s", 0, 1e3, "x")})
+    )
+    (latency,) = fields(spec)
+    assert parse("10 us", latency, "specification") == pytest.approx(1e-5)
+    assert [parse(none, latency, "specification") for none in (0, 0.0, "0", "0 s")] == [0] * 4
+    for bare in (10, 10.0, "10", "1e-5"):
+        with pytest.raises(InputError, match=r"specification\.latency = .*: the unit is missing; possible: 0"):
+            parse(bare, latency, "specification")
 
 
 def test_whole_numbers_are_exact():

@@ -1,6 +1,7 @@
 """Max pools of diodes in `accuracy`: the closed form, the cascade's numbers, and what the commands say of them."""
 
 import json
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -144,6 +145,16 @@ def test_accuracy_with_diodes_in_float32(tiny, monkeypatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(logits, "MOST", 0.0)  # nothing is left to float32: what it said of the diodes is not counted
     assert diode_accuracy(design, held, data, software) == exact
+
+
+def test_diodes_pool_what_the_chosen_program_holds(tiny) -> None:
+    made = calibrate(tiny[0]).design
+    logits = []
+    for program in ("formula", "coupled", "calibrated"):
+        held = {name: effective_weights(made, name, program, engine=linear) for name in ("conv1", "dense1")}
+        logits.append(forward(made, held, IMAGES, maxima=diode_pools(made, held)))
+    scale = np.abs(logits[2]).max()
+    assert all(np.abs(one - other).max() > 1e-8 * scale for one, other in combinations(logits, 2))
 
 
 def test_what_is_not_pooled_has_no_diodes(small_design) -> None:

@@ -278,9 +278,12 @@ def test_figure(layers):
         for t in (9, 25)
         for a in (0.01, 0.02)
     ]
-    drawn = plan_figure(points, 0.8)
-    assert len(drawn.axes) == 3 * min(layers, 4)
-    assert drawn.axes[0].get_title(loc="left").startswith("conv")
+    drawn = plan_figure(points, 0.8, "net", (25, 0.01))
+    titles = [axes.get_title(loc="left") for axes in drawn.axes]
+    assert [title for title in titles if title] == [f"conv{n}" for n in range(layers)]
+    stars = [line for axes in drawn.axes for line in axes.lines if line.get_marker() == "*"]
+    assert len(stars) == 3 * layers
+    assert {float(star.get_xdata()[0]) for star in stars} == {25.0}
 
 
 @pytest.mark.slow
@@ -297,6 +300,11 @@ def test_command(small_model, tmp_path):
     text = CliRunner().invoke(app, [*arguments, "--random"])
     assert text.exit_code == 0
     assert "compile with" in text.stdout
+    assert "rule: " in text.stdout
+    tile = found["advice"]["tile"]
+    told = [line for line in CliRunner().invoke(app, arguments).stdout.splitlines() if "<- recommended" in line]
+    assert len(told) == 2
+    assert all(f" {tile} " in line for line in told)
     assert CliRunner().invoke(app, [*arguments, "--tiles", "0"]).exit_code == 2
 
 

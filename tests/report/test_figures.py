@@ -1,15 +1,19 @@
 """The figures draw from small data, show something, and are the same file every time."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import skrf
 from matplotlib import image
 
+from resonet.cosim.crossbar.studies import CURVES, CrossbarPoint
 from resonet.cosim.weights.effective import Aggressor, EffectiveWeights
+from resonet.report.crossbar_figures import crossbar_figure
 from resonet.report.error_axis import told
 from resonet.report.figures import accuracy_figure, crosstalk_figure, overview_figure, sparam_figure, weight_figure
+from resonet.report.network_titles import network_title
 from resonet.report.style import save
 
 RNG = np.random.default_rng
@@ -196,3 +200,35 @@ def test_weights_that_are_all_zero():
     assert zero.rms_error == 0
     assert panels(weight_figure({"coupled": {"conv1": zero}})) == ["conv1: error of the weights"]
     assert panels(crosstalk_figure({"conv1": zero})) == ["conv1, bus t0: crosstalk"]
+
+
+def test_crossbars_and_rf_chains_have_the_same_noise_on_one_panel():
+    points = [
+        CrossbarPoint("size", size, curve, {"conv1": SimpleNamespace(error=np.full(4, 0.01))}, 0.9)
+        for size in (16, 32)
+        for curve in CURVES
+    ]
+    compared = {"crossbar, direct": (0.8, 0.7), "RF chains, coupled": (0.98, 0.1)}
+    shown = (points, {"size": 32}, {"coupled": 0.01}, {"software": 0.99, "coupled": 0.98}, 100)
+    assert len(crossbar_figure(*shown).axes) == 2
+    panel = crossbar_figure(*shown, compared, "2 nW a tone").axes[2]
+    assert [round(bar.get_width()) for bar in panel.patches] == [80, 70, 98, 10]
+    assert [bool(bar.get_hatch()) for bar in panel.patches] == [False, True] * 2
+    assert panel.get_xlabel() == "accuracy, %; noise: 2 nW a tone"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("conv1_t0_chain0_5ua_linear_calibrated", "conv1, bus t0, chain 0, 5 µA, calibrated program, by linear"),
+        ("res_2_t11_chain3_m2p5ua_ngspice_coupled", "res_2, bus t11, chain 3, -2.5 µA, coupled program, by ngspice"),
+        ("conv1_t0_bus_scikit_rf_formula", "conv1, bus t0, whole bus, formula program, by scikit-rf"),
+        (
+            "conv1_t0_chain0_tee1a2b3c_linear_coupled",
+            "conv1, bus t0, chain 0, with measured parts, coupled program, by linear",
+        ),
+        ("my_part", "my part"),
+    ],
+)
+def test_titles_of_networks_are_for_people(name, title):
+    assert network_title(SimpleNamespace(name=name)) == title

@@ -363,6 +363,16 @@ def test_chips_of_montecarlo_have_no_limits_of_networks():
         parse_limit("passing >= 0.9")
 
 
+def test_limits_of_montecarlo_alone_give_a_yield(folder):
+    data = next(record for record in (folder / "runs").glob("montecarlo_*.json"))
+    words = json.loads(data.read_text())["arguments"]
+    words = [str(folder) if word.endswith("build") else word for word in words]
+    assert run(*words, "--spec", "accuracy >= 0 %") == 0
+    found = {one.name: one for one in judge(gather(folder, (), None))}["Yield"]
+    assert (found.value, found.state) == (1.0, "no limit")
+    assert "3 of 3 chips keep accuracy >= 0 %" in found.how
+
+
 def test_wrong_targets(build, resonet, tmp_path):
     assert "a folder; possible: a file" in resonet("report", build, "-o", tmp_path).err
     assert "no design here" in resonet("report", tmp_path).err
