@@ -21,6 +21,7 @@ from resonet.models.resonator.far_chain import effective_reach
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.neuron_scales import SCALES
+from resonet.netlist.planning.bus_cells import bus_cells
 from resonet.netlist.planning.channel_order import assign_taps
 from resonet.netlist.planning.tone_parts import LEVELS, tone_parts
 
@@ -207,41 +208,11 @@ def _fitted_taps(
     return tile[assign_taps(weights, grid, device.damping)]
 
 
-def _cells(synapses: Synapses, options: PlanOptions) -> list[tuple[int, int, str, Ints, Ints]]:
-    """Tile, bank, its name, outputs and taps of every bus of a group, bank by bank, from the grounded tile up.
-
-    What all outputs see is cut into tiles; of a diagonal addend each output has a tile of its own, with its taps alone.
-    """
-    outputs = np.arange(synapses.outputs)
-    dense: list[Ints] = []
-    diagonal: list[Ints] = []
-    first = 0
-    for count, of_one in synapses.blocks:
-        taps = np.arange(first, first + count)
-        (diagonal if of_one else dense).append(taps)
-        first += count
-    shared = np.concatenate(dense)
-    tiles = np.array_split(shared, -(-len(shared) // options.tile))
-    banks = np.array_split(outputs, -(-len(outputs) // options.fanout))
-    cells = []
-    for b, bank in enumerate(banks):
-        label = f"b{b}" if len(banks) > 1 else ""
-        cells += [(t, b, f"{label}t{t}", bank, tile) for t, tile in enumerate(tiles)]
-        top = len(tiles)
-        for taps in diagonal:
-            own = taps.reshape(len(outputs), -1)
-            parts = np.array_split(np.arange(own.shape[1]), -(-own.shape[1] // options.tile))
-            for part in parts:
-                cells += [(top, b, f"{label}n{n}t{top}", outputs[n : n + 1], own[n, part]) for n in bank]
-                top += 1
-    return cells
-
-
 def _buses(
     synapses: Synapses, device: SpinDiode, circuit: BusCircuit, options: PlanOptions, shared: _Shared
 ) -> list[Bus]:
     """Buses of a layer, group by group, bank by bank, from the grounded tile up; `shared` by buses that are alike."""
-    cells, buses = _cells(synapses, options), []
+    cells, buses = bus_cells(synapses, options.tile, options.fanout), []
     for group in range(synapses.groups):
         stacked = np.zeros(synapses.outputs, np.int64)  # resonators of each neuron so far
         for t, b, label, bank, tile in cells:
