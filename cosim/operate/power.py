@@ -80,18 +80,18 @@ def _sources(plan: FrequencyPlan, bus: Bus, known: dict[tuple[bytes, int, int], 
 def _split(entry: LayerPlan, full: list[Array]) -> float:
     """What all full tones into all positions of a layer take, any unit, of what each takes on every bus [tones].
 
-    A tone is split evenly among the places that hear it, and the arms hold what the neediest leaves over.
+    A tone is on one channel, split evenly among the places that hear it; the arms hold what the neediest leaves over.
     """
     layer = entry.layer
     numbers = np.arange(1.0, layer.no_input.size + 1).reshape(layer.no_input.shape)
     tones = patches(numbers, layer)[:, 0].round().astype(np.int64)  # [groups, positions, taps], 0 for padding
-    most, ways, padded = np.zeros(numbers.size + 1), np.zeros(numbers.size + 1), 0.0
-    for bus, own in zip(entry.buses, full, strict=True):
-        heard = tones[bus.group][:, bus.taps]
-        np.maximum.at(most, heard, np.broadcast_to(own, heard.shape))
-        np.add.at(ways, heard, 1.0)
-        padded += float(((heard == 0) * own).sum())
-    return float(most[1:] @ ways[1:]) + padded
+    most, total = np.zeros(numbers.size + 1), 0.0
+    heard = [tones[bus.group][:, bus.taps] for bus in entry.buses]
+    for bus, own in zip(entry.buses, heard, strict=True):
+        np.maximum.at(most, own, np.broadcast_to(bus.carries, own.shape))
+    for bus, own, taken in zip(entry.buses, heard, full, strict=True):
+        total += float((taken / bus.carries * np.where(own == 0, bus.carries, most[own])).sum())
+    return total
 
 
 def _senders(cnn: Cnn, layer: str) -> set[str]:

@@ -63,7 +63,7 @@ def _resonators(told: Any) -> float:
     return float(sum(layer["resonators"] for layer in told["layers"]))
 
 
-ACCURACY, CROSSTALK = f"accuracy build {DATA}", "crosstalk build --program coupled"
+ACCURACY, CROSSTALK = f"accuracy build {DATA}", "crosstalk build"
 NUMBERS = (
     Number("README.md", "13,008 resonators", 13008, 0, CROSSTALK, _resonators),
     Number("README.md", "| trained network | | 99.10 % |", 99.10, 2, ACCURACY, _share("accuracy", "software")),

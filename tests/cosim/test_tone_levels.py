@@ -12,12 +12,14 @@ from onnx import helper
 
 from resonet.core.errors import InputError
 from resonet.cosim.calibration.newton import calibrate
+from resonet.cosim.calibration.quantised import QuantisationOptions, quantise_layer
 from resonet.cosim.calibration.shared import calibrate_shared
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.image_run import prepare
 from resonet.cosim.cascade.level_diagrams import level_diagram
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade
 from resonet.cosim.cascade.two_pass import cascade
+from resonet.cosim.chips.weights import chip_weights
 from resonet.cosim.noise.budget import noise_budget
 from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.noise.noisy import noisy_weights
@@ -35,6 +37,8 @@ from resonet.models.resonator.precession_noise import precession_density
 from resonet.models.resonator.thermal import thermal_power
 from resonet.netlist.bus.deck import rf_deck
 from resonet.netlist.cascade.paths import all_paths, parallel_design
+from resonet.netlist.chips.spread import SpreadOptions
+from resonet.netlist.design.chips import sampled_chip
 from resonet.netlist.design.design import Design, compile_cnn
 from resonet.netlist.design.parameters import read_parameters
 from resonet.netlist.network.forward import propagate
@@ -254,6 +258,25 @@ def test_a_transient_plays_the_tones_as_they_are(designs):
     (bus,) = designs["power"].plan.layer("conv1").buses
     assert np.array(emf[1]) / emf[0] == pytest.approx(np.sqrt(bus.carries[[0, 4, 8]]), rel=1e-6)
     assert bus.carries[[0, 4, 8]].max() < 0.96
+
+
+@pytest.mark.parametrize("engine", ["linear", "ngspice"])
+def test_a_chip_has_them_too(designs, engine):
+    design = designs["power"]
+    chip = sampled_chip(design, SpreadOptions(f_res=1e-7, node_capacitance=1e-6), 1, 1)
+    held = chip_weights(design, "calibrated", chip, engine)
+    for own in held.values():
+        assert np.abs(own.values - own.trained).max() < 1e-3 * np.abs(own.trained).max()
+
+
+def test_dacs_of_many_bits_hold_the_weights(designs):
+    design, left = designs["power"], []
+    for bits in (6, 10):
+        program = design.program("calibrated").layer("dense1")
+        options = QuantisationOptions(bits=bits, span=20.0)
+        left.append(quantise_layer(design.plan, design.plan.layer("dense1"), program, linear, options).rms)
+    assert left[1] < 0.15 * left[0]  # a 16th by the steps alone; descent helps the coarse ones more
+    assert left[1] < 0.01
 
 
 def test_shared_currents_refuse_them_by_name(designs):
