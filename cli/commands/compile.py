@@ -97,6 +97,11 @@ def compile_command(
             f"chains of {one.raised} are raised, gain of their transconductors down to {one.gain:.3g} of the others'"
         )
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
+    for entry in made.plan.layers:
+        least, mean = entry.carries
+        if least < 1:
+            strong = f"{percent(least)} ... 100 % of p_max, {percent(mean, 0)} on the average"
+            say(f"note: layer {entry.layer.name}: full tones of {strong} (plan.levels)")
     if scales and helps != 1:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
     tell_zeros(made, fills)

@@ -91,6 +91,11 @@ def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
     )
 
 
+def _full_tones(layer: "LayerLevels") -> tuple[str, ...]:
+    """How strong full tones are, where they are not alike."""
+    return layer.layer, f"{layer.weakest:.3g}", f"{10 * math.log10(layer.weakest):.1f} dB", f"{layer.mean:.3g}"
+
+
 def _show(diagram: "LevelDiagram", title: str) -> None:
     """The tables."""
     buses, lines = ({tone.feed for tone in diagram.tones} >= {feed} for feed in ("bus", "stripline"))
@@ -102,6 +107,9 @@ def _show(diagram: "LevelDiagram", title: str) -> None:
     headings += ("in the\nweakest",) if lines else ()
     columns = {"into": "left", "tone": "left"} | dict.fromkeys(headings, "right")
     print_table(f"{title}: tones, dBm", columns, map(partial(_tone, buses, lines), diagram.tones))
+    if any(layer.weakest < 1 for layer in diagram.layers):
+        columns = {"into": "left"} | dict.fromkeys(("weakest, part\nof p_max", "below\np_max", "mean\npart"), "right")
+        print_table("full tones (plan.levels)", columns, map(_full_tones, diagram.layers))
     made = [tone for tone in diagram.tones if tone.neuron]
     if made:
         names = ("chains\nuV", "drive\nuA", "drive\nI/I_th", "oscillator\ndBm", "amplifier\ndBm", "to P1dB\ndB")

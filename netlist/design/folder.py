@@ -69,7 +69,8 @@ from resonet.netlist.programming.methods import COMPILED, Method, Program
 
 __all__ = ["load_design", "write_calibrated", "write_design", "write_fitted"]
 
-NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3, "reach": 1.0}  # defaults that older designs do not know
+# Defaults that older designs do not know.
+NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3, "reach": 1.0, "levels": "equal"}
 OLD_IN_BUS = (  # parameters that they do know
     *("impedance", "combiner_loss", "block_capacitance", "choke_inductance", "choke_resistance", "bypass_capacitance"),
     *("node_capacitance", "readout_resistance"),

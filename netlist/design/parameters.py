@@ -78,6 +78,11 @@ class Parameters:
                 f"bus.junction_capacitance = {self.bus.junction_capacitance:g} F: of resonators that a bus feeds; "
                 "possible: 0 F, or feed.kind = bus"
             )
+        if self.feed.kind == "stripline" and self.plan.levels != "equal":
+            raise InputError(
+                f"plan.levels = {self.plan.levels}: of tones on buses; under strip lines all full tones are alike; "
+                "possible: equal, or feed.kind = bus"
+            )
 
 
 # Of a preset's file: what only `resonet device` uses, and the values that the linear resonators of a design have.

@@ -64,8 +64,9 @@ def tile_coupling(plan: FrequencyPlan, entry: LayerPlan, known: Windows | None =
         for place, driven in enumerate(stack if len(stack) > 1 else ()):
             first = max(place - WINDOW, 0)
             window = stack[first : place + WINDOW + 1]
-            for t, kappa in _driven(plan, window, place - first, known).items():
+            for t, even in _driven(plan, window, place - first, known).items():
                 here, side = window[t], 0 if t > place - first else 1
+                kappa = even if driven.parts is None else even * np.sqrt(driven.carries / here.carries)
                 own = found.kappa[side, here.group, here.taps]
                 found.kappa[side, here.group, here.taps] = np.maximum(own, kappa)
                 found.neighbour[side, here.group, here.taps] = driven.taps
@@ -73,7 +74,7 @@ def tile_coupling(plan: FrequencyPlan, entry: LayerPlan, known: Windows | None =
 
 
 def _driven(plan: FrequencyPlan, window: Sequence[Bus], place: int, known: Windows) -> dict[int, Array]:
-    """κ of the tones of a bus in the tiles beside it, by place in the window."""
+    """κ of the tones of a bus in the tiles beside it, all full tones alike, by place in the window."""
     driven, sizes = window[place], [bus.size[1] for bus in window]
     chains, below = [bus.size[0] for bus in window], window[0].below
     alike, level = driven.frequencies.tobytes(), np.ones_like(driven.levels)
@@ -83,7 +84,7 @@ def _driven(plan: FrequencyPlan, window: Sequence[Bus], place: int, known: Windo
             driven.frequencies, plan.device.resistance, sizes, chains, plan.circuit, place, level, below
         )
     if plan.circuit.combining == "resistive":  # κ goes with the source's level, which differs from tile to tile
-        level = driven.levels
+        level = driven.even_levels
     return {t: one * level for t, one in known[key].items() if window[t].frequencies.tobytes() == alike}
 
 
@@ -95,10 +96,10 @@ def check_tiles(plan: FrequencyPlan) -> None:
     if largest > MOST:
         warn(
             "tile-coupling",
-            f"layer {name}: a tone drives {100 * largest:.2g} % of its current through the tile beside its own, and "
-            f"adds there to the tone of its channel in a phase that nobody knows, {200 * largest:.2g} % of a full "
-            "one; computations with noise have it (`tiles` in noise.sources); possible: larger bus.choke_inductance "
-            "or bus.bypass_capacitance, higher plan.f_min",
+            f"layer {name}: a tone drives {100 * largest:.2g} % of a full tone's current through the tile beside its "
+            f"own, and adds there to the tone of its channel in a phase that nobody knows, {200 * largest:.2g} % of a "
+            "full one; computations with noise have it (`tiles` in noise.sources); possible: larger "
+            "bus.choke_inductance or bus.bypass_capacitance, higher plan.f_min",
             largest,
             MOST,
         )

@@ -125,6 +125,9 @@ def _layer(facts: Facts, number: int, entry: LayerPlan) -> Section:
         )
     lead = f"{entry.layer.kind} on {'RF buses' if on_bus else 'strip lines'}: {entry.chains:,} chains"
     lead += f", {entry.resonators:,} resonators, {entry.layer.positions:,} positions"
+    least, mean = entry.carries
+    if on_bus and least < 1:
+        lead += f"; full tones of {percent(least)} ... 100 % of p_max, {percent(mean)} on the average (plan.levels)"
     return Section(name, layer, (), tuple(parts), lead)
 
 
