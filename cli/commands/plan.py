@@ -30,6 +30,9 @@ NETWORK = when(
 
 
 def _table(points: "tuple[PlanPoint, ...]", title: str, chosen: tuple[int, float]) -> None:
+    """Of all points; a layer with fewer inputs than a tile has is what it is in the largest tile below."""
+    tile, damping = chosen
+    own = {p.layer: p.tile for p in sorted(points, key=lambda p: p.tile) if p.tile <= tile and p.damping == damping}
     numbers = ("tones", "buses", "α", "fits", "formula", "coupled", "calibr.", "dBm")
     columns = {"layer": "left"} | dict.fromkeys(numbers, "right") | {"": "left"}
     rows = (
@@ -43,11 +46,12 @@ def _table(points: "tuple[PlanPoint, ...]", title: str, chosen: tuple[int, float
             f"{100 * p.rms_coupled:.3f}",
             f"{100 * p.rms_calibrated:.0e}",
             f"{p.source_dbm:.1f}",
-            "<- recommended" if (p.tile, p.damping) == chosen else "",
+            "<-" if p.damping == damping and p.tile == own.get(p.layer) else "",
         )
         for p in points
     )
     print_table(title, columns, rows)
+    say("<-: recommended", "dim")
 
 
 def _devices(given: "Parameters", dampings: "list[float]", family: "Family | None") -> "list[Member]":
