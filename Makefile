@@ -6,7 +6,7 @@ TESTS = -m "not nightly"
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test nightly lint format bench lock wheel fuzz clean
+.PHONY: help setup demo check test nightly lint format bench docs lock wheel fuzz clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
@@ -52,6 +52,12 @@ bench: ## run every benchmarks/show_*.py
 		if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || rc=1; fi; \
 	done; \
 	exit $$rc
+
+docs: ## build the site of the pages in build/docs/site, run their code blocks, and recompute the main numbers
+	@sh bootstrap.sh docs test ngspice
+	$(BIN)/python docs/tools/pages.py
+	$(BIN)/python docs/tools/blocks.py $(ARGS)
+	$(BIN)/python docs/tools/drift.py
 
 lock: ## renew requirements/: the versions, with hashes, that tests and CI install
 	@sh bootstrap.sh release

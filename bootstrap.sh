@@ -129,7 +129,7 @@ locked() {
     for extra in $(printf %s "$extras" | tr , ' '); do
         case $extra in
         test | lint) lock=dev ;;
-        va | browser) more="$more -r requirements/$extra.txt" ;;
+        va | browser | docs) more="$more -r requirements/$extra.txt" ;;
         *) return 1 ;;
         esac
     done

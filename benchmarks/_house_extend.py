@@ -23,7 +23,7 @@ __all__ = ["claims"]
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN = ROOT / "tests" / "plugin"
 EXAMPLE = PLUGIN / "resonet_example"
-PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli", "examples")
 
 
 def _write(file: Path, text: str) -> None:

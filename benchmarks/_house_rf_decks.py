@@ -1,7 +1,8 @@
 """RF decks of an earlier commit against those of this tree: spelled otherwise on purpose, so results are compared.
 
 Since decks are linear and element by element (netlist/bus/linear_chain.py) their bytes say nothing; ngspice runs both
-texts as they stand, and current and precession of every resonator must be the same. The earlier names are said here.
+texts, the earlier ones with the choice of pivots that decks ask for since, without which ngspice loses digits, and
+current and precession of every resonator must be the same. The earlier names are said here.
 """
 
 import re
@@ -16,11 +17,13 @@ import numpy as np
 from resonet.cosim.ngspice.program import engine_environment, find_ngspice
 from resonet.cosim.ngspice.raw import Plot, read_raw
 from resonet.netlist.bus.linear_chain import PRECESSION, SENSE
+from resonet.netlist.spice.dialect import NGSPICE
 
 __all__ = ["RF_DECK", "RfDecks", "compare_rf_decks"]
 
 RF_DECK = re.compile(r".*__(?!.*strip)(\w+_rf)__\d+\.cir")  # strip decks are what they were
 EARLIER = ("i(v.xr{j}_{k}.vsense)", "v(x{j}_{k})")  # current and precession of resonator k of chain j
+PIVOTS = NGSPICE.format_pivots()
 NAME = re.compile(re.escape(SENSE).replace(r"\{j\}", r"(\d+)").replace(r"\{k\}", r"(\d+)"))
 
 
@@ -78,7 +81,8 @@ def compare_rf_decks(before: dict[str, Path], now: dict[str, Path], libraries: t
             (folder / "lib").symlink_to(library, target_is_directory=True)
         for file in sorted(set(before) & set(now)):
             found = RF_DECK.fullmatch(file)
-            texts = (before[file].read_text(encoding="utf-8"), now[file].read_text(encoding="utf-8"))
+            title, _, rest = before[file].read_text(encoding="utf-8").partition("\n")
+            texts = f"{title}\n{PIVOTS}\n{rest}", now[file].read_text(encoding="utf-8")
             if found is None or texts in seen:
                 continue
             seen.add(texts)

@@ -14,7 +14,7 @@ from _show import info, show
 
 ROOT = Path(__file__).parent.parent
 BEFORE = "a9e0b6a"  # the commit before this issue
-PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli")
 RUN = 12  # lines
 THIN = set("()[]{},:")
 

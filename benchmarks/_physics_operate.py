@@ -16,11 +16,12 @@ from resonet.cosim.cascade.envelopes import envelope
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.settle import predicted_settling
 from resonet.cosim.ngspice.run import run_deck
+from resonet.cosim.noise.layer_noise import layer_noise
 from resonet.cosim.operate.axes import DEFAULT, chosen_axes
 from resonet.cosim.operate.latency import latency
 from resonet.cosim.operate.limits import KINDS, shortest_time
 from resonet.cosim.operate.measuring import fitted, measure
-from resonet.cosim.operate.points import METHOD, Setting, restructured
+from resonet.cosim.operate.points import METHOD, Setting, at_setting, restructured
 from resonet.cosim.operate.power import drawn
 from resonet.cosim.operate.records import Found, SearchOptions
 from resonet.cosim.operate.search import operating_points
@@ -47,14 +48,18 @@ __all__ = ["claims"]
 POINTS = {"operating_point.toml": (0.985, 10e-6)}  # accuracy, s
 LOOKED = {"structures": 4, "measured": 1, "images": 4000}  # as in docs/guide/operate.md
 IMAGES = {True: 50, False: 10_000}
+WIDER, LEVELLED = 5.0, 1000  # bandwidth and images that levels of tones are compared at
 
 
 @cache
-def mnist(point: str | None, preset: str | None = None, scale: str | None = None) -> tuple[Design, ImageSet]:
+def mnist(
+    point: str | None, preset: str | None = None, scale: str | None = None, levels: str = "equal"
+) -> tuple[Design, ImageSet]:
     """The shipped network at one of its points; without one, with tones as strong as their weights need."""
     scale = scale or (None if point else "neuron")
     with as_file(files("resonet.examples.mnist")) as folder, collected():
-        given = read_parameters(folder / point if point else None, (f"plan.scale={scale}",) if scale else (), preset)
+        more = [f"plan.levels={levels}", *([f"plan.scale={scale}"] if scale else [])]
+        given = read_parameters(folder / point if point else None, more, preset)
         cnn = read_cnn(folder / "mnist.onnx")
         images = read_images(folder / "mnist_calibration.npz", cnn.input_shape, cnn.pixels)
         design = compile_cnn(folder / "mnist.onnx", given, images)
@@ -111,6 +116,20 @@ def _tone_noise(weights: Array, levels: Array, reach: float) -> Array:
     return np.array([(levels * part).sum(), (levels**2 * slope**2).sum()]) / scale**2
 
 
+def _programmed_noise(scale: str, levels: str) -> dict[str, Array]:
+    """By layer: precession and phase noise of programs in its sums for full tones, power of these; per unit weight."""
+    with collected():
+        design, _ = mnist("operating_point.toml", scale=scale, levels=levels)
+        found = {}
+        for name, held in network_weights(design, METHOD, linear).items():
+            noise = layer_noise(design, held)
+            assert noise.precession is not None
+            squares = noise.precession, noise.slope**2
+            sums = [float((one / noise.unit[..., None] ** 2).sum()) for one in squares]
+            found[name] = np.array([*sums, design.plan.layer(name).carries[1]])
+    return found
+
+
 def _levels(quick: bool) -> None:
     """Tones as strong as their weights need against tones that are all alike."""
     design, data = mnist("operating_point.toml", scale="layer")
@@ -121,26 +140,56 @@ def _levels(quick: bool) -> None:
         info(f"tones as their weights need, {layer.name}: precession noise, of that of equal ones", f"{noise:.2f}")
         info(f"tones as their weights need, {layer.name}: phase noise", f"{phase:.3f}")
         info(f"tones as their weights need, {layer.name}: their power", f"{levels.mean():.2f}")
+    for scale in ("neuron",) if quick else ("layer", "neuron"):
+        equal, levelled = (_programmed_noise(scale, levels) for levels in ("equal", "precession"))
+        for name, own in levelled.items():
+            noise, phase, power = own / equal[name]
+            told = f"{noise:.2f}, phase {phase:.3f}, power {power:.2f}"
+            info(f"plan.levels=precession, plan.scale={scale}, {name}: precession noise of equal", told)
     if quick:
         return
     found = {}
-    for scale in ("layer", "neuron"):
+    for scale, levels in (("layer", "equal"), ("layer", "precession"), ("neuron", "equal"), ("neuron", "precession")):
         with collected():
-            own = mnist("operating_point.toml", scale=scale)[0]
+            own = mnist("operating_point.toml", scale=scale, levels=levels)[0]
             some, setting = sample(data, 300), Setting.of(own.parameters)
             allowed = tolerance(own.cnn, some.images, some.labels)
             powers, band = [setting.p_max / 4, setting.p_max * 4], (setting.bandwidth / 4, setting.bandwidth * 4)
             made = surrogate(restructured(own, {}, ()), allowed, some.images[:20], powers, band).fitted()
-            found[scale] = made.variance(setting) / allowed.variance(0.985)
+            found[scale, levels] = made.variance(setting) / allowed.variance(0.985)
         info(
-            f"operating_point.toml, plan.scale={scale}: variance at the outputs, of what 98.5 % allows",
-            f"{found[scale]:.2f}",
+            f"operating_point.toml, plan.scale={scale}, plan.levels={levels}: variance at the outputs, of what 98.5 % "
+            "allows",
+            f"{found[scale, levels]:.2f}",
+        )
+    equal = found["layer", "equal"]
+    for case, bar in ((("neuron", "equal"), 0.6), (("layer", "precession"), 0.6), (("neuron", "precession"), 0.5)):
+        show(
+            f"plan.scale={case[0]}, plan.levels={case[1]}: variance at the outputs, of equal tones of layers",
+            f"{found[case] / equal:.2f}",
+            f"{bar:g}",
+            found[case] < bar * equal,
+        )
+
+
+def _levels_on_images() -> None:
+    """Accuracy with all noise and saturation at several times the bandwidth of the point, levels of tones beside."""
+    found = {}
+    for levels in ("equal", "precession"):
+        design, data = mnist("operating_point.toml", levels=levels)
+        setting = Setting.of(design.parameters)
+        with collected():
+            at = at_setting(design, replace(setting, bandwidth=WIDER * setting.bandwidth))
+            found[levels] = measure(fitted(at, batch()), sample(data, LEVELLED), 11)
+        info(
+            f"operating_point.toml at {WIDER:g} times its bandwidth, plan.levels={levels}, {LEVELLED:,} images",
+            f"{100 * found[levels].accuracy:.2f} % (error {100 * found[levels].error:.2f})",
         )
     show(
-        "scales of neurons: variance at the outputs",
-        f"{found['neuron'] / found['layer']:.2f}",
-        "0.6",
-        found["neuron"] < 0.6 * found["layer"],
+        "tones as strong as their weights need: more images in their class",
+        f"{100 * (found['precession'].accuracy - found['equal'].accuracy):.2f} %",
+        "above 0",
+        found["precession"].accuracy > found["equal"].accuracy,
     )
 
 
@@ -318,6 +367,7 @@ def claims(quick: bool) -> None:
     _found(quick)
     _energy(quick)
     if not quick:
+        _levels_on_images()
         for name, (target, longest) in POINTS.items():
             _by_itself(name, target, longest)
         presets(list_presets())

@@ -9,10 +9,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from resonet.cli.noise_tables import operating_point
+from resonet.api.laws import operating_point
 from resonet.cli.show import engineering, out, percent, print_table, say, summary_table
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
-from resonet.core.types import Array, Done
+from resonet.core.types import Array
+from resonet.core.watching import Done
 from resonet.cosim.calibration.newton import calibrate
 from resonet.cosim.feed.store import count_steps, stored_programs
 from resonet.cosim.ngspice.run import find_ngspice

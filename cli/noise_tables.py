@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from resonet.cli.show import engineering, percent, print_table, say, small_percent
-from resonet.core.validity import warn
+from resonet.api.laws import operating_point
+from resonet.cli.show import percent, print_table, say, small_percent
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.image_run import ImageRun
@@ -18,17 +18,12 @@ if TYPE_CHECKING:
 __all__ = [
     "noise_json",
     "noise_row",
-    "operating_point",
     "show_budget",
     "show_reads",
     "tell_noise",
     "tell_worth",
-    "warn_of_noise",
     "with_spread",
 ]
-
-Program = TypeVar("Program", bound=str)
-MUCH_LOST = 0.01  # of the images, by noise
 
 
 def _number(value: float, digits: int = 1) -> str:
@@ -56,16 +51,6 @@ def show_budget(budgets: "Sequence[LayerBudget]") -> None:
         own = (_number(worst.snr), _number(worst.enob))
         cells.append((b.layer, b.dominant or "-", *signal, _number(b.snr), _number(b.enob), str(worst.neuron), *own))
     print_table("what it leaves: range over the batch in steps of √12 of the noise", columns, cells)
-
-
-def operating_point(design: "Design", power: bool = True) -> str:
-    """What of a design the noise depends on most, for people; with or without the tone power."""
-    neuron, noise = design.parameters.neuron, design.parameters.noise
-    read = f"{engineering(neuron.bandwidth, 'Hz')} neurons"
-    read += f" that average over {engineering(neuron.integration, 's')}" if neuron.integration else ""
-    sources = "" if noise.sources == "all" else f", noise of {noise.sources}"
-    tone = f"{engineering(design.plan.options.p_max, 'W')} a tone, " if power else ""
-    return f"{tone}{read}, {noise.temperature:g} K{sources}"
 
 
 def with_spread(found: "NoisyAccuracy") -> str:
@@ -102,25 +87,6 @@ def noise_json(design: "Design", noisy: "Mapping[Method, NoisyAccuracy]") -> dic
     }
     programs = {m: noise_row(one) for m, one in noisy.items()}
     return {"operating_point": point, "programs": programs}
-
-
-def warn_of_noise(
-    design: "Design", software: float, quiet: "Mapping[Program, float]", noisy: "Mapping[Program, NoisyAccuracy]"
-) -> None:
-    """Warn of the best program where noise takes more than a hundredth of the images; shares are of all images."""
-    if not noisy:
-        return
-    best = max(noisy, key=lambda program: quiet[program])
-    lost = (quiet[best] - software) - (noisy[best].mean - noisy[best].software)
-    if lost > MUCH_LOST:
-        warn(
-            "noise",
-            f"accuracy of {percent(quiet[best])} without noise is {percent(noisy[best].mean)} with it at "
-            f"{operating_point(design)}; possible: less neuron.bandwidth, longer neuron.integration, other plan.p_max "
-            "(resonet levels shows where the noise comes from)",
-            lost,
-            MUCH_LOST,
-        )
 
 
 def show_reads(run: "ImageRun", design: "Design", seed: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resonet.cli.sparam_page import BlockPage, Options, block_page
+from resonet.cli.sparam_page import BlockPage, block_page
 from resonet.cosim.weights.held import RfWeights
 from resonet.netlist.design.design import Design
 from resonet.netlist.programming.methods import Method
@@ -17,6 +17,7 @@ from resonet.report.figures import (
     weight_figure,
 )
 from resonet.report.style import save
+from resonet.sparams.request import Options
 
 __all__ = ["accuracy_page", "chain_page", "overview_page", "weights_page"]
 
@@ -54,10 +55,9 @@ def overview_page(
     design: Design,
 ) -> list[Path]:
     """Every figure of the demo, and all of them on one page."""
-    networks = (chain.unbiased, chain.network)
-    page = overview_figure(
-        effective, shares, images, networks, chain.channels, chain.resonances, chain.bias, _tones(design)
-    )
+    own = chain.solved
+    networks = (own.unbiased, own.network)
+    page = overview_figure(effective, shares, images, networks, own.channels, own.resonances, own.bias, _tones(design))
     return [
         *save(page, folder / "report", "overview"),
         *weights_page(folder, effective, design),

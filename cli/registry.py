@@ -23,7 +23,7 @@ from resonet.core.plugins import plugged
 __all__ = ["GROUP", "PANELS", "Command", "Panel", "command_names", "find_command"]
 
 GROUP = "resonet.commands"
-Panel = Literal["design", "simulate", "look", "export", "tools"]
+Panel = Literal["design", "simulate", "analyse", "export", "tools"]
 PANELS: tuple[Panel, ...] = get_args(Panel)
 FOLDER = Path(__file__).parent / "commands"
 

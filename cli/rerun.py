@@ -1,4 +1,4 @@
-"""One command line: what ran before on the same things is shown again (cli/replay.py), the rest is run and recorded."""
+"""One command line: what ran before on the same things is shown again (api/replay.py), the rest is run and recorded."""
 
 import io
 import sys
@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from resonet.cli.replay import Record, dependencies, find_record, write_record
+from resonet.api.replay import Record, dependencies, find_record, write_record
 from resonet.core.sources import file_hash
 
 __all__ = ["known_or_run"]

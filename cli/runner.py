@@ -91,12 +91,12 @@ def _show_python_warning(
 
 def _follow() -> None:
     """Say on stderr what the engines are asked, as it happens."""
-    log = logging.getLogger("resonet")
-    if not log.handlers:
+    every = logging.getLogger("resonet")
+    if not every.handlers:
         handler = logging.StreamHandler(sys.__stderr__)  # never into the record of a run
         handler.setFormatter(logging.Formatter("resonet: %(message)s"))
-        log.addHandler(handler)
-    log.setLevel(logging.INFO)
+        every.addHandler(handler)
+    every.setLevel(logging.INFO)
 
 
 def _suggest(command: Command, folder: Path | None, values: Mapping[str, Any]) -> None:

@@ -5,21 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.noise_tables import noise_row, tell_noise, warn_of_noise, with_spread
+from resonet.cli.noise_tables import noise_row, tell_noise, with_spread
 from resonet.cli.options import only
 from resonet.cli.show import answer, engineering, percent, print_json, print_table, say, small_percent
 from resonet.cli.steps import progress
-from resonet.cli.witnesses import tell_engine, witness_json, witness_of
-from resonet.core.errors import InputError
+from resonet.cli.witnesses import tell_engine, witness_json
 
 if TYPE_CHECKING:
-    from resonet.cosim.cascade.hardware import Hardware
-    from resonet.cosim.noise.repeats import Reads
+    from resonet.api.accuracies import Accuracies
     from resonet.cosim.saturation.accuracy import SaturatingAccuracy
     from resonet.cosim.saturation.data_fit import DataFit
-    from resonet.cosim.weights.held import RfWeights
-    from resonet.netlist.design.design import Design
-    from resonet.netlist.network.images import ImageSet
     from resonet.netlist.programming.methods import Method
 
 __all__ = [
@@ -28,9 +23,6 @@ __all__ = [
     "PowerList",
     "ResonatorLaw",
     "calibrate_on_data",
-    "refuse_linear_fitted",
-    "saturated",
-    "saturating_held",
     "show_saturating_accuracy",
 ]
 
@@ -57,118 +49,30 @@ BalanceOption = Annotated[
 ]
 
 
-def refuse_linear_fitted(program: str, resonators: str) -> None:
-    """InputError for a fitted program of linear resonators: it holds no weights."""
-    if program == "fitted" and resonators == "linear":
-        raise InputError("program fitted is of saturating resonators; possible: --resonators saturating")
-
-
-def saturated(hardware: "Hardware", program: str) -> "Hardware":
-    """Parallel hardware whose resonators saturate; a warning for a program that was fitted for something else."""
-    from resonet.cosim.saturation.accuracy import warn_fitted_elsewhere
-
-    if program == "fitted":
-        warn_fitted_elsewhere(hardware.holder)
-    return hardware.saturated()
-
-
-def _powers(text: str | None) -> tuple[float, ...]:
-    from dataclasses import fields
-
-    from resonet.core.parameters import check_value, parse
-    from resonet.netlist.planning.frequency_plan import PlanOptions
-
-    spec = next(spec for spec in fields(PlanOptions) if spec.name == "p_max")
-    found = tuple(float(parse(part.strip(), spec, "--p-max")) for part in text.split(",")) if text else ()
-    for value in found:
-        check_value(value, spec, "--p-max")
-    return found
-
-
-def saturating_held(
-    folder: Path, design: "Design", program: str, engine: str, jobs: int | None = None
-) -> "tuple[Method, dict[str, RfWeights]]":
-    """What the layers of one program hold for vanishing powers; of `all`, of the last. Raises InputError."""
-    from resonet.cosim.feed.feeds import chosen_programs
-    from resonet.cosim.feed.store import count_steps, stored_programs
-    from resonet.cosim.weights.effective import network_weights
-    from resonet.cosim.weights.engines import find_engine, linear
-
-    if program == "fitted":
-        return "fitted", dict(network_weights(design, "fitted", linear))
-    method = chosen_programs(design, program)[-1]
-    layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("weights", count_steps(design, layers)) as done:
-        return method, stored_programs(folder, design, (method,), layers, jobs, done, find_engine(engine))[method]
-
-
-def show_saturating_accuracy(
-    folder: Path,
-    design: "Design",
-    images: "ImageSet",
-    program: str,
-    engine: str,
-    jobs: int | None,
-    p_max: str | None,
-    fit: Path | None,
-    balance: Literal["fast", "full"] | None,
-    reads: "Reads",
-    as_json: bool,
-) -> None:
+def show_saturating_accuracy(found: "Accuracies", as_json: bool) -> None:
     """`accuracy --resonators saturating`."""
-    from resonet.cosim.cascade.hardware import saturating_hardware
-    from resonet.cosim.saturation.accuracy import at_power, saturating_accuracy
-    from resonet.cosim.saturation.tables import check_engine
-    from resonet.cosim.weights.engines import find_engine
-    from resonet.cosim.weights.inference import check_labels
-    from resonet.cosim.weights.software import SoftwareLogits
-    from resonet.netlist.network.forward import classes
-
-    check_engine(find_engine(engine))
-    lines = design.fed_by("stripline")
-    if lines and fit:
-        design.require_bus("--fit", None, "without it")
-    powers, calibration = _powers(p_max), design.images(fit) if fit else None
-    method, held = saturating_held(folder, design, program, engine, jobs)
-    checked = witness_of(held.values())
-    steps = -(-len(images.images) // 500)
-    few = reads.of(design, images)
-    noisy = reads.repeats * -(-len(few.images) // 500) if few else 0
-    variants = max(len(powers), 1) * (3 if fit else 1)
-    with progress("images through the circuit", steps + variants * (steps + noisy)) as done:
-        software = SoftwareLogits(design.cnn, images.images, done).values
-        check_labels(images, software, design.cnn.ranked)
-        own = classes(software, design.cnn.ranked)
-        made = (calibration, find_engine(engine), balance, None, done)
-        saturate = saturating_hardware(method, held, balance) if lines else None
-        found = saturating_accuracy(design, held, images, own, powers, *made, reads, saturate)
-    share = float((own == images.labels).mean())
-    for power in dict.fromkeys(one.p_max for one in found):
-        here = {one.variant: one for one in found if one.p_max == power}
-        noisy_here = {name: one.noisy for name, one in here.items() if one.noisy}
-        warn_of_noise(at_power(design, power), share, {name: one.circuit for name, one in here.items()}, noisy_here)
-    law = design.parameters.saturation
-    page: dict[str, Any] = {"images": len(images.images), "software": share, "program": method}
+    design, images, law = found.design, found.images, found.design.parameters.saturation
+    page: dict[str, Any] = {"images": images, "software": found.software, "program": found.program}
     page |= {"nonlinear_damping": law.nonlinear_damping, "frequency_shift": law.frequency_shift}
-    page["saturating"] = [_row(one) for one in found]
-    if answer(as_json, {"accuracy": page} | witness_json(engine, checked)):
+    page["saturating"] = [_row(one) for one in found.saturating]
+    if answer(as_json, {"accuracy": page} | witness_json(found.engine, found.witness)):
         return
     columns = {"network": "left"} | dict.fromkeys(
         ("p_max", "accuracy", "same class\nas software", "with noise"), "right"
     )
-    rows = [("software", "-", percent(share), "-", "-")]
-    for one in found:
+    rows = [("software", "-", percent(found.software), "-", "-")]
+    for one in found.saturating:
         shares = (percent(one.circuit), percent(one.same_class), with_spread(one.noisy) if one.noisy else "-")
         rows.append((one.variant, engineering(one.p_max, "W"), *shares))
-    print_table(f"{images.file}: {len(images.images):,} images, saturating resonators", columns, rows)
-    tell_noise(design, [one.noisy for one in found if one.noisy], len(images.images), linear=False)
+    print_table(f"{found.data.file}: {images:,} images, saturating resonators", columns, rows)
+    tell_noise(design, [one.noisy for one in found.saturating if one.noisy], images, linear=False)
     if "linewidth" in design.parameters.noise.chosen:
         say("line widths of the neurons' oscillators count in every column; [noise] sources has them", "dim")
-    tell_engine(engine, checked)
-    off = max(one.checked for one in found)
-    if found[0].balance == "fast":
+    tell_engine(found.engine, found.witness)
+    off = max(one.checked for one in found.saturating)
+    if found.saturating[0].balance == "fast":
         say(f"fast balance: outputs within {small_percent(off)} of the full one, on the first 5 images", "dim")
-    for one in found:
+    for one in found.saturating:
         if one.fit is not None and one.variant.endswith("data"):
             _show_fit(one.fit, f"fitted on {one.fit.images} images at {engineering(one.p_max, 'W')}")
 

@@ -5,6 +5,7 @@ Names and paths may come from somebody else: what a terminal would do more than 
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -154,10 +155,28 @@ def _widths(headings: Mapping[str, str], rows: Sequence[Sequence[str]], room: in
     return widths
 
 
+def _print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row by itself: its first cell, and below it the others, each behind its heading."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for first, *others in rows:
+        out.print(Text(first, style="bold"))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(ratio=1, overflow="fold")
+        table.add_column(ratio=1, overflow="fold")
+        for heading, cell in zip(headings[1:], others, strict=True):
+            if cell:
+                table.add_row(Text("  " + " ".join(heading.split())), Text(cell))
+        out.print(table)
+    out.print()
+
+
 def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> None:
     """Table with columns {heading: justify}; brackets in the text are no markup.
 
-    Words wrap where the terminal is narrow, and no number is cut: then the table is as wide as it has to be.
+    Words wrap where the terminal is narrow, and no number is cut: a table that is wider even so is told row by row. In
+    a file or a pipe it is as wide as it has to be.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -166,11 +185,14 @@ def print_table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[
     cells = [[visible(cell, LAYOUT) for cell in row] for row in rows]
     table = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     edges = 2 * len(columns) + 1
+    say(title, style="bold")
+    if edges + sum(_widths(columns, cells, 0)) > out.width and (out.is_terminal or "COLUMNS" in os.environ):
+        _print_rows(list(columns), cells)
+        return
     for (heading, justify), width in zip(columns.items(), _widths(columns, cells, out.width - edges), strict=True):
         table.add_column(Text(heading), justify=justify, width=width, overflow="fold")  # type: ignore[arg-type]
     for row in cells:
         table.add_row(*map(Text, row))
-    say(title, style="bold")
     wide = max(out.width, edges + sum(column.width or 0 for column in table.columns))
     _Console(highlight=False, emoji=False, width=wide).print(table)
 

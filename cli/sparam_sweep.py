@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from resonet.cli.sparam_page import BlockPage, Options, Units, wanted_block
+from resonet.cli.sparam_page import BlockPage
 from resonet.core.errors import InputError
 from resonet.core.numbers import read_whole
 from resonet.core.types import Array
 from resonet.netlist.design.design import Design
 from resonet.sparams.build import Stand
 from resonet.sparams.extract import extract
+from resonet.sparams.request import Options, Units, wanted_block
 from resonet.sparams.window import check_bias
 
 __all__ = ["check_request", "sweep_page", "swept_values"]
@@ -69,7 +70,7 @@ def sweep_page(
     from resonet.sparams.conditions import Drift, biased, sweep, tuned, tuning_slope, warmed
 
     name, values = swept_values(text)
-    block, base = page.block, 0.5 * design.plan.device.threshold_current
+    block, base = page.solved.block, 0.5 * design.plan.device.threshold_current
     if not options.bias:  # without a bias there is nothing to see
         block = wanted_block(design, replace(options, bias=base), stand)
     bias = options.bias or base
@@ -79,13 +80,13 @@ def sweep_page(
         "tuning": lambda value: tuned(block, value, slope),
         "temperature": lambda value: warmed(block, value, drifts),
     }[name]
-    networks = sweep(at, values, page.network.f)
-    reference = extract(biased(block, 0.0), page.network.f) if name != "temperature" else networks[0]
+    networks = sweep(at, values, page.solved.network.f)
+    reference = extract(biased(block, 0.0), page.solved.network.f) if name != "temperature" else networks[0]
     _, scale, label = SWEPT[name]
-    pair = (1, 0) if page.network.nports > 1 else (0, 0)
+    pair = (1, 0) if page.solved.network.nports > 1 else (0, 0)
     for network in networks:
-        network.name = page.block.name
-    stem = f"sparams_{page.block.name}_{options.method}_{name}"
+        network.name = page.solved.block.name
+    stem = f"sparams_{page.solved.block.name}_{options.method}_{name}"
     files = save(
         waterfall_figure(networks, values * scale, label, pair, reference), folder / "report", f"{stem}_waterfall"
     )

@@ -16,7 +16,7 @@ from rich.console import Console
 from resonet.core.text import visible
 
 if TYPE_CHECKING:
-    from resonet.core.types import Done
+    from resonet.core.watching import Done
 
 __all__ = ["progress", "quiet"]
 

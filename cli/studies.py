@@ -1,7 +1,6 @@
 """What the commands that study chips have in common: their options, lists of numbers, and how a run is told."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -13,7 +12,6 @@ from resonet.core.errors import InputError
 
 if TYPE_CHECKING:
     from resonet.cosim.sweep.outcomes import Outcomes
-    from resonet.netlist.chips.spread import SpreadOptions
 
 __all__ = [
     "Bits",
@@ -26,7 +24,6 @@ __all__ = [
     "numbers",
     "one_of",
     "shares",
-    "spread_of",
     "stop_at_failed",
     "where",
 ]
@@ -78,7 +75,7 @@ def shares(text: str, option: str) -> tuple[float, ...]:
     found = []
     for part in map(str.strip, text.split(",")):
         try:
-            found.append(read_number(part[:-1], "") / 100 if part.endswith("%") else read_number(part, ""))
+            found.append(read_number(part))
         except ValueError as error:
             raise InputError(f"{option} {part[:40]!r}: {error}; possible: parts such as 0.1 %, with commas") from None
     return tuple(sorted(set(found)))
@@ -87,26 +84,6 @@ def shares(text: str, option: str) -> tuple[float, ...]:
 def where(path: Path | None) -> str | None:
     """Path that every process finds."""
     return None if path is None else str(path.absolute())
-
-
-def spread_of(given: "SpreadOptions", settings: list[str]) -> "SpreadOptions":
-    """Spreads of the design with those of --spread in their place."""
-    from resonet.core.parameters import known_parameter, parse
-    from resonet.netlist.chips.spread import SpreadOptions
-
-    for setting in settings:
-        name, equals, text = (part.strip() for part in setting.partition("="))
-        if not equals:
-            raise InputError(f'--spread {setting[:60]!r}: possible: NAME=VALUE, such as --spread f_res="0.5 %"')
-        spec = known_parameter(SpreadOptions, name, "spread")
-        share = text.endswith("%") and "low" in spec.metadata and not spec.metadata["unit"]
-        value = parse(text.rstrip("% ") if share else text, spec, "spread")
-        given = replace(given, **{name: value / 100 if share else value})
-    if not given.active:
-        raise InputError(
-            'nothing spreads, so that all chips are alike; possible: --spread f_res="0.5 %", or [spread] in design.toml'
-        )
-    return given
 
 
 def stop_at_failed(outcomes: "Outcomes", what: str) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from resonet.core.decibel import level as level_of
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Complex, Done, nothing
+from resonet.core.types import Array, Complex
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.chip_tuning import TuningOptions
 from resonet.cosim.montecarlo.levels import LEVELS, ChipLevel, Level, chip_levels
 from resonet.cosim.montecarlo.run import MonteCarlo

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonet.core.types import Array, Complex, Done
+from resonet.core.types import Array, Complex
+from resonet.core.watching import Done
 from resonet.sparams.part import FittedPart
 from resonet.sparams.passivity import Rational, enforced, gain_bounds, lowered
 from resonet.sparams.vector_fit import laplace, loewner_orders, principal, residues, vector_fit

@@ -16,8 +16,9 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.touchstone import read, real_reference
-from resonet.core.types import Complex, Done
+from resonet.core.types import Complex
 from resonet.core.validity import warn
+from resonet.core.watching import Done
 from resonet.sparams.block import Block, Measured, Port
 from resonet.sparams.causality import not_causal
 from resonet.sparams.fit_search import STEPS, TARGET, USABLE, as_part, fitted_model, most_order, orders, search

@@ -14,12 +14,11 @@ import skrf
 from conftest import RNG
 from networks import SETTINGS, dense, tiny_model
 
-from resonet.cli import gathering
-from resonet.cli.commands.accuracy import MUCH_CLIPPED, warn_clipped
-from resonet.cli.commands.compile import HELD, warn_held
+from resonet.api import gathering
+from resonet.api.designs import HELD, warn_held
+from resonet.api.laws import MUCH_CLIPPED, MUCH_LOST, warn_clipped, warn_of_noise
 from resonet.cli.commands.operate import _warn_below
 from resonet.cli.commands.run import MUCH_INTERFERENCE, warn_of_run
-from resonet.cli.noise_tables import MUCH_LOST, warn_of_noise
 from resonet.core import touchstone
 from resonet.cosim.cascade import image_run
 from resonet.cosim.cascade.hardware import parallel_hardware
@@ -257,7 +256,7 @@ def _(world):
     run()
 
 
-@case("cli/gathering.py:_warnings", "damaged-result")
+@case("api/gathering.py:_warnings", "damaged-result")
 def _(world):
     """Warnings that a command left, whole and cut off; others of the folder are whole."""
     path = world.folder / "results" / "warnings_levels.json"
@@ -357,13 +356,13 @@ def _(world):
 # The command line
 
 
-@case("cli/noise_tables.py:warn_of_noise", "noise")
+@case("api/laws.py:warn_of_noise", "noise")
 def _(world):
     found = SimpleNamespace(mean=0.9 - near(world, MUCH_LOST), software=0.9)
     warn_of_noise(world.design, 0.9, {"coupled": 0.9}, {"coupled": found})
 
 
-@case("cli/commands/accuracy.py:warn_clipped", "inputs-clipped")
+@case("api/laws.py:warn_clipped", "inputs-clipped")
 def _(world):
     warn_clipped(world.design, {"conv1": near(world, MUCH_CLIPPED)})
 
@@ -374,7 +373,7 @@ def _(world):
     _warn_below(make_dataclass("Found", ["confirmed"])(confirmed), near(world, 0.91))
 
 
-@case("cli/commands/compile.py:warn_held", "weights-held")
+@case("api/designs.py:warn_held", "weights-held")
 def _(world):
     warn_held({"dense1": near(world, HELD)})
 

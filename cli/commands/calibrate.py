@@ -16,7 +16,8 @@ from resonet.cli.witnesses import tell_engine, witness_json, witness_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from resonet.cosim.calibration.newton import Calibration, LayerCalibration
+    from resonet.api.designs import Calibrated
+    from resonet.cosim.calibration.newton import LayerCalibration
     from resonet.cosim.weights.held import RfWeights
     from resonet.netlist.programming.methods import Method
 
@@ -38,7 +39,7 @@ def _row(result: "LayerCalibration") -> dict[str, Any]:
     return table | {key: getattr(result, key) for key in keys}
 
 
-def _show(found: "Calibration", title: str, start: "Method") -> None:
+def _show(found: "Calibrated", title: str, start: "Method") -> None:
     before = "before" if start == "calibrated" else start
     columns = {"layer": "left"} | dict.fromkeys(
         (f"RMS\n{before}", "RMS\ncalibrated", "worst\nweight", "of\nneuron", "passes", "fill", "chains\noff"),
@@ -60,7 +61,7 @@ def _show(found: "Calibration", title: str, start: "Method") -> None:
     print_table(title, columns, rows)
 
 
-def _complain(found: "Calibration") -> bool:
+def _complain(found: "Calibrated") -> bool:
     """One warning a layer that did not converge, with its worst chain; whether there was any."""
     from resonet.cosim.calibration.newton import Status
 
@@ -128,25 +129,20 @@ def calibrate_command(
     if on_data is not None:
         calibrate_on_data(folder, on_data, start, as_json)
         return
-    from resonet.cosim.calibration.newton import CalibrationOptions, calibrate
+    from resonet.api.designs import calibrate, load
     from resonet.cosim.feed.store import count_steps, stored_effective_weights
     from resonet.cosim.weights.effective import effective_weights
-    from resonet.cosim.weights.engines import find_engine, linear
-    from resonet.netlist.design.earlier import read_earlier
-    from resonet.netlist.design.folder import load_design, write_calibrated
+    from resonet.cosim.weights.engines import linear
     from resonet.report.figures import weight_figure
     from resonet.report.style import save
 
-    options = CalibrationOptions(tolerance, passes, fill, branches)
-    design = load_design(folder)
+    design = load(folder)
     names = layer or design.fed_by("bus")
-    chosen = find_engine(engine).with_jobs(jobs)
-    begin: Method = start or "coupled"
-    earlier = {} if start else read_earlier(folder, design)
-    with progress(f"calibrate, {engine}", len(names)) as done:
-        found = calibrate(design, chosen, names, options, begin, done, earlier)
-    with progress("write decks", len(names)) as done:
-        decks = write_calibrated(found.design, folder, names, done)
+    found = calibrate(
+        design, layer=names, engine=engine, start=start, fill=fill, branches=branches, tolerance=tolerance,
+        passes=passes, jobs=jobs, progress=progress,
+    )  # fmt: skip
+    chosen, begin, decks = found.engine, found.start, found.decks
     quick = linear if chosen.runs_decks else chosen
     seen: dict[Method, Mapping[str, RfWeights]] = {
         method: {name: effective_weights(found.design, name, method, engine=quick) for name in names}

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from resonet.api.replay import changed_files, dependencies, read_record
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.replay import changed_files, dependencies, read_record
 from resonet.cli.show import print_json, print_table, say
 
 __all__ = ["COMMAND"]

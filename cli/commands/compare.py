@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND", "differing", "size_of"]
 
-SAME_WEIGHTS = ("same network", "other networks")
-
 
 def differing(one: "Facts", other: "Facts") -> list[tuple[str, str, str]]:
     """Parameters with another value: table.name, the first value, the second."""
@@ -28,20 +26,24 @@ def differing(one: "Facts", other: "Facts") -> list[tuple[str, str, str]]:
 
 
 def size_of(facts: "Facts") -> dict[str, float]:
-    """What a design takes, of one copy of the kernels: resonators, chains, buses, tones; the strongest source, W.
+    """What a design takes, of one copy of the kernels: resonators, chains; buses, tones and the strongest source, W.
 
-    Under bus feed; `area`, m², of all layouts that were drawn, the larger where a layer has two arrangements.
+    The latter three of layers on buses, where there are any; `area`, m², where the layouts of all layers were drawn,
+    the larger of two arrangements of a layer.
     """
     from resonet.netlist.planning.frequency_plan import source_power
 
     plan = facts.design.plan
     found = {
-        "resonators": float(sum(entry.chains * entry.layer.series for entry in plan.layers)),
+        "resonators": float(sum(entry.resonators for entry in plan.layers)),
         "chains": float(sum(entry.chains for entry in plan.layers)),
-        "buses": float(sum(len(entry.buses) for entry in plan.layers)),
-        "tones": float(sum(bus.size[1] for entry in plan.layers for bus in entry.buses)),
-        "strongest source": 10 ** (max(source_power(entry, plan) for entry in plan.layers) / 10 - 3),
     }
+    if driven := [plan.layer(name) for name in facts.design.fed_by("bus")]:
+        found |= {
+            "buses": float(sum(len(entry.buses) for entry in driven)),
+            "tones on buses": float(sum(bus.size[1] for entry in driven for bus in entry.buses)),
+            "strongest source of a bus": 10 ** (max(source_power(entry, plan) for entry in driven) / 10 - 3),
+        }
     areas: dict[str, float] = {}
     for run in facts.runs:
         for layout in run.answer["layouts"] if run.command == "layout" else ():
@@ -59,7 +61,7 @@ def _rows(one: "Facts", other: "Facts") -> list[tuple[str, float | None, float |
     first, second = size_of(one), size_of(other)
     rows = []
     for name in dict.fromkeys([*first, *second]):
-        unit = {"strongest source": "W", "area": "m^2"}.get(name)
+        unit = {"strongest source of a bus": "W", "area": "m^2"}.get(name)
         values = [own.get(name) for own in (first, second)]
         told = ["-" if v is None else engineering(v, unit, 4) if unit else f"{v:,.0f}" for v in values]
         rows.append((name, *values, *told))
@@ -83,7 +85,7 @@ def compare_command(
 
     Example: resonet compare build other
     """
-    from resonet.cli.gathering import gather
+    from resonet.api.gathering import gather
 
     one, other = gather(first, (), None), gather(second, (), None)
     same = one.design.cnn.sha256 == other.design.cnn.sha256
@@ -100,11 +102,12 @@ def compare_command(
         )
         return
     columns = {"parameter": "left", str(first): "right", str(second): "right"}
-    print_table(f"{SAME_WEIGHTS[not same]}; parameters that differ: {len(changed)}", columns, changed)
+    networks = "same network" if same else "other networks"
+    print_table(f"{networks}; parameters that differ: {len(changed)}", columns, changed)
     columns = {"": "left", str(first): "right", str(second): "right"}
     print_table("what was found", columns, [(name, a, b) for name, _, _, a, b in rows])
     if one.program != other.program:
         say(f"programs: {one.program} in {first}, {other.program} in {second}")
 
 
-COMMAND = Command("look", compare_command, stored=False, writes=False)
+COMMAND = Command("analyse", compare_command, stored=False, writes=False)

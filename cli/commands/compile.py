@@ -1,6 +1,5 @@
 """`resonet compile`: a trained CNN into a design folder."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,24 +11,8 @@ from resonet.cli.options import InputShape, Json, Out, Output, ParameterFile, Pr
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_json, say, summary_json, summary_table, tell_zeros
 from resonet.cli.steps import progress
-from resonet.core.validity import warn
 
 __all__ = ["COMMAND"]
-
-HELD = 1e-6  # of the largest weight: what the coupled program may leave
-
-
-def warn_held(residuals: Mapping[str, float]) -> None:
-    """Warn (weights-held) of layers whose coupled programs leave more than `HELD` of the largest weight."""
-    for layer, residual in residuals.items():
-        if residual > HELD:
-            warn(
-                "weights-held",
-                f"layer {layer}: some chains cannot hold their weights (off by up to {percent(residual)} of the "
-                "largest even without parasitics); possible: smaller plan.tile or plan.fill, wider band, lower damping",
-                residual,
-                HELD,
-            )
 
 
 def compile_command(
@@ -60,35 +43,23 @@ def compile_command(
 
     Example: resonet compile mnist.onnx -o build --calibration images.npz --set plan.tile=32
     """
+    from resonet.api.designs import compiled
     from resonet.cosim.weights.summary import scaled_neurons, summarise
     from resonet.netlist.design.decks import INDEX, few_decks
-    from resonet.netlist.design.design import compile_cnn
     from resonet.netlist.design.earlier import read_earlier
-    from resonet.netlist.design.folder import write_design
     from resonet.netlist.design.parameters import read_parameters
     from resonet.netlist.design.replacing import BEFORE
-    from resonet.netlist.network.images import read_images
-    from resonet.netlist.network.onnx.read import read_cnn
-    from resonet.netlist.network.pixels import Pixels
 
     shape = numbers(input_shape, int, "--input-shape", "1,28,28") if input_shape else None
     low_high = numbers(input_range, float, "--input-range", "0,1") if input_range else None
     if low_high and len(low_high) != 2:
         raise typer.BadParameter(f"{input_range!r}: two numbers are expected", param_hint="--input-range")
-    parameters = read_parameters(design, settings or (), preset)
-    known_shape = tuple(shape) if shape else None
-    taken, images = Pixels.parse(pixels, "--pixels") if pixels else None, None
-    if calibration:
-        cnn = read_cnn(model, known_shape, output)
-        images = read_images(calibration, cnn.input_shape, taken or cnn.pixels)
     ends = (low_high[0], low_high[1]) if low_high else None
-    made = compile_cnn(model, parameters, images, known_shape, ends, taken, output)
+    parameters = read_parameters(design, settings or (), preset)
+    made, decks = compiled(model, folder, parameters, calibration, shape, ends, pixels, output, force, progress)
     few = few_decks(made)
-    with progress("write decks", 2 * len(made.plan.layers)) as done:
-        decks = write_design(made, model, folder, done, force)
     rows = summarise(made)
     residuals = {p.layer: p.residual for p in made.programs["coupled"].layers}
-    warn_held(residuals)
     fills = {row.name: made.fill(row.name) for row in rows}
     scales, helps = scaled_neurons(made)
     kept = read_earlier(folder, made)
@@ -126,6 +97,11 @@ def compile_command(
             f"chains of {one.raised} are raised, gain of their transconductors down to {one.gain:.3g} of the others'"
         )
         say(f"note: layer {one.layer}: {'; '.join([scaled] * bool(one.scaled) + [raised] * bool(one.raised))}")
+    for entry in made.plan.layers:
+        least, mean = entry.carries
+        if least < 1:
+            strong = f"{percent(least)} ... 100 % of p_max, {percent(mean, 0)} on the average"
+            say(f"note: layer {entry.layer.name}: full tones of {strong} (plan.levels)")
     if scales and helps != 1:
         say(f"note: so errors of the weights count {helps:.3g} times less at the outputs (estimate; plan.scale)")
     tell_zeros(made, fills)

@@ -269,4 +269,4 @@ def _show(
     print_table(heading, dict(list(columns.items())[:shown]), [line[:shown] for line in networks])
 
 
-COMMAND = Command("simulate", crossbar_command)
+COMMAND = Command("analyse", crossbar_command)

@@ -6,7 +6,7 @@ from resonet.cli.options import Folder, Jobs, Json, Layers, Programs, WeightEngi
 from resonet.cli.registry import Command
 from resonet.cli.show import answer, print_files, say, summary_json, summary_table, tell_zeros
 from resonet.cli.steps import progress
-from resonet.cli.witnesses import tell_engine, witness_json, witness_of
+from resonet.cli.witnesses import tell_engine, witness_json
 
 __all__ = ["COMMAND"]
 
@@ -23,21 +23,15 @@ def crosstalk_command(
 
     Example: resonet crosstalk build --layer conv1
     """
+    from resonet.api.designs import load
+    from resonet.api.weights import effective_weights
     from resonet.cli.pages import weights_page
-    from resonet.cosim.feed.feeds import chosen_programs
-    from resonet.cosim.feed.store import count_steps, stored_programs
-    from resonet.cosim.weights.engines import find_engine
-    from resonet.cosim.weights.summary import summarise
-    from resonet.netlist.design.folder import load_design
 
-    design = load_design(folder)
+    design = load(folder)
     layers = layer or [entry.layer.name for entry in design.plan.layers]
-    methods = chosen_programs(design, program, layers)
-    chosen = find_engine(engine)
-    with progress("weights", len(methods) * count_steps(design, layers)) as done:
-        effective = stored_programs(folder, design, methods, layers, jobs, done, chosen)
-    checked = witness_of(one for found in effective.values() for one in found.values())
-    rows = summarise(design, effective)
+    found = effective_weights(design, program=program, layer=layers, engine=engine, jobs=jobs, progress=progress)
+    effective, checked, rows = found.programs, found.witness, found.summaries
+    methods = list(effective)
     figures = weights_page(folder, effective, design)
     page = {"program": methods[-1], "layers": summary_json(rows), **witness_json(engine, checked), "figures": figures}
     if answer(as_json, page):

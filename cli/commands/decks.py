@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resonet.cli.chips import ChipSeed, CornerOption, SampleOption, chosen_chip
+from resonet.api.laws import chosen_chip
+from resonet.cli.chips import ChipSeed, CornerOption, SampleOption
 from resonet.cli.options import FittedToo, Folder, Json, Layers, only, unless
 from resonet.cli.registry import Command
 from resonet.cli.show import print_json, print_table, say

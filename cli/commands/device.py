@@ -192,4 +192,4 @@ def device_command(
         warning(f"{name}: no characteristic to draw")
 
 
-COMMAND = Command("look", device_command)
+COMMAND = Command("analyse", device_command)

@@ -120,4 +120,4 @@ def layout_command(
     print_files("figures", figures)
 
 
-COMMAND = Command("look", layout_command)
+COMMAND = Command("analyse", layout_command)

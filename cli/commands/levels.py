@@ -12,9 +12,9 @@ from resonet.cli.faults import complain
 from resonet.cli.noise_tables import show_budget
 from resonet.cli.options import FittedToo, Folder, Json, Neurons, WeightEngine
 from resonet.cli.registry import Command
-from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
+from resonet.cli.saturating import ResonatorLaw
 from resonet.cli.show import answer, engineering, percent, print_files, print_table
-from resonet.cli.witnesses import tell_engine, witness_json, witness_of
+from resonet.cli.witnesses import tell_engine, witness_json
 
 if TYPE_CHECKING:
     from resonet.cosim.cascade.level_diagrams import LayerLevels, LevelDiagram, ToneLevel
@@ -91,6 +91,11 @@ def _headroom(layer: "LayerLevels") -> tuple[str, ...]:
     )
 
 
+def _full_tones(layer: "LayerLevels") -> tuple[str, ...]:
+    """How strong full tones are, where they are not alike."""
+    return layer.layer, f"{layer.weakest:.3g}", f"{10 * math.log10(layer.weakest):.1f} dB", f"{layer.mean:.3g}"
+
+
 def _show(diagram: "LevelDiagram", title: str) -> None:
     """The tables."""
     buses, lines = ({tone.feed for tone in diagram.tones} >= {feed} for feed in ("bus", "stripline"))
@@ -102,6 +107,9 @@ def _show(diagram: "LevelDiagram", title: str) -> None:
     headings += ("in the\nweakest",) if lines else ()
     columns = {"into": "left", "tone": "left"} | dict.fromkeys(headings, "right")
     print_table(f"{title}: tones, dBm", columns, map(partial(_tone, buses, lines), diagram.tones))
+    if any(layer.weakest < 1 for layer in diagram.layers):
+        columns = {"into": "left"} | dict.fromkeys(("weakest, part\nof p_max", "below\np_max", "mean\npart"), "right")
+        print_table("full tones (plan.levels)", columns, map(_full_tones, diagram.layers))
     made = [tone for tone in diagram.tones if tone.neuron]
     if made:
         names = ("chains\nuV", "drive\nuA", "drive\nI/I_th", "oscillator\ndBm", "amplifier\ndBm", "to P1dB\ndB")
@@ -144,35 +152,17 @@ def levels_command(
 
     Example: resonet levels build --data calibration.npz
     """
-    from resonet.cli.shipped import images_for
-    from resonet.cosim.cascade.image_run import prepare
-    from resonet.cosim.cascade.level_diagrams import level_diagram
-    from resonet.cosim.cascade.level_faults import faults, warn_noisy
-    from resonet.cosim.cascade.stage_maxima import warn_maxima
-    from resonet.cosim.feed.store import stored_effective_weights
-    from resonet.cosim.weights.engines import find_engine
-    from resonet.netlist.design.folder import load_design
+    from resonet.api.diagrams import levels
     from resonet.report.neuron_figures import level_figure
     from resonet.report.style import save
 
-    refuse_linear_fitted(program, resonators)
-    design = load_design(folder)
-    images = images_for(design, data, "calibration")
-    chosen = find_engine(engine)
-    held = partial(stored_effective_weights, folder, design, program, engine=chosen)
-    hardware = prepare(design, program, neurons, images.images, ("two-pass",), None, chosen, held)
-    if resonators == "saturating":
-        hardware = saturated(hardware, program)
-    checked = witness_of(hardware.held.values())
-    diagram = level_diagram(hardware, images.images)
+    found = levels(folder, data, neurons=neurons, program=program, engine=engine, resonators=resonators)
+    diagram, wrong, checked = found.diagram, list(found.faults), found.witness
     figures = save(level_figure(diagram), folder / "report", "levels")
-    wrong = faults(diagram)
-    warn_maxima(hardware.levels, [layer.full_scale for layer in diagram.layers])
-    warn_noisy(diagram)
     page = {"levels": asdict(diagram), "program": program, "resonators": resonators, "faults": wrong}
     if not answer(as_json, page | witness_json(engine, checked) | {"figures": figures}):
         law = ", saturating resonators" if resonators == "saturating" else ""
-        _show(diagram, f"{design.cnn.file}, {diagram.images} images of {images.file}{law}")
+        _show(diagram, f"{found.hardware.holder.cnn.file}, {diagram.images} images of {found.data.file}{law}")
         tell_engine(engine, checked)
         print_files("figures", figures)
     for line in wrong:
@@ -181,4 +171,4 @@ def levels_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("simulate", levels_command)
+COMMAND = Command("analyse", levels_command)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resonet.api.chips import level_names, measure_chips, quantity_text, spread_of
 from resonet.cli.options import Chosen, Data, Folder, Json, only, when
 from resonet.cli.registry import Command
 from resonet.cli.saturating import ResonatorLaw
-from resonet.cli.show import answer, engineering, percent, print_files, print_table, say, small_percent
+from resonet.cli.show import answer, percent, print_files, print_table, say
 from resonet.cli.steps import progress
-from resonet.cli.studies import Processes, Scheduler, Spreads, spread_of, stop_at_failed
-from resonet.core.errors import InputError
+from resonet.cli.studies import Processes, Scheduler, Spreads, stop_at_failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,30 +35,10 @@ MOST_FANNED = 100  # chips whose S-parameters are computed
 DRAWN = ("noisy", "accuracy", "weight_error")  # the first of these that is measured stands in the figure
 
 
-def _levels(text: str) -> "tuple[Level, ...]":
-    from resonet.cosim.montecarlo.levels import LEVELS
-
-    names = LEVELS if text == "all" else tuple(part.strip() for part in text.split(","))
-    wrong = next((name for name in names if name not in LEVELS), None)
-    if wrong is not None:
-        raise InputError(f"--level {wrong[:40]!r}: possible: all, {', '.join(LEVELS)}, several with commas")
-    return tuple(name for name in LEVELS if name in names)
-
-
-def _number(name: str, value: float) -> str:
-    """A value of a quantity for people."""
-    from resonet.cosim.montecarlo.limits import QUANTITIES
-
-    unit = QUANTITIES[name].unit
-    if not unit:
-        return percent(value) if name in ("accuracy", "noisy") else small_percent(value)
-    return f"{value:.1f} dB" if unit == "dB" else engineering(value, unit, 4)
-
-
 def _cells(row: "Row") -> list[str]:
     own = row.summary
     numbers = (own.least, own.low, own.median, own.mean, own.spread, own.high, own.most)
-    told = [_number(row.quantity, value) if math.isfinite(value) else "-" for value in numbers]
+    told = [quantity_text(row.quantity, value) if math.isfinite(value) else "-" for value in numbers]
     limit = "-" if row.limit is None else row.limit.text.partition(" ")[2]
     kept = "-" if row.passed is None else f"{row.passed} of {own.chips}, {row.verdict}"
     return [row.quantity, row.level or "-", *told, limit, kept]
@@ -138,47 +118,40 @@ def montecarlo_command(
     Example: resonet montecarlo build --spread f_res="0.3 %" --data test.npz --spec "accuracy >= 98 %"
     """
     from resonet.cosim.calibration.chip_tuning import TuningOptions
-    from resonet.cosim.montecarlo.findings import findings, measured
-    from resonet.cosim.montecarlo.limits import limits_of
-    from resonet.cosim.montecarlo.run import MonteCarlo, run_montecarlo
-    from resonet.cosim.montecarlo.table import montecarlo_dataset, write_montecarlo
+    from resonet.cosim.montecarlo.findings import measured
+    from resonet.cosim.montecarlo.run import MonteCarlo
+    from resonet.cosim.montecarlo.table import write_montecarlo
     from resonet.netlist.design.folder import load_design
     from resonet.report.montecarlo_figures import chips_figure
     from resonet.report.style import save
-    from resonet.sparams.fan import chip_sparams, fan_of
+    from resonet.sparams.fan import fan_of
 
     design = load_design(folder)
     given = spread_of(design.parameters.spread, spread or [])
     tuning = TuningOptions(reach, bits)
     tuning.check_damping(design.plan.device.damping)
     run = MonteCarlo(
-        str(folder.absolute()), given, samples, seed, corner, _levels(level), program, tuning,
+        str(folder.absolute()), given, samples, seed, corner, level_names(level), program, tuning,
         shared, None if data is None else str(data.absolute()), noise, repeat, resonators, sparams,
     )  # fmt: skip
-    limits = limits_of(design.parameters.specification, spec or [], measured(run))
-    asked = limits_of(design.parameters.specification, spec or [])
-    unasked = {one.quantity for one in asked} - {one.quantity for one in limits}
     fan = None if sparams is None else fan_of(design, sparams)
-    with progress("chips", samples) as done:
-        also = None if fan is None else chip_sparams
-        journal, outcomes = run_montecarlo(run, place or folder, jobs, scheduler, done, also)
-    paths, figures, found = write_montecarlo(montecarlo_dataset(run, outcomes), journal), [], None
-    if len(outcomes.failed()) < len(outcomes):
-        found = findings(run, outcomes, limits, confidence)
+    chips = measure_chips(design, run, spec or (), confidence, place or folder, jobs, scheduler, progress)
+    journal, outcomes, found, trained, unasked = (
+        chips.journal, chips.outcomes, chips.findings, chips.trained, chips.not_tested,
+    )  # fmt: skip
+    paths, figures = write_montecarlo(chips.to_xarray(), journal), []
+    if found is not None:
         name = next(name for name in DRAWN if name in measured(run))
         figures = save(chips_figure(found, name, confidence), (place or folder) / "report", journal.stem)
     fans = {} if fan is None else _fans(design, run, fan, min(samples, MOST_FANNED))
     if fan is not None:
         figures += _draw_fans(fans, fan, (place or folder) / "report", journal.stem)
-    trained = next(
-        (row.values["software"] for row in outcomes.values() if row.values and "software" in row.values), None
-    )
-    files = {"results": paths, "journal": journal, "figures": figures, "not_tested": sorted(unasked)}
+    files = {"results": paths, "journal": journal, "figures": figures, "not_tested": list(unasked)}
     if not answer(as_json, _page(run, found, trained) | _fan_page(fans) | files):
         if found is not None:
             _tell(found, given, trained)
         if unasked:
-            names = ", ".join(sorted(unasked))
+            names = ", ".join(unasked)
             say(f"[specification] not tested, as not measured: {names} (--data, --noise, --sparams)")
         print_files("results", [*paths, *figures])
     stop_at_failed(outcomes, "chips")

@@ -198,7 +198,7 @@ def operate_command(
 
     Example: resonet operate mnist.onnx --images test.npz --target 0.98
     """
-    from resonet.cli.shipped import images_for
+    from resonet.api.shipped import images_for
     from resonet.core.parameters import parse
     from resonet.cosim.operate.axes import DEFAULT, chosen_axes
     from resonet.cosim.operate.records import SearchOptions

@@ -11,8 +11,6 @@ from resonet.cli.show import print_json, print_table, say
 
 __all__ = ["COMMAND"]
 
-ENDINGS = {"html": "report.html", "pdf": "report.pdf", "data-sheet": "data_sheet.md"}
-
 
 def report_command(
     folder: Folder,
@@ -38,38 +36,19 @@ def report_command(
 
     Example: resonet report build --spec "accuracy >= 98 %"
     """
-    from resonet.cli.gathering import gather
-    from resonet.core.errors import InputError
-    from resonet.core.files import new_file
-    from resonet.report.page.build import page_of
-    from resonet.report.page.pdf import find_browser, print_pdf
-    from resonet.report.page.render import render
-    from resonet.report.page.sheet import data_sheet
-    from resonet.report.page.verdict import judge, overall
+    from resonet.api.pages import write_report
 
-    if kind == "pdf":
-        find_browser()  # before any work
-    path = out or folder / "report" / ENDINGS[kind]
-    if path.is_dir():
-        raise InputError(f"{path}: a folder; possible: a file, such as {path / ENDINGS[kind]}")
-    facts = gather(folder, spec or (), program)
-    if kind == "pdf":
-        print_pdf(render(page_of(facts)), path)
-    else:
-        text = data_sheet(facts) if kind == "data-sheet" else render(page_of(facts))
-        with new_file(path) as draft:
-            draft.write_text(text, encoding="utf-8", newline="\n")
-    judged = judge(facts)
-    state, headline = overall(judged)
+    made = write_report(folder, out, kind=kind, program=program, spec=spec or ())
     if as_json:
-        stale = [{"what": one.what, "why": one.why, "again": one.again} for one in facts.stale]
-        print_json({"state": state, "headline": headline, "verdict": list(judged), "stale": stale, "file": path})
+        stale = [{"what": one.what, "why": one.why, "again": one.again} for one in made.stale]
+        page = {"state": made.state, "headline": made.headline, "verdict": list(made.verdict)}
+        print_json(page | {"stale": stale, "file": made.file})
         return
-    rows = ((one.name, one.found, one.limit, one.state) for one in judged)
-    print_table(headline, {"quantity": "left", "found": "right", "limit": "right", "verdict": "left"}, rows)
-    if facts.stale:
-        say(f"{len(facts.stale)} stale results are not shown: resonet status {folder}")
-    say(f"report: {path}")
+    rows = ((one.name, one.found, one.limit, one.state) for one in made.verdict)
+    print_table(made.headline, {"quantity": "left", "found": "right", "limit": "right", "verdict": "left"}, rows)
+    if made.stale:
+        say(f"{len(made.stale)} stale results are not shown: resonet status {folder}")
+    say(f"report: {made.file}")
 
 
-COMMAND = Command("look", report_command, stored=False)
+COMMAND = Command("analyse", report_command, stored=False)

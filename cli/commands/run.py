@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resonet.api.laws import refuse_linear_fitted, saturated
 from resonet.cli.noise_tables import show_reads, tell_worth
 from resonet.cli.numbers import numbers
 from resonet.cli.options import FittedToo, Folder, Json, Neurons, only
 from resonet.cli.registry import Command
-from resonet.cli.saturating import ResonatorLaw, refuse_linear_fitted, saturated
+from resonet.cli.saturating import ResonatorLaw
 from resonet.cli.show import answer, engineering, print_files, print_table, say, small_percent
 from resonet.cli.steps import progress
 from resonet.cli.witnesses import tell_engine, witness_json, witness_of
@@ -271,7 +272,7 @@ def run_command(
 
     Example: resonet run build --image 3 --engine two-pass,fixed_step --stop "500 ns"
     """
-    from resonet.cli.shipped import images_for
+    from resonet.api.shipped import images_for
     from resonet.cosim.cascade.image_run import RunOptions, prepare, run_image
     from resonet.cosim.cascade.stage_maxima import warn_maxima
     from resonet.cosim.feed.store import stored_effective_weights

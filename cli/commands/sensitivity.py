@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from resonet.api.chips import spread_of
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, small_percent
@@ -19,7 +20,6 @@ from resonet.cli.studies import (
     Seed,
     Spreads,
     one_of,
-    spread_of,
     stop_at_failed,
 )
 
@@ -98,4 +98,4 @@ def sensitivity_command(
     stop_at_failed(outcomes, "pairs of chips")
 
 
-COMMAND = Command("simulate", sensitivity_command, then="tolerances {folder}")
+COMMAND = Command("analyse", sensitivity_command, then="tolerances {folder}")

@@ -269,4 +269,4 @@ def _print_pairs(found: "Attribution") -> None:
     print_table("loudest pairs of line and resonator, against the largest voltage of a resonator", columns, cells)
 
 
-COMMAND = Command("simulate", sneak_command)
+COMMAND = Command("analyse", sneak_command)

@@ -14,10 +14,11 @@ from resonet.cli.sparam_tables import chain_table, compare_table, file_names, pa
 from resonet.cli.steps import progress
 
 if TYPE_CHECKING:
-    from resonet.cli.sparam_page import BlockPage, Options
+    from resonet.cli.sparam_page import BlockPage
     from resonet.netlist.design.design import Design
     from resonet.sparams.build import Stand
     from resonet.sparams.measured import FittedPart
+    from resonet.sparams.request import Options
     from resonet.sparams.sheet import LayerSheet
 
 __all__ = ["COMMAND"]
@@ -84,9 +85,10 @@ def _block(
     tolerance: float,
 ) -> _Result:
     """Any block, by any engine, with measured parts in it."""
-    from resonet.cli.sparam_page import block_page, layer_parts
+    from resonet.cli.sparam_page import block_page
     from resonet.cli.sparam_sweep import sweep_page
     from resonet.sparams.measured import STEPS
+    from resonet.sparams.request import layer_parts
 
     with progress("fit measured parts", STEPS * len(parts)) as done:
         stand, fitted = layer_parts(design, options.layer, options.bus, parts, tolerance, done)
@@ -104,13 +106,13 @@ def _page(result: _Result, options: "Options") -> dict[str, Any]:
 
     page = result.page
     numbers = ("name", "rms_error", "max_error", "fit_error", "passive_before", "data_gain", "change", "ended")
-    shown: dict[str, Any] = {"name": page.network.name, "engine": page.engine}
+    shown: dict[str, Any] = {"name": page.solved.network.name, "engine": page.solved.engine}
     shown |= {"layer": options.layer, "program": options.method, "block": options.kind, "bus": options.bus}
     shown |= {"chain": options.chain, "bias": options.bias}
-    shown["ports"] = [{"name": port.name, "impedance": port.impedance} for port in page.block.ports]
+    shown["ports"] = [{"name": port.name, "impedance": port.impedance} for port in page.solved.block.ports]
     shown["parts"] = [{key: getattr(part, key) for key in numbers} for part in result.parts]
     keys = ("channel_hz", "resonance_hz", "s21_db", "s11_db")
-    shown["channels"] = [dict(zip(keys, row, strict=True)) for row in page.rows]
+    shown["channels"] = [dict(zip(keys, row, strict=True)) for row in page.solved.rows]
     shown |= {"touchstone": page.touchstone, "figures": result.figures, "notes": result.notes}
     if result.compared:
         shown["compare"] = result.compared
@@ -121,10 +123,10 @@ def _page(result: _Result, options: "Options") -> dict[str, Any]:
 
 def _print_tables(result: _Result) -> None:
     page = result.page
-    size = f"{page.network.nports} ports, {len(page.network.f)} frequencies"
-    out.print(f"{page.network.name}: {size}, by {page.engine} (--engine)", markup=False, soft_wrap=True)
-    if page.rows:
-        chain_table(page.network.name or "", page.rows)
+    size = f"{page.solved.network.nports} ports, {len(page.solved.network.f)} frequencies"
+    out.print(f"{page.solved.network.name}: {size}, by {page.solved.engine} (--engine)", markup=False, soft_wrap=True)
+    if page.solved.rows:
+        chain_table(page.solved.network.name or "", page.solved.rows)
     if result.parts:
         parts_table(result.parts)
     if result.compared:
@@ -218,9 +220,10 @@ def sparams_command(
 
     Example: resonet sparams build --layer conv1 --bias 5uA --plot smith --metrics
     """
-    from resonet.cli.sparam_page import Options, Units, check_parts, compare_page, plot_page, readable
+    from resonet.cli.sparam_page import compare_page, plot_page, readable
     from resonet.cli.sparam_sweep import check_request
     from resonet.netlist.design.folder import load_design
+    from resonet.sparams.request import Options, Units, check_parts
 
     design = load_design(folder)
     if plot and "waterfall" in plot and not sweep:
@@ -240,9 +243,9 @@ def sparams_command(
     result = _block(design, folder, options, tuple(part or ()), limits, asked, tolerance)
     page = result.page
     kinds = kinds or (() if result.figures else ("db",))
-    result.figures += plot_page(page.network, page.channels, kinds, folder)
+    result.figures += plot_page(page.solved.network, page.solved.channels, kinds, folder)
     if compare and measured is not None:
-        result.compared, overlay = compare_page(page.network, measured, compare, folder)
+        result.compared, overlay = compare_page(page.solved.network, measured, compare, folder)
         result.figures += overlay
     if metrics:
         from resonet.sparams.sheet import layer_sheet
@@ -257,4 +260,4 @@ def sparams_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("look", sparams_command)
+COMMAND = Command("analyse", sparams_command)

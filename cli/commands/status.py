@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from resonet.cli.kept import kept_runs
+from resonet.api.kept import kept_runs
+from resonet.api.replay import DESIGN, PACKAGES
 from resonet.cli.options import Folder, Json
 from resonet.cli.registry import Command
-from resonet.cli.replay import DESIGN, PACKAGES
 from resonet.cli.show import print_json, print_table, say
 from resonet.core.errors import EngineError
 from resonet.core.seen import Seen, seen
@@ -250,4 +250,4 @@ def status_command(
     say(f"all in all: {told}")
 
 
-COMMAND = Command("look", status_command, stored=False, writes=False)
+COMMAND = Command("analyse", status_command, stored=False, writes=False)

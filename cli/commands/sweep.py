@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from resonet.api.sweeps import program_names
 from resonet.cli.faults import complain
 from resonet.cli.options import Json, WeightEngine, only, when
 from resonet.cli.registry import Command
@@ -33,16 +34,6 @@ SPREAD = when(
     "with --spread, or --over spread=..., or --measure noise",
 )
 NOISE = only("measure", "noise")
-
-
-def _chosen(text: str) -> tuple[Any, ...]:
-    from resonet.netlist.programming.methods import METHODS
-
-    names = METHODS if text == "all" else tuple(part.strip() for part in text.split(","))
-    wrong = next((name for name in names if name not in METHODS), None)
-    if wrong is not None:
-        raise InputError(f"--program {wrong[:40]!r}: possible: all, {', '.join(METHODS)}")
-    return tuple(name for name in METHODS if name in names)
 
 
 def _row(number: int, at: dict[str, Any], outcome: "Outcome") -> dict[str, Any]:
@@ -144,7 +135,7 @@ def sweep_command(
     files = (None if path is None else str(path.absolute()) for path in (data, model, calibration))
     images, network, scales = files
     sweep = Sweep(
-        str(source.absolute()), axes, together, measure, _chosen(program), engine, images, network, scales,
+        str(source.absolute()), axes, together, measure, program_names(program), engine, images, network, scales,
         Spread(spread, seed), repeat, resonators,
     )  # fmt: skip
     place = folder or (source if source.is_dir() else Path())
@@ -171,4 +162,4 @@ def sweep_command(
         raise typer.Exit(1)
 
 
-COMMAND = Command("tools", sweep_command)
+COMMAND = Command("simulate", sweep_command)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resonet.api.chips import spread_of
 from resonet.cli.options import Chosen, Folder, Json
 from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, say
@@ -19,7 +20,6 @@ from resonet.cli.studies import (
     Seed,
     Spreads,
     one_of,
-    spread_of,
     stop_at_failed,
 )
 
@@ -134,4 +134,4 @@ def tolerances_command(
     stop_at_failed(outcomes, "rows")
 
 
-COMMAND = Command("simulate", tolerances_command)
+COMMAND = Command("analyse", tolerances_command)

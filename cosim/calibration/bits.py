@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.quantised import (
     QuantisationOptions,
     QuantisedLayer,

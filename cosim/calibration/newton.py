@@ -20,7 +20,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.chain_state import BusState, Limits, bus_states, merged
 from resonet.cosim.weights.engines import Engine, Response, layer_response, linear
 from resonet.models.resonator.chain import BRANCHES, Branches, chain_answers, solve_chains

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.newton import CalibrationOptions, calibrate_layer
 from resonet.cosim.weights.bus_answers import bus_powers
 from resonet.cosim.weights.engines import layer_response, linear

@@ -12,7 +12,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Done, Ints, nothing
+from resonet.core.types import Array, Ints
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.newton import calibrated_design
 from resonet.cosim.weights.effective import EffectiveWeights, network_weights
 from resonet.cosim.weights.engines import Engine, Response, layer_response

@@ -220,6 +220,11 @@ def calibrate_shared(
     Raises InputError, EngineError.
     """
     options = options or SharingOptions()
+    if plan.options.levels != "equal":
+        raise InputError(
+            f"layer {entry.layer.name}: shared tuning currents with plan.levels = {plan.options.levels}: a "
+            "current tunes resonators on several tones, which must be alike; possible: plan.levels = equal"
+        )
     colouring, largest = share_conv(entry.layer), float(np.abs(entry.layer.matrix).max()) or 1.0
     nominal = [np.repeat(bus.frequencies[None], len(bus.outputs), 0) for bus in entry.buses]
     profiles = [response.profile for response in layer_response(plan, entry, nominal, engine)]

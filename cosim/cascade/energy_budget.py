@@ -47,12 +47,12 @@ class StageEnergy:
     resonators: float
     sources: float  # available from the sources of the tones into the stage, `resonators` included
     pixels: float  # of that, from sources that no neuron feeds: of pixels, and of padding that stands in for an offset
+    tuning: float  # of the resonators under strip lines; not among what neurons draw
     drive: float  # of its neurons, dissipation in the oscillators included
     oscillators: float  # of that, in the oscillators themselves
     read: float
     amplifiers: float
     maxima: float
-    tuning: float = 0.0  # of the resonators under strip lines; not among what neurons draw
 
     @property
     def neuron_total(self) -> float:
@@ -182,12 +182,12 @@ def energy(levels: Levels, run: EnvelopeRun, image: Array, stop: float | None = 
                 float(np.trapezoid(_resonator_power(levels, number, tones), time)),
                 float(np.trapezoid(sources, time)),
                 float(np.trapezoid(pixels, time)),
+                _tuning_power(levels.parallel.lines[number]) * float(time[-1]),
                 own.drive,
                 own.oscillators,
                 own.read,
                 own.amplifiers,
                 own.maxima,
-                _tuning_power(levels.parallel.lines[number]) * float(time[-1]),
             )
         )
     return Energy(float(time[-1]), tuple(stages))

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.cascade.dc_dynamics import dc_stack
 from resonet.cosim.cascade.line_dynamics import line_voltages
 from resonet.cosim.cascade.rectifier_dynamics import Ramp, Rectifiers

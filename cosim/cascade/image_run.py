@@ -14,8 +14,9 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
 from resonet.core.validity import warn
+from resonet.core.watching import Done, nothing
 from resonet.cosim.cascade.energy_budget import Energy, energy
 from resonet.cosim.cascade.envelopes import EnvelopeRun, envelope
 from resonet.cosim.cascade.hardware import Hardware, parallel_hardware, sequential_weights

@@ -100,6 +100,8 @@ class LayerLevels:
     amplifier_noise: float  # W at the amplifiers' outputs in a linewidth, the largest
     worst_neuron: int  # with the least full scale above zero, counted over the groups: where the noise counts most
     worst_full_scale: float  # V, of that neuron at all its positions
+    weakest: float  # part of p_max that the weakest full tone carries (plan.levels)
+    mean: float  # part of p_max that full tones carry on the average
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,7 @@ def _layer(
         driven.p1db,
         driven.amplifier_noise,
         *_worst(levels, number, trimmed),
+        *((1.0, 1.0) if design.lines[number] is not None else design.entry(number).carries),
     )
 
 

@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done
+from resonet.core.types import Array
+from resonet.core.watching import Done
 from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.weights.held import HeldWeights

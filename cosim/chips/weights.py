@@ -22,7 +22,8 @@ from typing import cast
 import numpy as np
 
 from resonet.core.errors import EngineError, InputError
-from resonet.core.types import Array, Done, Ints
+from resonet.core.types import Array, Ints
+from resonet.core.watching import Done
 from resonet.cosim.chips.currents import bus_phasors, bus_powers, readout_dividers
 from resonet.cosim.chips.neurons import neuron_errors
 from resonet.cosim.chips.strips import chip_strip_weights

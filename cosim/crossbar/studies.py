@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.crossbar.crossbar import CrossbarProgram, CrossbarWeights, crossbar_weights, noisy
 from resonet.cosim.weights.inference import circuit_logits
 from resonet.models.circuit.crossbar import CrossbarArray, Unselected

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from resonet.core.errors import InputError
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.newton import calibrated_design
 from resonet.cosim.crossbar.crossbar import CROSSBAR_PROGRAMS
 from resonet.cosim.crossbar.studies import crossbar_point

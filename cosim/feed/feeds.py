@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from resonet.core.errors import InputError
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.cosim.strip.held import STRIP_PROGRAMS
 from resonet.cosim.strip.laid_out import lay_out, solved_layer
 from resonet.cosim.strip.layer import strip_weights

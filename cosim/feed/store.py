@@ -18,8 +18,8 @@ import numpy as np
 
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, source_hash
-from resonet.core.types import Done, nothing
 from resonet.core.validity import warn
+from resonet.core.watching import Done, nothing
 from resonet.cosim.feed.feeds import feed_of
 from resonet.cosim.feed.result_file import StoredResult, read_result, write_result
 from resonet.cosim.strip.laid_out import solved_layer
@@ -178,10 +178,10 @@ def _keep(weights: RfWeights, parts: dict[str, str], path: Path) -> None:
         warn("not-written", f"{path}: not kept ({error.strerror}), so it is computed anew each time", 1, 0, "files")
 
 
-def _computed(folder: Path, design: Design, layer: str, method: Method, engine: Engine, done: Done) -> RfWeights:
+def _computed(folder: Path | None, design: Design, layer: str, method: Method, engine: Engine, done: Done) -> RfWeights:
     """The result of a layer, from the folder if it is fresh, else computed by one process at a time."""
-    if not engine.runs_decks:
-        return feed_of(design, layer).weights(design, layer, method, engine, None, done)
+    if folder is None or not engine.runs_decks:
+        return feed_of(design, layer).weights(design, layer, method, engine, engine.jobs, done)
     path, parts = effective_path(folder, layer, method, engine), result_parts(design, layer, method, engine)
 
     def fresh(stored: StoredResult | None) -> bool:
@@ -206,7 +206,7 @@ def _computed(folder: Path, design: Design, layer: str, method: Method, engine: 
 
 
 def stored_programs(
-    folder: Path,
+    folder: Path | None,
     design: Design,
     methods: Sequence[Method],
     layers: Sequence[str] | None = None,
@@ -214,10 +214,11 @@ def stored_programs(
     done: Done = nothing,
     engine: Engine = auto,
 ) -> dict[Method, dict[str, RfWeights]]:
-    """Effective weights of some layers of a design folder (default all) by several programs, each layer by its feed.
+    """Effective weights of some layers of a design (default all) by several programs, each layer by its feed.
 
-    From `results/`, or else computed; `done` is called `count_steps` times a program, also for what was stored. The
-    time for a check of the engine is shared out by the size of the layers. Raises InputError, EngineError.
+    From `results/` of its folder, where it has one, or else computed; `done` is called `count_steps` times a program,
+    also for what was stored. The time for a check of the engine is shared out by the size of the layers. Raises
+    InputError, EngineError.
     """
     chosen = layers or [entry.layer.name for entry in design.plan.layers]
     weights: dict[Method, dict[str, RfWeights]] = {method: {} for method in methods}
@@ -233,7 +234,7 @@ def stored_programs(
 
 
 def stored_effective_weights(
-    folder: Path,
+    folder: Path | None,
     design: Design,
     method: Method,
     layers: list[str] | None = None,

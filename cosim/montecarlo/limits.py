@@ -89,8 +89,6 @@ class Limit:
 
 def _bound(text: str, unit: str) -> float:
     """SI value of a bound; ValueError for a number whose unit nobody said."""
-    if not unit and text.endswith("%"):
-        return read_number(text[:-1]) / 100
     bound = read_number(text, unit)
     if text[-1:].isdigit() and (unit or bound > 1):
         raise ValueError(f"the unit is missing, {text} of what?")

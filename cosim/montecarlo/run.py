@@ -14,8 +14,9 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.sources import file_hash, source_hash
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
 from resonet.core.validity import collected
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.chip_tuning import TuningOptions
 from resonet.cosim.montecarlo.copies import Copies, check_shared, copies_of
 from resonet.cosim.montecarlo.levels import LEVELS, ChipLevel, Level, chip_levels

@@ -18,7 +18,7 @@ import numpy as np
 from resonet.core.children import ChildTimeout, Finished, OutputTooLong, ended_by, run_child
 from resonet.core.errors import EngineError
 from resonet.core.leftovers import run_folder
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.cosim.ngspice.program import engine_environment, find_ngspice, ngspice_version, why_not_started
 from resonet.cosim.ngspice.raw import Plot, RawError, read_raw
 from resonet.netlist.spice.deck import Deck

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Done, Ints
+from resonet.core.types import Ints
+from resonet.core.watching import Done
 from resonet.cosim.noise.noisy import NoisyWeights, noisy_weights
 from resonet.cosim.weights.held import HeldWeights, RfWeights
 from resonet.cosim.weights.inference import forward

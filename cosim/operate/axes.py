@@ -13,6 +13,7 @@ from resonet.core.errors import InputError
 from resonet.core.parameters import known_parameter, parse, quantity
 from resonet.models.circuit.bus import COMBINING
 from resonet.netlist.design.parameters import TABLES, Parameters
+from resonet.netlist.planning.tone_parts import LEVELS
 
 __all__ = ["AXES", "DEFAULT", "FAST", "Axis", "chosen_axes", "for_device", "settings_of", "with_values"]
 
@@ -79,6 +80,7 @@ AXES: dict[str, Axis] = {
         Axis("ends", ("plan.ends",), 1, 4, True),
         Axis("threshold", ("neuron.threshold_current",), 10e-6, 1e-3),
         Axis("filters", ("bus.combining",), 0, 1, True, "linear", COMBINING),
+        Axis("levels", ("plan.levels",), 0, len(LEVELS) - 1, True, "linear", LEVELS),
     )
 }
 FAST = ("p_max", "bandwidth")

@@ -35,7 +35,7 @@ ADVICE = {
     "amplitude": OSCILLATORS,
     "phase": OSCILLATORS,
 }
-LEVELS = "tones as strong as their weights need (plan.scale = neuron)"
+LEVELS = "tones as strong as their weights need (plan.levels = precession)"
 TIMED = "a narrower bandwidth, more p_max"
 
 
@@ -88,7 +88,7 @@ def obstacle(found: Surrogate, setting: Setting, variance: float) -> str:
     source, most = max(_by_source(found, setting), key=lambda item: item[1])
     layer = next(layer for layer, name, _ in shares(found, setting) if name == source)
     total, fixed = found.variance(setting), source in ("saturation", *FIXED)
-    levels = "" if source in FIXED or found.design.parameters.plan.scale == "neuron" else f", {LEVELS}"
+    levels = "" if source in FIXED or found.design.parameters.plan.levels != "equal" else f", {LEVELS}"
     power, bandwidth = engineering(setting.p_max, "W"), engineering(setting.bandwidth, "Hz")
     return (
         f"by its surrogate the nearest, at {power} and {bandwidth}, has "

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.errors import EngineError
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.noise.noisy import noisy_weights
 from resonet.cosim.operate.points import METHOD, Setting, at_setting, three_digits
 from resonet.cosim.saturation.data_fit import fit_on_data

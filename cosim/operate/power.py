@@ -1,7 +1,7 @@
 """What parallel hardware draws while an image is in it, in closed form, as the planned levels of all buses ask for it.
 
     sources      |EMF|² / (8 Z0) available of every tone on every bus; of neurons' tones what class-A amplifiers of the
-                 full tone draw, the same whatever the tone
+                 full tone draw, the same whatever the tone; a tone is split evenly among the positions that hear it
     drive        supply * I_th (1 + headroom (clamp - 1) a) of every neuron, a the mean of what its tone carries
 
 Every position has buses of its own. What `resonet run` prints comes from the same levels followed in time; pixels that
@@ -22,7 +22,7 @@ from resonet.netlist.chips.chip import Chip
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import IMAGE, Cnn, Synapses, patches
 from resonet.netlist.network.forward import propagate, software_layer
-from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, bus_gains
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, bus_gains
 
 __all__ = ["Drawn", "activities", "drawn"]
 
@@ -73,8 +73,25 @@ def _sources(plan: FrequencyPlan, bus: Bus, known: dict[tuple[bytes, int, int], 
         return bus.levels**2 * len(bus.taps) * (10 ** (circuit.combiner_loss / 10) / (8 * circuit.impedance))
     key = bus.frequencies.tobytes(), len(bus.outputs), bus.below
     if key not in known:
-        known[key] = np.abs(bus.levels / bus_gains(bus, plan.device, circuit)) ** 2 / (8 * circuit.impedance)
-    return known[key]
+        known[key] = np.abs(bus.even_levels / bus_gains(bus, plan.device, circuit)) ** 2 / (8 * circuit.impedance)
+    return known[key] if bus.parts is None else known[key] * bus.parts
+
+
+def _split(entry: LayerPlan, full: list[Array]) -> float:
+    """What all full tones into all positions of a layer take, any unit, of what each takes on every bus [tones].
+
+    A tone is on one channel, split evenly among the places that hear it; the arms hold what the neediest leaves over.
+    """
+    layer = entry.layer
+    numbers = np.arange(1.0, layer.no_input.size + 1).reshape(layer.no_input.shape)
+    tones = patches(numbers, layer)[:, 0].round().astype(np.int64)  # [groups, positions, taps], 0 for padding
+    most, total = np.zeros(numbers.size + 1), 0.0
+    heard = [tones[bus.group][:, bus.taps] for bus in entry.buses]
+    for bus, own in zip(entry.buses, heard, strict=True):
+        np.maximum.at(most, own, np.broadcast_to(bus.carries, own.shape))
+    for bus, own, taken in zip(entry.buses, heard, full, strict=True):
+        total += float((taken / bus.carries * np.where(own == 0, bus.carries, most[own])).sum())
+    return total
 
 
 def _senders(cnn: Cnn, layer: str) -> set[str]:
@@ -109,7 +126,7 @@ def drawn(design: Design, images: Array, chip: Chip | None = None, carried: Mapp
     active = activities(design, images) if carried is None else carried
     first = _of_pixels(design.cnn)
     for entry in plan.layers:
-        copies, means = entry.layer.positions, active[entry.layer.name]
+        copies, means, made = entry.layer.positions, active[entry.layer.name], list[Array]()
         operations += copies * entry.resonators
         for bus, power in zip(entry.buses, bus_powers(plan, entry), strict=True):
             mean = means[bus.group, bus.taps]
@@ -117,10 +134,13 @@ def drawn(design: Design, images: Array, chip: Chip | None = None, carried: Mapp
             mean = mean * level
             full = _sources(plan, bus, known)
             taken = full * mean if entry.layer.name in first else full * (level / neuron.efficiency)
+            made.append(taken)
             slope += copies * float(taken.sum())
             rows = 0.5 * plan.device.resistance * len(bus.outputs) * power.sum(1)
             inside += copies * float(rows @ mean)
         if entry.layer.name not in first:
+            if entry.carries[0] < 1:
+                slope += _split(entry, made) - copies * sum(float(taken.sum()) for taken in made)
             current = 1 + neuron.headroom * (neuron.clamp - 1) * float(means.mean())
             neurons = int(np.prod(entry.layer.in_shape))
             threshold = neuron.threshold_current * (

@@ -21,7 +21,8 @@ import numpy as np
 
 from resonet.core.errors import EngineError, InputError
 from resonet.core.parameters import table_from_record
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.operate.axes import FAST, Axis, for_device, with_values
 from resonet.cosim.operate.front import front_points
 from resonet.cosim.operate.latency import latency

@@ -25,8 +25,9 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
 from resonet.core.validity import collected
+from resonet.core.watching import Done, nothing
 from resonet.cosim.chips.weights import chip_engine, chip_weights
 from resonet.cosim.montecarlo.levels import ChipLevel, chip_levels
 from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_study

@@ -13,8 +13,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
 from resonet.core.validity import collected
+from resonet.core.watching import Done, nothing
 from resonet.cosim.montecarlo.levels import chip_levels
 from resonet.cosim.robust.refit import refitted
 from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, subject_study

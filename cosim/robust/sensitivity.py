@@ -19,8 +19,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
 from resonet.core.validity import collected
+from resonet.core.watching import Done, nothing
 from resonet.cosim.montecarlo.levels import ChipLevel, Level, chip_levels
 from resonet.cosim.robust.subject import Ground, Subject, ground_of, rms, scaled_spread, subject_study
 from resonet.cosim.sweep.outcomes import Outcomes

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from resonet.core.errors import InputError
-from resonet.core.types import Done, nothing
 from resonet.core.validity import collected
+from resonet.core.watching import Done, nothing
 from resonet.cosim.calibration.chip_tuning import MOST_BITS, TuningOptions
 from resonet.cosim.montecarlo.levels import Level, chip_levels
 from resonet.cosim.montecarlo.yields import CONFIDENCE, clopper_pearson

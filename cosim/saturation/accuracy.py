@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, Ints, nothing
+from resonet.core.types import Array, Ints
 from resonet.core.validity import warn
+from resonet.core.watching import Done, nothing
 from resonet.cosim.noise.noisy import NoisyWeights
 from resonet.cosim.noise.repeats import NoisyAccuracy, Reads, noisy_accuracy
 from resonet.cosim.saturation.data_fit import DataFit, fit_on_data

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.saturation.fit import PER_UNKNOWN, ROWS, FitOptions, LayerFit, fit_layer, sample
 from resonet.cosim.saturation.held import SaturatingWeights
 from resonet.netlist.design.design import Design

@@ -25,7 +25,8 @@ import numpy as np
 
 from resonet.core.errors import InputError
 from resonet.core.parameters import check, parameter
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.saturation.held import SaturatingWeights
 from resonet.cosim.saturation.normal import MOST_UNKNOWNS, blocks, normal_equations
 from resonet.cosim.saturation.predetune import predetuned

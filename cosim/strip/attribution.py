@@ -35,7 +35,8 @@ from numpy.typing import ArrayLike
 from scipy.linalg.blas import zherk
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Bools, Complex, Done, Ints, nothing
+from resonet.core.types import Array, Bools, Complex, Ints
+from resonet.core.watching import Done, nothing
 from resonet.cosim.strip.engine import StripEngine
 from resonet.cosim.strip.loudest import Pair, crosstalk, decibel, loudest, pairs
 from resonet.cosim.strip.passes import StripPass, rectified, split_causes, squared, strip_answers, strip_pass

@@ -5,7 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from resonet.core.types import Array, Done, Ints, nothing
+from resonet.core.types import Array, Ints
+from resonet.core.watching import Done, nothing
 from resonet.cosim.strip.held import StripLayer
 from resonet.cosim.strip.layer import layer_windows, solve_layer_windows
 from resonet.models.line.strip_geometry import Geometry

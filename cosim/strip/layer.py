@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Bools, Done, Ints, nothing
+from resonet.core.types import Array, Bools, Ints
+from resonet.core.watching import Done, nothing
 from resonet.cosim.strip.held import (
     LINES,
     STRIP_PROGRAMS,

@@ -6,7 +6,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, Ints, nothing
+from resonet.core.types import Array, Ints
+from resonet.core.watching import Done, nothing
 from resonet.cosim.strip.attribution import BASE, PARTS, Attribution, Causes, attribute
 from resonet.cosim.strip.engine import StripEngine
 from resonet.cosim.strip.laid_out import LaidOut

@@ -11,7 +11,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, Ints, nothing
+from resonet.core.types import Array, Ints
+from resonet.core.watching import Done, nothing
 from resonet.cosim.strip.direct import readout_gains
 from resonet.cosim.strip.passes import ALL_CAUSES, rectification, window_circuit
 from resonet.cosim.strip.tree_solver import STREAMED, Accuracy, swept_batches

@@ -17,8 +17,8 @@ import numpy as np
 from resonet.core.errors import EngineError, InputError
 from resonet.core.plugins import plugged_code
 from resonet.core.sources import PHYSICS, file_hash, source_hash
-from resonet.core.types import Done, nothing
 from resonet.core.validity import Warned, warn
+from resonet.core.watching import Done, nothing
 from resonet.cosim.sweep.journal import Journal, open_journal
 from resonet.cosim.sweep.outcomes import Outcomes
 from resonet.cosim.sweep.points import Outcome, open_workers, run_points

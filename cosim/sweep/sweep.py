@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Done, Ints, nothing
+from resonet.core.types import Array, Ints
 from resonet.core.validity import collected
+from resonet.core.watching import Done, nothing
 from resonet.cosim.feed.feeds import feed_of
 from resonet.cosim.strip.held import StripWeights
 from resonet.cosim.strip.laid_out import lay_out

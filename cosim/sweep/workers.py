@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 
 __all__ = ["Work", "Workers", "held_work", "hold_work"]
 

@@ -26,7 +26,7 @@ from resonet.models.circuit.bus import BusCircuit, bus_currents
 from resonet.models.resonator.linear import rectified_per_watt
 from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan
 
-__all__ = ["Answers", "Loudest", "bus_answers", "bus_powers", "core_threads", "loudest_of"]
+__all__ = ["Answers", "Loudest", "bus_answers", "bus_powers", "core_threads", "loudest_of", "part_powers"]
 
 AT_ONCE = 4_000_000  # currents of buses of several shapes that are solved together
 WORTH_THREADS = 2_000_000  # resonators times tones
@@ -112,15 +112,24 @@ def bus_powers(plan: FrequencyPlan, entry: LayerPlan) -> list[Array]:
             solved = _powers(plan, buses)
             solved.flags.writeable = False
             by_shape |= dict(zip(keys, solved, strict=True))
-    powers = [by_shape[key] for key in layout.keys]
+    powers = [part_powers(bus, by_shape[key]) for bus, key in zip(entry.buses, layout.keys, strict=True)]
     _known[entry] = plan.circuit, plan.device.resistance, powers
     return powers
+
+
+def part_powers(bus: Bus, powers: Array) -> Array:
+    """|i|² [tones, resonators] of full tones, of those of tones that put 1 W into their own resonators."""
+    if bus.parts is None:
+        return powers
+    found = np.asarray(powers * bus.parts[:, None])
+    found.flags.writeable = False
+    return found
 
 
 def _powers(plan: FrequencyPlan, buses: Sequence[Bus]) -> Array:
     """|i|² of buses with as many tones each, [buses, tones, resonators]."""
     size = len(buses[0].taps)
-    f, levels = (np.concatenate([getattr(bus, name) for bus in buses]) for name in ("frequencies", "levels"))
+    f, levels = (np.concatenate([getattr(bus, name) for bus in buses]) for name in ("frequencies", "even_levels"))
     chains, below = (np.repeat(v, size) for v in zip(*((len(bus.outputs), bus.below) for bus in buses), strict=True))
     current = bus_currents(f, plan.device.resistance, size, chains, plan.circuit, below)
     return np.asarray(np.abs(current * levels[:, None]) ** 2).reshape(len(buses), size, size)

@@ -78,7 +78,11 @@ def _answer(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array], circu
     if circuit is not None:
         plan = replace(plan, circuit=circuit)
         buses = tuple(
-            replace(b, levels=tone_levels(b.frequencies, plan.device.resistance, len(b.outputs), circuit, b.below))
+            replace(
+                b,
+                levels=tone_levels(b.frequencies, plan.device.resistance, len(b.outputs), circuit, b.below),
+                parts=None,
+            ).with_parts(b.parts)
             for b in buses
         )
     unit = np.full(entry.layer.matrix.shape[:2], plan.device.sensitivity)

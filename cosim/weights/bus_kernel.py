@@ -51,7 +51,8 @@ def _rows(
                 f, loss = tones[t], lossy[t]
                 a, b, c, d = (p - f) * (p + f), (q - f) * (q + f), (r - f) * (r + f), (s - f) * (s + f)
                 u, v, w, x = a * (a * pp) + loss, b * (b * qq) + loss, c * (c * rr) + loss, d * (d * ss) + loss
-                a, b, c, d = a / u, b / v, c / w, d / x
+                uv, wx = 1 / (u * v), 1 / (w * x)  # two quotients of one division, which takes longer than the rest
+                a, b, c, d = a * v * uv, b * u * uv, c * x * wx, d * w * wx
                 into[t] += volt[t] * a
                 into[BLOCK + t] += volt[t] * b
                 into[2 * BLOCK + t] += volt[t] * c

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.cosim.weights.bus_answers import Loudest
 from resonet.cosim.weights.engines import Engine, auto
 from resonet.cosim.weights.held import Aggressor, RfWeights

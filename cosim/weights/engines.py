@@ -16,9 +16,10 @@ from functools import partial
 import numpy as np
 
 from resonet.core.registry import Registry, named
-from resonet.core.types import Array, Complex, Done, nothing
+from resonet.core.types import Array, Complex
+from resonet.core.watching import Done, nothing
 from resonet.cosim.ngspice.program import engine_identity, ngspice_missing
-from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers, loudest_of
+from resonet.cosim.weights.bus_answers import Answers, bus_answers, bus_powers, loudest_of, part_powers
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass
 from resonet.cosim.weights.spot_check import BUDGET, Judged, spot_check
 from resonet.cosim.weights.witness import Witness, witness
@@ -150,7 +151,10 @@ def _precession(current: Complex, bus: Bus, f_res: Array, device: SpinDiode) -> 
 def _formula(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Passes:
     """Ideal bus."""
     unit = np.array(np.sqrt(2 / plan.device.resistance), complex).reshape(1, 1, 1)
-    rf = [_precession(unit, bus, f, plan.device) for bus, f in zip(entry.buses, f_res, strict=True)]
+    rf = [
+        _precession(unit if bus.parts is None else unit * np.sqrt(bus.parts)[:, None, None], bus, f, plan.device)
+        for bus, f in zip(entry.buses, f_res, strict=True)
+    ]
     return Passes(tuple(rf), tuple(np.broadcast_to(bus.signs, bus.size) for bus in entry.buses))
 
 
@@ -169,11 +173,10 @@ def _linear(plan: FrequencyPlan, entry: LayerPlan, f_res: Sequence[Array]) -> Pa
     rf, by_shape = [], {}
     for bus, f in zip(entry.buses, f_res, strict=True):
         chains, size = bus.size
-        key = (chains, size, bus.below)  # buses alike but for their weights carry the same currents
+        key = (chains, size, bus.below)  # buses alike but for their weights carry the same currents per volt
         if key not in by_shape:
-            current = bus_currents(bus.frequencies, device.resistance, size, chains, circuit, bus.below)
-            by_shape[key] = (current * bus.levels[:, None])[:, None]
-        rf.append(_precession(by_shape[key], bus, f, device))
+            by_shape[key] = bus_currents(bus.frequencies, device.resistance, size, chains, circuit, bus.below)
+        rf.append(_precession((by_shape[key] * bus.levels[:, None])[:, None], bus, f, device))
     return Passes(tuple(rf), tuple(np.broadcast_to(bus.signs * divider, bus.size) for bus in entry.buses))
 
 
@@ -201,7 +204,7 @@ def _ngspice(
 
 def _formula_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:
     alike = {size: np.full((size, size), 2 / plan.device.resistance) for size in {len(b.taps) for b in entry.buses}}
-    return [alike[len(bus.taps)] for bus in entry.buses], 1.0
+    return [part_powers(bus, alike[len(bus.taps)]) for bus in entry.buses], 1.0
 
 
 def _linear_powers(plan: FrequencyPlan, entry: LayerPlan) -> Powers:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
+from resonet.core.watching import Done, nothing
 from resonet.cosim.weights.float32_graph import float32_graph
 from resonet.cosim.weights.float32_nodes import Inexpressible
 from resonet.cosim.weights.held import HeldWeights

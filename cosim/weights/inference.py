@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from resonet.core.errors import InputError
-from resonet.core.types import Array, Bools, Done, Ints
+from resonet.core.types import Array, Bools, Ints
+from resonet.core.watching import Done
 from resonet.cosim.weights.differences import head_columns, largest_in, rms_and_largest
 from resonet.cosim.weights.float32 import Float32Images, Float32Network, float32_images
 from resonet.cosim.weights.float32_graph import BEYOND

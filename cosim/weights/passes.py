@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resonet.core.types import Array, Complex, Done
+from resonet.core.types import Array, Complex
+from resonet.core.watching import Done
 from resonet.cosim.ngspice.raw import Plot
 from resonet.cosim.ngspice.run import EngineError, run_decks
 from resonet.netlist.bus.deck import dc_deck, rf_deck, rf_sweeps, stack_batches

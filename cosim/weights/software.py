@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from resonet.core.types import Array, Bools, Done
+from resonet.core.types import Array, Bools
+from resonet.core.watching import Done
 from resonet.cosim.weights.differences import largest_in
 from resonet.cosim.weights.float32 import Float32Network, float32_images
 from resonet.cosim.weights.float32_nodes import Inexpressible

@@ -13,8 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from resonet.core.types import Array, Done, nothing
+from resonet.core.types import Array
 from resonet.core.validity import warn
+from resonet.core.watching import Done, nothing
 from resonet.cosim.ngspice.program import find_ngspice, ngspice_missing, ngspice_version
 from resonet.cosim.weights.bus_answers import Answers
 from resonet.cosim.weights.passes import RfPass, dc_gains, rectify, rf_pass

@@ -50,12 +50,17 @@ class Chains:
     own: Array | None = None  # [chains, K] dampings of the resonators themselves; None: `damping`, which u counts in
     tones: Array | None = None  # [K] Hz, where tones stand beside their channels `frequencies`
     reach: float = 1.0  # largest |u|; above 1 resonators stand as far away as they can (`far_chain`)
+    parts: Array | None = None  # [K] how strong tones are; in `profile`, where there is one; None: 1
 
     def part(self, rows: Ints) -> Array | float:
         """Profile of some of the chains."""
         if self.profile is None:
-            return 1.0
+            return 1.0 if self.parts is None else np.repeat(self.parts[:, None], len(self.frequencies), 1)
         return self.profile[rows] if self.profile.ndim == 3 else self.profile
+
+    def alone(self, target: Array) -> Array:
+        """What resonators would hold alone, 2u / (1 + u²), turned as they are, for target [chains, K]."""
+        return np.asarray(self.signs * target if self.parts is None else self.signs * target / self.parts)
 
     @property
     def at(self) -> Array:
@@ -169,7 +174,7 @@ def _walk(target: Array, chains: Chains, rows: Ints, tolerance: float) -> tuple[
 def _search_far(target: Array, chains: Chains, row: int, near: Array, tolerance: float) -> tuple[Array, float, float]:
     """Best detunings of one chain with up to `FLIPS` resonators on the far branch, greedy: (u, worst, squares)."""
     size = target.shape[0]
-    far = far_detuning(chains.signs * target)
+    far = far_detuning(chains.alone(target))
     candidates, best = near[None], (near, np.inf, np.inf)
     for _ in range(FLIPS):
         starts = np.repeat(candidates, size, 0)
@@ -200,8 +205,7 @@ def solve_chains(
     rows, reach = np.arange(len(target)), effective_reach(chains.reach, chains.frequencies, chains.damping)
     if start is None and reach > 1:
         solved = solve_far(
-            target,
-            chains.signs,
+            chains.alone(target),
             reach,
             lambda left, begin: _refine(
                 target[left], chains, left, begin, reach, tolerance, 2 * STEPS, min(FAR_LONGEST, reach)
@@ -209,7 +213,7 @@ def solve_chains(
         )
         return solved.x, solved.worst
     if start is None:
-        start = detuning_for_weight(np.clip(chains.signs * target, -FIRST, FIRST))
+        start = detuning_for_weight(np.clip(chains.alone(target), -FIRST, FIRST))
     if branches == "both":
         reach = max(reach, float(np.abs(start).max(initial=0)))
     refined = _refine(target, chains, rows, start, reach, tolerance)

@@ -48,14 +48,15 @@ def far_starts(near: Array, limit: float) -> Array:
     return np.clip(1 / np.where(np.abs(near) < LEAST, np.copysign(LEAST, near), near), -limit, limit)
 
 
-def solve_far(target: Array, signs: Array, reach: float, refine: Refine) -> Minimum:
-    """Detunings [chains, K] as far from the tones as the chains get to target [chains, K], units of K_SD, from there.
+def solve_far(alone: Array, reach: float, refine: Refine) -> Minimum:
+    """Detunings [chains, K] as far from the tones as the chains get to their weights from there.
 
-    `reach` as `effective_reach` gives it. A chain that no start leads home keeps the least squares that were found.
+    alone [chains, K]: 2u / (1 + u²) of resonators alone that hold these; `reach` as `effective_reach` gives it. A chain
+    that no start leads home keeps the least squares that were found.
     """
-    near, size = detuning_for_weight(np.clip(signs * target, -1, 1)), target.shape[1]
-    smallest = np.argsort(np.abs(target), axis=1)
-    found = Minimum(np.zeros_like(target), np.full(len(target), np.inf), np.full(len(target), np.inf), 0)
+    near, size = detuning_for_weight(np.clip(alone, -1, 1)), alone.shape[1]
+    smallest = np.argsort(np.abs(alone), axis=1)
+    found = Minimum(np.zeros_like(alone), np.full(len(alone), np.inf), np.full(len(alone), np.inf), 0)
     for flipped in sorted({*range(min(size, FEW) + 1), *np.geomspace(1, size, FEW).astype(int).tolist()}):
         for cap in CAPS:
             left = np.flatnonzero(found.worst > OPEN)

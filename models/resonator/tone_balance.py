@@ -96,8 +96,10 @@ class Tones:
 
         Of `OwnDiodes` every resonator has its own, [resonators].
 
-        InputError for frequencies that are not positive.
+        InputError for frequencies that are not positive, and for `OwnDiodes` under a law with a frequency shift.
         """
+        if law.frequency_shift and isinstance(device, OwnDiodes):
+            raise InputError("resonators of their own with saturation.frequency_shift; possible: 0 of it, or all alike")
         f0, f = np.atleast_1d(np.asarray(f_res, float)), np.atleast_1d(np.asarray(tones, float))
         for name, values in (("resonance frequency", f0), ("tone", f)):
             if not (np.all(values > 0) and np.all(np.isfinite(values))):

@@ -88,8 +88,8 @@ class ToneBank:
         if not 0 < most < np.inf:
             raise InputError(f"largest power {most:g} W: possible: finite, above 0")
         given: Array = np.asarray(currents, float)
-        if law.frequency_shift and (isinstance(device, OwnDiodes) or given.ndim == 3):
-            raise InputError("resonators of their own with saturation.frequency_shift; possible: 0 of it, or all alike")
+        if law.frequency_shift and given.ndim == 3:
+            raise InputError("currents by chain with saturation.frequency_shift; possible: 0 of it, or all alike")
         chains, count = f_res.shape
         lanes = chains + -chains % LANES
         every = np.minimum(np.arange(lanes), chains - 1)  # the last chain again where lanes are to spare

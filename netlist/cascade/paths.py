@@ -19,7 +19,7 @@ from resonet.netlist.cascade.line_stages import LineStage, line_stages, without_
 from resonet.netlist.cascade.stages import Feed, ParallelNetwork, Stage
 from resonet.netlist.design.design import Design
 from resonet.netlist.network.cnn import Cnn
-from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, bus_gains, plan
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, bus_gains, levelled, plan
 from resonet.netlist.planning.scales import InputScale
 from resonet.netlist.programming.methods import programs
 from resonet.netlist.strip.drive import line_emf
@@ -125,7 +125,7 @@ class TonePaths:
 
 
 def _slots(entry: LayerPlan, stage: Stage) -> LayerPlan:
-    """The plan of a stage with every tap on the channel of its colour."""
+    """The plan of a stage, its full tones alike, with every tap on the channel of its colour."""
     tap_of = np.argsort(stage.colours, axis=1)  # [groups, slots]
     buses = tuple(replace(bus, taps=tap_of[bus.group][bus.taps]) for bus in entry.buses)
     return replace(entry, buses=buses)
@@ -133,9 +133,12 @@ def _slots(entry: LayerPlan, stage: Stage) -> LayerPlan:
 
 def _parallel_plan(network: ParallelNetwork, of: FrequencyPlan) -> FrequencyPlan:
     options = replace(of.options, assign=0)  # colours decide
-    planned = plan(network.copies, of.device, of.circuit, options)
-    layers = tuple(_slots(entry, stage) for entry, stage in zip(planned.layers, network.stages, strict=True))
-    return replace(planned, layers=layers)
+    planned = plan(network.copies, of.device, of.circuit, replace(options, levels="equal"))
+    layers = tuple(
+        levelled(_slots(entry, stage), of.device, options)
+        for entry, stage in zip(planned.layers, network.stages, strict=True)
+    )
+    return replace(planned, options=options, layers=layers)
 
 
 def parallel_design(design: Design, cnn: Cnn | None = None, programmed: bool = True) -> ParallelDesign:

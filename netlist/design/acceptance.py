@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from resonet.core.parameters import check, parameter
 
-__all__ = ["Acceptance"]
+__all__ = ["JUDGING", "Acceptance"]
+
+JUDGING = ("limits", "specification", "acceptance")  # tables that only say whether numbers are good enough
 
 
 @dataclass(frozen=True, slots=True)

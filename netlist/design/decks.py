@@ -17,7 +17,7 @@ from typing import Literal
 
 from resonet.core.errors import InputError
 from resonet.core.files import new_file, read_text
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.netlist.bus.deck import dc_deck, rf_deck_blocks, sparam_deck, stack_batches
 from resonet.netlist.bus.hardware import BusHardware, Stack
 from resonet.netlist.design.design import Design

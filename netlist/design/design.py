@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from resonet.core.errors import InputError
+from resonet.core.tabled import Table, Tabled
 from resonet.core.types import Ints
 from resonet.netlist.bus.graph import HardwareGraph, build_graph
 from resonet.netlist.bus.hardware import BusHardware, layer_hardware
@@ -29,8 +30,8 @@ __all__ = ["Design", "compile_cnn"]
 ON_LINES = "accuracy, run, levels, sweep, crosstalk, sneak, layout or crossbar without it"  # what knows strip lines
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Design:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Design(Tabled):
     """A compiled network."""
 
     cnn: Cnn  # with the scales of its neurons
@@ -43,6 +44,23 @@ class Design:
     sums: dict[str, tuple[float, float]] = field(default_factory=dict)  # of layers whose neurons are fitted: over what
     neuron_scales: dict[str, Ints] = field(default_factory=dict)  # of layers with any: exponents of 2 [channels]
     fitted: Fitted | None = None  # a program of saturating resonators
+    folder: Path | None = None  # the design folder that it is of
+
+    @property
+    def table(self) -> Table:
+        """Its layers."""
+        rows = [
+            (
+                name,
+                self.feed(name),
+                *(f"{n:,}" for n in (own.chains, own.resonators, own.channels, own.layer.positions)),
+            )
+            for name, own in ((own.layer.name, own) for own in self.plan.layers)
+        ]
+        names = ("layer", "feed", "chains", "resonators", "channels", "positions")
+        programs = ", ".join([*self.programs, *(["fitted"] if self.fitted else [])])
+        notes = [f"programs: {programs}; input scales from {self.calibration}"]
+        return Table(f"{self.cnn.file}, {self.folder or 'in no folder'}", names, rows, notes)
 
     def images(self, path: Path) -> ImageSet:
         """Images of a file as the network takes them. Raises InputError."""

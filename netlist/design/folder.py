@@ -29,7 +29,7 @@ from resonet.core.leftovers import draft_path, forget_draft, sweep_design
 from resonet.core.npz import write_arrays
 from resonet.core.parameters import plain_number, table_from_record
 from resonet.core.seen import Seen, seen
-from resonet.core.types import Done, nothing
+from resonet.core.watching import Done, nothing
 from resonet.netlist.bus.graph import write_graphml
 from resonet.netlist.design.archive import (
     layer_channels,
@@ -69,7 +69,8 @@ from resonet.netlist.programming.methods import COMPILED, Method, Program
 
 __all__ = ["load_design", "write_calibrated", "write_design", "write_fitted"]
 
-NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3, "reach": 1.0}  # defaults that older designs do not know
+# Defaults that older designs do not know.
+NEW_IN_PLAN = {"scale": "auto", "gain_range": 1e3, "reach": 1.0, "levels": "equal"}
 OLD_IN_BUS = (  # parameters that they do know
     *("impedance", "combiner_loss", "block_capacitance", "choke_inductance", "choke_resistance", "bypass_capacitance"),
     *("node_capacitance", "readout_resistance"),
@@ -342,4 +343,4 @@ def _load_design(folder: Path, table: Seen) -> Design:
     warn_of_edits(folder, table)
     scales = {entry.layer.name: InputScale(*numbers[entry.layer.name][1:]) for entry in planned.layers}
     made = (replace(cnn, file=name), parameters, planned, programs, scales, source, pixels, sums, own, fitted)
-    return Design(*made)
+    return Design(*made, folder.absolute())

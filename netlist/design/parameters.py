@@ -27,7 +27,7 @@ from resonet.netlist.design.noise_options import NoiseOptions
 from resonet.netlist.design.specification import Specification
 from resonet.netlist.planning.frequency_plan import PlanOptions
 
-__all__ = ["CORNER", "JUDGING", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
+__all__ = ["CORNER", "SECTIONS", "TABLES", "UNPROGRAMMED", "Parameters", "read_parameters"]
 
 SECTIONS = {"device": SpinDiode, "bus": BusCircuit, "plan": PlanOptions}  # what the programs are made from
 
@@ -44,7 +44,6 @@ UNPROGRAMMED = {
     "specification": Specification,
     "acceptance": Acceptance,
 }
-JUDGING = ("limits", "specification", "acceptance")  # of these, what only says whether numbers are good enough
 
 
 TABLES = SECTIONS | UNPROGRAMMED
@@ -78,6 +77,11 @@ class Parameters:
             raise InputError(
                 f"bus.junction_capacitance = {self.bus.junction_capacitance:g} F: of resonators that a bus feeds; "
                 "possible: 0 F, or feed.kind = bus"
+            )
+        if self.feed.kind == "stripline" and self.plan.levels != "equal":
+            raise InputError(
+                f"plan.levels = {self.plan.levels}: of tones on buses; under strip lines all full tones are alike; "
+                "possible: equal, or feed.kind = bus"
             )
 
 
@@ -188,8 +192,30 @@ def _differs(value: object, same: float | None, section: str, name: str, what: s
     return same is None or read != same
 
 
-def read_parameters(path: Path | None = None, settings: Iterable[str] = (), preset: str | None = None) -> Parameters:
-    """Parameters of a preset, then of the tables of a TOML file, then "section.name=value" settings.
+def _tables_of(values: Mapping[str, object]) -> dict[str, Any]:
+    """{"plan.tile": 32} or {"plan": {"tile": 32}} as tables. Raises InputError."""
+    tables: dict[str, Any] = {}
+    for key, value in values.items():
+        section, dot, name = str(key).partition(".")
+        if section not in TABLES or not (dot or isinstance(value, Mapping)):
+            listed = ", ".join(TABLES) + _meant(str(key))
+            raise InputError(f"parameters {shown(key)}: possible: SECTION.NAME, SECTION {listed}")
+        tables.setdefault(section, {}).update({name: value} if dot else value)
+    return {section: {name: _plain(value) for name, value in table.items()} for section, table in tables.items()}
+
+
+def _plain(value: object) -> object:
+    """A number of numpy as one of Python."""
+    return value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
+
+
+def read_parameters(
+    path: Path | None = None,
+    settings: Iterable[str] = (),
+    preset: str | None = None,
+    values: Mapping[str, object] | None = None,
+) -> Parameters:
+    """Parameters of a preset, then of the tables of a TOML file, "section.name=value" settings, and `values` by name.
 
     Tables: those of TABLES, and [corner.NAME].
 
@@ -217,6 +243,7 @@ def read_parameters(path: Path | None = None, settings: Iterable[str] = (), pres
     given = _settings(settings)
     plain = {section: {name: value for name, (value, _) in table.items()} for section, table in given.items()}
     sources.append(_read_tables(plain, 2, lambda section, name: f"--set {shown(given[section][name][1])}: "))
+    sources.append(_read_tables(_tables_of(values or {}), 3, lambda section, name: "parameters: "))
     return replace(_records(sources), corners=_corners(tables.get(CORNER, {}), path))
 
 

@@ -32,10 +32,11 @@ def _accuracy(cnn: Cnn, images: Array, data: ImageSet) -> float:
     return float((classes(propagate(cnn, images[:TRIED]), cnn.ranked) == data.labels[:TRIED]).mean())
 
 
-def check_chance(cnn: Cnn, path: Path, data: ImageSet, logits: Array) -> dict[str, float]:
+def check_chance(cnn: Cnn, path: Path | None, data: ImageSet, logits: Array) -> dict[str, float]:
     """Warn ("chance-accuracy") if the trained network guesses on images or would do far better with other pixels.
 
-    `data` is what was read of the file `path`, `logits` [n, classes] the network's. Returns the accuracy on the first
+    `data` is what was read of the file `path` (None: arrays; no other pixels are tried then), `logits` [n, classes] the
+    network's. Returns the accuracy on the first
     TRIED images by pixels, where others were tried; empty where there is nothing to say.
     """
     right = classes(logits, cnn.ranked) == data.labels
@@ -44,7 +45,7 @@ def check_chance(cnn: Cnn, path: Path, data: ImageSet, logits: Array) -> dict[st
         return {}
     tried = {str(data.pixels): float(right[:TRIED].mean())}
     for name in OTHERS:
-        if name not in tried:
+        if path is not None and name not in tried:
             tried[name] = _accuracy(cnn, read_images(path, cnn.input_shape, Pixels.parse(name)).images, data)
     best = max(tried, key=lambda name: tried[name])
     found, most = float(right.mean()), max(limit, tried[best] - BETTER)
@@ -52,5 +53,5 @@ def check_chance(cnn: Cnn, path: Path, data: ImageSet, logits: Array) -> dict[st
         return {}
     told = ", ".join(f"{100 * share:.1f} % with --pixels {name}" for name, share in tried.items())
     what = "guesses" if found <= limit else "does better with other pixels"
-    warn("chance-accuracy", f"{path.name}: the trained network {what} ({told})", found, most)
+    warn("chance-accuracy", f"{data.file}: the trained network {what} ({told})", found, most)
     return tried

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from resonet.core.types import Array, Done, Ints
+from resonet.core.types import Array, Ints
+from resonet.core.watching import Done
 from resonet.netlist.network.cnn import (
     IMAGE,
     Cnn,

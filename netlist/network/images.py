@@ -12,7 +12,7 @@ from resonet.core.npz import array_names, read_array
 from resonet.core.types import Array, Ints
 from resonet.netlist.network.pixels import UNIT, Pixels
 
-__all__ = ["ImageSet", "read_images"]
+__all__ = ["ImageSet", "image_set", "read_images"]
 
 MOST_LABEL = 2.0**53  # up to where floating point holds whole numbers exactly
 MOST_VALUES = 120_000_000  # of one array: 1 GB as float64, 150,000 images of 28 x 28
@@ -28,7 +28,7 @@ class ImageSet:
     pixels: Pixels = UNIT  # what they were brought to
 
 
-def _whole(labels: Any, path: Path) -> Ints:
+def _whole(labels: Any, path: Path | str) -> Ints:
     """Labels as whole numbers, which they may be as float too. Raises InputError that names the first that is none."""
     if labels.dtype.kind not in "uif":
         raise InputError(f"{path}: labels of {labels.dtype}; possible: whole numbers")
@@ -62,6 +62,19 @@ def read_images(path: Path, input_shape: tuple[int, ...], pixels: Pixels | None 
     except Exception as error:  # zipfile, zlib and numpy raise types of their own on damaged files
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable image set ({reason}); possible: {wanted}") from None
+    return _checked(images, labels, input_shape, pixels, path, path.name, wanted)
+
+
+def _checked(
+    images: Any,
+    labels: Any,
+    input_shape: tuple[int, ...],
+    pixels: Pixels | None,
+    path: Path | str,
+    name: str,
+    wanted: str,
+) -> ImageSet:
+    """Arrays as the images of a network. Raises InputError that begins with the path."""
     if images.dtype.kind not in "uif":
         raise InputError(f"{path}: images of {images.dtype}; possible: numbers (8-bit or float)")
     labels = _whole(labels, path)
@@ -74,6 +87,19 @@ def read_images(path: Path, input_shape: tuple[int, ...], pixels: Pixels | None 
         raise InputError(f"{path}: labels of shape {list(labels.shape)} for {len(images)} images; possible: {wanted}")
     if images.dtype.kind == "f" and not np.all(np.isfinite(images)):
         raise InputError(f"{path}: images with NaN or infinite pixels; possible: finite numbers")
-    pixels = pixels or Pixels.of_file(images, path.name)
-    values = pixels.taken(images.reshape(len(images), *input_shape), path.name)
-    return ImageSet(path.name, values, labels, pixels)
+    pixels = pixels or Pixels.of_file(images, name)
+    values = pixels.taken(images.reshape(len(images), *input_shape), name)
+    return ImageSet(name, values, labels, pixels)
+
+
+def image_set(
+    images: Any, labels: Any, input_shape: tuple[int, ...], pixels: Pixels | None = None, name: str = "images"
+) -> ImageSet:
+    """Arrays, images [n, ...] (8-bit or float) and labels [n] or None, as a file that holds them would be read.
+
+    Raises InputError that begins with `name`.
+    """
+    shape = ", ".join(map(str, input_shape))
+    given = np.empty(0, np.int64) if labels is None else np.asarray(labels)
+    wanted = f"an array of images [n, {shape}], and of labels [n]"
+    return _checked(np.asarray(images), given, input_shape, pixels, name, name, wanted)

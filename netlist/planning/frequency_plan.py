@@ -17,10 +17,12 @@ from resonet.core.parameters import check, parameter
 from resonet.core.types import Array, Complex, Ints
 from resonet.models.circuit.bus import BusCircuit, tone_levels
 from resonet.models.circuit.combiner import tone_gains
+from resonet.models.resonator.far_chain import effective_reach
 from resonet.models.resonator.linear import SpinDiode
 from resonet.netlist.network.cnn import Cnn, Synapses
 from resonet.netlist.network.neuron_scales import SCALES
 from resonet.netlist.planning.channel_order import assign_taps
+from resonet.netlist.planning.tone_parts import LEVELS, tone_parts
 
 __all__ = [
     "Bus",
@@ -29,6 +31,8 @@ __all__ = [
     "PlanOptions",
     "bus_gains",
     "channel_grid",
+    "levelled",
+    "levelled_parts",
     "plan",
     "source_power",
     "sub_bus",
@@ -54,6 +58,9 @@ class PlanOptions:
     p_max: float = parameter(2e-9, "W", 1e-15, 1.0, "tone power in one resonator at the largest activation")
     ends: int = parameter(1, "", 1, 4, "spacing of the first and last channel, in spacings of the others")
     assign: int = parameter(0, "", 0, 1, "1: inputs on the channels where their weights fit best; 0: in order")
+    levels: str = choice(
+        "equal", lambda: LEVELS, "full tones: all of p_max, or parts of it for the least precession noise, or power"
+    )
     scale: str = choice("auto", lambda: SCALES, "one for a layer, one for each neuron, or auto: where that helps")
     gain_range: float = parameter(1e3, "", 1.0, 1e9, "largest over smallest gain of the transconductors of a layer")
 
@@ -76,9 +83,25 @@ class Bus:
     outputs: Ints  # [chains] neurons, counted within the group
     taps: Ints  # [resonators] inputs, counted within the group
     frequencies: Array  # [resonators] Hz, channel of each tone, falling from the feed on
-    levels: Array  # [resonators] V/√W, EMF at the combiner that puts 1 W into the tone's own resonator
+    levels: Array  # [resonators] V/√W, EMF at the combiner that puts 1 W, or `parts` of it, into the tone's resonator
     below: int  # resonators of the same neuron in series under this tile, at DC
     reach: float = 1.0  # largest detuning of a resonator, half-widths
+    parts: Array | None = None  # [resonators] of p_max that full tones carry; None: all of it
+
+    @property
+    def carries(self) -> Array:
+        """Of p_max that full tones carry, [resonators]."""
+        return np.ones(len(self.taps)) if self.parts is None else self.parts
+
+    @property
+    def even_levels(self) -> Array:
+        """V/√W [resonators], EMF that puts 1 W into the tone's own resonator, whatever full tones carry."""
+        return self.levels if self.parts is None else np.asarray(self.levels / np.sqrt(self.parts))
+
+    def with_parts(self, parts: Array | None) -> "Bus":
+        """The same with full tones of those parts of p_max, [resonators]."""
+        even = self.even_levels
+        return replace(self, levels=even if parts is None else even * np.sqrt(parts), parts=parts)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -118,6 +141,12 @@ class LayerPlan:
     def elements(self) -> int:
         """Of the Jacobians of all chains: tones times resonators of each."""
         return sum(len(bus.outputs) * len(bus.taps) ** 2 for bus in self.buses)
+
+    @property
+    def carries(self) -> tuple[float, float]:
+        """Least and mean part of p_max that full tones on its buses carry."""
+        each = np.concatenate([bus.carries for bus in self.buses])
+        return float(each.min()), float(each.mean())
 
     @property
     def channels(self) -> int:
@@ -257,8 +286,34 @@ def plan(
                     f"resonator; possible: plan.tile below {options.tile}, bus.node_capacitance below "
                     f"{circuit.node_capacitance:g} F"
                 )
-        layers.append(LayerPlan(synapses, tuple(buses)))
+        layers.append(levelled(LayerPlan(synapses, tuple(buses)), device, options))
     return FrequencyPlan(device, circuit, options, tuple(layers))
+
+
+def levelled_parts(
+    layer: Synapses, group: int, taps: Ints, grid: Array, device: SpinDiode, options: PlanOptions
+) -> Array | None:
+    """Full tones of some inputs of a group, on channels `grid`, Hz, as parts of p_max; None where they are equal."""
+    if options.levels == "equal":
+        return None
+    largest = float(np.abs(layer.matrix).max()) or 1.0
+    gains = np.ones((layer.outputs, 1)) if layer.raised is None else layer.raised[group][:, None]
+    held = layer.matrix[group][:, taps] * gains * (options.fill / largest)
+    reach = effective_reach(options.reach, grid, device.damping)
+    return tone_parts(options.levels, held, layer.wired[group][:, taps], gains, options.fill, reach)
+
+
+def levelled(entry: LayerPlan, device: SpinDiode, options: PlanOptions) -> LayerPlan:
+    """A layer with full tones as strong as `options.levels` says for its weights; an input has one in all its banks."""
+    if options.levels == "equal":
+        return entry
+    known, buses = dict[tuple[int, bytes], Array | None](), list[Bus]()
+    for bus in entry.buses:
+        key = bus.group, bus.taps.tobytes()
+        if key not in known:
+            known[key] = levelled_parts(entry.layer, bus.group, bus.taps, bus.frequencies, device, options)
+        buses.append(bus.with_parts(known[key]))
+    return replace(entry, buses=tuple(buses))
 
 
 def source_power(entry: LayerPlan, plan: FrequencyPlan) -> float:
@@ -270,7 +325,7 @@ def source_power(entry: LayerPlan, plan: FrequencyPlan) -> float:
             float(bus.levels.max()) ** 2 * p_max * len(bus.taps) * loss / (8 * circuit.impedance) for bus in entry.buses
         )
     else:
-        alike = {(bus.frequencies.tobytes(), *bus.size, bus.below): bus for bus in entry.buses}
+        alike = {(bus.frequencies.tobytes(), *bus.size, bus.below, bus.levels.tobytes()): bus for bus in entry.buses}
         emf = max(np.abs(bus.levels / bus_gains(bus, plan.device, circuit)).max() for bus in alike.values())
         watts = float(emf) ** 2 * p_max / (8 * circuit.impedance)
     return 10 * float(np.log10(watts)) + 30
@@ -287,4 +342,5 @@ def sub_bus(bus: Bus, plan: FrequencyPlan, chain: int, positions: Ints) -> Bus:
         frequencies=frequencies,
         levels=tone_levels(frequencies, plan.device.resistance, 1, plan.circuit),
         below=0,
-    )
+        parts=None,
+    ).with_parts(None if bus.parts is None else bus.parts[positions])

@@ -13,6 +13,7 @@ from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPla
 __all__ = ["MOST", "TileCoupling", "check_tiles", "tile_coupling"]
 
 MOST = 0.02  # κ above which `tile-coupling` warns: two full tones in step then are 4 % off
+Windows = dict[tuple[object, ...], dict[int, Array]]  # κ at sources of 1 V/√W, by windows alike
 WINDOW = 2  # tiles on either side of a driven one; what lies beyond counts κ² of that
 
 
@@ -49,51 +50,56 @@ def _stacks(entry: LayerPlan) -> Iterator[list[Bus]]:
             yield from ([bus for bus in buses if output in bus.outputs] for output in buses[0].outputs)
 
 
-def tile_coupling(plan: FrequencyPlan, entry: LayerPlan) -> TileCoupling | None:
-    """κ of all tones of a layer; None where its neurons have one tile each. Of several banks the largest."""
+def tile_coupling(plan: FrequencyPlan, entry: LayerPlan, known: Windows | None = None) -> TileCoupling | None:
+    """κ of all tones of a layer; None where its neurons have one tile each. Of several banks the largest.
+
+    `known`: what was found of other layers of the plan, which is added to.
+    """
     shape = 2, entry.layer.groups, entry.layer.taps
     found = TileCoupling(np.broadcast_to(np.arange(shape[2]), shape).copy(), np.zeros(shape))
-    known: dict[tuple[object, ...], dict[int, Array]] = {}
+    known = {} if known is None else known
     several = False
     for stack in _stacks(entry):
         several |= len(stack) > 1
         for place, driven in enumerate(stack if len(stack) > 1 else ()):
             first = max(place - WINDOW, 0)
             window = stack[first : place + WINDOW + 1]
-            for t, kappa in _driven(plan, window, place - first, known).items():
+            for t, even in _driven(plan, window, place - first, known).items():
                 here, side = window[t], 0 if t > place - first else 1
+                kappa = even if driven.parts is None else even * np.sqrt(driven.carries / here.carries)
                 own = found.kappa[side, here.group, here.taps]
                 found.kappa[side, here.group, here.taps] = np.maximum(own, kappa)
                 found.neighbour[side, here.group, here.taps] = driven.taps
     return found if several else None
 
 
-def _driven(
-    plan: FrequencyPlan, window: Sequence[Bus], place: int, known: dict[tuple[object, ...], dict[int, Array]]
-) -> dict[int, Array]:
-    """κ of the tones of a bus in the tiles beside it, by place in the window; `known` by windows alike."""
+def _driven(plan: FrequencyPlan, window: Sequence[Bus], place: int, known: Windows) -> dict[int, Array]:
+    """κ of the tones of a bus in the tiles beside it, all full tones alike, by place in the window."""
     driven, sizes = window[place], [bus.size[1] for bus in window]
     chains, below = [bus.size[0] for bus in window], window[0].below
-    key = driven.frequencies.tobytes(), driven.levels.tobytes(), *sizes, *chains, place, bool(below)
+    alike, level = driven.frequencies.tobytes(), np.ones_like(driven.levels)
+    key = alike, *sizes, *chains, place, bool(below)
     if key not in known:
         known[key] = tone_coupling(
-            driven.frequencies, plan.device.resistance, sizes, chains, plan.circuit, place, driven.levels, below
+            driven.frequencies, plan.device.resistance, sizes, chains, plan.circuit, place, level, below
         )
-    alike = driven.frequencies.tobytes()
-    return {t: kappa for t, kappa in known[key].items() if window[t].frequencies.tobytes() == alike}
+    if plan.circuit.combining == "resistive":  # κ goes with the source's level, which differs from tile to tile
+        level = driven.even_levels
+    return {t: one * level for t, one in known[key].items() if window[t].frequencies.tobytes() == alike}
 
 
 def check_tiles(plan: FrequencyPlan) -> None:
     """Warn (tile-coupling) of the layer whose tiles talk most to each other, where that is much."""
-    found = [(own.largest, entry.layer.name) for entry in plan.layers if (own := tile_coupling(plan, entry))]
+    known: Windows = {}
+    found = [(own.largest, entry.layer.name) for entry in plan.layers if (own := tile_coupling(plan, entry, known))]
     largest, name = max(found, default=(0.0, ""))
     if largest > MOST:
         warn(
             "tile-coupling",
-            f"layer {name}: a tone drives {100 * largest:.2g} % of its current through the tile beside its own, and "
-            f"adds there to the tone of its channel in a phase that nobody knows, {200 * largest:.2g} % of a full "
-            "one; computations with noise have it (`tiles` in noise.sources); possible: larger bus.choke_inductance "
-            "or bus.bypass_capacitance, higher plan.f_min",
+            f"layer {name}: a tone drives {100 * largest:.2g} % of a full tone's current through the tile beside its "
+            f"own, and adds there to the tone of its channel in a phase that nobody knows, {200 * largest:.2g} % of a "
+            "full one; computations with noise have it (`tiles` in noise.sources); possible: larger "
+            "bus.choke_inductance or bus.bypass_capacitance, higher plan.f_min",
             largest,
             MOST,
         )

@@ -111,7 +111,7 @@ def solver_chains(
     """Chains of a bus for the solver; `profile` and what follows as in `Chains`."""
     if profile is not None and profile.ndim == 3 and profile.strides[0] == 0:
         profile = profile[0]  # the same for all chains
-    return Chains(bus.frequencies, bus.signs, device.damping, profile, compiled, own, tones, bus.reach)
+    return Chains(bus.frequencies, bus.signs, device.damping, profile, compiled, own, tones, bus.reach, bus.parts)
 
 
 def layer_unit(entry: LayerPlan, fill: float) -> float:
@@ -205,9 +205,9 @@ def _alone(entry: LayerPlan, device: SpinDiode, fill: float) -> list[Solved]:
     """Detunings that each resonator would need alone, and what the others then do to the chain."""
     solved, unit = [], layer_unit(entry, fill)
     for bus in entry.buses:
-        target = bus_weights(entry, bus) * unit
-        detuning = detuning_for_weight(bus.signs * target)
-        solved.append(Solved(detuning, np.abs(chain_answers(detuning, solver_chains(bus, device)) - target).max(1)))
+        target, chains = bus_weights(entry, bus) * unit, solver_chains(bus, device)
+        detuning = detuning_for_weight(chains.alone(target))
+        solved.append(Solved(detuning, np.abs(chain_answers(detuning, chains) - target).max(1)))
     return solved
 
 

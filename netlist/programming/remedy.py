@@ -23,7 +23,7 @@ from resonet.core.types import Array, Ints
 from resonet.models.circuit.bus import bus_currents
 from resonet.models.resonator.chain import Chains, solve_chains
 from resonet.netlist.planning.channel_order import assign_taps
-from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, channel_grid
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, channel_grid, levelled_parts
 from resonet.netlist.programming.methods import CONVERGED, bus_weights, layer_unit, solver_chains
 
 __all__ = ["Kind", "Remedy", "bus_profile", "remedies"]
@@ -63,22 +63,29 @@ class _Case:
         return np.asarray(matrix * layer_unit(self.entry, self.fill))
 
 
-def bus_profile(plan: FrequencyPlan, frequencies: Array, chains: int, below: int = 0) -> Array:
-    """Power of each tone in each resonator, as part of that in its own, by the bus circuit; [tones, resonators]."""
+def bus_profile(
+    plan: FrequencyPlan, frequencies: Array, chains: int, below: int = 0, parts: Array | None = None
+) -> Array:
+    """Power of each tone in each resonator, as part of that in its own, by the bus circuit; [tones, resonators].
+
+    With `parts` [tones] of the power that a tone of p_max has in its own.
+    """
     current = bus_currents(frequencies, plan.device.resistance, len(frequencies), chains, plan.circuit, below)
-    return np.asarray(np.abs(current / np.diagonal(current)[:, None]) ** 2)
+    profile = np.asarray(np.abs(current / np.diagonal(current)[:, None]) ** 2)
+    return profile if parts is None else profile * parts[:, None]
 
 
 def _holds(case: _Case, taps: Ints, below: int) -> bool:
     """Whether all chains hold their weights on a bus with those inputs, with channels as the case's plan wants them."""
-    plan, weights = case.plan, case.matrix[:, taps]
-    grid = channel_grid(len(taps), plan.options)
+    plan, layer, grid = case.plan, case.entry.layer, channel_grid(len(taps), case.plan.options)
     if plan.options.assign and len(taps) > 1:
-        everyone = case.entry.layer.held[case.bus.group][np.ix_(case.bus.outputs, taps)]
-        weights = weights[:, assign_taps(everyone * layer_unit(case.entry, case.fill), grid, plan.device.damping)]
-    profile = None if case.ideal else bus_profile(plan, grid, len(case.bus.outputs), below)
+        everyone = layer.held[case.bus.group][np.ix_(case.bus.outputs, taps)]
+        taps = taps[assign_taps(everyone * layer_unit(case.entry, case.fill), grid, plan.device.damping)]
+    weights = case.matrix[:, taps]
+    parts = levelled_parts(layer, case.bus.group, taps, grid, plan.device, replace(plan.options, fill=case.fill))
+    profile = None if case.ideal else bus_profile(plan, grid, len(case.bus.outputs), below, parts)
     signs = np.where(np.arange(len(taps)) % 2, -1.0, 1.0)
-    chains = Chains(grid, signs, plan.device.damping, profile, reach=case.bus.reach)
+    chains = Chains(grid, signs, plan.device.damping, profile, reach=case.bus.reach, parts=parts)
     # The first chain is the one that is furthest off in the plan: it alone settles most trials.
     return all(_worst(part, chains) <= CONVERGED * case.fill for part in (weights[:1], weights[1:]) if len(part))
 
@@ -202,7 +209,7 @@ def remedies(
     rows = np.arange(len(bus.outputs)) if chains is None else np.atleast_1d(np.asarray(chains, np.int64))
     if not len(rows):
         return ()
-    profile = None if ideal else bus_profile(plan, bus.frequencies, len(bus.outputs), bus.below)
+    profile = None if ideal else bus_profile(plan, bus.frequencies, len(bus.outputs), bus.below, bus.parts)
     target = bus_weights(entry, bus)[rows] * layer_unit(entry, fill)
     _, worst = solve_chains(target, solver_chains(bus, plan.device, profile), tolerance=0.1 * CONVERGED * fill)
     if worst.max() <= CONVERGED * fill:

@@ -12,7 +12,7 @@ from resonet.report.page.frequencies import buses_table, detuning_plot, levels_o
 from resonet.report.page.schematic import chain_schematic
 from resonet.report.page.signals import budget_plot, levels_plot
 from resonet.report.page.units import si
-from resonet.report.page.verdict import Judged, chip_yield, judge, overall
+from resonet.report.page.verdict import Judged, chip_yield, chips_run, judge, overall
 from resonet.report.page.weights import causes_plot, crosstalk_plot, error_plot, errors_plot
 
 __all__ = ["page_of"]
@@ -76,7 +76,8 @@ def _network(facts: Facts, judged: tuple[Judged, ...]) -> Iterator[Block]:
 
 
 def _chips(facts: Facts) -> Iterator[Block]:
-    run = next((run for run in facts.runs if run.command == "montecarlo" and run.answer.get("values")), None)
+    if (run := chips_run(facts)) is None and facts.design.fed_by("stripline"):
+        return  # montecarlo is of buses only
     if run is None:
         yield _missing(facts, "Chips with spread: histograms, min, typ, max, yield", "montecarlo")
         return
@@ -106,14 +107,14 @@ def _layer(facts: Facts, number: int, entry: LayerPlan) -> Section:
         program = facts.design.program(facts.program).layer(layer)
         plan = (
             chain_schematic(name, facts.design, entry, facts.program),
-            plan_plot(name, entry, program, facts.program),
+            plan_plot(name, entry, program),
             detuning_plot(name, entry, program, facts.program),
         )
         parts.append(Section(f"{name}-feed", "Schematic and frequency plan", (*plan, buses_table(entry))))
     parts += [
         Section(f"{name}-layout", "Layout", tuple(_layout(facts, layer))),
         Section(f"{name}-weights", "Weights and crosstalk", tuple(_weights(facts, name, entry))),
-        Section(f"{name}-ports", "S-parameters", tuple(_ports(facts, name, layer))),
+        *([Section(f"{name}-ports", "S-parameters", tuple(_ports(facts, name, layer)))] if on_bus else []),
         Section(f"{name}-signals", "Levels and noise", tuple(_signals(facts, name, layer))),
         Section(f"{name}-crossbar", "Resistive crossbar", tuple(_crossbar(facts, name, layer))),
     ]
@@ -124,6 +125,9 @@ def _layer(facts: Facts, number: int, entry: LayerPlan) -> Section:
         )
     lead = f"{entry.layer.kind} on {'RF buses' if on_bus else 'strip lines'}: {entry.chains:,} chains"
     lead += f", {entry.resonators:,} resonators, {entry.layer.positions:,} positions"
+    least, mean = entry.carries
+    if on_bus and least < 1:
+        lead += f"; full tones of {percent(least)} ... 100 % of p_max, {percent(mean)} on the average (plan.levels)"
     return Section(name, layer, (), tuple(parts), lead)
 
 
@@ -161,7 +165,7 @@ def _weights(facts: Facts, name: str, entry: LayerPlan) -> Iterator[Block]:
         yield errors_plot(name, layer, held)
         if shown.crosstalk:
             yield crosstalk_plot(name, shown, entry)
-    causes = next((run for run in facts.runs if run.command == "sneak" and run.answer.get("layer") == layer), None)
+    causes = facts.last("sneak", layer=layer)
     if causes is None:
         yield _missing(facts, f"Causes of the weight error of {layer}", f"sneak {layer}")
     else:
@@ -197,7 +201,7 @@ def _with_unit(value: float | None, unit: str) -> str:
 
 
 def _signals(facts: Facts, name: str, layer: str) -> Iterator[Block]:
-    run = next((run for run in facts.runs if run.command == "levels"), None)
+    run = facts.last("levels")
     plots = []
     if run is not None:
         levels = run.answer["levels"]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from resonet.core.decibel import level
-from resonet.core.types import Array, Ints
+from resonet.core.types import Array, Complex
 from resonet.netlist.planning.frequency_plan import LayerPlan
 from resonet.netlist.programming.methods import LayerProgram
 from resonet.report.page.blocks import Plot, Table
@@ -18,7 +18,7 @@ MOST_BUSES = 40
 MOST_ROWS = 64
 
 
-def plan_plot(name: str, entry: LayerPlan, program: LayerProgram, method: str) -> Plot:
+def plan_plot(name: str, entry: LayerPlan, program: LayerProgram) -> Plot:
     """Channels of a bus, and how far the resonances of its chains lie from them."""
     bus, f_res = entry.buses[0], program.f_res[0]
     count = len(bus.frequencies)
@@ -138,26 +138,31 @@ def levels_of_ports(name: str, ports: Ports) -> list[Plot]:
     return plots
 
 
+def _impedance(s: Complex) -> Complex:
+    """Over the reference; not a number at an open end."""
+    return np.asarray((1 + s) / np.where(np.abs(1 - s) > 1e-9, 1 - s, np.nan))
+
+
 def smith_plot(name: str, ports: Ports) -> Plot:
     """Input impedance of a chain in the Smith chart, channels marked."""
     s11 = ports.s[:, 0, 0]
     pick = thinned(ports.f, s11.real, s11.imag, keep=ports.channels)
-    near = np.array([int(np.abs(ports.f - f).argmin()) for f in np.sort(ports.channels)], int)
-    z = (1 + s11) / np.where(np.abs(1 - s11) > 1e-9, 1 - s11, np.nan)
+    at = np.sort(ports.channels[(ports.channels >= ports.f[0]) & (ports.channels <= ports.f[-1])])
+    z_at = _impedance(np.interp(at, ports.f, s11))
 
-    def trace(at: Ints, **more: Any) -> dict[str, Any]:
-        text = [f"{f / 1e9:.4g} GHz" for f in ports.f[at]]
-        shown = {"real": numbers(z.real[at], 5), "imag": numbers(z.imag[at], 5), "text": text}
+    def trace(f: Array, z: Complex, **more: Any) -> dict[str, Any]:
+        text = [f"{one / 1e9:.4g} GHz" for one in f]
+        shown = {"real": numbers(z.real, 5), "imag": numbers(z.imag, 5), "text": text}
         return {"type": "scattersmith", "hovertemplate": "%{text}: %{real} + j %{imag}<extra></extra>", **shown, **more}
 
     marker = {"color": "@vermilion", "symbol": "triangle-down", "size": 8}
     data = [
-        trace(pick, mode="lines", name="S11", line={"color": "@blue", "width": 2}),
-        trace(near, mode="markers", name="channels", marker=marker),
+        trace(ports.f[pick], _impedance(s11[pick]), mode="lines", name="S11", line={"color": "@blue", "width": 2}),
+        trace(at, z_at, mode="markers", name="channels", marker=marker),
     ]
     rows = tuple(
-        (f"{ports.f[n] / 1e9:.4f}", f"{z[n].real:.4g} {'+' if z[n].imag >= 0 else '−'} j {abs(z[n].imag):.4g}")
-        for n in near[::-1][:MOST_ROWS]
+        (f"{f / 1e9:.4f}", f"{z.real:.4g} {'+' if z.imag >= 0 else '−'} j {abs(z.imag):.4g}")
+        for f, z in zip(at[::-1][:MOST_ROWS], z_at[::-1], strict=False)
     )
     ends = [f"{ports.f[n] / 1e9:.3g} GHz: {abs(s11[n]):.3f}" for n in (0, len(s11) - 1)]
     return Plot(

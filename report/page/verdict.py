@@ -14,7 +14,7 @@ from resonet.netlist.chips.spread import QUANTITIES as SPREADS
 from resonet.report.page.facts import Facts, Run
 from resonet.report.page.units import si
 
-__all__ = ["Judged", "State", "chip_level", "chip_yield", "judge", "overall", "value_text"]
+__all__ = ["Judged", "State", "chip_level", "chip_yield", "chips_run", "judge", "overall", "value_text"]
 
 State = Literal["pass", "fail", "no limit", "not computed", "stale"]
 
@@ -128,7 +128,8 @@ def chip_level(answer: Mapping[str, Any]) -> str:
     return str(answer["run"]["levels"][-1])
 
 
-def _chips(facts: Facts) -> Run | None:
+def chips_run(facts: Facts) -> Run | None:
+    """The last run of montecarlo whose chips have values."""
     return next((run for run in facts.runs if run.command == "montecarlo" and run.answer.get("values")), None)
 
 
@@ -149,7 +150,7 @@ def _drawn(run: Run) -> str:
 
 
 def _spread(facts: Facts) -> _Found | None:
-    run = _chips(facts)
+    run = chips_run(facts)
     values = _of_chips(run, "accuracy") if run else []
     if run is None or not values:
         return None
@@ -160,7 +161,7 @@ def _spread(facts: Facts) -> _Found | None:
 
 def chip_yield(facts: Facts) -> tuple[Yield, tuple[Limit, ...], Run] | None:
     """Yield against the limits of the design as they are, of the last run; None where nothing can be held."""
-    run = _chips(facts)
+    run = chips_run(facts)
     if run is None:
         return None
     kept = tuple(limit for name, limit in facts.limits.items() if name in QUANTITIES and _of_chips(run, name))
@@ -207,7 +208,7 @@ def _run(facts: Facts, name: str) -> _Found | None:
         value = value.get("total") if isinstance(value, Mapping) else value
         if value is not None:
             return _Found(float(value), f"image {run.answer['image']}, parallel hardware, by run", run.words)
-    chips = _chips(facts)
+    chips = chips_run(facts)
     values = _of_chips(chips, name) if chips else []
     return _Found(float(np.median(values)), f"median; {_drawn(chips)}", chips.words) if chips and values else None
 
@@ -227,6 +228,7 @@ NAMES = {
     "energy": "Energy of an image",
     "latency": "Latency of an image",
 }
+OF_CHIPS = ("spread", "passing")
 COMMAND_OF = {"weight_error": "crosstalk", "worst_error": "crosstalk", "energy": "run", "latency": "run"}
 COMMAND_OF |= {"software": "accuracy", "accuracy": "accuracy", "noisy": "accuracy", "crosstalk": "crosstalk"}
 COMMAND_OF |= {"saturating": "saturating", "spread": "montecarlo", "passing": "yield"}
@@ -241,6 +243,8 @@ def _found(facts: Facts, name: str) -> _Found | None:
 def _judged(facts: Facts, name: str) -> Judged:
     limit, quantity = facts.limits.get(name), (QUANTITIES | ACCEPTED)[name]
     found = _found(facts, name)
+    if found is None and name in OF_CHIPS and facts.design.fed_by("stripline"):
+        return Judged(NAMES[name], None, "-", _limit_text(limit), "not computed", "of designs on buses only", "")
     if found is None:
         word = facts.commands[COMMAND_OF[name]].split()[1]
         old = next((one for one in facts.stale if one.command == word), None)

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
+from resonet.api.gathering import gather
 from resonet.cli.commands.compare import differing, size_of
-from resonet.cli.gathering import gather
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_what_differs(resonet, pair):
 def test_power_and_the_same_design(pair):
     one, other = (gather(folder, (), None) for folder in pair)
     assert differing(one, one) == []
-    assert size_of(other)["strongest source"] != size_of(one)["strongest source"]
+    assert size_of(other)["strongest source of a bus"] != size_of(one)["strongest source of a bus"]
 
 
 def test_the_table(resonet, pair):
@@ -49,3 +49,12 @@ def test_no_design(resonet, tmp_path, pair):
     found = resonet("compare", pair[0], tmp_path)
     assert found.code == 1
     assert str(tmp_path) in found.err
+
+
+def test_figures_of_buses_are_those_of_buses(resonet, tmp_path, small_model, pair):
+    lines = tmp_path / "lines"
+    resonet("compile", small_model, "-o", lines, "--set", "feed.kind=stripline")
+    whole, mixed = (size_of(gather(folder, (), None)) for folder in (pair[0], lines))
+    design = gather(lines, (), None).design
+    (layer,) = design.fed_by("bus")
+    assert mixed["buses"] == len(design.plan.layer(layer).buses) < whole["buses"]

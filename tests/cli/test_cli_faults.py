@@ -84,7 +84,7 @@ def test_without_a_home(build, home):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("moment", ["resonet.cli.rerun", "resonet.cli.replay", "rich.console", "resonet.core.files"])
+@pytest.mark.parametrize("moment", ["resonet.cli.rerun", "resonet.api.replay", "rich.console", "resonet.core.files"])
 def test_an_interrupt_while_it_is_being_imported(build, moment):
     """Ctrl-C at the import of a module, wherever that happens."""
     code = (
@@ -213,18 +213,29 @@ def test_errors_of_the_system(capsys):
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 def test_tables_at_any_width(monkeypatch, capsys, width):
-    """Every number whole and on the line of its name, no line longer than it has to be."""
+    """Every number whole and with its name, no line longer than the terminal is wide: else row by row."""
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr(show, "out", show._Console(highlight=False, emoji=False))
     columns = {"layer": "left"} | {f"number\n{n}": "right" for n in range(7)} | {"why": "left"}
     rows = [(f"conv{n}", *(f"{n}{k}.12345 dBm" for k in range(7)), "because of all that stands here") for n in range(3)]
     show.print_table("title", columns, rows)
     lines = capsys.readouterr().out.splitlines()
-    for n in range(3):
-        (line,) = [entry for entry in lines if f"conv{n}" in entry]
-        assert all(f"{n}{k}.12345 dBm" in line for k in range(7))
+    assert max(map(len, lines)) <= width
     needed = 2 * 9 + 1 + 7 * len("00.12345 dBm") + len("layer") + len("because")
-    assert max(map(len, lines)) <= max(width, needed)
+    begins = [place for place, line in enumerate(lines) if line.lstrip().startswith("conv")]
+    assert len(begins) == 3
+    for n, (begin, end) in enumerate(zip(begins, [*begins[1:], len(lines)], strict=True)):
+        told = lines[begin : begin + 1] if needed <= width else lines[begin:end]
+        for k in range(7):
+            assert f"{n}{k}.12345 dBm" in " ".join(told)
+            assert needed <= width or any(line.split() == [*f"number {k} {n}{k}.12345 dBm".split()] for line in told)
+
+
+def test_a_table_in_a_pipe_is_as_wide_as_it_has_to_be(monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(show, "out", show._Console(highlight=False, emoji=False))
+    show.print_table("title", {f"n{n}": "right" for n in range(9)}, [["123,456,789,012"] * 9])
+    assert capsys.readouterr().out.count("\n") == 6
 
 
 def test_layers_of_zeros_are_told(tmp_path, resonet):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from conftest import complaint
 
-from resonet.cli import replay
+from resonet.api import replay
 from resonet.core import children
 from resonet.core.errors import EngineError, InputError
 from resonet.core.files import new_file

@@ -166,8 +166,8 @@ def test_accuracy_of_wrong_weights_is_that_of_onnxruntime_with_them(built, told,
         assert heads[head]["rms"] == pytest.approx(rms, rel=1e-3)
 
 
-# Each network's waves in time: test_cascade_graph, on random graphs; the command on sums and joined signals at once:
-# test_read_graphs.
+# test_cascade_graph has the two passes of random graphs, and envelopes against them; test_read_graphs these commands on
+# sums and joined signals at once.
 @pytest.mark.slow
 @some("added", "heads")
 def test_run_and_levels(net, told):

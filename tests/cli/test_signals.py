@@ -47,16 +47,23 @@ def hanging(tmp_path) -> dict[str, str]:
     scratch.mkdir()
     program.write_text(
         f'#!/bin/sh\ncase "$*" in *--version*) exec {find_ngspice()} --version;; esac\n'
-        f"sleep 1000 &\necho $$ $! >> {tmp_path}/started\nsleep 1000\n"
+        'sleep 1000 &\necho $$ $! >> "$STARTED"\nsleep 1000\n'  # a file that it named would be part of the engine
     )
     program.chmod(0o755)
-    return dict(os.environ, RESONET_NGSPICE=str(program), TMPDIR=str(scratch), OPENBLAS_NUM_THREADS="1")
+    own = {"RESONET_NGSPICE": str(program), "TMPDIR": str(scratch), "STARTED": str(tmp_path / "started")}
+    return os.environ | own | {"OPENBLAS_NUM_THREADS": "1"}
 
 
-def wait_for(condition, seconds: float = 180) -> None:
+def wait_for(condition, seconds: float = 180, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait for what a process brings about; it is ended where it does not, and what it said is told."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "nothing happened"
+        over = process is not None and process.poll() is not None
+        if over or time.monotonic() > end:
+            if process is None:
+                pytest.fail("nothing happened")
+            process.kill()
+            pytest.fail(f"{'it ended' if over else 'nothing happened'}: {process.communicate(timeout=20)}")
         time.sleep(0.01)
 
 
@@ -86,7 +93,9 @@ def test_signals_end_the_engines_and_leave_nothing(copy, hanging, tmp_path, numb
         start_new_session=True, preexec_fn=heed_interrupts,
     )  # fmt: skip
     started = tmp_path / "started"
-    wait_for(lambda: started.is_file() and started.read_text().count("\n") >= (2 if len(words) > 1 else 1))
+    wait_for(
+        lambda: started.is_file() and started.read_text().count("\n") >= (2 if len(words) > 1 else 1), process=process
+    )
     engines = [int(word) for word in started.read_text().split()]
     assert all(map(alive, engines))
     if len(words) > 1:

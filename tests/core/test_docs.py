@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 EACH = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli", "examples")
 FOLDERS = (*PACKAGES, "benchmarks", "tests", "docs")
 SOURCES = [
     path
@@ -93,7 +93,7 @@ def test_every_picture_is_shown():
         for page in PAGES
         for name in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
     }
-    assert shown == set(DOCS.rglob("*.png"))
+    assert shown == {*DOCS.rglob("*.png"), *DOCS.rglob("*.svg")}
 
 
 # Code

@@ -16,8 +16,8 @@ from conftest import complaint, save_model, small_nodes, small_weights
 from onnx import helper
 from test_docs import blocks
 
-from resonet.cli import replay
-from resonet.cli.replay import dependencies
+from resonet.api import replay
+from resonet.api.replay import dependencies
 from resonet.core import plugins
 from resonet.core.errors import InputError
 from resonet.core.plugins import forget_plugins, plugged

@@ -9,7 +9,7 @@ from limits import CASES, World
 from resonet.core.validity import CODES, collected
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli", "examples")
 RELAYS = {"core/touchstone/read.py:read", "cosim/sweep/study.py:_warn_again"}  # they pass on what others warned of
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from resonet.cli import entry, main, pages, replay
+from resonet.api import replay
+from resonet.cli import entry, main, pages
 from resonet.core import sources
 from resonet.core.files import new_file
 from resonet.cosim.feed.result_file import _write

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from mutator import mutated
 
+from resonet.api.replay import Record, read_record
 from resonet.cli.device_sheet import device_record
-from resonet.cli.replay import Record, read_record
 from resonet.core.errors import EngineError, InputError
 from resonet.core.files import read_toml
 from resonet.core.touchstone import read, real_reference

@@ -50,3 +50,8 @@ def test_each_resonator_is_the_device_that_its_values_say():
 def test_a_frequency_shift_takes_resonators_that_are_alike():
     with pytest.raises(InputError, match="all alike"):
         ToneBank.of(OwnDiodes.around(DEVICE, SHAPE), Saturation(frequency_shift=0.1), F_RES, TONES, 2e-3, 1.0, 1e-7)
+    one = OwnDiodes.around(DEVICE, (1,))
+    with pytest.raises(InputError, match="all alike"):  # the full balance as well: it would have to mean over α
+        balance_tones(one, Saturation(frequency_shift=0.1), F_RES[0, :1], TONES, 2e-3, POWERS)
+    with pytest.raises(InputError, match="currents by chain"):
+        ToneBank.of(DEVICE, Saturation(frequency_shift=0.1), F_RES, TONES, CURRENTS, 1.0, 1e-7)

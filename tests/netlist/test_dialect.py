@@ -27,7 +27,7 @@ from resonet.sparams.build import RowOfLines, Stand, chain_block, combiner_block
 from resonet.sparams.deck import block_deck
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "models", "netlist", "cosim", "sparams", "report", "cli", "examples")
+PACKAGES = ("core", "models", "netlist", "cosim", "sparams", "report", "api", "cli", "examples")
 COMMANDS = ("control", "endc", "end", "include", "save", "options", "ic", "tran", "ac", "op", "dc", "sp", "noise")
 COMMANDS += ("subckt", "ends")
 COMMAND = re.compile(rf"(?:^|\n) *\.(?:{'|'.join(COMMANDS)})(?=[ \n]|$)")

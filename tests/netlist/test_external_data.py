@@ -9,7 +9,7 @@ import pytest
 from conftest import save_model, small_nodes, small_weights
 from test_read_cnn import forward, refused
 
-from resonet.cli.replay import dependencies
+from resonet.api.replay import dependencies
 from resonet.netlist.design.design import compile_cnn
 from resonet.netlist.design.folder import load_design, write_design
 from resonet.netlist.network.onnx.read import read_cnn

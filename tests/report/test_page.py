@@ -13,13 +13,14 @@ import onnx
 import plotly.graph_objects as go
 import pytest
 
+from resonet.api.gathering import gather
 from resonet.cli import entry
-from resonet.cli.gathering import gather
 from resonet.core.errors import InputError
 from resonet.cosim.montecarlo.limits import parse_limit
 from resonet.netlist.network import propagate, read_cnn
 from resonet.report.page import data_sheet, judge, page_of, render
 from resonet.report.page.charts import thinned
+from resonet.report.page.frequencies import smith_plot
 from resonet.report.page.pdf import BROWSERS, print_pdf
 from resonet.report.page.render import embedded
 from resonet.report.page.verdict import overall
@@ -448,3 +449,26 @@ def test_colours_stay_apart_for_deuteranopes(theme):
     for name in used:  # 3 : 1 for graphical objects, WCAG 2.2, 1.4.11
         own = weights @ seen(name)[1]
         assert (max(own, card) + 0.05) / (min(own, card) + 0.05) >= 3, name
+
+
+def test_of_strip_lines_no_command_is_named_that_refuses_them(tmp_path, small_model):
+    build = tmp_path / "lines"
+    run("compile", small_model, "-o", build, "--set", "feed.kind=stripline")
+    facts = gather(build, ["passing >= 90 %"], None)
+    text = render(page_of(facts))
+    (layer,) = facts.design.fed_by("stripline")
+    assert f"resonet sparams {build} --layer {layer}" not in text
+    assert "resonet montecarlo" not in text
+    assert "--noise" in facts.commands["accuracy"]
+    judged = {one.name: one for one in judge(facts)}
+    assert (judged["Yield"].state, judged["Yield"].how) == ("not computed", "of designs on buses only")
+    assert overall(tuple(judged.values()))[0] == "open"
+
+
+def test_the_smith_chart_is_told_at_the_channels(whole):
+    facts = gather(whole, (), None)
+    (ports,) = facts.chains
+    table = smith_plot("x", ports).table
+    assert [row[0] for row in table.rows] == [f"{f / 1e9:.4f}" for f in np.sort(ports.channels)[::-1]]
+    s = np.interp(np.sort(ports.channels)[-1], ports.f, ports.s[:, 0, 0])
+    assert table.rows[0][1].startswith(f"{((1 + s) / (1 - s)).real:.4g} ")

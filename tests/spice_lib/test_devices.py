@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from resonet.core.errors import InputError
+from resonet.cosim.ngspice.run import run_deck
 from resonet.models.circuit.crossbar import CrossbarCell, conductance, state_for_weight
+from resonet.models.circuit.noise import BOLTZMANN
 from resonet.models.device.bus import BiasTee, CombinerArm, CombinerOut, Readout, Resonator, ResonatorDc, TonePort
 from resonet.models.device.registry import devices
 from resonet.models.device.strip import StripResonator, StripResonatorRf, StripSegment, TuningSegment
@@ -23,6 +25,8 @@ from resonet.models.neuron.electronics import (
     Transconductor,
 )
 from resonet.models.resonator.complete import FullResonator
+from resonet.netlist.spice.deck import Deck
+from resonet.netlist.spice.dialect import NGSPICE
 from resonet.spice_lib import generate
 from resonet.spice_lib.library import library, library_text
 
@@ -245,3 +249,16 @@ def test_crossbar_weights():
         state_for_weight([1.5, 0.0])
     with pytest.raises(InputError, match=r"crossbar_cell.state = -0.5: must be within 0 ... 1"):
         conductance([0.5, -0.5], CrossbarCell())
+
+
+def test_johnson_noise_of_the_dc_resonator():
+    """4 k T of both resistances side by side, one-sided, though their voltages come from sources."""
+    d, temperature = NGSPICE, 350.0
+    lines = d.write_head("johnson", "two resonators of the DC pass", "../lib", ("resonator_dc",))
+    lines += ["v1 in 0 dc 0 ac 1", "xa in q resonator_dc r0=1000 vdc=0", "xb q 0 resonator_dc r0=3000 vdc=0"]
+    lines.append(f".options temp={temperature - 273.15} tnom=27")
+    runs = [d.format_noise("v(q)", "v1", "dec", 1, 1e3, 1e4), "setplot previous"]
+    lines += d.write_control([*runs, d.format_write("johnson", ["onoise_spectrum"])])
+    (plot, *_) = run_deck(Deck("johnson", "\n".join(lines)))
+    found = plot.columns(["onoise_spectrum"])[:, 0].real ** 2
+    assert found == pytest.approx(4 * BOLTZMANN * temperature * (1e3 * 3e3 / 4e3), rel=1e-4)

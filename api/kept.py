@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from resonet.cli.replay import ASIDE, Record, changed_files, dependencies, read_record
+from resonet.api.replay import ASIDE, Record, changed_files, dependencies, read_record
 from resonet.core.sources import file_hash
 
 __all__ = ["KeptRun", "kept_runs"]

@@ -35,7 +35,7 @@ __all__ = [
     "write_record",
 ]
 
-PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "cli", "examples")
+PACKAGES = ("core", "models", "spice_lib", "netlist", "cosim", "sparams", "report", "api", "cli", "examples")
 LIBRARIES = ("numpy", "scipy", "matplotlib", "scikit-rf", "networkx", "onnx", "lmfit", "xarray", "rich", "PySpice")
 CALIBRATION = ("calibrated.npz", "fitted.npz", "earlier.npz")
 DESIGN = ("design.toml", "model.onnx", "program.npz", *CALIBRATION)
@@ -114,7 +114,7 @@ def _but_limits(file: Path) -> str:
     """Hash of a design's parameters without those that only judge: numbers hold whatever is asked of them."""
     from resonet.core.errors import InputError
     from resonet.core.files import read_toml
-    from resonet.netlist.design.parameters import JUDGING
+    from resonet.netlist.design.acceptance import JUDGING
 
     try:
         tables = {name: table for name, table in read_toml(file).items() if name not in JUDGING}

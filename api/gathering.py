@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resonet.cli.kept import KeptRun, kept_runs
-from resonet.cli.replay import LIBRARIES
+from resonet.api.kept import KeptRun, kept_runs
+from resonet.api.replay import LIBRARIES, Record
 from resonet.core.errors import EngineError
 from resonet.core.parameters import table_from_record
 from resonet.core.sources import PHYSICS, file_hash, source_hash
@@ -37,7 +37,7 @@ MOST_PNG = 700_000  # bytes of a drawing
 
 def _images(design: "Design", runs: Sequence[KeptRun]) -> str:
     """Test images for commands: those of the last run that had some, or the shipped ones."""
-    from resonet.cli.shipped import shipped_images
+    from resonet.api.shipped import shipped_images
 
     for run in sorted((run for run in runs if run.record), key=lambda run: run.record.date, reverse=True):  # type: ignore[union-attr]
         words = run.record.arguments if run.record else []
@@ -50,11 +50,12 @@ def _images(design: "Design", runs: Sequence[KeptRun]) -> str:
 def _commands(folder: Path, design: "Design", data: str) -> dict[str, str]:
     """Command lines by what they compute."""
     build, data = shlex.quote(str(folder)), shlex.quote(data)
+    noise = " --noise" if design.fed_by("stripline") else ""  # which is not drawn unasked there
     spread = "" if design.parameters.spread.active else " --spread f_res=0.003"
     found = {
         "crosstalk": f"resonet crosstalk {build}",
-        "accuracy": f"resonet accuracy {build} --data {data}",
-        "saturating": f"resonet accuracy {build} --data {data} --resonators saturating",
+        "accuracy": f"resonet accuracy {build} --data {data}{noise}",
+        "saturating": f"resonet accuracy {build} --data {data} --resonators saturating{noise}",
         "montecarlo": f"resonet montecarlo {build}{spread} --data {data}",
         "yield": f'resonet montecarlo {build}{spread} --data {data} --spec "accuracy >= 98 %"',
         "crossbar": f"resonet crossbar {build} --data {data}",
@@ -98,6 +99,11 @@ def _weights(
     return held, stale
 
 
+def _words(record: Record) -> str:
+    """The command line of a run, with tables."""
+    return shlex.join(["resonet", *(word for word in record.arguments if word != "--json")])
+
+
 def _runs(kept: Sequence[KeptRun], folder: Path) -> tuple[list[Run], list[Stale]]:
     """Runs whose numbers hold, the last first; and those that do not, but for what ran again since."""
     runs, stale = list[Run](), list[Stale]()
@@ -110,7 +116,7 @@ def _runs(kept: Sequence[KeptRun], folder: Path) -> tuple[list[Run], list[Stale]
     ):
         record = one.record
         assert record is not None
-        words = shlex.join(["resonet", *(word for word in record.arguments if word != "--json")])
+        words = _words(record)
         if one.why_numbers:
             if words not in {run.words for run in runs} and words not in {old.again for old in stale}:
                 stale.append(Stale(words, one.why_numbers, words, record.arguments[0]))
@@ -259,9 +265,7 @@ def gather(folder: Path, given: Sequence[str], chosen: Method | None) -> Facts:
     commands = _commands(folder, design, _images(design, kept))
     held, stale = _weights(folder, design, commands)
     runs, old = _runs(kept, folder)
-    records = {
-        shlex.join(["resonet", *(w for w in one.record.arguments if w != "--json")]): one for one in kept if one.record
-    }
+    records = {_words(one.record): one for one in kept if one.record}
     return Facts(
         str(folder),
         design,
