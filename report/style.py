@@ -5,8 +5,11 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.image import imsave
 from matplotlib.text import Text
 
 from resonet.core.files import new_file
@@ -36,6 +39,7 @@ SOFTWARE, FORMULA, COUPLED, CALIBRATED, AGGRESSOR = "#33414e", "#E69F00", "#0072
 SHARED = "#a0559a"
 COLOURS = {"formula": FORMULA, "coupled": COUPLED, "shared": SHARED, "calibrated": CALIBRATED}  # of the programs
 MARKS = {"formula": "o", "coupled": "s", "shared": "D", "calibrated": "^"}
+DPI = 150.0
 DASHES = {"formula": ":", "coupled": "--", "shared": "-.", "calibrated": "-"}
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,
@@ -52,7 +56,6 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "svg.hashsalt": "resonet",  # the same figure is the same file
     "figure.dpi": 110.0,
-    "savefig.dpi": 150.0,
 }
 
 
@@ -84,17 +87,30 @@ def save(drawn: Figure, folder: Path, name: str) -> list[Path]:
 
     A folder that cannot be written costs the figure, not the numbers: that is a warning of validity, `not-written`.
     """
-    paths = []
     for item in drawn.findobj(Text):
         assert isinstance(item, Text)
         item.set_text(_drawable(item.get_text(), item.get_fontproperties()))
-    for kind, metadata in (("png", {"Software": "resonet"}), ("svg", {"Date": None, "Creator": "resonet"})):
-        path = folder / f"{name}.{kind}"
-        try:
-            with rc_context(STYLE), new_file(path) as temporary:
-                drawn.savefig(temporary, format=kind, metadata=metadata)
-        except OSError as error:
-            warn("not-written", f"{path}: not written ({error.strerror or error})", 1, 0, "files")
-        else:
-            paths.append(path)
+    paths = []
+    layout, dpi = drawn.get_layout_engine(), drawn.dpi
+    with rc_context(STYLE):
+        # Figure.savefig would lay out and draw once more for each file; the SVG is laid out as the PNG is.
+        drawn.dpi = DPI
+        pixels: Any = FigureCanvasAgg(drawn)  # methods of a canvas have no types
+        pixels.draw()
+        drawn.set_layout_engine("none")
+        curves: Any = FigureCanvasSVG(drawn)
+        for kind in ("png", "svg"):
+            path = folder / f"{name}.{kind}"
+            try:
+                with new_file(path) as temporary:
+                    if kind == "png":
+                        imsave(temporary, pixels.buffer_rgba(), format=kind, dpi=DPI, metadata={"Software": "resonet"})
+                    else:
+                        curves.print_svg(temporary, metadata={"Date": None, "Creator": "resonet"})
+            except OSError as error:
+                warn("not-written", f"{path}: not written ({error.strerror or error})", 1, 0, "files")
+            else:
+                paths.append(path)
+        drawn.set_layout_engine(layout)
+        drawn.dpi = dpi
     return paths

@@ -73,7 +73,7 @@ def _grow(start: Ints, towards: Ints, entry: Ints) -> tuple[Ints, Ints, Ints, In
     for root in range(count):
         if place[root] >= 0:
             continue
-        waiting[0], left = (root, -1, -1), 1
+        waiting[0, 0], waiting[0, 1], waiting[0, 2], left = root, -1, -1, 1  # a row at once compiles for two seconds
         while left:
             left -= 1
             here = waiting[left, 0]
@@ -83,7 +83,8 @@ def _grow(start: Ints, towards: Ints, entry: Ints) -> tuple[Ints, Ints, Ints, In
             parent[filled], edge[filled] = waiting[left, 1], waiting[left, 2]
             for n in range(start[here], start[here + 1]):
                 if entry[n] != edge[filled]:
-                    waiting[left], left = (towards[n], filled, entry[n]), left + 1
+                    waiting[left, 0], waiting[left, 1], waiting[left, 2] = towards[n], filled, entry[n]
+                    left += 1
             filled += 1
         trees += 1
     return order, parent, edge, tree, True
@@ -287,7 +288,8 @@ def driven_trees(
         at, c, value = drive[0][m], drive[1][m], drive[2][m]
         first, last = start[tree[at]], start[tree[at] + 1]
         part = out[filled : filled + last - first]
-        place[filled : filled + last - first], column[filled : filled + last - first] = np.arange(first, last), c
+        for k in range(first, last):
+            place[filled + k - first], column[filled + k - first] = k, c
         part[at - first] = value
         _driven_tree(first, last, parent, edge, factors[tone[c]], w[c], s, g, c, x, part)
         filled += last - first

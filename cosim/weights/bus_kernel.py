@@ -106,7 +106,8 @@ def answers_of(
         check[:] = 0
         for block in range(0, count, BLOCK):
             real, at = min(BLOCK, count - block), starts[bus, 0] + block
-            row[:real], lossy[:real] = tones[at : at + real], (2 * damping * tones[at : at + real]) ** 2
+            for t in range(real):  # arrays put into slices compile for two seconds more
+                row[t], lossy[t] = tones[at + t], (2 * damping * tones[at + t]) ** 2
             _rows(block, chains, count, own, inverse, row, lossy, volts[starts[bus, 1] :], answer, maps, loudest, size)
             for j in range(chains):
                 output, of = outputs[to_outputs + j], answer[j * BLOCK : (j + 1) * BLOCK]

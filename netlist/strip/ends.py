@@ -126,6 +126,14 @@ def _before(section: Array, w: Array, y: Array) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def _keep(values: Array, out: Array) -> None:
+    """Values [2, tones] into `out`; numba takes seconds to compile that as one statement."""
+    for part in range(2):
+        for t in range(values.shape[1]):
+            out[part, t] = values[part, t]
+
+
+@numba.njit(cache=True, nogil=True)
 def _walk(
     start: Ints, link: Array, stub: Array, tail: Array, w: Array, source: float, termination: float, slot: Ints,
     out: Array,
@@ -145,12 +153,13 @@ def _walk(
         for n in range(start[line], last + 1):
             _past(link[:, n], w, emf, inner)
             if slot[n] >= 0:
-                out[0, slot[n]], out[1, slot[n]] = emf, inner
+                _keep(emf, out[0, slot[n]])
+                _keep(inner, out[1, slot[n]])
             _past(stub[:, n], w, emf, inner)
         _before(tail, w, y)
         for n in range(start[line + 1] - 1, first - 1, -1):
             if slot[n] >= 0:
-                out[2, slot[n]] = y
+                _keep(y, out[2, slot[n]])
             _before(stub[:, n], w, y)
             _before(link[:, n], w, y)
 

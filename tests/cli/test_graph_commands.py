@@ -159,8 +159,9 @@ def test_commands_that_work(build, resonet, arguments):
         assert told["points"][0]["layers"]["conv2"]["rms"] < 0.01
 
 
-def test_crossbar(build, resonet):
-    done = resonet("crossbar", build[0], "--data", build[1], "--json")
+@pytest.mark.parametrize("sweep", [["--no-sweep"], pytest.param([], marks=pytest.mark.nightly)], ids=["one", "sweep"])
+def test_crossbar(build, resonet, sweep):  # sweeps: test_crossbar.py, of a network without branches
+    done = resonet("crossbar", build[0], "--data", build[1], "--json", *sweep)
     assert done.code == 0
     assert "conv2" in done.out
 

@@ -107,13 +107,10 @@ def net(request, built, resonet):
     return folder, data, wanted
 
 
-MORE = [name for name in NETS if name not in ("added", "heads")]
-
-
-def some(*marks):
-    """Two networks in every run; the others with `marks`."""
+def some(*names):
+    """These networks in every run; the others, whose accuracy is proved in every run, in `make nightly`."""
     return pytest.mark.parametrize(
-        "net", ["added", "heads", *(pytest.param(n, marks=marks) for n in MORE)], indirect=True
+        "net", [n if n in names else pytest.param(n, marks=pytest.mark.nightly) for n in NETS], indirect=True
     )
 
 
@@ -169,7 +166,10 @@ def test_accuracy_of_wrong_weights_is_that_of_onnxruntime_with_them(built, told,
         assert heads[head]["rms"] == pytest.approx(rms, rel=1e-3)
 
 
-@some(pytest.mark.slow)
+# test_cascade_graph has the two passes of random graphs, and envelopes against them; test_read_graphs these commands on
+# sums and joined signals at once.
+@pytest.mark.slow
+@some("added", "heads")
 def test_run_and_levels(net, told):
     folder, data, wanted = net
     run = told("run", folder, "--data", data, "--image", "2")
@@ -185,7 +185,8 @@ def test_run_and_levels(net, told):
     assert told("levels", folder, "--data", data)["faults"] == []
 
 
-@some(pytest.mark.slow, pytest.mark.nightly)
+@pytest.mark.slow
+@some("added", "heads")
 def test_sweep_and_quantise_agree_with_the_weights(net, told):
     folder, data, _ = net
     design = load_design(folder)
@@ -202,6 +203,7 @@ def test_sweep_and_quantise_agree_with_the_weights(net, told):
     assert found["10"]["rms_nearest"] < 2 * found["6"]["rms_nearest"] / 2**4  # half a step of the currents, at most
 
 
+@some("added", "heads", "depthwise")
 def test_layouts_have_the_taps_that_lie_in_the_image(net, told):
     folder, _, _ = net
     design, rows = load_design(folder), told("layout", folder)["layouts"]
@@ -223,7 +225,8 @@ CHOSEN = {
 }
 
 
-@some(pytest.mark.slow, pytest.mark.nightly)
+@pytest.mark.slow
+@some("added", "heads")
 def test_one_chain_in_all_engines(net, told):
     """In time against the two passes; S-parameters against power and reciprocity; sneak paths."""
     folder, _, _ = net
@@ -238,6 +241,7 @@ def test_one_chain_in_all_engines(net, told):
     assert told("sneak", folder, "--layer", layer)["causes"]
 
 
+@some("added", "heads", "depthwise")
 def test_shared_tuning(net, resonet):
     """One current for each kernel weight, of sums too."""
     folder, _, _ = net

@@ -97,7 +97,7 @@ def test_every_element_and_law_is_ngspices(lines):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prewarp", ["tones", "tank"])
+@pytest.mark.parametrize("prewarp", ["tones", "tank", "none"])
 def test_a_chain_is_ngspices(small_design, prewarp):
     powers = small_design.plan.options.p_max * RNG(1).uniform(0, 1, 9)
     fast, slow = (

@@ -570,13 +570,13 @@ def test_requests_that_make_no_sense(built, resonet, arguments, words):
 
 
 @pytest.mark.slow
-def test_workers_start_whatever_the_length_of_the_temporary_folder(tmp_path, monkeypatch):
+@pytest.mark.parametrize("length", [pytest.param(10, marks=pytest.mark.nightly), 120])  # short, in all other tests
+def test_workers_start_whatever_the_length_of_the_temporary_folder(tmp_path, monkeypatch, length):
     # A socket's path may have some hundred bytes; multiprocessing puts one into the temporary folder.
-    for length in (10, 120):
-        place = tmp_path / ("t" * length)
-        place.mkdir()
-        monkeypatch.setattr(tempfile, "tempdir", str(place))
-        found = {}
-        with open_workers(double, 2) as workers:
-            run_points([40], workers, ended=found.__setitem__)
-        assert found[40].values == {"value": 80}
+    place = tmp_path / ("t" * length)
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    found = {}
+    with open_workers(double, 2) as workers:
+        run_points([40], workers, ended=found.__setitem__)
+    assert found[40].values == {"value": 80}

@@ -10,10 +10,13 @@ from resonet.cosim.referee.chain import PREWARPS, chain_bus, patch_powers, trans
 from resonet.netlist.spice.prewarp import TankStep
 
 
-@pytest.fixture(scope="module")
-def found(small_design):
+@pytest.fixture(scope="module", params=IN_TIME)
+def found(request, small_design):
     powers = small_design.plan.options.p_max * np.array([0.8, 0.0, 0.5, 0.2])
-    return {p: transient(small_design, "conv1", "coupled", powers, chain=2, prewarp=p)[0] for p in PREWARPS}
+    return {
+        p: transient(small_design, "conv1", "coupled", powers, chain=2, prewarp=p, engine=request.param)[0]
+        for p in PREWARPS
+    }
 
 
 @pytest.mark.slow
@@ -51,7 +54,7 @@ def test_the_difference_is_of_fourth_order(small_design, engine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("points", [8, 12, 30])
+@pytest.mark.parametrize("points", [8, pytest.param(12, marks=pytest.mark.nightly), 30])
 def test_tones_are_exact_at_any_step(small_design, points):
     found, _ = transient(small_design, "conv1", "coupled", np.full(4, 0.2e-9), chain=2, points=points)
     assert found.transient == pytest.approx(found.two_pass, rel=5e-4)

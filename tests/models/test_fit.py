@@ -233,6 +233,7 @@ def test_broken_files_are_one_clear_error(tmp_path):
         fit_device(path.with_suffix(".s2p"))
 
 
+@pytest.mark.slow
 def test_one_ports_of_any_elements_end_in_the_right_minimum():
     """Sweeps of random resonators, leads and capacitances: of 60 such, 5 ended in a wrong minimum and 22 in none."""
     rng, count = np.random.default_rng(20251125), 14

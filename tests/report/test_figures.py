@@ -81,8 +81,9 @@ FIGURES = {
 }
 
 
-# An overview has the panels of the figures of weights and crosstalk, which are drawn of every network.
-LONG = {"overview, one tone", "overview, average pool", "overview, tiles"}
+# An overview has the panels of the figures of weights and crosstalk, which are drawn of every network; the crosstalk of
+# one program is that of one layer.
+LONG = {"overview, one tone", "overview, average pool", "overview, tiles", "crosstalk, one program"}
 
 
 @pytest.mark.slow
