@@ -259,10 +259,9 @@ def _buses(
 def check_levels(bus: Bus, circuit: BusCircuit, options: PlanOptions) -> None:
     """InputError for a bus with a tone that no level brings to its resonator."""
     if not np.all(np.isfinite(bus.levels)) or bus.levels.max() > 1e9:
-        raise InputError(
-            f"layer {bus.layer}, bus {bus.name}: the parasitics leave a tone no current at its own resonator; "
-            f"possible: plan.tile below {options.tile}, bus.node_capacitance below {circuit.node_capacitance:g} F"
-        )
+        lost = "the parasitics leave a tone no current at its own resonator"
+        less = f"plan.tile below {options.tile}, bus.node_capacitance below {circuit.node_capacitance:g} F"
+        raise InputError(f"layer {bus.layer}, bus {bus.name}: {lost}; possible: {less}")
 
 
 def plan(
