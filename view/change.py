@@ -19,8 +19,9 @@ from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
 from resonet.netlist.design.design import Design
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, bus_gains, replanned_bus
+from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, bus_gains
 from resonet.netlist.planning.powers import check_source_power, check_tone_power
+from resonet.netlist.planning.replanning import replanned_bus
 from resonet.netlist.programming.methods import bus_weights, layer_unit, solve_layer, solver_chains
 from resonet.view.chain import ChainState, Chosen, chain_state
 

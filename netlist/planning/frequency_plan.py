@@ -32,10 +32,10 @@ __all__ = [
     "PlanOptions",
     "bus_gains",
     "channel_grid",
+    "check_levels",
     "levelled",
     "levelled_parts",
     "plan",
-    "replanned_bus",
     "source_power",
     "sub_bus",
 ]
@@ -227,26 +227,12 @@ def _buses(
     return buses
 
 
-def _check_levels(bus: Bus, circuit: BusCircuit, options: PlanOptions) -> None:
+def check_levels(bus: Bus, circuit: BusCircuit, options: PlanOptions) -> None:
     """InputError for a bus with a tone that no level brings to its resonator."""
     if not np.all(np.isfinite(bus.levels)) or bus.levels.max() > 1e9:
-        raise InputError(
-            f"layer {bus.layer}, bus {bus.name}: the parasitics leave a tone no current at its own resonator; "
-            f"possible: plan.tile below {options.tile}, bus.node_capacitance below {circuit.node_capacitance:g} F"
-        )
-
-
-def replanned_bus(bus: Bus, layer: Synapses, plan: "FrequencyPlan") -> Bus:
-    """The chains and inputs of a bus on the channels and levels that a plan's parameters give. Raises InputError.
-
-    Tiles, banks and the order of the inputs stay as they are, whatever plan.tile, plan.fanout and plan.assign say.
-    """
-    chains, size = bus.size
-    grid = channel_grid(size, plan.options)
-    levels = tone_levels(grid, plan.device.resistance, chains, plan.circuit, bus.below)
-    found = replace(bus, frequencies=grid, levels=levels, reach=plan.options.reach, parts=None)
-    _check_levels(found, plan.circuit, plan.options)
-    return found.with_parts(levelled_parts(layer, bus.group, bus.taps, grid, plan.device, plan.options))
+        lost = "the parasitics leave a tone no current at its own resonator"
+        less = f"plan.tile below {options.tile}, bus.node_capacitance below {circuit.node_capacitance:g} F"
+        raise InputError(f"layer {bus.layer}, bus {bus.name}: {lost}; possible: {less}")
 
 
 def plan(
@@ -274,7 +260,7 @@ def plan(
                     f"layer {synapses.name}, bus {bus.name}: bus.groups = {circuit.groups} of chains of {bus.size[1]} "
                     f"resonators; possible: 1 ... {bus.size[1]}"
                 )
-            _check_levels(bus, circuit, options)
+            check_levels(bus, circuit, options)
         layers.append(levelled(LayerPlan(synapses, tuple(buses)), device, options))
     return FrequencyPlan(device, circuit, options, tuple(layers))
 
