@@ -53,7 +53,7 @@ def whole(tmp_path_factory, small_folder, small_model) -> Path:
     run("accuracy", build, "--data", data, "--program", "calibrated")
     run("accuracy", build, "--data", data, "--program", "calibrated", "--resonators", "saturating")
     run("levels", build, "--data", data)
-    run("sparams", build, "--layer", "conv1", "--metrics")
+    run("sparams", build, "--layer", "conv1", "--program", "coupled", "--metrics")
     run("sneak", build, "--layer", "conv1")
     run("layout", build, "--layer", "conv1", "--arrangement", "planar")
     run("crossbar", build, "--no-sweep")
