@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from resonet.cli.noise_tables import operating_point
+from resonet.api.laws import operating_point
 from resonet.cli.options import Data, Folder, Jobs, Json, only
 from resonet.cli.registry import Command
 from resonet.cli.show import answer, percent, print_files, print_table, say, small_percent
