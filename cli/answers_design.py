@@ -97,7 +97,7 @@ class DecksAnswer(Common):
     program: NotRequired[str]
     dialect: NotRequired[str]
     decks: list[Any]
-    written: NotRequired[int]
+    written: NotRequired[Files]
 
 
 class DemoLayer(TypedDict):

@@ -118,7 +118,7 @@ class MontecarloAnswer(Common):
     limits: NotRequired[list[str]]
     chips: NotRequired[list[int]]
     values: NotRequired[dict[str, dict[str, list[float]]]]
-    failed: NotRequired[list[Any] | dict[str, Any]]
+    failed: NotRequired[int]
     sparams: NotRequired[dict[str, Any]]
     results: Files
     journal: Path
@@ -173,6 +173,10 @@ class SneakAnswer(Checked):
     arrangement: NotRequired[str]
     chains: NotRequired[list[int]]
     neighbours: NotRequired[int]
+    coherent_rms: NotRequired[float]
+    coherent_worst: NotRequired[float]
+    foreign_if_one_frequency: NotRequired[float]
+    interference_if_one_frequency: NotRequired[float]
     pairs: NotRequired[Any]
     whole: NotRequired[dict[str, Any] | None]
     figures: NotRequired[Files]

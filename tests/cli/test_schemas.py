@@ -22,6 +22,7 @@ ANSWERS = (
     "accuracy build --data {data}",
     "accuracy build --data {data} --program calibrated --resonators saturating",
     "calibrate build --on-data {data}",
+    "accuracy build --data {data} --program fitted --resonators saturating",
     "levels build --data {data}",
     "sparams build --layer conv1 --points 20 --engine linear --bias 5uA --metrics",
     "sneak build --layer conv1",
@@ -50,7 +51,7 @@ ANSWERS = (
     "parameters --of build",
     "doctor",
     "device list",
-    "device spin_diode",
+    "device resonator",
 )
 ELSEWHERE = {"demo", "operate"}  # minutes: what they answer is checked where they are run
 
@@ -82,7 +83,7 @@ def test_every_command_has_a_schema_and_an_answer_here():
 
 @pytest.mark.slow
 def test_real_answers_keep_to_their_schemas(resonet, build, small_model, tmp_path, monkeypatch):
-    images = np.random.default_rng(6).uniform(0, 1, (12, 1, 8, 8))
+    images = np.random.default_rng(6).uniform(0, 1, (24, 1, 8, 8))
     labels = propagate(read_cnn(small_model), images).argmax(1)
     np.savez(tmp_path / "data.npz", images=images, labels=labels)
     places = {"model": small_model, "data": tmp_path / "data.npz", "out": tmp_path}
