@@ -150,7 +150,7 @@ def montecarlo(
     reach: float = 4.0,
     bits: int = 0,
     shared: bool = False,
-    program: Literal["coupled", "formula", "calibrated"] = "coupled",
+    program: Literal["formula", "coupled", "calibrated"] = "coupled",
     data: PathText | None = None,
     noise: bool = False,
     repeat: int = 1,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Levels", "levels"]
 
-Program = Literal["coupled", "formula", "calibrated", "fitted"]
+Program = Literal["formula", "coupled", "calibrated", "fitted"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -40,7 +40,7 @@ def write_report(
     out: PathText | None = None,
     *,
     kind: Literal["html", "pdf", "data-sheet"] = "html",
-    program: Literal["coupled", "formula", "calibrated"] | None = None,
+    program: Literal["formula", "coupled", "calibrated"] | None = None,
     spec: Sequence[str] = (),
 ) -> ReportFile:
     """One page of all that a design folder holds; what is not there stands with the command that makes it.

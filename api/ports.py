@@ -85,7 +85,7 @@ def sparameters(
     chain: int = 0,
     bus: str | None = None,
     bias: float | str = 0.0,
-    program: Literal["coupled", "formula", "calibrated"] | None = None,
+    program: Literal["formula", "coupled", "calibrated"] | None = None,
     engine: "Engine | None" = None,
     ports: Sequence[str] = (),
     z0: float | str | Mapping[str, float | str] | None = None,

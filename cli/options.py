@@ -74,17 +74,17 @@ Output = Annotated[
     str | None, typer.Option("--output", help="Output of the model that the network ends in, where it has several.")
 ]
 Chosen = Annotated[
-    Literal["coupled", "formula", "calibrated"], typer.Option("--program", help="How the resonators are programmed.")
+    Literal["formula", "coupled", "calibrated"], typer.Option("--program", help="How the resonators are programmed.")
 ]
 BestProgram = Annotated[
-    Literal["coupled", "formula", "calibrated"] | None,
+    Literal["formula", "coupled", "calibrated"] | None,
     typer.Option("--program", help="How the resonators are programmed (default: calibrated, where there is one)."),
 ]
 Programs = Annotated[
     Literal["all", "formula", "coupled", "calibrated"], typer.Option("--program", help="Only this program.")
 ]
 FittedToo = Annotated[
-    Literal["coupled", "formula", "calibrated", "fitted"],
+    Literal["formula", "coupled", "calibrated", "fitted"],
     typer.Option(
         "--program", help="How the resonators are programmed; fitted: for saturating ones (calibrate --on-data)."
     ),

@@ -21,7 +21,7 @@ def report_command(
         Path | None, typer.Option("-o", "--out", help="File to write (default: report/report.html of the folder).")
     ] = None,
     program: Annotated[
-        Literal["coupled", "formula", "calibrated"] | None,
+        Literal["formula", "coupled", "calibrated"] | None,
         typer.Option("--program", help="The program that is judged (default: calibrated, where there is one)."),
     ] = None,
     spec: Annotated[

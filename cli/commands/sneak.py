@@ -155,7 +155,7 @@ def sneak_command(
         str | None, typer.Option(help="sequential, planar or stacked (default: that of the design).")
     ] = None,
     program: Annotated[
-        Literal["coupled", "formula"], typer.Option(help="How the resonators are programmed.")
+        Literal["formula", "coupled"], typer.Option(help="How the resonators are programmed.")
     ] = "coupled",
     chains: Annotated[
         int | None,

@@ -12,7 +12,7 @@ from resonet.core.parameters import Interface, check, parameter
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.shared_parameters import LINEAR_LAW, quality, resistance
 
-__all__ = ["BiasTee", "CombinerArm", "CombinerOut", "Readout", "Resonator", "ResonatorDc", "TonePort"]
+__all__ = ["BiasTee", "CombinerArm", "CombinerOut", "Readout", "Resonator", "ResonatorDc", "ResonatorOpen", "TonePort"]
 
 BUS = BusCircuit()
 PUBLISHED_BAND = "lower edge of the band of the project"
@@ -55,6 +55,19 @@ class ResonatorDc:
 
     def __post_init__(self) -> None:
         check(self, "resonator_dc")
+
+
+@dataclass(frozen=True, slots=True)
+class ResonatorOpen:
+    """The resonator in the DC pass of a neuron that hardly conducts: the same law, with its leaks right."""
+
+    SPICE: ClassVar[Interface] = Interface("resonator_open", ENDS)
+
+    r0: float = parameter(1e12, "Ohm", 1e3, 1e15, "resistance at zero bias", "broken bus")
+    vdc: float = parameter(0.0, "V", -1e3, 1e3, "rectified voltage, p against n", "no RF")
+
+    def __post_init__(self) -> None:
+        check(self, "resonator_open")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ The common values are parameters of the deck (`.param`), so that somebody may mo
 that are there, a deck is that very chip.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from resonet.core.types import Array
@@ -12,8 +14,9 @@ from resonet.netlist.bus.hardware import BusHardware, Tile
 from resonet.netlist.bus.linear_chain import chain_ends, group_tees
 from resonet.netlist.spice.dialect import Dialect
 
-__all__ = ["common_lines", "resistances", "uneven_chain_lines", "uneven_instances"]
+__all__ = ["common_lines", "dc_device", "resistances", "uneven_chain_lines", "uneven_instances"]
 
+OPEN = 1e5  # ohm: the nodal equations of such a resistor beside a choke's 1 ohm are right within 1e-11
 UNITS = {
     "f_res": "factor of all resonance frequencies",
     "damping": "alpha",
@@ -51,6 +54,16 @@ def resistances(tile: Tile, dialect: Dialect) -> list[str]:
         return [f"{hardware.device.resistance:.12g}"] * len(tile.f_res)
     own = _own(hardware, "resistance", tile.position)
     return [dialect.format_product(f"{x:.17g}", ["resistance"]) for x in own.tolist()]
+
+
+def dc_device(tiles: Sequence[Tile]) -> str:
+    """What stands for the resonators of a neuron in the DC pass: of one that hardly conducts, in the form for that."""
+    for tile in tiles:
+        values = tile.hardware.values
+        own = tile.hardware.device.resistance if values is None else values.chains.resistance[tile.position].max()
+        if own > OPEN:
+            return "resonator_open"
+    return "resonator_dc"
 
 
 def uneven_chain_lines(j: int, hardware: BusHardware, tail: str, dialect: Dialect) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode
-from resonet.netlist.bus.chip_chain import common_lines, resistances, uneven_chain_lines, uneven_instances
+from resonet.netlist.bus.chip_chain import common_lines, dc_device, resistances, uneven_chain_lines, uneven_instances
 from resonet.netlist.bus.combining import run_one_by_one, source_lines
 from resonet.netlist.bus.hardware import BusHardware, Stack, dc_stacks
 from resonet.netlist.bus.linear_chain import (
@@ -187,7 +187,7 @@ def rf_deck(hardware: BusHardware, lib: str = "../lib", dialect: Dialect = NGSPI
 
 
 @functools.lru_cache(maxsize=64)
-def _stack_template(sizes: tuple[int, ...], circuit: BusCircuit, dialect: Dialect) -> str:
+def _stack_template(sizes: tuple[int, ...], circuit: BusCircuit, device: str, dialect: Dialect) -> str:
     """Chains and bias tees of one neuron, tiles of those sizes from ground up; "@" stands for its number."""
     lines, tail, first = [], "0", 0
     parameters, tee = {"r0": "%s", "vdc": "%.15g"}, tee_parameters(circuit)
@@ -195,7 +195,7 @@ def _stack_template(sizes: tuple[int, ...], circuit: BusCircuit, dialect: Dialec
         top = "out@" if t == len(sizes) - 1 else f"m@_{t}"
         for k, pair in enumerate(chain_ends(size, tail, circuit, f"@_{t}")):
             ends = pair[::-1] if k % 2 else pair
-            lines.append(dialect.format_instance(f"xr@_{first + k}", ends, "resonator_dc", parameters))
+            lines.append(dialect.format_instance(f"xr@_{first + k}", ends, device, parameters))
         lines.append(dialect.format_instance(f"xbt@_{t}", ("0", top, f"h@_{t}_0"), "bias_tee", tee))
         lines += group_tees(size, circuit, "0", dialect, f"@_{t}")
         tail, first = top, first + size
@@ -216,16 +216,15 @@ def dc_deck(
     resonator is then its share in the output voltage, so one run gives the gain of every resonator.
     """
     what = "DC pass" if rectified is not None else "DC gain of every resonator: its current with 1 A into the output"
-    lines = [
-        *dialect.write_head(name, what, lib, ("resonator_dc", "bias_tee", "readout")),
-        dialect.format_pivots("0.5"),
-    ]
+    devices = [dc_device(stack.tiles) for stack in stacks]
+    used = *dict.fromkeys(devices), "bias_tee", "readout"
+    lines = [*dialect.write_head(name, what, lib, used), dialect.format_pivots("0.5")]
     lines += common_lines(stacks[0].tiles[0].hardware, dialect)
     for n, stack in enumerate(stacks):
         circuit = stack.tiles[0].hardware.circuit
         values = np.zeros(stack.resonators) if rectified is None else rectified[n]
         sizes = tuple(len(tile.f_res) for tile in stack.tiles)
-        text = _stack_template(sizes, circuit, dialect).replace("@", str(n))
+        text = _stack_template(sizes, circuit, devices[n], dialect).replace("@", str(n))
         ohms = [ohm for tile in stack.tiles for ohm in resistances(tile, dialect)]
         lines += [
             text % tuple(x for pair in zip(ohms, values.tolist(), strict=True) for x in pair),

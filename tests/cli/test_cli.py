@@ -325,7 +325,7 @@ def test_transient(resonet, build, data):
     assert Path(found["deck"]).parent == build / "decks" / "coupled"
     text = resonet(*arguments, "--prewarp", "tank")
     assert (text.code, text.err) == (0, "")
-    assert "ngspice, pre-warp: tank" in text.out
+    assert "ngspice, coupled program, pre-warp: tank" in text.out
     assert "chain 1, 2" in text.out
     fast = json.loads(resonet(*arguments, "--engine", "fixed_step", "--json", "--data", data).out)
     assert (fast["engine"], fast["points"], fast["two_pass"]) == ("fixed_step", found["points"], found["two_pass"])

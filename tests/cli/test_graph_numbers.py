@@ -132,7 +132,7 @@ def test_accuracy_is_that_of_onnxruntime(net, told):
     assert found["accuracy"]["software"] == 1
     assert found["accuracy"]["circuit_calibrated"] == 1
     assert found["accuracy"]["logit_max_calibrated"] < 1e-6
-    assert not any(found["clipped"].values())
+    assert not any(found["clipped_by_program"]["calibrated"].values())
 
 
 HELD = {
@@ -263,7 +263,7 @@ def test_what_is_cut_off_and_what_each_output_is_off_by_is_told(built, resonet, 
     found = json.loads(resonet(*words, "--json").out)
     assert found["clipped"]["conv1"] == pytest.approx(1 / (IMAGES * 16), rel=1e-9)
     told = resonet(*words).out
-    assert "inputs beyond what the tones carry, cut off" in told
+    assert f"inputs of {IMAGES} images beyond what the tones carry, cut off" in told
     assert "each output, part of its own largest value; the first tells the class" in told
     rows = [line.split()[:2] for line in told.splitlines()]
     assert [row for row in rows if row[1:] == ["coupled"] and row[0] in "yz"] == [["y", "coupled"], ["z", "coupled"]]

@@ -13,7 +13,16 @@ from resonet.core.errors import InputError
 from resonet.cosim.ngspice.run import run_deck
 from resonet.models.circuit.crossbar import CrossbarCell, conductance, state_for_weight
 from resonet.models.circuit.noise import BOLTZMANN
-from resonet.models.device.bus import BiasTee, CombinerArm, CombinerOut, Readout, Resonator, ResonatorDc, TonePort
+from resonet.models.device.bus import (
+    BiasTee,
+    CombinerArm,
+    CombinerOut,
+    Readout,
+    Resonator,
+    ResonatorDc,
+    ResonatorOpen,
+    TonePort,
+)
 from resonet.models.device.registry import devices
 from resonet.models.device.strip import StripResonator, StripResonatorRf, StripSegment, TuningSegment
 from resonet.models.line.lines import LosslessLine, RlcLine, RlgcLine
@@ -164,6 +173,7 @@ def test_every_verilog_a_file_compiles(compiled):
 SIMPLE = [
     Resonator(f0=3e9, q=20.0, cnode=5e-15),
     ResonatorDc(r0=700.0, vdc=1e-3),
+    ResonatorOpen(r0=7e5, vdc=1e-3),
     BiasTee(rchoke=3.0),
     TonePort(z0=70.0),
     CombinerArm(gain=0.3),
@@ -251,11 +261,12 @@ def test_crossbar_weights():
         conductance([0.5, -0.5], CrossbarCell())
 
 
-def test_johnson_noise_of_the_dc_resonator():
-    """4 k T of both resistances side by side, one-sided, though their voltages come from sources."""
+@pytest.mark.parametrize("device", ["resonator_dc", "resonator_open"])
+def test_johnson_noise_in_the_dc_pass(device):
+    """4 k T of both resistances side by side, one-sided, also where their voltages come from sources."""
     d, temperature = NGSPICE, 350.0
-    lines = d.write_head("johnson", "two resonators of the DC pass", "../lib", ("resonator_dc",))
-    lines += ["v1 in 0 dc 0 ac 1", "xa in q resonator_dc r0=1000 vdc=0", "xb q 0 resonator_dc r0=3000 vdc=0"]
+    lines = d.write_head("johnson", "two resonators of the DC pass", "../lib", (device,))
+    lines += ["v1 in 0 dc 0 ac 1", f"xa in q {device} r0=1000 vdc=0", f"xb q 0 {device} r0=3000 vdc=0"]
     lines.append(f".options temp={temperature - 273.15} tnom=27")
     runs = [d.format_noise("v(q)", "v1", "dec", 1, 1e3, 1e4), "setplot previous"]
     lines += d.write_control([*runs, d.format_write("johnson", ["onoise_spectrum"])])
