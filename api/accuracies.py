@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from resonet.api.inputs import DesignOrFolder, Images, as_design, as_images, refuse
+from resonet.api.inputs import DesignOrFolder, Images, as_design, as_images, one_of, refuse, whole
 from resonet.api.laws import (
     chosen_chip,
     refuse_linear_fitted,
@@ -253,6 +253,9 @@ def accuracy(
     """
     from resonet.cosim.noise.repeats import FEW, Reads
 
+    one_of("resonators", resonators, ("linear", "saturating"))
+    one_of("balance", balance or "fast", ("fast", "full"))
+    seed, repeat, chip_seed = whole("seed", seed, 0), whole("repeat", repeat, 1), whole("chip_seed", chip_seed, 0)
     refuse_linear_fitted(program, resonators)
     given = as_design(design)
     images = as_images(data, given.cnn.input_shape, given.pixels)

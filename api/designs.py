@@ -13,6 +13,7 @@ from resonet.api.inputs import (
     as_design,
     as_images,
     as_parameters,
+    as_path,
     design_layers,
     refuse,
 )
@@ -110,7 +111,7 @@ def compile(
     """
     place, given = None if folder is None else Path(folder), as_parameters(parameters, preset)
     made = (calibration, input_shape, input_range, pixels, output, force, progress)
-    return compiled(Path(model), place, given, *made)[0]
+    return compiled(as_path("model", model), place, given, *made)[0]
 
 
 def load(folder: PathText) -> "Design":

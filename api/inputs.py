@@ -1,5 +1,6 @@
 """What callers hand in: designs or their folders, images in files or arrays, parameters as a mapping or a file."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -23,9 +24,12 @@ __all__ = [
     "as_design",
     "as_images",
     "as_parameters",
+    "as_path",
     "design_layers",
+    "one_of",
     "refuse",
     "stored_design",
+    "whole",
 ]
 
 PathText: TypeAlias = str | PathLike[str]
@@ -41,12 +45,36 @@ def refuse(what: str, given: bool, need: str) -> None:
         raise InputError(f"{what}: changes nothing here; possible: {need}")
 
 
+def one_of(what: str, value: object, possible: Sequence[str]) -> None:
+    """InputError for a word that is none of those that are possible."""
+    if value not in possible:
+        raise InputError(f"{what} = {value!r:.60}: possible: {', '.join(possible)}")
+
+
+def whole(what: str, value: object, least: int, most: int = 2**63 - 1) -> int:
+    """A whole number from `least` to `most`. Raises InputError."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or not least <= number <= most:
+        raise InputError(f"{what} = {value!r:.60}: possible: a whole number, {least} ... {most}")
+    return number
+
+
+def as_path(what: str, value: object) -> Path:
+    """A path from text or a path. Raises InputError."""
+    if not isinstance(value, str | PathLike):
+        raise InputError(f"{what}: {type(value).__name__}; possible: a path")
+    return Path(value)
+
+
 def as_design(design: DesignOrFolder) -> "Design":
     """A design, of a folder too. Raises InputError."""
     from resonet.netlist.design.design import Design
     from resonet.netlist.design.folder import load_design
 
-    return design if isinstance(design, Design) else load_design(Path(design))
+    return design if isinstance(design, Design) else load_design(as_path("design", design))
 
 
 def design_layers(design: "Design", layer: str | Sequence[str] | None) -> list[str]:
@@ -71,6 +99,11 @@ def as_images(
         if len(images) != 2:
             raise InputError(f"{name}: {len(images)} arrays; possible: (images [n, ...], labels [n])")
         return image_set(*images, input_shape, pixels, name)
+    given: object = images  # whatever a caller hands in
+    if not hasattr(given, "__array__") and not isinstance(given, list):
+        raise InputError(
+            f"{name}: {type(images).__name__}; possible: an .npz file, an array of images [n, ...], (images, labels)"
+        )
     return image_set(images, None, input_shape, pixels, name)
 
 
@@ -83,7 +116,8 @@ def as_parameters(given: "ParametersLike | None", preset: str | None = None) -> 
         return given
     if isinstance(given, Mapping):
         return read_parameters(preset=preset, values=given)
-    return read_parameters(None if given is None else Path(given), preset=preset)
+    said = "parameters, a mapping such as {'plan.tile': 32} or a TOML file"
+    return read_parameters(None if given is None else as_path(said, given), preset=preset)
 
 
 def stored_design(design: DesignOrFolder, what: str) -> "tuple[Design, Path]":
@@ -92,7 +126,8 @@ def stored_design(design: DesignOrFolder, what: str) -> "tuple[Design, Path]":
     from resonet.netlist.design.folder import load_design
 
     if not isinstance(design, Design):
-        return load_design(Path(design)), Path(design).absolute()
+        path = as_path("design", design)
+        return load_design(path), path.absolute()
     if design.folder is None:
         raise InputError(f'{what}: {design.cnn.file} is in no folder; possible: compile(MODEL, "build"), or its folder')
     stored = load_design(design.folder)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from resonet.api.inputs import DesignOrFolder, PathText, as_design, refuse
+from resonet.api.inputs import DesignOrFolder, PathText, as_design, one_of, refuse, whole
 from resonet.core.tabled import Table, Tabled
 from resonet.core.watching import Progress, unwatched
 
@@ -113,6 +113,8 @@ def sparameters(
     from resonet.sparams.measured import STEPS
     from resonet.sparams.request import Options, Units, check_parts, layer_parts, solve_block
 
+    one_of("block", block, ("chain", "bus", "combiner", "tee"))
+    points, chain = whole("points", points, 1, 1_000_000), whole("chain", chain, 0)
     given, words = as_design(design), tuple(f"{kind}={Path(file)}" for kind, file in (parts or {}).items())
     current, tolerance = Units.si("bias", bias), Units.si("tolerance", passive_tolerance)
     refuse("chain", chain != 0 and block != "chain", 'with block="chain"')

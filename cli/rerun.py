@@ -13,6 +13,8 @@ from resonet.core.sources import file_hash
 
 __all__ = ["known_or_run"]
 
+COMMON = ("-q", "--quiet", "-v", "--verbose", "--strict")
+
 
 class _Copy(io.TextIOBase):
     """A stream that goes on to another one, and is kept."""
@@ -114,12 +116,18 @@ def _run(arguments: list[str], seldom: float) -> None:
         raise
 
 
+def _command_first(words: list[str]) -> list[str]:
+    """The same command line with the options of all commands, which may stand before the command, at its end."""
+    count = next((n for n, word in enumerate(words) if word not in COMMON), len(words))
+    return words if "--" in words else words[count:] + words[:count]
+
+
 def known_or_run(seldom: float) -> None:
     """Show what is known, run what is not; what takes less than `seldom` s and finds nothing is not stored.
 
     Raises SystemExit.
     """
-    arguments = sys.argv[1:]
+    arguments = _command_first(sys.argv[1:])
     if not arguments or "--help" in arguments:
         from resonet.cli import main
 

@@ -200,7 +200,11 @@ def _tables_of(values: Mapping[str, object]) -> dict[str, Any]:
         if section not in TABLES or not (dot or isinstance(value, Mapping)):
             listed = ", ".join(TABLES) + _meant(str(key))
             raise InputError(f"parameters {shown(key)}: possible: SECTION.NAME, SECTION {listed}")
-        tables.setdefault(section, {}).update({name: value} if dot else value)
+        held = tables.setdefault(section, {})
+        for one, own in ({name: value} if dot or not isinstance(value, Mapping) else value).items():
+            if one in held:
+                raise InputError(f"parameters {shown(f'{section}.{one}')}: twice; possible: each once")
+            held[one] = own
     return {section: {name: _plain(value) for name, value in table.items()} for section, table in tables.items()}
 
 

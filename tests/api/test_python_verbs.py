@@ -229,6 +229,22 @@ def test_images_are_arrays_or_files(digits):
         (lambda d: rn.sweep(d, {"device.dampin": [1]}), r"possible"),
         (lambda d: rn.sweep(d, {"device.damping": [0.01]}, data=TEST), r"data: changes nothing here"),
         (lambda d: rn.write_report(d, kind="doc"), r"kind 'doc': possible: html"),
+        (lambda d: rn.accuracy(d, TEST, resonators="zz"), r"resonators = 'zz': possible: linear, saturating"),
+        (lambda d: rn.accuracy(d, TEST, balance="exact"), r"balance = 'exact': possible: fast, full"),
+        (lambda d: rn.accuracy(d, TEST, seed=-1), r"seed = -1: possible: a whole number, 0 \.\.\."),
+        (lambda d: rn.accuracy(d, TEST, repeat=1.5), r"repeat = 1.5: possible: a whole number, 1 \.\.\."),
+        (lambda d: rn.accuracy(d, {"images": 3}), r"images: dict; possible: an .npz file, an array"),
+        (lambda d: rn.accuracy(None, TEST), r"design: NoneType; possible: a path"),
+        (lambda d: rn.sparameters(d, "conv1", points=0), r"points = 0: possible: a whole number, 1 \.\.\. 1000000"),
+        (lambda d: rn.sparameters(d, "conv1", points=2.5), r"points = 2.5: possible"),
+        (lambda d: rn.sparameters(d, "conv1", block="zz"), r"block = 'zz': possible: chain, bus, combiner, tee"),
+        (
+            lambda d: rn.compile(MODEL, parameters=["plan.tile=3"]),
+            r"parameters, a mapping such as .* or a TOML file: list; possible: a path",
+        ),
+        (lambda d: rn.compile(MODEL, parameters={"plan.tile": 12, "plan": {"tile": 8}}), r"plan.tile'?: twice"),
+        (lambda d: rn.compile(3), r"model: int; possible: a path"),
+        (lambda d: rn.load(3), r"design: int; possible: a path"),
     ],
 )
 def test_a_mistake_is_one_line(call, told, digits):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from resonet.cli import steps
 from resonet.cli.main import app
 from resonet.cli.registry import command_names, find_command
+from resonet.cli.rerun import _command_first
 from resonet.cli.runner import _follow, log
 from resonet.cosim.ngspice.run import run_deck
 from resonet.netlist.spice.deck import Deck
@@ -97,3 +98,11 @@ def test_verbose_names_the_runs_of_the_engine(monkeypatch):
         root.handlers.clear()
         root.setLevel("NOTSET")
     assert re.search(r"resonet: ngspice: divider: \d+\.\d\d s", stream.getvalue())
+
+
+def test_options_of_all_commands_may_stand_before_the_command():
+    """The run is recorded as the same one, so that the report finds it."""
+    assert _command_first(["-q", "--strict", "accuracy", "build"]) == ["accuracy", "build", "-q", "--strict"]
+    assert _command_first(["accuracy", "-q", "build"]) == ["accuracy", "-q", "build"]
+    assert _command_first(["-q", "accuracy", "--", "build"]) == ["-q", "accuracy", "--", "build"]
+    assert _command_first(["-q"]) == ["-q"]

@@ -271,7 +271,7 @@ def test_a_quick_start_leaves_nothing_stale(tmp_path, small_model, resonet):
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OPENBLAS_NUM_THREADS": "1"}
     code = "from resonet.cli.rerun import known_or_run; known_or_run(0.0)"
     shutil.copy(small_model, tmp_path / "m.onnx")
-    for words in ("compile m.onnx -o b", "plan b --tiles 16", "calibrate b"):
+    for words in ("-q compile m.onnx -o b", "plan b --tiles 16", "calibrate b"):
         command = [sys.executable, "-c", code, *words.split()]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     runs = json.loads(resonet("status", tmp_path / "b", "--json").out)["runs"]
