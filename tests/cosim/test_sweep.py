@@ -58,7 +58,8 @@ def computed(sweep, folder, **how):
 
 
 def lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+    """Of a journal, but for the one that is being written."""
+    return [json.loads(line) for line in path.read_text().rpartition("\n")[0].splitlines()[1:]]
 
 
 def ends(found: list[dict]) -> Counter:
