@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from resonet.api.inputs import DesignOrFolder, Images, as_design, as_images, one_of, refuse, whole
+from resonet.api.inputs import DesignOrFolder, Images, as_design, as_images, design_layers, one_of, refuse, whole
 from resonet.api.laws import (
     chosen_chip,
     refuse_linear_fitted,
@@ -15,6 +15,7 @@ from resonet.api.laws import (
     warn_of_noise,
     worst_clipped,
 )
+from resonet.api.weights import held_weights
 from resonet.core.errors import InputError
 from resonet.core.numbers import engineering, percent
 from resonet.core.tabled import Table, Tabled
@@ -127,16 +128,18 @@ def _held(
 ) -> "dict[Method, dict[str, RfWeights]]":
     from resonet.cosim.chips import chip_weights
     from resonet.cosim.feed.feeds import chosen_programs
-    from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.engines import find_engine
 
     methods, chosen = chosen_programs(design, program), find_engine(engine)
-    layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("weights", len(methods) * count_steps(design, layers)) as done:
-        if chip is None:
-            return stored_programs(design.folder, design, methods, layers, jobs, done, chosen)
-        quick = "linear" if engine == "auto" else engine
-        return {method: chip_weights(design, method, chip, quick) for method in methods}
+    if chip is None:
+        return held_weights(design, methods, design_layers(design, None), engine, jobs, progress)
+    quick = "linear" if chosen.name == "auto" else engine
+    with progress("weights", len(methods)) as done:
+        found: dict[Method, dict[str, RfWeights]] = {}
+        for method in methods:
+            found[method] = chip_weights(design, method, chip, quick)
+            done()
+        return found
 
 
 def _linear(
@@ -305,7 +308,7 @@ def _of_saturating(
         design.require_bus("--fit", None, "without it")
     powers = tone_powers(p_max)
     calibration = None if fit is None else as_images(fit, design.cnn.input_shape, design.pixels)
-    held = saturating_held(design.folder, design, program, engine, jobs, progress)
+    held = saturating_held(design, program, engine, jobs, progress)
     found = _saturating(design, images, held, engine, powers, calibration, balance, reads, progress)
     witness = _joined(held[1].values())
     return Accuracies(design=design, data=images, engine=engine, witness=witness, **found)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from resonet.api.inputs import DesignOrFolder, PathText, refuse, stored_design
+from resonet.core.choices import chosen_words
 from resonet.core.errors import InputError
 from resonet.core.numbers import engineering, percent, small_percent
 from resonet.core.tabled import Table, Tabled
@@ -30,12 +31,7 @@ def level_names(text: str | Sequence[str], what: str = "--level") -> "tuple[Leve
     """Levels of calibration of text with commas or of names, or `all`. Raises InputError."""
     from resonet.cosim.montecarlo.levels import LEVELS
 
-    given = text.split(",") if isinstance(text, str) else text
-    names: Sequence[str] = LEVELS if text == "all" else tuple(part.strip() for part in given)
-    wrong = next((name for name in names if name not in LEVELS), None)
-    if wrong is not None:
-        raise InputError(f"{what} {wrong[:40]!r}: possible: all, {', '.join(LEVELS)}, several with commas")
-    return tuple(name for name in LEVELS if name in names)
+    return chosen_words(text, LEVELS, what)
 
 
 def quantity_text(name: str, value: float) -> str:
@@ -58,9 +54,7 @@ def spread_of(given: "SpreadOptions", settings: Sequence[str]) -> "SpreadOptions
         if not equals:
             raise InputError(f'--spread {setting[:60]!r}: possible: NAME=VALUE, such as --spread f_res="0.5 %"')
         spec = known_parameter(SpreadOptions, name, "spread")
-        share = text.endswith("%") and "low" in spec.metadata and not spec.metadata["unit"]
-        value = parse(text.rstrip("% ") if share else text, spec, "spread")
-        given = replace(given, **{name: value / 100 if share else value})
+        given = replace(given, **{name: parse(text, spec, "spread")})
     if not given.active:
         raise InputError(
             'nothing spreads, so that all chips are alike; possible: --spread f_res="0.5 %", or [spread] in design.toml'

@@ -1,7 +1,6 @@
 """Laws of the resonators and noise: what may be asked together, and what is warned of."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from resonet.core.errors import InputError
@@ -67,7 +66,6 @@ def saturated(hardware: "Hardware", program: str) -> "Hardware":
 
 
 def saturating_held(
-    folder: Path | None,
     design: "Design",
     program: str,
     engine: str,
@@ -75,17 +73,16 @@ def saturating_held(
     progress: Progress = unwatched,
 ) -> "tuple[Method, dict[str, RfWeights]]":
     """What the layers of one program hold for vanishing powers; of `all`, of the last. Raises InputError."""
+    from resonet.api.weights import held_weights
     from resonet.cosim.feed.feeds import chosen_programs
-    from resonet.cosim.feed.store import count_steps, stored_programs
     from resonet.cosim.weights.effective import network_weights
-    from resonet.cosim.weights.engines import find_engine, linear
+    from resonet.cosim.weights.engines import linear
 
     if program == "fitted":
         return "fitted", dict(network_weights(design, "fitted", linear))
     method = chosen_programs(design, program)[-1]
     layers = [entry.layer.name for entry in design.plan.layers]
-    with progress("weights", count_steps(design, layers)) as done:
-        return method, stored_programs(folder, design, (method,), layers, jobs, done, find_engine(engine))[method]
+    return method, held_weights(design, (method,), layers, engine, jobs, progress)[method]
 
 
 def tone_powers(given: float | str | Sequence[float | str] | None) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from resonet.api.inputs import DesignOrFolder, PathText, refuse, stored_design
-from resonet.core.errors import InputError
+from resonet.core.choices import chosen_words
 from resonet.core.numbers import percent, small_percent
 from resonet.core.tabled import Table, Tabled
 from resonet.core.watching import Progress, unwatched
@@ -26,12 +26,7 @@ def program_names(text: str | Sequence[str], what: str = "--program") -> "tuple[
     """Programs of text with commas or of names, or `all`. Raises InputError."""
     from resonet.netlist.programming.methods import METHODS
 
-    given = text.split(",") if isinstance(text, str) else text
-    names: Sequence[str] = METHODS if text == "all" else tuple(part.strip() for part in given)
-    wrong = next((name for name in names if name not in METHODS), None)
-    if wrong is not None:
-        raise InputError(f"{what} {wrong[:40]!r}: possible: all, {', '.join(METHODS)}")
-    return tuple(name for name in METHODS if name in names)
+    return chosen_words(text, METHODS, what)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

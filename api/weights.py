@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resonet.netlist.design.design import Design
     from resonet.netlist.programming.methods import Method
 
-__all__ = ["Crosstalk", "Weights", "crosstalk", "effective_weights"]
+__all__ = ["Crosstalk", "Weights", "crosstalk", "effective_weights", "held_weights"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -91,6 +91,23 @@ class Weights(Tabled):
         return Table(title, ("layer", *map(str, self.programs)), rows, notes)
 
 
+def held_weights(
+    design: "Design",
+    methods: "Sequence[Method]",
+    layers: list[str],
+    engine: str,
+    jobs: int | None = None,
+    progress: Progress = unwatched,
+) -> "dict[Method, dict[str, RfWeights]]":
+    """What some layers hold by some programs; of a design of a folder from there, or kept there. Raises InputError."""
+    from resonet.cosim.feed.store import count_steps, stored_programs
+    from resonet.cosim.weights.engines import find_engine
+
+    chosen = find_engine(engine)
+    with progress("weights", len(methods) * count_steps(design, layers)) as done:
+        return stored_programs(design.folder, design, methods, layers, jobs, done, chosen)
+
+
 def effective_weights(
     design: DesignOrFolder,
     *,
@@ -112,15 +129,11 @@ def effective_weights(
     True
     """
     from resonet.cosim.feed.feeds import chosen_programs
-    from resonet.cosim.feed.store import count_steps, stored_programs
-    from resonet.cosim.weights.engines import find_engine
 
     given = as_design(design)
     layers = design_layers(given, layer)
-    methods, chosen = chosen_programs(given, program, layers), find_engine(engine)
-    with progress("weights", len(methods) * count_steps(given, layers)) as done:
-        held = stored_programs(given.folder, given, methods, layers, jobs, done, chosen)
-    return Weights(given, engine, held)
+    methods = chosen_programs(given, program, layers)
+    return Weights(given, engine, held_weights(given, methods, layers, engine, jobs, progress))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -5,15 +5,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from _chromium import chromium, has_chromium
 from _report_build import built, report, resonet
 from _show import info, show
-
-from resonet.core.errors import EngineError
-from resonet.report.page.pdf import find_browser
 
 __all__ = ["AXE", "CUT", "DRAWN", "SIZES", "THEMES", "axe_script", "check_page", "claims", "none"]
 
@@ -108,21 +105,12 @@ def _keys(page: Any) -> None:
 
 def claims(quick: bool) -> None:
     """Print them."""
-    if find_spec("playwright") is None:
-        info("no Playwright; possible: sh bootstrap.sh test browser", "not shown")
+    if not has_chromium():
         return
-    try:
-        chromium = find_browser()
-    except EngineError as error:
-        info(str(error)[:68], "not shown")
-        return
-    from playwright.sync_api import sync_playwright
-
     path = report(quick)[0]
     axe = axe_script()
     kept = os.environ.get("RESONET_SCREENSHOTS")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+    with chromium() as browser:
         for which, page, told, asked in _opened(browser, path):
             none(f"{which}: messages on the console", told)
             none(f"{which}: requests beside the page", [url for url in asked if not url.startswith(("file:", "data:"))])
@@ -131,7 +119,6 @@ def claims(quick: bool) -> None:
                 page.screenshot(path=f"{kept}/{which.replace(' px, ', '_')}.png")
             if which == "1280 px, light":
                 _keys(page)
-        browser.close()
     if axe is None:
         info(f"no {AXE} by npm", "not shown")
     pdf = path.with_suffix(".pdf")

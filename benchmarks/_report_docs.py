@@ -11,10 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from _chromium import chromium, has_chromium
 from _show import info, show
-
-from resonet.core.errors import EngineError
-from resonet.report.page.pdf import find_browser
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES, THEMES = ((1280, 900), (400, 800)), ("light", "dark")
@@ -74,15 +72,12 @@ def _strict() -> None:
 def _browser() -> None:
     """The site in a browser."""
     import pages
-    from playwright.sync_api import sync_playwright
 
     kept = os.environ.get("RESONET_SCREENSHOTS")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(pages.SITE)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     home = f"http://127.0.0.1:{server.server_port}/"
-    with sync_playwright() as driver:
-        flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = driver.chromium.launch(executable_path=find_browser(), args=flags)
+    with chromium() as browser:
         for width, height in SIZES:
             for theme in THEMES:
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
@@ -105,8 +100,8 @@ def _browser() -> None:
         page.goto(home)
         page.fill("input.md-search__input", "sneak path")
         page.wait_for_selector(".md-search-result__item", timeout=60_000)
-        show("the search finds pages", str(page.locator(".md-search-result__item").count()), ">= 1", True)
-        browser.close()
+        count = page.locator(".md-search-result__item").count()
+        show("the search finds pages", str(count), ">= 1", count >= 1)
     server.shutdown()
 
 
@@ -117,13 +112,6 @@ def claims(quick: bool) -> None:
         return
     sys.path.insert(0, str(ROOT / "docs" / "tools"))
     _strict()
-    if find_spec("playwright") is None:
-        info("no Playwright; possible: sh bootstrap.sh test browser", "not shown")
-    else:
-        try:
-            find_browser()
-        except EngineError as error:
-            info(str(error)[:68], "not shown")
-        else:
-            _browser()
+    if has_chromium():
+        _browser()
     _blocks(quick)

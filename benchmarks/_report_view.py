@@ -13,18 +13,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from _chromium import chromium, has_chromium
 from _report_browser import SIZES, THEMES, axe_script, check_page, none
 from _report_build import EXAMPLES, resonet
 from _show import info, show
 
-from resonet.core.errors import EngineError
 from resonet.cosim.sweep.journal import open_journal
 from resonet.cosim.sweep.points import Outcome
-from resonet.report.page.pdf import find_browser
 
 SLOWEST_PAINT, SLOWEST_UPDATE = 2.0, 1.0  # s
 LONGEST = 300_000  # ms that the browser waits for anything
@@ -212,17 +210,8 @@ def _seen(browser: Any, address: str, folder: Path) -> None:
 
 def claims(quick: bool) -> None:
     """Print them."""
-    missing = [name for name in ("playwright", "starlette", "uvicorn") if find_spec(name) is None]
-    if missing:
-        info(f"no {missing[0]}; possible: sh bootstrap.sh test browser", "not shown")
+    if not has_chromium("starlette", "uvicorn"):
         return
-    try:
-        chromium = find_browser()
-    except EngineError as error:
-        info(str(error)[:68], "not shown")
-        return
-    from playwright.sync_api import sync_playwright
-
     with tempfile.TemporaryDirectory(prefix="resonet-view-") as place:
         folder = Path(place) / "build"
         resonet("compile", EXAMPLES / "mnist.onnx", "-o", folder)
@@ -231,13 +220,10 @@ def claims(quick: bool) -> None:
             resonet("crosstalk", folder)
             resonet("sparams", folder, "--layer", "conv1", "--engine", "linear")
         before = _content(folder)
-        with _served(folder) as (run, address), sync_playwright() as driver:
+        with _served(folder) as (run, address):
             _closed(address)
-            browser = driver.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox"] if os.geteuid() == 0 else []
-            )
-            _seen(browser, address, folder)
-            browser.close()
+            with chromium() as browser:
+                _seen(browser, address, folder)
             run.send_signal(signal.SIGINT)
             err = run.communicate(timeout=60)[1]
             ended = (run.returncode, err) == (130, "resonet: ended by SIGINT\n")

@@ -1,13 +1,15 @@
-"""Parameters that are words: one of a few, or several with commas; the counterpart of `parameter` for numbers."""
+"""Parameters and options that are words: one of a few, or several with commas; as `parameter` is for numbers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, field
-from typing import Any
+from typing import Any, TypeVar
 
 from resonet.core.errors import InputError
 from resonet.core.text import meant
 
-__all__ = ["check_choices", "choice", "parse_choice", "words"]
+__all__ = ["check_choices", "choice", "chosen_words", "parse_choice", "words"]
+
+Word = TypeVar("Word", bound=str)
 
 
 def choice(default: str, possible: Callable[[], Iterable[str]] | None, doc: str, several: bool = False) -> Any:
@@ -21,6 +23,17 @@ def choice(default: str, possible: Callable[[], Iterable[str]] | None, doc: str,
 def words(text: str) -> tuple[str, ...]:
     """The words of a parameter of several."""
     return tuple(part.strip() for part in text.split(","))
+
+
+def chosen_words(given: str | Sequence[str], possible: Sequence[Word], what: str) -> tuple[Word, ...]:
+    """Those of some words, in their order, that a text with commas or a list names, or `all`. Raises InputError."""
+    if given == "all":
+        return tuple(possible)
+    names = words(given) if isinstance(given, str) else tuple(part.strip() for part in given)
+    wrong = next((name for name in names if name not in possible), None)
+    if wrong is not None:
+        raise InputError(f"{what} {wrong[:40]!r}: possible: all, {', '.join(possible)}, several with commas")
+    return tuple(word for word in possible if word in names)
 
 
 def parse_choice(text: object, spec: "Field[Any]", section: str) -> str:

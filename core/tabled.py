@@ -3,6 +3,7 @@
 Names may come from files of somebody else: text shows control characters as escapes, HTML is escaped by Jinja2.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,15 +59,15 @@ class Table:
         return made.render(title=own.title, columns=own.columns, rows=own.rows, notes=own.notes)
 
 
-class Tabled:
+class Tabled(ABC):
     """A record that is shown as its `table`."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def table(self) -> Table:
         """What is shown."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return str(self.table)

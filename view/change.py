@@ -19,13 +19,13 @@ from resonet.core.types import Array
 from resonet.models.circuit.bus import BusCircuit
 from resonet.models.resonator.linear import SpinDiode, detuning_for_weight, resonance_for_detuning
 from resonet.netlist.design.design import Design
-from resonet.netlist.planning.frequency_plan import FrequencyPlan, LayerPlan, PlanOptions, bus_gains
+from resonet.netlist.planning.frequency_plan import Bus, FrequencyPlan, LayerPlan, PlanOptions, bus_gains
 from resonet.netlist.planning.powers import check_source_power, check_tone_power
 from resonet.netlist.planning.replanning import replanned_bus
 from resonet.netlist.programming.methods import bus_weights, layer_unit, solve_layer, solver_chains
 from resonet.view.chain import ChainState, Chosen, chain_state
 
-__all__ = ["HOWS", "MOST_CHANGES", "Change", "How", "changeable", "changed_state", "parse_change"]
+__all__ = ["HOWS", "MOST_CHANGES", "Change", "How", "changeable", "changed_state", "kept_sources", "parse_change"]
 
 How = Literal["built", "anew"]
 HOWS: tuple[How, ...] = get_args(How)
@@ -137,11 +137,15 @@ def _anew(before: ChainState, plan: FrequencyPlan) -> ChainState:
     return ChainState(before.chosen, plan, entry, bus, _programmed(state, fill), scale)
 
 
+def kept_sources(bus: Bus, old: FrequencyPlan, new: FrequencyPlan) -> Bus:
+    """A bus with other parameters whose sources keep their EMF, whatever reaches the bus of it."""
+    kept = np.abs(bus_gains(bus, new.device, new.circuit) / bus_gains(bus, old.device, old.circuit))
+    return replace(bus, levels=bus.levels * kept)
+
+
 def _built(before: ChainState, plan: FrequencyPlan) -> ChainState:
-    """The chain as it stands, with other parameters: every source keeps its EMF, whatever reaches the bus of it."""
-    bus, old = before.bus, before.plan
-    kept = np.abs(bus_gains(bus, plan.device, plan.circuit) / bus_gains(bus, old.device, old.circuit))
-    bus = replace(bus, levels=bus.levels * kept)
+    """The chain as it stands, with other parameters."""
+    bus = kept_sources(before.bus, before.plan, plan)
     entry = LayerPlan(before.entry.layer, tuple(bus if one is before.bus else one for one in before.entry.buses))
     return ChainState(before.chosen, plan, entry, bus, before.f_res, before.scale)
 

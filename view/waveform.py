@@ -11,9 +11,8 @@ from resonet.core.types import Array
 from resonet.cosim.fixed_step.transients import TRANSIENT_ENGINES, TransientEngine
 from resonet.cosim.referee.chain import chain_voltage, lone_chain, play_chain
 from resonet.netlist.bus.hardware import BusHardware
-from resonet.netlist.planning.frequency_plan import bus_gains
 from resonet.view.chain import ChainState
-from resonet.view.change import How
+from resonet.view.change import How, kept_sources
 
 __all__ = ["MOST_RESONATORS", "Waveform", "lone_hardware", "waveform"]
 
@@ -47,9 +46,7 @@ def lone_hardware(before: ChainState, state: ChainState, how: How, resonators: i
     if how == "anew":
         return lone_chain(state.plan, state.bus, state.f_res, state.chosen.chain, resonators)
     built = lone_chain(before.plan, before.bus, state.f_res, state.chosen.chain, resonators)
-    now, old, bus = state.plan, before.plan, built.bus
-    kept = np.abs(bus_gains(bus, now.device, now.circuit) / bus_gains(bus, old.device, old.circuit))
-    bus = replace(bus, levels=bus.levels * kept)
+    now, bus = state.plan, kept_sources(built.bus, before.plan, state.plan)
     return replace(built, bus=bus, device=now.device, circuit=now.circuit, p_max=now.options.p_max)
 
 

@@ -11,7 +11,7 @@ from resonet.cli.registry import Command
 from resonet.cli.show import percent, print_files, print_json, print_table, say, small_percent
 from resonet.cli.steps import progress
 from resonet.cli.studies import Bits, LabelledData, Processes, Range, Scheduler, Seed, shares, stop_at_failed, where
-from resonet.core.errors import InputError
+from resonet.core.choices import chosen_words
 
 if TYPE_CHECKING:
     from resonet.cosim.robust.fault_study import FaultCurve
@@ -29,11 +29,7 @@ STUCK = when(
 def _kinds(text: str) -> "tuple[FaultKind, ...]":
     from resonet.netlist.chips.faults import FAULTS
 
-    names = FAULTS if text == "all" else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    wrong = next((name for name in names if name not in FAULTS), None)
-    if wrong is not None:
-        raise InputError(f"--kinds {wrong[:40]!r}: possible: all, {', '.join(FAULTS)}, several with commas")
-    return tuple(name for name in FAULTS if name in names)
+    return chosen_words(text, FAULTS, "--kinds")
 
 
 def _show(curves: "list[FaultCurve]", software: float, samples: int) -> None:

@@ -155,8 +155,8 @@ def _closed_pass(hardware: BusHardware) -> RfPass:
 
 def _lone_divider(hardware: BusHardware) -> float:
     """Part of the DC voltage of a chain that stands alone that its readout sees."""
-    circuit = hardware.circuit
-    series = hardware.bus.size[1] * hardware.device.resistance + circuit.choke_resistance
+    circuit, size = hardware.circuit, hardware.bus.size[1]
+    series = size * hardware.device.resistance + min(circuit.groups, size) * circuit.choke_resistance
     return circuit.readout_resistance / (circuit.readout_resistance + series)
 
 

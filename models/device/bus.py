@@ -63,7 +63,7 @@ class ResonatorOpen:
 
     SPICE: ClassVar[Interface] = Interface("resonator_open", ENDS)
 
-    r0: float = parameter(1e12, "Ohm", 1e3, 1e15, "resistance at zero bias", "broken bus")
+    r0: float = parameter(1e12, "Ohm", 1e-3, 1e15, "resistance at zero bias", "broken bus")
     vdc: float = parameter(0.0, "V", -1e3, 1e3, "rectified voltage, p against n", "no RF")
 
     def __post_init__(self) -> None:

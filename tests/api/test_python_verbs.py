@@ -224,6 +224,7 @@ def test_images_are_arrays_or_files(digits):
         (lambda d: rn.sparameters(d, "conv1", start="5 s"), r"--start"),
         (lambda d: rn.montecarlo(d, {"f_ress": 0.1}), r"f_ress.*f_res"),
         (lambda d: rn.montecarlo(d), r"nothing spreads"),
+        (lambda d: rn.montecarlo(d, {"f_res": "0.5 m%"}), r"spread.f_res = '0.5 m%'.*% takes no prefix"),
         (lambda d: rn.montecarlo(d, {"f_res": 0.1}, levels="gone"), r"levels 'gone': possible: all"),
         (lambda d: rn.montecarlo(rn.compile(MODEL), {"f_res": 0.1}), r"is in no folder; possible: compile\(MODEL"),
         (lambda d: rn.sweep(d, {"device.dampin": [1]}), r"possible"),

@@ -12,7 +12,7 @@ from resonet.core.errors import EngineError
 from resonet.cosim.cascade.hardware import parallel_hardware
 from resonet.cosim.cascade.transient import cascade_timing, run_cascade
 from resonet.cosim.ngspice.kept_step import run_kept_step
-from resonet.cosim.referee.chain import chain_bus, transient, two_pass_voltage
+from resonet.cosim.referee.chain import chain_bus, chain_voltage, transient, two_pass_voltage
 from resonet.cosim.strip import tree_solver
 from resonet.cosim.strip.direct import linear_phasors
 from resonet.cosim.strip.engine import strip_response
@@ -112,6 +112,14 @@ def test_the_two_passes_of_a_referee_are_checked(small_design, lying, lie):
     lying(LIES[lie])
     with pytest.raises(EngineError, match=r"ngspice says .* apart, allowed 1e-06|is zero"):
         two_pass_voltage(hardware, powers)
+
+
+def test_a_lone_chain_in_groups_has_a_choke_for_each(small_model):
+    """ngspice's DC pass against the closed form, where chokes take a part of the voltage that shows."""
+    settings = ["bus.groups=3", "bus.choke_resistance=100kOhm", "bus.readout_resistance=1MOhm"]
+    design = compile_cnn(small_model, read_parameters(None, settings))
+    hardware, powers = chain_bus(design, "conv1", "coupled"), np.full(9, 1e-9)
+    assert two_pass_voltage(hardware, powers) == pytest.approx(chain_voltage(hardware, powers), rel=1e-9)
 
 
 def test_another_rule_of_integration_is_no_trapezoid():
